@@ -1,0 +1,247 @@
+//! Jobs: durable work that outlives the process that took it up.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::dataset::DataFormat;
+use super::model::TrainingSpec;
+use super::schema::ColumnType;
+use super::version::EpochLoss;
+use crate::error::{Code, FieldError};
+
+/// A job as it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Job {
+    pub id: Uuid,
+    pub kind: JobKind,
+    pub state: JobState,
+    /// What it works on: the name of a dataset or a model.
+    pub subject: String,
+    /// How often it was taken up.
+    pub attempts: u32,
+    pub max_attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<JobResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
+    pub created_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// An upload becomes a dataset version.
+    Ingestion,
+    /// A specification becomes a model version.
+    Training,
+    /// Unreferenced blobs and old idempotency records are removed.
+    Sweep,
+}
+
+impl JobKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingestion => "ingestion",
+            Self::Training => "training",
+            Self::Sweep => "sweep",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Ingestion, Self::Training, Self::Sweep].into_iter().find(|k| k.as_str() == text)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    Queued,
+    Running,
+    /// Asked to stop; the child is being ended.
+    CancelPending,
+    Cancelled,
+    Done,
+    Failed,
+}
+
+impl JobState {
+    pub const ALL: &[JobState] = &[
+        Self::Queued,
+        Self::Running,
+        Self::CancelPending,
+        Self::Cancelled,
+        Self::Done,
+        Self::Failed,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::CancelPending => "cancel_pending",
+            Self::Cancelled => "cancelled",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|s| s.as_str() == text)
+    }
+
+    /// Whether nothing more will happen.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Done | Self::Failed)
+    }
+}
+
+/// How far a running job is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Progress {
+    Ingestion(IngestionProgress),
+    Training(TrainingProgress),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct IngestionProgress {
+    /// `reading`, `typing`, `writing` or `storing`.
+    pub stage: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub total_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TrainingProgress {
+    /// Epochs that are over.
+    pub epoch: u32,
+    pub epochs: u32,
+    /// The last epoch's figures.
+    pub last: EpochLoss,
+    /// The epoch with the lowest validation loss up to now.
+    pub best_epoch: u32,
+    pub rows_per_second: f64,
+    /// At most so many seconds are left, if it does not stop early.
+    pub seconds_left: f64,
+}
+
+/// What a finished job made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobResult {
+    DatasetVersion(DatasetVersionResult),
+    ModelVersion(ModelVersionResult),
+    Sweep(SweepResult),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DatasetVersionResult {
+    pub dataset: String,
+    pub version: u32,
+    pub rows: u64,
+    /// Where it is: `/api/v1/datasets/{name}/versions/{n}`.
+    pub location: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ModelVersionResult {
+    pub model: String,
+    pub version: u32,
+    /// Where it is: `/api/v1/models/{name}/versions/{n}`.
+    pub location: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SweepResult {
+    pub blobs: u64,
+    pub bytes: u64,
+    pub idempotency_records: u64,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobError {
+    pub code: Code,
+    pub detail: String,
+    /// Every bad place, by line and column of an upload or by pointer into the specification.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// What happened to a job, in order; also the stream of server-sent events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobEvent {
+    /// Counted from 1 within the job; the id of the server-sent event.
+    pub sequence: u64,
+    pub at: DateTime<Utc>,
+    pub event: JobEventKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobEventKind {
+    State(StateEvent),
+    Progress(ProgressEvent),
+    Log(LogEvent),
+}
+
+impl JobEventKind {
+    /// Name of the server-sent event.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::State(_) => "state",
+            Self::Progress(_) => "progress",
+            Self::Log(_) => "log",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StateEvent {
+    pub state: JobState,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProgressEvent {
+    pub progress: Progress,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LogEvent {
+    pub message: String,
+}
+
+/// What a job is to do, as it is stored with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobSpec {
+    Ingestion(IngestionSpec),
+    Training(TrainingJobSpec),
+    Sweep,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IngestionSpec {
+    pub dataset: String,
+    pub format: DataFormat,
+    /// Types that are wanted whatever the values look like.
+    pub types: Vec<(String, ColumnType)>,
+    pub upload_sha256: String,
+    pub upload_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingJobSpec {
+    pub model: String,
+    /// As asked for, the dataset's version resolved.
+    pub spec: TrainingSpec,
+}

@@ -1,0 +1,12 @@
+//! Pure values that travel between the layers and over HTTP; no input or output, no behaviour
+//! beyond checking themselves.
+
+pub mod dataset;
+pub mod job;
+pub mod key;
+pub mod model;
+pub mod name;
+pub mod page;
+pub mod prediction;
+pub mod schema;
+pub mod version;

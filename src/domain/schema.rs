@@ -1,0 +1,100 @@
+//! Typed columns.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    Bool,
+    Int64,
+    Float64,
+    String,
+    /// A date or a time, kept as microseconds since 1970 in UTC, written as RFC 3339.
+    Timestamp,
+}
+
+impl ColumnType {
+    pub const ALL: &[ColumnType] =
+        &[Self::Bool, Self::Int64, Self::Float64, Self::String, Self::Timestamp];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int64 => "int64",
+            Self::Float64 => "float64",
+            Self::String => "string",
+            Self::Timestamp => "timestamp",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|t| t.as_str() == text)
+    }
+
+    pub fn is_numeric(self) -> bool {
+        matches!(self, Self::Int64 | Self::Float64)
+    }
+}
+
+/// A named, typed column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Column {
+    #[schema(example = "income")]
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+    /// Whether the value may be null.
+    pub nullable: bool,
+}
+
+/// One value of a row as JSON carries it. Timestamps are text (RFC 3339 or a plain date).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Cell {
+    #[default]
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+}
+
+/// A column with what is known of its values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ColumnSummary {
+    #[schema(example = "income")]
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+    /// Number of missing values.
+    pub nulls: u64,
+    /// Number of different values, counted up to 10,000.
+    pub distinct: u64,
+    /// Whether there may be more different values than counted.
+    pub distinct_is_lower_bound: bool,
+    /// Smallest value (numbers, timestamps).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<Cell>,
+    /// Largest value (numbers, timestamps).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<Cell>,
+    /// Mean (numbers; the share of true for booleans).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean: Option<f64>,
+    /// Standard deviation with n - 1 (numbers).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub std: Option<f64>,
+    /// The most frequent values of a text, boolean or whole-number column, at most ten, most
+    /// frequent first; empty where every value differs or more than 10,000 do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub top: Vec<ValueCount>,
+}
+
+/// How often a value occurs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ValueCount {
+    pub value: Cell,
+    pub count: u64,
+}

@@ -1,0 +1,245 @@
+//! Versions of a model, and the aliases that point at them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::model::{Task, TrainingSpec};
+use super::schema::Column;
+
+/// One trained, immutable version of a model: a pure function of its inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Version {
+    #[schema(example = "default-risk")]
+    pub model: String,
+    #[schema(example = 1)]
+    pub version: u32,
+    pub signature: Signature,
+    pub metrics: Metrics,
+    /// Losses epoch by epoch.
+    pub curve: Vec<EpochLoss>,
+    pub provenance: Provenance,
+    /// What the training noticed and went on with.
+    pub warnings: Vec<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A version in a list: without its curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct VersionSummary {
+    pub model: String,
+    pub version: u32,
+    pub task: Task,
+    pub network: String,
+    /// The test part's main metric: AUC, accuracy or R2.
+    pub metric: String,
+    pub value: Option<f64>,
+    /// Aliases that point at it.
+    pub aliases: Vec<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What goes in and what comes out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Signature {
+    pub task: Task,
+    pub inputs: Vec<Column>,
+    pub target: String,
+    /// The classes in the order of the probabilities; empty for regression.
+    pub classes: Vec<String>,
+    /// The class whose probability is held against the threshold (binary).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive_class: Option<String>,
+    /// Smallest probability of the positive class that is answered by its label (binary).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+}
+
+/// Where a version comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Provenance {
+    /// The specification as it was carried out, every default filled in.
+    pub spec: TrainingSpec,
+    /// SHA-256 of the dataset snapshot's Parquet.
+    pub dataset_sha256: String,
+    /// SHA-256 of the weights (safetensors).
+    pub weights_sha256: String,
+    pub rows: PartRows,
+    /// The epoch whose weights were kept, counted from 1.
+    pub best_epoch: u32,
+    /// `cpu` or `cuda:N`, with the SIMD level.
+    pub device: String,
+    /// Version of the program and its commit, when known.
+    pub code_version: String,
+    /// Trainable numbers.
+    pub parameters: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// The job that made it.
+    pub job: Uuid,
+    /// The key that asked for it.
+    pub created_by: Uuid,
+}
+
+/// Rows in each part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartRows {
+    pub train: u64,
+    pub validation: u64,
+    pub test: u64,
+}
+
+/// Loss and main validation metric of one epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EpochLoss {
+    /// Counted from 1.
+    pub epoch: u32,
+    pub train_loss: f64,
+    pub validation_loss: f64,
+    /// AUC, accuracy or R2 of the validation rows; none where it is not defined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_metric: Option<f64>,
+}
+
+/// Metrics of the test part, which training never saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Metrics {
+    Binary(BinaryMetrics),
+    Multiclass(MulticlassMetrics),
+    Regression(RegressionMetrics),
+}
+
+impl Metrics {
+    /// Name and value of the metric that a list shows.
+    pub fn main(&self) -> (&'static str, Option<f64>) {
+        match self {
+            Self::Binary(m) => ("auc", m.auc),
+            Self::Multiclass(m) => ("accuracy", Some(m.accuracy)),
+            Self::Regression(m) => ("r2", m.r2),
+        }
+    }
+}
+
+/// Metrics of a binary model. Those that need both classes are absent where the part has only one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BinaryMetrics {
+    /// Rows that were scored.
+    pub n: u64,
+    /// Rows of the positive class.
+    pub positives: u64,
+    /// Area under the ROC curve, ties by mid-rank.
+    pub auc: Option<f64>,
+    /// 95 % confidence interval of the AUC (DeLong).
+    pub auc_interval: Option<Interval>,
+    /// Average precision.
+    pub pr_auc: Option<f64>,
+    /// Mean negative log-likelihood, in nats.
+    pub log_loss: f64,
+    /// Mean squared error of the probability.
+    pub brier: f64,
+    /// Kolmogorov-Smirnov: greatest distance of the two classes' distributions of the score.
+    pub ks: Option<f64>,
+    /// 2 AUC - 1.
+    pub gini: Option<f64>,
+    /// Share of right labels at the threshold.
+    pub accuracy: f64,
+    pub threshold: f64,
+    pub confusion: Vec<Vec<u64>>,
+    /// In the order of the signature's classes.
+    pub per_class: Vec<ClassMetrics>,
+}
+
+/// Metrics of a model with three or more classes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MulticlassMetrics {
+    pub n: u64,
+    /// Mean of the one-against-rest AUCs of the classes for which it is defined.
+    pub auc: Option<f64>,
+    /// Mean negative log-likelihood, in nats.
+    pub log_loss: f64,
+    /// Mean squared distance of the probabilities to the one-hot truth, summed over classes.
+    pub brier: f64,
+    pub accuracy: f64,
+    /// 95 % confidence interval of the accuracy (Wilson).
+    pub accuracy_interval: Interval,
+    /// Unweighted mean of the classes' F1.
+    pub macro_f1: f64,
+    /// Row = true class, column = predicted class, in the order of the signature's classes.
+    pub confusion: Vec<Vec<u64>>,
+    pub per_class: Vec<ClassMetrics>,
+}
+
+/// Metrics of a model that predicts a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RegressionMetrics {
+    pub n: u64,
+    /// Share of the variance explained; absent where the truth does not vary.
+    pub r2: Option<f64>,
+    /// Root of the mean squared error, in the target's unit.
+    pub rmse: f64,
+    /// 95 % confidence interval of the RMSE (delta method).
+    pub rmse_interval: Option<Interval>,
+    /// Mean absolute error, in the target's unit.
+    pub mae: f64,
+}
+
+/// Precision, recall and F1 of one class at the threshold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ClassMetrics {
+    pub class: String,
+    /// Rows of this class.
+    pub support: u64,
+    pub precision: f64,
+    pub recall: f64,
+    pub f1: f64,
+}
+
+/// A confidence interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Interval {
+    pub low: f64,
+    pub high: f64,
+}
+
+/// A name that points at a version: `champion`, `challenger` or any other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Alias {
+    pub model: String,
+    #[schema(example = "champion")]
+    pub alias: String,
+    pub version: u32,
+    /// Counts the moves; its ETag.
+    pub revision: u64,
+    pub moved_at: DateTime<Utc>,
+}
+
+/// Where an alias is to point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AliasTarget {
+    #[schema(minimum = 1, example = 1)]
+    pub version: u32,
+    /// Why it moves; kept in the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub reason: Option<String>,
+}
+
+/// One move of an alias. The history is only ever added to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AliasMove {
+    pub alias: String,
+    pub revision: u64,
+    /// None: the alias was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<u32>,
+    pub moved_at: DateTime<Utc>,
+    /// The key that moved it.
+    pub moved_by: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

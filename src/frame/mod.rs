@@ -1,0 +1,213 @@
+//! Tables of typed columns: the only place that knows arrow, parquet and csv.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch,
+    RecordBatchOptions, StringArray, TimestampMicrosecondArray, UInt64Array,
+};
+use arrow::datatypes::{
+    DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
+use chrono::{DateTime, SecondsFormat};
+
+use crate::domain::schema::{Column, ColumnType};
+use crate::error::{Code, Context, Error, Result};
+
+/// A table in memory: columns of one length, each of one of the five types.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    columns: Vec<Column>,
+    batch: RecordBatch,
+}
+
+/// The values of one column, for building a [`Frame`]; None is a missing value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    Bool(Vec<Option<bool>>),
+    Int64(Vec<Option<i64>>),
+    Float64(Vec<Option<f64>>),
+    String(Vec<Option<String>>),
+    /// Microseconds since 1970 in UTC.
+    Timestamp(Vec<Option<i64>>),
+}
+
+impl Values {
+    fn into_array(self) -> ArrayRef {
+        match self {
+            Self::Bool(v) => Arc::new(BooleanArray::from(v)),
+            Self::Int64(v) => Arc::new(Int64Array::from(v)),
+            Self::Float64(v) => Arc::new(Float64Array::from(v)),
+            Self::String(v) => Arc::new(StringArray::from(v)),
+            Self::Timestamp(v) => Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC")),
+        }
+    }
+
+    pub fn kind(&self) -> ColumnType {
+        match self {
+            Self::Bool(_) => ColumnType::Bool,
+            Self::Int64(_) => ColumnType::Int64,
+            Self::Float64(_) => ColumnType::Float64,
+            Self::String(_) => ColumnType::String,
+            Self::Timestamp(_) => ColumnType::Timestamp,
+        }
+    }
+}
+
+impl Frame {
+    /// A frame of named columns, all of `rows` values.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the lengths differ.
+    pub fn new(rows: usize, columns: Vec<(String, Values)>) -> Result<Self> {
+        let described = columns
+            .iter()
+            .map(|(name, values)| Column {
+                name: name.clone(),
+                kind: values.kind(),
+                nullable: true,
+            })
+            .collect::<Vec<_>>();
+        let arrays = columns.into_iter().map(|(_, values)| values.into_array()).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(arrow_schema(&described), arrays, &options)
+            .context("building a frame")?;
+        Ok(Self { columns: described, batch })
+    }
+
+    pub fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    fn array(&self, name: &str) -> Result<&ArrayRef> {
+        self.batch
+            .column_by_name(name)
+            .ok_or_else(|| Error::new(Code::InvalidRequest, format!("there is no column {name}")))
+    }
+
+    /// A column as numbers, NaN where missing: booleans as 0 and 1, timestamps as microseconds.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for an unknown or a text column.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f64>> {
+        let array = self.array(name)?;
+        Ok(match array.data_type() {
+            DataType::Boolean => {
+                array.as_boolean().iter().map(|v| v.map_or(f64::NAN, f64::from)).collect()
+            }
+            DataType::Int64 => array
+                .as_primitive::<Int64Type>()
+                .iter()
+                .map(|v| v.map_or(f64::NAN, |v| v as f64))
+                .collect(),
+            DataType::Float64 => {
+                array.as_primitive::<Float64Type>().iter().map(|v| v.unwrap_or(f64::NAN)).collect()
+            }
+            DataType::Timestamp(..) => array
+                .as_primitive::<TimestampMicrosecondType>()
+                .iter()
+                .map(|v| v.map_or(f64::NAN, |v| v as f64))
+                .collect(),
+            _ => {
+                return Err(Error::new(
+                    Code::InvalidRequest,
+                    format!("column {name} holds text, not numbers"),
+                ));
+            }
+        })
+    }
+
+    /// A timestamp column as microseconds since 1970 in UTC.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for an unknown column or one of another type.
+    pub fn timestamps(&self, name: &str) -> Result<Vec<Option<i64>>> {
+        self.array(name)?
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .map(|a| a.iter().collect())
+            .ok_or_else(|| {
+                Error::new(Code::InvalidRequest, format!("column {name} holds no timestamps"))
+            })
+    }
+
+    /// A text column.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for an unknown column or one of another type.
+    pub fn texts(&self, name: &str) -> Result<Vec<Option<&str>>> {
+        self.array(name)?
+            .as_string_opt::<i32>()
+            .map(|a| a.iter().collect())
+            .ok_or_else(|| Error::new(Code::InvalidRequest, format!("column {name} holds no text")))
+    }
+
+    /// A column of any type as the text that names each value: `1`, `true`, `0.5`, `north`.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for an unknown column.
+    pub fn labels(&self, name: &str) -> Result<Vec<Option<String>>> {
+        let array = self.array(name)?;
+        Ok(match array.data_type() {
+            DataType::Boolean => {
+                array.as_boolean().iter().map(|v| v.map(|v| v.to_string())).collect()
+            }
+            DataType::Int64 => {
+                array.as_primitive::<Int64Type>().iter().map(|v| v.map(|v| v.to_string())).collect()
+            }
+            DataType::Float64 => array
+                .as_primitive::<Float64Type>()
+                .iter()
+                .map(|v| v.map(|v| v.to_string()))
+                .collect(),
+            DataType::Timestamp(..) => array
+                .as_primitive::<TimestampMicrosecondType>()
+                .iter()
+                .map(|v| v.map(format_timestamp))
+                .collect(),
+            _ => array.as_string::<i32>().iter().map(|v| v.map(str::to_owned)).collect(),
+        })
+    }
+
+    /// The rows at these positions, in this order.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when a position is out of range.
+    pub fn take(&self, rows: &[usize]) -> Result<Self> {
+        let indices = UInt64Array::from_iter_values(rows.iter().map(|&r| r as u64));
+        let batch =
+            arrow::compute::take_record_batch(&self.batch, &indices).context("taking rows")?;
+        Ok(Self { columns: self.columns.clone(), batch })
+    }
+}
+
+/// Microseconds since 1970 as RFC 3339 in UTC.
+pub fn format_timestamp(micros: i64) -> String {
+    DateTime::from_timestamp_micros(micros)
+        .map_or_else(|| micros.to_string(), |t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+fn arrow_type(kind: ColumnType) -> DataType {
+    match kind {
+        ColumnType::Bool => DataType::Boolean,
+        ColumnType::Int64 => DataType::Int64,
+        ColumnType::Float64 => DataType::Float64,
+        ColumnType::String => DataType::Utf8,
+        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+    }
+}
+
+fn arrow_schema(columns: &[Column]) -> SchemaRef {
+    let fields = columns
+        .iter()
+        .map(|c| Field::new(&c.name, arrow_type(c.kind), c.nullable))
+        .collect::<Vec<_>>();
+    Arc::new(Schema::new(fields))
+}

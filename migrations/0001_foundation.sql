@@ -115,9 +115,9 @@ CREATE TABLE model_version (
     model bigint NOT NULL REFERENCES model (id),
     version integer NOT NULL CHECK (version > 0),
     -- What the API shows: signature, metrics, curve, provenance, warnings.
-    description jsonb NOT NULL,
+    description json NOT NULL,
     -- What scoring needs beside the weights: the fitted features.
-    features jsonb NOT NULL,
+    features json NOT NULL,
     weights bigint NOT NULL REFERENCES blob (id),
     dataset bigint NOT NULL,
     dataset_version integer NOT NULL,
@@ -152,7 +152,7 @@ CREATE TABLE alias_move (
     FOREIGN KEY (model, alias) REFERENCES alias (model, name)
 );
 
--- Recorded answers.
+-- Recorded answers. json, not jsonb, keeps every number as it was written.
 CREATE TABLE prediction (
     id uuid PRIMARY KEY,
     project text NOT NULL REFERENCES project (name),
@@ -160,8 +160,8 @@ CREATE TABLE prediction (
     key uuid NOT NULL REFERENCES key (id),
     model bigint NOT NULL,
     version integer NOT NULL,
-    rows jsonb NOT NULL,
-    predictions jsonb NOT NULL,
+    rows json NOT NULL,
+    predictions json NOT NULL,
     threshold double precision,
     FOREIGN KEY (model, version) REFERENCES model_version (model, version)
 );
@@ -173,7 +173,7 @@ CREATE TABLE idempotency (
     key uuid NOT NULL REFERENCES key (id),
     idempotency_key text NOT NULL,
     fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
-    answer jsonb NOT NULL,
+    answer json NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (key, idempotency_key)
 );

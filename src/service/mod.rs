@@ -11,6 +11,7 @@ mod models;
 mod predictions;
 mod recorder;
 pub mod runs;
+mod scorer;
 mod versions;
 
 use std::path::PathBuf;
@@ -24,9 +25,12 @@ pub use idempotency::Idempotency;
 
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
+use crate::store::connect::{PoolSettings, connect};
 use cache::Cache;
+use content::blocking;
 use jobs::Watch;
 use recorder::Recorder;
+use scorer::Scorer;
 
 /// What the operator sets.
 #[derive(Debug, Clone)]
@@ -35,6 +39,13 @@ pub struct ServiceSettings {
     pub temp_dir: PathBuf,
     /// Loaded models are kept up to so many bytes of weights.
     pub model_cache_bytes: u64,
+}
+
+impl ServiceSettings {
+    /// What a job's child needs, which serves nobody.
+    pub fn for_child(temp_dir: PathBuf) -> Self {
+        Self { temp_dir, model_cache_bytes: 0 }
+    }
 }
 
 /// Everything the program does, behind one cheap handle.
@@ -47,6 +58,7 @@ struct Inner {
     cache: Cache,
     watch: Watch,
     recorder: Recorder,
+    scorer: Scorer,
 }
 
 impl Service {
@@ -56,9 +68,18 @@ impl Service {
         let cache = Cache::new(settings.model_cache_bytes);
         let watch = Watch::new();
         let recorder = Recorder::start(store.clone());
-        let inner = Arc::new(Inner { store, settings, cache, watch, recorder });
+        let scorer = Scorer::start();
+        let inner = Arc::new(Inner { store, settings, cache, watch, recorder, scorer });
         tokio::spawn(listen(Arc::downgrade(&inner), inner.store.clone()));
         Self(inner)
+    }
+
+    /// A service over the migrated database at a URL.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when it can't be reached.
+    pub async fn connect(url: &str, settings: ServiceSettings) -> Result<Self> {
+        Ok(Self::new(Store::new(connect(url, &PoolSettings::default()).await?), settings))
     }
 
     fn store(&self) -> &Store {

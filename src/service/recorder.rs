@@ -42,22 +42,26 @@ async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
     while orders.recv_many(&mut group, GROUP).await > 0 {
         let (records, waiting): (Vec<_>, Vec<_>) =
             group.drain(..).map(|order| (order.record, order.done)).unzip();
-        let outcome = write(&store, &records).await;
-        if let Err(error) = &outcome {
-            tracing::error!(%error, records = records.len(), "can't record predictions");
-        }
-        for done in waiting {
-            let outcome = match &outcome {
+        let together = write(&store, &records).await;
+        for (record, done) in records.iter().zip(waiting) {
+            let outcome = match &together {
                 Ok(()) => Ok(()),
-                Err(error) => Err(Error::new(
-                    error.code(),
-                    "the prediction could not be recorded, so it is not given; try again",
-                )),
+                Err(error) if error.code() == Code::Unavailable => Err(not_recorded(error)),
+                // One that can't be written must not take the others with it.
+                Err(_) => {
+                    let alone = write(&store, std::slice::from_ref(record)).await;
+                    alone.map_err(|error| not_recorded(&error))
+                }
             };
             // Who asked may have left.
             let _ = done.send(outcome);
         }
     }
+}
+
+fn not_recorded(error: &Error) -> Error {
+    tracing::error!(%error, "can't record a prediction");
+    Error::new(error.code(), "the prediction could not be recorded, so it is not given; try again")
 }
 
 async fn write(store: &Store, records: &[NewRecord]) -> Result<()> {

@@ -47,6 +47,8 @@ pub enum JobKind {
 }
 
 impl JobKind {
+    pub const ALL: [JobKind; 3] = [Self::Ingestion, Self::Training, Self::Sweep];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ingestion => "ingestion",
@@ -56,7 +58,7 @@ impl JobKind {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Ingestion, Self::Training, Self::Sweep].into_iter().find(|k| k.as_str() == text)
+        Self::ALL.into_iter().find(|k| k.as_str() == text)
     }
 }
 

@@ -132,6 +132,16 @@ pub struct TrainingSpec {
     pub threshold: ThresholdSpec,
 }
 
+impl TrainingSpec {
+    /// Name of the network.
+    pub fn network_kind(&self) -> &'static str {
+        match self.network {
+            NetworkSpec::Linear(_) => "linear",
+            NetworkSpec::Mlp(_) => "mlp",
+        }
+    }
+}
+
 /// The defaults that have no type of their own to stand in.
 pub mod defaults {
     pub fn epochs() -> u32 {

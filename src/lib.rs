@@ -9,3 +9,4 @@ pub mod domain;
 pub mod error;
 pub mod frame;
 pub mod stats;
+pub mod store;

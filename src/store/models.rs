@@ -62,10 +62,8 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(database_error("listing models"))?;
-        let models = rows
-            .into_iter()
-            .map(|row| Ok(row.into_model()?.model))
-            .collect::<Result<Vec<_>>>()?;
+        let models =
+            rows.into_iter().map(|row| Ok(row.into_model()?.model)).collect::<Result<Vec<_>>>()?;
         Ok(page(models, limit, |m: &Model| m.name.clone()))
     }
 

@@ -5,6 +5,8 @@
 //! | [`domain`] | pure values that travel |
 //! | [`error`] | the one error and the one table of codes |
 
+pub mod cli;
 pub mod domain;
 pub mod error;
 pub mod frame;
+pub mod store;

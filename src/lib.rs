@@ -7,5 +7,6 @@
 
 pub mod domain;
 pub mod error;
+pub mod finance;
 pub mod frame;
 pub mod stats;

@@ -10,3 +10,4 @@ pub mod error;
 pub mod finance;
 pub mod frame;
 pub mod stats;
+pub mod store;

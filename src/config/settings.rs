@@ -2,19 +2,19 @@
 
 /// A setting by its key in the file.
 #[derive(Debug)]
-pub struct Setting {
+pub(super) struct Setting {
     /// `section.name` in the file.
-    pub key: &'static str,
+    pub(super) key: &'static str,
     /// Environment variables, the first that is set counts.
-    pub env: &'static [&'static str],
+    pub(super) env: &'static [&'static str],
     /// Never printed. May also be given as the path of a file that holds it: `key_file`,
     /// `VARIABLE_FILE`.
-    pub secret: bool,
+    pub(super) secret: bool,
 }
 
 macro_rules! table {
     ($($key:literal: $($env:literal)+ $(, secret $secret:literal)?;)*) => {
-        pub const SETTINGS: &[Setting] = &[
+        pub(super) const SETTINGS: &[Setting] = &[
             $(Setting { key: $key, env: &[$($env),+], secret: false $(|| $secret)? },)*
         ];
     };

@@ -24,6 +24,13 @@ lint:
 deny:
     cargo deny --config .deny.toml check bans licenses sources
 
+# Write .sqlx anew: DATABASE_URL names an empty PostgreSQL database that psql can reach
+prepare:
+    psql --quiet --set ON_ERROR_STOP=1 "$DATABASE_URL" $(printf -- '-f %s ' migrations/*.sql)
+    rm -rf .sqlx && mkdir .sqlx
+    touch src/store/mod.rs
+    SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo --config 'env.SQLX_OFFLINE.value="false"' build --release --lib
+
 # Run the whole gate
 ci:
     .ci/run

@@ -4,3 +4,5 @@
 #![cfg(test)]
 
 mod architecture;
+mod store;
+mod support;

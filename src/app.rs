@@ -15,6 +15,12 @@ use crate::store::Store;
 use crate::store::connect::{boot_check, connect, migrate};
 use crate::store::postgres::{self, Embedded, Opened};
 
+// What the command line reaches through here, since it names no layer below.
+pub use crate::finance::loan_book;
+pub use crate::http::openapi::document as openapi;
+pub use crate::jobs::child::{ChildArguments, run as run_child};
+pub use crate::store::postgres::{SUBCOMMAND as POSTGRES_SUBCOMMAND, become_postgres};
+
 /// The database and the service over it, without a server: what commands need that look at or
 /// change something and end.
 pub struct Backend {

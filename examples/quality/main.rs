@@ -14,6 +14,7 @@ mod sets;
 mod state;
 mod table;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,7 +22,7 @@ use actuary::app::App;
 use actuary::client::Client;
 use actuary::config::{Config, Flags, environment};
 use actuary::domain::key::{NewKey, Scope};
-use actuary::error::{Code, Error, Result};
+use actuary::error::{Code, Context, Error, Result};
 use clap::Parser;
 
 use measure::Outcome;
@@ -95,7 +96,11 @@ async fn run(arguments: Arguments) -> Result<()> {
     if let (Some(url), Some(key)) = (&arguments.url, &arguments.key) {
         return all(&Client::new(url, key)?, &sets, &arguments).await;
     }
-    let directory = tempfile::tempdir().map_err(|e| Error::internal("making a directory", e))?;
+    // Started by root, PostgreSQL runs as another user, who must be able to enter.
+    let directory = tempfile::Builder::new()
+        .permissions(std::fs::Permissions::from_mode(0o755))
+        .tempdir()
+        .context("making a directory")?;
     let app = App::start(&settings(directory.path())?).await?;
     let service = app.service();
     let new = NewKey {

@@ -32,8 +32,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) const HEADING: &str =
-        "set               metric       ours      se    peer  seconds";
+    pub(crate) const HEADING: &str = "set               metric       ours      se    peer  seconds";
 
     pub(crate) fn line(&self) -> String {
         let Self { set, metric, ours, se, seconds, .. } = self;

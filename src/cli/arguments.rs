@@ -2,18 +2,20 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand};
 
 use super::demo::Demo;
 use super::job::InternalJob;
 use super::keys::Keys;
-use crate::app;
 use crate::config::Flags;
+
+static VERSION: LazyLock<String> = LazyLock::new(crate::code_version);
 
 /// Train, version and serve neural models for lending, from one binary.
 #[derive(Parser)]
-#[command(name = "actuary", version = app::VERSION.as_str(), max_term_width = 100)]
+#[command(name = "actuary", version = VERSION.as_str(), max_term_width = 100)]
 #[command(arg_required_else_help = true, subcommand_required = true)]
 pub(super) struct Arguments {
     #[command(flatten)]

@@ -184,8 +184,15 @@ impl LoanBook {
     /// The AUC of the true probabilities: the best that a model can attain but for chance. `None`
     /// if no loan or every loan defaulted.
     pub fn best_auc(&self) -> Option<f64> {
-        let defaults: Vec<bool> = self.loans.iter().map(|loan| loan.default).collect();
-        stats::auc(&self.true_probabilities(), &defaults)
+        self.best_auc_of_last(self.loans.len())
+    }
+
+    /// The same for the `count` newest loans, on which a model may be tested.
+    pub fn best_auc_of_last(&self, count: usize) -> Option<f64> {
+        let loans = self.loans.get(self.loans.len().saturating_sub(count)..)?;
+        let truth: Vec<f64> = loans.iter().map(Loan::probability).collect();
+        let defaults: Vec<bool> = loans.iter().map(|loan| loan.default).collect();
+        stats::auc(&truth, &defaults)
     }
 
     /// Writes a header of [`COLUMNS`] and one line per loan; what is unknown is left empty.

@@ -4,5 +4,6 @@
 #![cfg(test)]
 
 mod architecture;
+mod cli;
 mod store;
 mod support;

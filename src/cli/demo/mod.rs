@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::output::{duration, grouped};
+use super::output::grouped;
 use super::{interruptible, serve};
 use crate::app::{App, Backend};
 use crate::client::{Client, outcome};
@@ -30,7 +30,7 @@ const CHAMPION: &str = "champion";
 const KEY_HOURS: u32 = 24;
 
 #[derive(Args)]
-pub(crate) struct Demo {
+pub(super) struct Demo {
     /// Your own data instead of generated loans: CSV, JSON lines or Parquet
     #[arg(long, value_name = "FILE", requires = "target")]
     data: Option<PathBuf>,
@@ -157,17 +157,18 @@ struct Run<'a> {
 impl Run<'_> {
     async fn work(&self) -> Result<Made> {
         let (dataset, rows) = self.upload().await?;
-        let (version, job, took) = self.train(&self.input.model, dataset, self.spec(dataset)?).await?;
+        let (version, job, took) = self.train(&self.input.model, &self.spec(dataset)?).await?;
         let baseline = TrainingSpec {
             network: NetworkSpec::Linear(LinearNetwork::default()),
             ..self.spec(dataset)?
         };
         let name = format!("{}-logistic", self.input.model);
-        let (baseline, _, baseline_took) = self.train(&name, dataset, baseline).await?;
+        let (baseline, _, baseline_took) = self.train(&name, &baseline).await?;
         let name = format!("{} {}", version.model, version.version);
         let epochs = version.curve.len();
         let device = &version.provenance.device;
-        let text = format!("{name}   {} · {epochs} epochs · {device}", version.provenance.spec.network_kind());
+        let network = version.provenance.spec.network_kind();
+        let text = format!("{name}   {network} · {epochs} epochs · {device}");
         let figures = self.figures(&version, &baseline);
         self.screen.done("training", &text, Some(took + baseline_took), &figures)?;
         let seen = self.client.get_alias(&version.model, CHAMPION).await?;
@@ -223,7 +224,7 @@ impl Run<'_> {
     }
 
     async fn follow(&self, what: &str, job: Job) -> Result<Job> {
-        let progress = progress::Progress::start(self.screen, what);
+        let progress = progress::Progress::start(what);
         self.client.wait_for_job(job.id, |event| progress.note(event)).await
     }
 

@@ -1,5 +1,7 @@
 //! What may be typed next, as it stands.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use serde_json::json;
 
 use super::super::output::shell_word;
@@ -45,7 +47,10 @@ fn served_at(config: &Config) -> String {
     let scheme = if config.http.tls_cert.is_some() { "https" } else { "http" };
     let mut address = config.http.address;
     if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
     }
     format!("{scheme}://{address}")
 }

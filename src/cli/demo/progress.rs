@@ -5,7 +5,6 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::output::grouped;
-use super::label;
 use crate::domain::job::{self, JobEvent, JobEventKind, TrainingProgress};
 
 /// Goes when it is dropped.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::super::output::{Style, duration, print};
-use crate::app;
 use crate::config::Config;
 use crate::error::Result;
 
@@ -23,7 +22,7 @@ impl Screen {
             None => config.data_dir.display().to_string(),
         };
         let name = self.style.strong("actuary");
-        print(&format!("{name} {} · data in {place}\n", app::version()))
+        print(&format!("{name} {} · data in {place}\n", crate::code_version()))
     }
 
     /// What is done, how long it took, and what came of it.

@@ -12,9 +12,8 @@ use crate::store::{Blob, NewDatasetVersion};
 
 impl Service {
     pub(super) async fn ingest(&self, claim: &Claim, spec: &IngestionSpec) -> Result<()> {
-        let upload = claim
-            .upload
-            .ok_or_else(|| Error::internal("reading an upload", "the job has none"))?;
+        let upload =
+            claim.upload.ok_or_else(|| Error::internal("reading an upload", "the job has none"))?;
         let source = self.spool(upload).await?;
         let temp_dir = self.0.settings.temp_dir.clone();
         let (reporter, task) = Reporter::start(self.store().clone(), claim.run);

@@ -9,11 +9,11 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{Service, blocking};
-pub use crate::store::{Claim, Lease, RunRef};
 use crate::domain::job::{JobError, JobKind, JobResult, JobSpec, SweepResult};
 use crate::error::{Code, Error, Result};
 use crate::store::connect::{PoolSettings, connect};
 use crate::store::{Changes, NewJob, Store};
+pub use crate::store::{Claim, Lease, RunRef};
 
 /// The queue as a worker sees it, over connections of its own: the lease of a running job must
 /// not wait behind requests.

@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn nothing_that_is_not_finite_is_told() {
-        let s = of(ColumnType::Float64, [f64::MAX, f64::MIN, f64::MAX].map(Value::Float));
+        let s = of(ColumnType::Float64, [f64::MAX, f64::MAX, f64::MIN].map(Value::Float));
         assert_eq!((s.mean, s.std), (None, None));
         let s = of(ColumnType::Float64, [Value::Null]);
         assert_eq!((s.min, s.max, s.mean, s.std, s.distinct), (None, None, None, None, 0));

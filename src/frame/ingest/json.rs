@@ -193,7 +193,10 @@ impl Columns {
             let text = error.to_string();
             // The parser saw one line only, so its own line number would mislead.
             let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
-            let place = format!("line {}, character {}", lines.line, error.column());
+            let place = match error.column() {
+                0 => format!("line {}", lines.line),
+                character => format!("line {}, character {character}", lines.line),
+            };
             faults.add(place, reason)?;
         }
         Ok(())

@@ -245,7 +245,7 @@ pub struct LogEvent {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobSpec {
     Ingestion(IngestionSpec),
-    Training(TrainingJobSpec),
+    Training(Box<TrainingJobSpec>),
     Sweep,
 }
 

@@ -5,5 +5,7 @@
 
 mod architecture;
 mod cli;
+mod http;
+mod openapi;
 mod store;
 mod support;

@@ -199,4 +199,4 @@ fn cell(array: &dyn Array, at: usize) -> Cell {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

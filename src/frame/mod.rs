@@ -187,6 +187,19 @@ impl Frame {
         })
     }
 
+    /// Frames of the same columns one below the other.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when there is none or their columns differ.
+    pub fn concat(frames: &[&Self]) -> Result<Self> {
+        let first =
+            frames.first().ok_or_else(|| Error::internal("putting frames together", "none"))?;
+        let batches = frames.iter().map(|frame| &frame.batch);
+        let batch = arrow::compute::concat_batches(&first.batch.schema(), batches)
+            .context("putting frames together")?;
+        Ok(Self { columns: first.columns.clone(), batch })
+    }
+
     /// The rows at these positions, in this order.
     ///
     /// # Errors

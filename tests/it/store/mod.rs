@@ -1,0 +1,3 @@
+mod connect;
+mod postgres;
+mod postgres_crash;

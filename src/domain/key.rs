@@ -83,4 +83,6 @@ pub struct Caller {
     pub key: Uuid,
     pub project: String,
     pub scopes: Vec<Scope>,
+    /// Derived from the secret, never stored: new secrets are derived from it.
+    pub seed: [u8; 32],
 }

@@ -1,0 +1,26 @@
+//! The worker: claims jobs, keeps their leases, runs each in a child process of this binary, so
+//! that a crash, a leak or a lack of memory costs one attempt and never the server.
+
+pub mod child;
+mod worker;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use worker::Worker;
+
+/// What the operator sets.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// Jobs that run at once.
+    pub slots: usize,
+    /// How long a job stays a lost worker's.
+    pub lease: Duration,
+    /// The program whose `internal-job` carries a job out.
+    pub executable: PathBuf,
+    /// Address space of a child that reads an upload, in bytes: a file made to exhaust memory ends
+    /// the child, not the machine.
+    pub ingestion_memory: u64,
+    /// Where a child's files lie while it works.
+    pub temp_dir: PathBuf,
+}

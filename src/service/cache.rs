@@ -1,0 +1,114 @@
+//! What is held in memory: keys, where aliases point, loaded models. Held only while changes are
+//! heard, and forgotten when one may have made it stale.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::sync::Cache as Moka;
+
+use super::predictions::Loaded;
+use crate::domain::key::Key;
+use crate::store::Change;
+
+/// Long enough to spare the database, short enough that nothing lives on by a lost message.
+const KEEP: Duration = Duration::from_secs(60);
+
+/// A model's name within its project.
+pub(super) type ModelName = (String, String);
+
+/// Where a model's aliases point.
+#[derive(Debug)]
+pub(super) struct Registered {
+    pub(super) record: bool,
+    pub(super) aliases: HashMap<String, u32>,
+}
+
+pub(super) struct Cache {
+    keys: Moka<[u8; 32], (Key, String)>,
+    registered: Moka<ModelName, Arc<Registered>>,
+    loaded: Moka<(ModelName, u32), Arc<Loaded>>,
+    hearing: AtomicBool,
+    /// Raised whenever something is forgotten: what was read before is not kept after.
+    epoch: AtomicU64,
+}
+
+impl Cache {
+    pub(super) fn new(model_bytes: u64) -> Self {
+        Self {
+            keys: Moka::builder().max_capacity(10_000).time_to_live(KEEP).build(),
+            registered: Moka::builder().max_capacity(10_000).time_to_live(KEEP).build(),
+            loaded: Moka::builder()
+                .max_capacity(model_bytes)
+                .weigher(|_, loaded: &Arc<Loaded>| u32::try_from(loaded.bytes).unwrap_or(u32::MAX))
+                .build(),
+            hearing: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
+        }
+    }
+
+    /// Says whether changes are heard.
+    pub(super) fn hearing(&self, yes: bool) {
+        self.hearing.store(yes, Ordering::SeqCst);
+        self.forget();
+        self.loaded.invalidate_all();
+    }
+
+    pub(super) fn note(&self, change: Change) {
+        match change {
+            Change::Job(_) => {}
+            Change::Key | Change::Registry => self.forget(),
+            Change::Version | Change::Unknown => {
+                self.forget();
+                self.loaded.invalidate_all();
+            }
+        }
+    }
+
+    /// Forgets keys and aliases.
+    pub(super) fn forget(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.keys.invalidate_all();
+        self.registered.invalidate_all();
+    }
+
+    /// To be read before what is to be kept is read from the database.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    fn may_keep(&self, epoch: u64) -> bool {
+        self.hearing.load(Ordering::SeqCst) && self.epoch() == epoch
+    }
+
+    pub(super) fn key(&self, sha256: &[u8; 32]) -> Option<(Key, String)> {
+        self.keys.get(sha256)
+    }
+
+    pub(super) fn keep_key(&self, epoch: u64, sha256: [u8; 32], key: Key, project: String) {
+        if self.may_keep(epoch) {
+            self.keys.insert(sha256, (key, project));
+        }
+    }
+
+    pub(super) fn registered(&self, model: &ModelName) -> Option<Arc<Registered>> {
+        self.registered.get(model)
+    }
+
+    pub(super) fn keep_registered(&self, epoch: u64, model: ModelName, found: Arc<Registered>) {
+        if self.may_keep(epoch) {
+            self.registered.insert(model, found);
+        }
+    }
+
+    pub(super) fn loaded(&self, version: &(ModelName, u32)) -> Option<Arc<Loaded>> {
+        self.loaded.get(version)
+    }
+
+    pub(super) fn keep_loaded(&self, epoch: u64, version: (ModelName, u32), found: Arc<Loaded>) {
+        if self.may_keep(epoch) {
+            self.loaded.insert(version, found);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What a dataset's version holds: a few rows, or all of it as Parquet or CSV.
+
+use std::fs::File;
+use std::io::{Seek, Write};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::Service;
+use crate::domain::dataset::DataFormat;
+use crate::domain::key::Caller;
+use crate::domain::prediction::Row;
+use crate::error::{Code, Context, Error, Result};
+use crate::frame;
+use crate::store::BlobReader;
+
+/// Most rows of one preview.
+const MAX_PREVIEW: u32 = 1000;
+
+/// A dataset's version on its way out.
+pub struct Content {
+    /// SHA-256 of the stored Parquet, whatever the format.
+    pub sha256: String,
+    /// Bytes to come, when known.
+    pub size: Option<u64>,
+    source: Source,
+}
+
+enum Source {
+    Parquet(BlobReader),
+    Csv(mpsc::Receiver<Result<Bytes>>),
+}
+
+impl Content {
+    /// The next bytes; None at the end.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the stored bytes are damaged.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        match &mut self.source {
+            Source::Parquet(reader) => Ok(reader.next().await?.map(Bytes::from)),
+            Source::Csv(receiver) => receiver.recv().await.transpose(),
+        }
+    }
+}
+
+impl Service {
+    /// Rows of a dataset's version from `offset` on.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::InvalidRequest`] for more than 1,000 rows.
+    pub async fn preview_dataset(
+        &self,
+        caller: &Caller,
+        name: &str,
+        version: u32,
+        offset: u64,
+        limit: u32,
+    ) -> Result<Vec<Row>> {
+        if limit == 0 || limit > MAX_PREVIEW {
+            let detail = format!("{limit} is not from 1 to {MAX_PREVIEW}");
+            return Err(Error::field(Code::InvalidRequest, "/limit", detail));
+        }
+        let (_, blob) = self.find_dataset_version(caller, name, version).await?;
+        let file = self.spool(blob).await?;
+        let limit = limit as usize;
+        blocking(move || frame::preview(file, offset, limit)).await
+    }
+
+    /// All of a dataset's version.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::NotAcceptable`] for another format than Parquet and CSV.
+    pub async fn dataset_content(
+        &self,
+        caller: &Caller,
+        name: &str,
+        version: u32,
+        format: DataFormat,
+    ) -> Result<Content> {
+        let (version, blob) = self.find_dataset_version(caller, name, version).await?;
+        let (size, source) = match format {
+            DataFormat::Parquet => {
+                let reader = self.store().read_blob(blob).await?;
+                (Some(reader.size()), Source::Parquet(reader))
+            }
+            DataFormat::Csv => (None, Source::Csv(csv(self.spool(blob).await?))),
+            DataFormat::JsonLines => {
+                let detail = "a dataset is given as Parquet or CSV";
+                return Err(Error::new(Code::NotAcceptable, detail));
+            }
+        };
+        Ok(Content { sha256: version.sha256, size, source })
+    }
+
+    /// A blob in a file without a name, verified.
+    pub(super) async fn spool(&self, blob: i64) -> Result<File> {
+        let mut reader = self.store().read_blob(blob).await?;
+        let mut file = tempfile::tempfile_in(&self.0.settings.temp_dir)
+            .context(format!("making a file in {}", self.0.settings.temp_dir.display()))?;
+        while let Some(chunk) = reader.next().await? {
+            file = blocking(move || {
+                file.write_all(&chunk).context("writing to a temporary file")?;
+                Ok(file)
+            })
+            .await?;
+        }
+        file.rewind().context("rewinding a temporary file")?;
+        Ok(file)
+    }
+}
+
+/// Writes the file's rows as CSV into a channel, from a thread of its own that waits when nobody
+/// reads and ends when nobody will.
+fn csv(file: File) -> mpsc::Receiver<Result<Bytes>> {
+    let (sender, receiver) = mpsc::channel(4);
+    tokio::task::spawn_blocking(move || {
+        let mut out = ChannelWriter { sender: sender.clone(), buffer: Vec::new() };
+        let written = frame::write_csv(file, &mut out)
+            .and_then(|()| out.flush().context("sending the last rows"));
+        if let Err(error) = written
+            && !sender.is_closed()
+        {
+            // The reader may leave just now.
+            let _ = sender.blocking_send(Err(error));
+        }
+    });
+    receiver
+}
+
+struct ChannelWriter {
+    sender: mpsc::Sender<Result<Bytes>>,
+    buffer: Vec<u8>,
+}
+
+impl Write for ChannelWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        const CHUNK: usize = 64 * 1024;
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= CHUNK {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let bytes = Bytes::from(std::mem::take(&mut self.buffer));
+        self.sender
+            .blocking_send(Ok(bytes))
+            .map_err(|_| std::io::Error::new(std::io::ErrorKind::BrokenPipe, "nobody reads on"))
+    }
+}
+
+/// Does what takes long on a thread that may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.context("waiting for work on another thread")?
+}

@@ -1,0 +1,137 @@
+//! What the program does: one file per noun. All front ends and workers call only this.
+
+mod aliases;
+mod cache;
+mod content;
+mod datasets;
+mod idempotency;
+mod jobs;
+mod keys;
+mod models;
+mod predictions;
+mod recorder;
+pub mod runs;
+mod scorer;
+mod versions;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use crate::store::JobFilter;
+pub use aliases::Precondition;
+pub use content::Content;
+pub use datasets::Upload;
+pub use idempotency::Idempotency;
+
+use crate::error::{Code, Error, Result};
+use crate::store::Store;
+use crate::store::connect::{PoolSettings, connect};
+use cache::Cache;
+use content::blocking;
+use jobs::Watch;
+use recorder::Recorder;
+use scorer::Scorer;
+
+/// What the operator sets.
+#[derive(Debug, Clone)]
+pub struct ServiceSettings {
+    /// Where files lie while they are worked on; they have no name there.
+    pub temp_dir: PathBuf,
+    /// Loaded models are kept up to so many bytes of weights.
+    pub model_cache_bytes: u64,
+}
+
+impl ServiceSettings {
+    /// What a job's child needs, which serves nobody.
+    pub fn for_child(temp_dir: PathBuf) -> Self {
+        Self { temp_dir, model_cache_bytes: 0 }
+    }
+}
+
+/// Everything the program does, behind one cheap handle.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    settings: ServiceSettings,
+    cache: Cache,
+    watch: Watch,
+    recorder: Recorder,
+    scorer: Scorer,
+}
+
+impl Service {
+    /// A service over a migrated database. Must be called within a tokio runtime: it listens to
+    /// changes and records predictions on tasks of its own, which end with the last handle.
+    pub fn new(store: Store, settings: ServiceSettings) -> Self {
+        let cache = Cache::new(settings.model_cache_bytes);
+        let watch = Watch::new();
+        let recorder = Recorder::start(store.clone());
+        let scorer = Scorer::start();
+        let inner = Arc::new(Inner { store, settings, cache, watch, recorder, scorer });
+        tokio::spawn(listen(Arc::downgrade(&inner), inner.store.clone()));
+        Self(inner)
+    }
+
+    /// A service over the migrated database at a URL.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when it can't be reached.
+    pub async fn connect(url: &str, settings: ServiceSettings) -> Result<Self> {
+        Ok(Self::new(Store::new(connect(url, &PoolSettings::default()).await?), settings))
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Whether requests can be served.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] while the database can't be reached.
+    pub async fn ready(&self) -> Result<()> {
+        self.store().ping().await
+    }
+}
+
+/// Hears what changes and forgets what may be stale by it, for as long as the service lives.
+/// While nothing can be heard, nothing is held in memory.
+async fn listen(service: std::sync::Weak<Inner>, store: Store) {
+    const RETRY: std::time::Duration = std::time::Duration::from_millis(500);
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+    loop {
+        match store.changes().await {
+            Ok(mut changes) => {
+                let Some(inner) = service.upgrade() else { return };
+                inner.cache.hearing(true);
+                drop(inner);
+                loop {
+                    let heard = tokio::time::timeout(PATIENCE, changes.next()).await;
+                    let Some(inner) = service.upgrade() else { return };
+                    match heard {
+                        Err(_) => {}
+                        Ok(Ok(change)) => {
+                            inner.cache.note(change);
+                            inner.watch.note(change);
+                        }
+                        Ok(Err(error)) => {
+                            tracing::warn!(%error, "can't hear changes");
+                            break;
+                        }
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "can't listen to changes"),
+        }
+        let Some(inner) = service.upgrade() else { return };
+        inner.cache.hearing(false);
+        drop(inner);
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn not_found(what: &str, name: &str) -> Error {
+    let shown: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
+    Error::new(Code::NotFound, format!("there is no {what} {shown}"))
+}

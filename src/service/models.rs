@@ -1,0 +1,113 @@
+//! Models: listed, set, trained.
+
+use super::{Idempotency, Service, not_found};
+use crate::domain::dataset::DatasetRef;
+use crate::domain::job::{Job, JobKind, JobSpec, TrainingJobSpec};
+use crate::domain::key::Caller;
+use crate::domain::model::{Model, ModelSettings, TrainingSpec};
+use crate::domain::name::check_name;
+use crate::domain::page::{Page, PageQuery};
+use crate::engine;
+use crate::error::{Code, Error, Result};
+use crate::store::NewJob;
+
+impl Service {
+    /// Queues the training of a model's next version.
+    ///
+    /// # Errors
+    /// [`Code::InvalidSpec`] naming every field that can't hold, [`Code::DeviceUnavailable`],
+    /// [`Code::InvalidRequest`] for a bad name; an unknown dataset is a bad field.
+    pub async fn train(
+        &self,
+        caller: &Caller,
+        once: Option<&Idempotency>,
+        model: &str,
+        mut spec: TrainingSpec,
+    ) -> Result<Job> {
+        check_name("/name", model)?;
+        engine::check_spec(&spec)?;
+        let (dataset, _) = self
+            .store()
+            .get_dataset_version(&caller.project, &spec.dataset.name, spec.dataset.version)
+            .await?
+            .ok_or_else(|| no_dataset(&spec.dataset))?;
+        engine::check_columns(&spec, &dataset.columns)?;
+        if let (Some(task), Some(row)) =
+            (spec.task, self.store().get_model(&caller.project, model).await?)
+            && row.model.task != task
+        {
+            let detail = format!(
+                "model {model} is for {}; take another name for {}",
+                row.model.task.as_str(),
+                task.as_str()
+            );
+            return Err(Error::field(Code::InvalidSpec, "/task", detail));
+        }
+        spec.dataset.version = Some(dataset.version);
+        let project = caller.project.clone();
+        let (key, model) = (caller.key, model.to_owned());
+        self.once(caller, once, |tx| {
+            Box::pin(async move {
+                let DatasetRef { name, version } = &spec.dataset;
+                if tx.hold_dataset_version(&project, name, *version).await?.is_none() {
+                    return Err(no_dataset(&spec.dataset));
+                }
+                let job = TrainingJobSpec { model: model.clone(), spec };
+                let spec = JobSpec::Training(Box::new(job));
+                tx.insert_job(NewJob {
+                    project: &project,
+                    kind: JobKind::Training,
+                    subject: &model,
+                    spec: &spec,
+                    upload: None,
+                    created_by: Some(key),
+                })
+                .await
+            })
+        })
+        .await
+    }
+
+    /// Models of the caller's project by name.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for a bad page.
+    pub async fn list_models(&self, caller: &Caller, query: &PageQuery) -> Result<Page<Model>> {
+        self.store().list_models(&caller.project, query).await
+    }
+
+    /// A model.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub async fn get_model(&self, caller: &Caller, name: &str) -> Result<Model> {
+        let row = self.store().get_model(&caller.project, name).await?;
+        row.map(|row| row.model).ok_or_else(|| not_found("model", name))
+    }
+
+    /// Changes a model's settings.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub async fn change_model(
+        &self,
+        caller: &Caller,
+        name: &str,
+        settings: ModelSettings,
+    ) -> Result<Model> {
+        let mut tx = self.store().begin().await?;
+        let model = tx.set_model_record(&caller.project, name, settings.record).await?;
+        let model = model.ok_or_else(|| not_found("model", name))?;
+        tx.commit().await?;
+        self.0.cache.forget();
+        Ok(model)
+    }
+}
+
+fn no_dataset(dataset: &DatasetRef) -> Error {
+    let detail = match dataset.version {
+        None => format!("there is no dataset {}; upload it first", dataset.name),
+        Some(version) => format!("there is no version {version} of dataset {}", dataset.name),
+    };
+    Error::field(Code::InvalidSpec, "/dataset", detail)
+}

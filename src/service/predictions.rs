@@ -1,0 +1,298 @@
+//! Predictions: asked for, recorded, scored again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::cache::{ModelName, Registered};
+use super::content::blocking;
+use super::versions::no_version;
+use super::{Idempotency, Service, not_found};
+use crate::domain::key::Caller;
+use crate::domain::name::did_you_mean;
+use crate::domain::prediction::{
+    MAX_ROWS, Prediction, PredictionRecord, PredictionRequest, PredictionResponse, Replay, Row,
+    VersionRef,
+};
+use crate::domain::version::Version;
+use crate::engine::LoadedModel;
+use crate::error::{Code, Context, Error, Result};
+use crate::frame::RowReader;
+use crate::store::NewRecord;
+
+/// The alias that answers when none is named.
+const DEFAULT_ALIAS: &str = "champion";
+
+/// A version ready to score.
+pub(super) struct Loaded {
+    pub(super) version: Version,
+    pub(super) model: LoadedModel,
+    pub(super) reader: RowReader,
+    /// Row's number of the model.
+    pub(super) row: i64,
+    /// Size of the weights.
+    pub(super) bytes: u64,
+}
+
+impl Service {
+    /// Scores rows by a version of a model.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRows`] naming every value that can't be scored, [`Code::NotFound`] for an
+    /// unknown model, version or alias, [`Code::InvalidRequest`] when there are no rows or too
+    /// many, [`Code::TooManyRequests`] when costly scoring has queued up,
+    /// [`Code::Unavailable`] when the answer can't be recorded.
+    pub async fn predict(
+        &self,
+        caller: &Caller,
+        once: Option<&Idempotency>,
+        model: &str,
+        request: PredictionRequest,
+    ) -> Result<PredictionResponse> {
+        check_shape(&request)?;
+        let name: ModelName = (caller.project.clone(), model.to_owned());
+        let registered = self.registered(&name).await?;
+        let number = resolve(model, &registered, request.version.as_ref())?;
+        let loaded = self.loaded(&name, number).await?;
+        let frame = match (&request.rows, &request.columns) {
+            (Some(rows), _) => loaded.reader.rows(rows)?,
+            (None, Some(columns)) => loaded.reader.columns(columns)?,
+            (None, None) => return Err(no_rows()),
+        };
+        let predictions = self.0.scorer.score(&loaded, frame).await?;
+        let mut response = PredictionResponse {
+            predictions,
+            threshold: loaded.version.signature.threshold,
+            model: model.to_owned(),
+            version: number,
+            id: None,
+        };
+        if !(request.record || registered.record) {
+            return Ok(response);
+        }
+        let record = NewRecord {
+            id: Uuid::now_v7(),
+            project: caller.project.clone(),
+            key: caller.key,
+            model: loaded.row,
+            version: number,
+            rows: rows_of(request),
+            predictions: response.predictions.clone(),
+            threshold: response.threshold,
+        };
+        response.id = Some(record.id);
+        if once.is_none() {
+            self.0.recorder.record(record).await?;
+            return Ok(response);
+        }
+        self.once(caller, once, |tx| {
+            Box::pin(async move {
+                tx.insert_predictions(&[record]).await?;
+                Ok(response)
+            })
+        })
+        .await
+    }
+
+    /// A recorded answer.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub async fn get_prediction(&self, caller: &Caller, id: Uuid) -> Result<PredictionRecord> {
+        let found = self.store().get_prediction(&caller.project, id).await?;
+        found.ok_or_else(|| not_found("recorded prediction", &id.to_string()))
+    }
+
+    /// Scores a recorded answer's rows again by the version that gave it, and compares.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub async fn replay_prediction(&self, caller: &Caller, id: Uuid) -> Result<Replay> {
+        let record = self.get_prediction(caller, id).await?;
+        let name: ModelName = (caller.project.clone(), record.model.clone());
+        let loaded = self.loaded(&name, record.version).await?;
+        let frame = loaded.reader.rows(&record.rows)?;
+        let predictions = self.0.scorer.score(&loaded, frame).await?;
+        let same_labels = record.predictions.len() == predictions.len()
+            && record.predictions.iter().zip(&predictions).all(|(a, b)| a.label == b.label);
+        Ok(Replay {
+            id,
+            identical: record.predictions == predictions,
+            max_difference: max_difference(&record.predictions, &predictions),
+            same_labels,
+            model: record.model,
+            version: record.version,
+            predictions,
+        })
+    }
+
+    /// Where a model's aliases point, from memory while changes are heard.
+    async fn registered(&self, name: &ModelName) -> Result<Arc<Registered>> {
+        if let Some(found) = self.0.cache.registered(name) {
+            return Ok(found);
+        }
+        let epoch = self.0.cache.epoch();
+        let (project, model) = name;
+        let row = self.store().get_model(project, model).await?;
+        let record = row.ok_or_else(|| not_found("model", model))?.model.record;
+        let aliases = self.store().list_aliases(project, model).await?;
+        let aliases = aliases.into_iter().map(|a| (a.alias, a.version)).collect();
+        let found = Arc::new(Registered { record, aliases });
+        self.0.cache.keep_registered(epoch, name.clone(), found.clone());
+        Ok(found)
+    }
+
+    /// A version ready to score, from memory when it is there; its weights are verified by hash
+    /// when they are read.
+    async fn loaded(&self, name: &ModelName, number: u32) -> Result<Arc<Loaded>> {
+        let key = (name.clone(), number);
+        if let Some(loaded) = self.0.cache.loaded(&key) {
+            return Ok(loaded);
+        }
+        let epoch = self.0.cache.epoch();
+        let (project, model) = name;
+        let servable = self.store().get_servable(project, model, number).await?;
+        let servable = servable.ok_or_else(|| no_version(model, number))?;
+        let weights = self.store().load_blob(servable.weights).await?;
+        let loaded = blocking(move || {
+            let version = servable.version;
+            let features = serde_json::from_str(servable.features.get())
+                .context("reading a version's fitted features")?;
+            let network = &version.provenance.spec.network;
+            let model = LoadedModel::load(&version.signature, network, features, &weights)?;
+            let reader = RowReader::new(&version.signature.inputs);
+            let bytes = weights.len() as u64;
+            Ok(Arc::new(Loaded { model, reader, row: servable.model, bytes, version }))
+        })
+        .await?;
+        self.0.cache.keep_loaded(epoch, key, loaded.clone());
+        Ok(loaded)
+    }
+}
+
+fn no_rows() -> Error {
+    Error::field(Code::InvalidRequest, "/rows", "there are no rows: send rows or columns")
+}
+
+/// Checks what can be checked before a model is known.
+fn check_shape(request: &PredictionRequest) -> Result<()> {
+    let rows = match (&request.rows, &request.columns) {
+        (Some(_), Some(_)) => {
+            let detail = "rows and columns are two ways to say the same: send one of them";
+            return Err(Error::field(Code::InvalidRequest, "/columns", detail));
+        }
+        (Some(rows), None) => rows.len(),
+        (None, Some(columns)) => columns.values().map(Vec::len).max().unwrap_or(0),
+        (None, None) => 0,
+    };
+    if rows == 0 {
+        return Err(no_rows());
+    }
+    if rows > MAX_ROWS {
+        let detail = format!("{rows} rows are more than {MAX_ROWS}: send them in several requests");
+        return Err(Error::field(Code::InvalidRequest, "/rows", detail));
+    }
+    Ok(())
+}
+
+/// The number of the version that is asked for.
+fn resolve(model: &str, registered: &Registered, version: Option<&VersionRef>) -> Result<u32> {
+    let alias = match version {
+        Some(VersionRef::Number(number)) => return Ok(*number),
+        Some(VersionRef::Alias(alias)) => alias.as_str(),
+        None => DEFAULT_ALIAS,
+    };
+    if let Some(number) = registered.aliases.get(alias) {
+        return Ok(*number);
+    }
+    // A number in quotes can't be an alias.
+    if let Ok(number) = alias.parse() {
+        return Ok(number);
+    }
+    let hint = match version {
+        None => "; point champion at a version or name one in 'version'".to_owned(),
+        Some(_) => did_you_mean(alias, registered.aliases.keys().map(String::as_str)),
+    };
+    Err(Error::field(
+        Code::NotFound,
+        "/version",
+        format!("model {model} has no alias {}{hint}", alias.escape_debug()),
+    ))
+}
+
+/// The rows of a request as rows, whichever way they came.
+fn rows_of(request: PredictionRequest) -> Vec<Row> {
+    if let Some(rows) = request.rows {
+        return rows;
+    }
+    let columns = request.columns.unwrap_or_default();
+    let mut rows = vec![Row::new(); columns.values().map(Vec::len).max().unwrap_or(0)];
+    for (name, cells) in columns {
+        for (row, cell) in rows.iter_mut().zip(cells) {
+            row.insert(name.clone(), cell);
+        }
+    }
+    rows
+}
+
+fn numbers(prediction: &Prediction) -> BTreeMap<&str, f64> {
+    let probabilities = prediction.probabilities.iter().flatten();
+    let mut numbers: BTreeMap<&str, f64> =
+        probabilities.map(|(class, p)| (class.as_str(), *p)).collect();
+    if let Some(value) = prediction.value {
+        numbers.insert("", value);
+    }
+    numbers
+}
+
+fn max_difference(then: &[Prediction], now: &[Prediction]) -> f64 {
+    let differences = then.iter().zip(now).flat_map(|(a, b)| {
+        let b = numbers(b);
+        numbers(a)
+            .into_iter()
+            .map(move |(name, value)| b.get(name).map_or(f64::MAX, |now| (value - now).abs()))
+    });
+    differences.fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::schema::Cell;
+
+    #[test]
+    fn columns_become_rows() {
+        let columns = BTreeMap::from([
+            ("a".to_owned(), vec![Cell::Int(1), Cell::Null]),
+            ("b".to_owned(), vec![Cell::Text("x".into()), Cell::Text("y".into())]),
+        ]);
+        let rows = rows_of(PredictionRequest { columns: Some(columns), ..Default::default() });
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[1]["a"], Cell::Null);
+        assert_eq!(rows[1]["b"], Cell::Text("y".into()));
+    }
+
+    #[test]
+    fn versions_are_resolved_by_number_alias_and_default() {
+        let aliases = [("champion".to_owned(), 3), ("challenger".to_owned(), 5)].into();
+        let registered = Registered { record: false, aliases };
+        let resolve = |version: Option<VersionRef>| resolve("m", &registered, version.as_ref());
+        assert_eq!(resolve(None).unwrap(), 3);
+        assert_eq!(resolve(Some(VersionRef::Number(7))).unwrap(), 7);
+        assert_eq!(resolve(Some(VersionRef::Alias("7".into()))).unwrap(), 7);
+        assert_eq!(resolve(Some(VersionRef::Alias("challenger".into()))).unwrap(), 5);
+        let error = resolve(Some(VersionRef::Alias("challanger".into()))).unwrap_err();
+        assert!(error.to_string().contains("did you mean challenger?"), "{error}");
+    }
+
+    #[test]
+    fn differences_are_the_greatest_of_all_numbers() {
+        let with = |p: f64| Prediction {
+            probabilities: Some([("a".to_owned(), p), ("b".to_owned(), 1.0 - p)].into()),
+            ..Default::default()
+        };
+        assert_eq!(max_difference(&[with(0.25)], &[with(0.25)]), 0.0);
+        assert_eq!(max_difference(&[with(0.25), with(0.5)], &[with(0.25), with(0.75)]), 0.25);
+    }
+}

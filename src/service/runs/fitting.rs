@@ -1,0 +1,151 @@
+//! A specification becomes a model's version.
+
+use chrono::{DateTime, Utc};
+use serde_json::value::to_raw_value;
+use tokio::runtime::Handle;
+
+use super::reporter::{Reporter, written};
+use super::{Claim, RunRef, Service, blocking};
+use crate::domain::job::{
+    JobResult, ModelVersionResult, Progress, TrainingJobSpec, TrainingProgress,
+};
+use crate::domain::model::InputKind;
+use crate::domain::version::{Provenance, Version};
+use crate::engine::{self, Control, EpochReport, Hooks, Trained};
+use crate::error::{Code, Context, Error, Result};
+use crate::frame;
+use crate::store::{NewVersion, Store};
+
+/// What the training thread tells and asks while it works.
+struct RunHooks {
+    store: Store,
+    run: RunRef,
+    runtime: Handle,
+    reporter: Reporter,
+}
+
+impl Hooks for RunHooks {
+    fn epoch(&mut self, report: &EpochReport) -> Result<Control> {
+        let last = report.loss.clone();
+        tracing::info!(
+            job = %self.run.job,
+            epoch = last.epoch,
+            train_loss = last.train_loss,
+            validation_loss = last.validation_loss,
+            "epoch is over"
+        );
+        self.reporter.step(Progress::Training(TrainingProgress {
+            epoch: report.epoch,
+            epochs: report.epochs,
+            last,
+            best_epoch: report.best_epoch,
+            rows_per_second: report.rows_per_second,
+            seconds_left: report.seconds_left,
+        }));
+        Ok(if self.should_stop() { Control::Stop } else { Control::Continue })
+    }
+
+    fn checkpoint(&mut self, bytes: &[u8]) -> Result<()> {
+        let (store, run) = (&self.store, self.run);
+        self.runtime.block_on(async {
+            let mut writer = store.write_blob().await?;
+            writer.write(bytes).await?;
+            let written = writer.complete().await?;
+            store.run_checkpoint(run, &written).await.map(|_| ())
+        })
+    }
+
+    fn should_stop(&mut self) -> bool {
+        self.reporter.lost()
+    }
+}
+
+impl Service {
+    pub(super) async fn fit(&self, claim: &Claim, job: &TrainingJobSpec) -> Result<()> {
+        let dataset = &job.spec.dataset;
+        let found = self
+            .store()
+            .get_dataset_version(&claim.project, &dataset.name, dataset.version)
+            .await?;
+        let (dataset, content) =
+            found.ok_or_else(|| Error::new(Code::NotFound, "the dataset was deleted"))?;
+        let file = self.spool(content).await?;
+        let checkpoint = match claim.checkpoint {
+            Some(blob) => Some(self.store().load_blob(blob).await?),
+            None => None,
+        };
+        let (reporter, task) = Reporter::start(self.store().clone(), claim.run);
+        let mut hooks = RunHooks {
+            store: self.store().clone(),
+            run: claim.run,
+            runtime: Handle::current(),
+            reporter,
+        };
+        let spec = job.spec.clone();
+        let trained = blocking(move || {
+            let frame = frame::read_parquet(file, None)?;
+            engine::train(&frame, &spec, checkpoint.as_deref(), &mut hooks)
+        })
+        .await?;
+        written(task).await?;
+        self.register(claim, job, trained, dataset.sha256).await
+    }
+
+    async fn register(
+        &self,
+        claim: &Claim,
+        job: &TrainingJobSpec,
+        trained: Trained,
+        dataset_sha256: String,
+    ) -> Result<()> {
+        let mut writer = self.store().write_blob().await?;
+        writer.write(&trained.weights).await?;
+        let weights = writer.complete().await?;
+        let features = to_raw_value(&trained.features).context("writing fitted features")?;
+        let created_by =
+            claim.created_by.ok_or_else(|| Error::internal("registering", "the job has no key"))?;
+        let version = Version {
+            model: job.model.clone(),
+            // The store gives number and time.
+            version: 0,
+            created_at: DateTime::<Utc>::UNIX_EPOCH,
+            signature: trained.signature,
+            metrics: trained.metrics,
+            curve: trained.curve,
+            provenance: Provenance {
+                spec: trained.spec,
+                dataset_sha256,
+                weights_sha256: weights.hex(),
+                rows: trained.rows,
+                best_epoch: trained.best_epoch,
+                device: trained.device,
+                code_version: crate::code_version(),
+                parameters: trained.parameters,
+                seconds: trained.seconds,
+                job: claim.run.job,
+                created_by,
+            },
+            warnings: trained.warnings,
+        };
+        let mut tx = self.store().begin().await?;
+        if !tx.hold_run(claim.run).await? {
+            return Ok(());
+        }
+        let weights = tx.finish_blob(&weights).await?;
+        let new = NewVersion {
+            version,
+            input_kind: InputKind::Tabular,
+            features: &features,
+            weights,
+            job: claim.run.job,
+        };
+        let number = tx.insert_version(&claim.project, new).await?;
+        let result = ModelVersionResult {
+            location: format!("/api/v1/models/{}/versions/{number}", job.model),
+            model: job.model.clone(),
+            version: number,
+        };
+        tx.finish_run(claim.run, &JobResult::ModelVersion(result)).await?;
+        tx.commit().await
+    }
+}

@@ -1,0 +1,95 @@
+//! An upload becomes a dataset's version.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+
+use super::reporter::{Reporter, written};
+use super::{Claim, Service, blocking};
+use crate::domain::dataset::DatasetSource;
+use crate::domain::job::{DatasetVersionResult, IngestionSpec, JobResult, Progress};
+use crate::error::{Code, Context, Error, Result};
+use crate::frame;
+use crate::store::{Blob, NewDatasetVersion};
+
+impl Service {
+    pub(super) async fn ingest(&self, claim: &Claim, spec: &IngestionSpec) -> Result<()> {
+        let upload =
+            claim.upload.ok_or_else(|| Error::internal("reading an upload", "the job has none"))?;
+        let source = self.spool(upload).await?;
+        let temp_dir = self.0.settings.temp_dir.clone();
+        let (reporter, task) = Reporter::start(self.store().clone(), claim.run);
+        let (format, types) = (spec.format, spec.types.clone());
+        let (ingested, output) = blocking(move || {
+            let output = tempfile::tempfile_in(&temp_dir)
+                .context(format!("making a file in {}", temp_dir.display()))?;
+            let ingested =
+                frame::ingest(&path(&source), format, &types, &path(&output), &mut |progress| {
+                    reporter.step(Progress::Ingestion(progress));
+                    if reporter.lost() {
+                        return Err(Error::new(Code::Unavailable, "the run was taken over"));
+                    }
+                    Ok(())
+                })?;
+            Ok((ingested, output))
+        })
+        .await?;
+        let content = self.store_file(output).await?;
+        written(task).await?;
+        let source = DatasetSource {
+            format: spec.format,
+            sha256: spec.upload_sha256.clone(),
+            size_bytes: spec.upload_bytes,
+        };
+        let mut tx = self.store().begin().await?;
+        if !tx.hold_run(claim.run).await? {
+            return Ok(());
+        }
+        let content = tx.finish_blob(&content).await?;
+        let new = NewDatasetVersion {
+            rows: ingested.rows,
+            columns: &ingested.columns,
+            source: &source,
+            content,
+            job: claim.run.job,
+        };
+        let version = tx.insert_dataset_version(&claim.project, &spec.dataset, new).await?;
+        let result = DatasetVersionResult {
+            location: format!("/api/v1/datasets/{}/versions/{version}", spec.dataset),
+            dataset: spec.dataset.clone(),
+            version,
+            rows: ingested.rows,
+        };
+        tx.finish_run(claim.run, &JobResult::DatasetVersion(result)).await?;
+        tx.commit().await
+    }
+
+    /// Writes a file from its start as a blob, which is still to be named.
+    async fn store_file(&self, mut file: File) -> Result<Blob> {
+        use std::io::Seek;
+        file.rewind().context("rewinding a temporary file")?;
+        let mut writer = self.store().write_blob().await?;
+        loop {
+            let (back, chunk) = blocking(move || {
+                let mut chunk = Vec::new();
+                file.by_ref()
+                    .take(1 << 20)
+                    .read_to_end(&mut chunk)
+                    .context("reading a temporary file")?;
+                Ok((file, chunk))
+            })
+            .await?;
+            file = back;
+            if chunk.is_empty() {
+                return writer.complete().await;
+            }
+            writer.write(&chunk).await?;
+        }
+    }
+}
+
+/// The way to a file that has no name, so that nothing is left of it when this process is killed.
+fn path(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}

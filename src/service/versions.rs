@@ -1,0 +1,49 @@
+//! Versions of models.
+
+use super::{Service, not_found};
+use crate::domain::key::Caller;
+use crate::domain::page::{Page, PageQuery};
+use crate::domain::version::{Version, VersionSummary};
+use crate::error::Result;
+
+impl Service {
+    /// Versions of a model, newest first.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::NotFound`].
+    pub async fn list_versions(
+        &self,
+        caller: &Caller,
+        model: &str,
+        query: &PageQuery,
+    ) -> Result<Page<VersionSummary>> {
+        self.get_model(caller, model).await?;
+        self.store().list_versions(&caller.project, model, query).await
+    }
+
+    /// A version.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::NotFound`].
+    pub async fn get_version(&self, caller: &Caller, model: &str, version: u32) -> Result<Version> {
+        let found = self.store().get_version(&caller.project, model, version).await?;
+        found.ok_or_else(|| no_version(model, version))
+    }
+
+    /// Deletes a version that nothing holds.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::InUse`] naming an alias that points
+    /// at it or a recorded prediction that it gave.
+    pub async fn delete_version(&self, caller: &Caller, model: &str, version: u32) -> Result<()> {
+        let mut tx = self.store().begin().await?;
+        if !tx.delete_version(&caller.project, model, version).await? {
+            return Err(no_version(model, version));
+        }
+        tx.commit().await
+    }
+}
+
+pub(super) fn no_version(model: &str, version: u32) -> crate::error::Error {
+    not_found("version", &format!("{version} of model {model}"))
+}

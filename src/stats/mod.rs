@@ -1,0 +1,65 @@
+//! Pure functions on slices: metrics of predictions, quantiles, the normal distribution.
+//!
+//! What is not defined for an input (the AUC of one class, the quantile of nothing) is `None`;
+//! no function answers NaN. The metrics of a whole part return an error that names the first
+//! bad value instead, since a version is never registered without them.
+
+mod classification;
+mod descriptive;
+mod normal;
+mod ranking;
+mod regression;
+
+pub use classification::{binary_metrics, multiclass_metrics, wilson_interval};
+pub use descriptive::{mean, quantile, quantiles, standard_deviation, variance};
+pub use normal::{normal_cdf, normal_inverse_cdf};
+pub use ranking::{auc, auc_interval, average_precision, kolmogorov_smirnov, threshold_f1};
+pub use regression::regression_metrics;
+
+use crate::error::{Code, Error, Result};
+
+/// 0.975 quantile of the standard normal distribution: half-width of a 95 % interval.
+const Z_95: f64 = 1.959_963_984_540_054;
+
+/// Fails unless both slices have one and the same length above zero.
+fn require_rows(predictions: usize, truths: usize) -> Result<()> {
+    if predictions != truths {
+        let found = format!("{predictions} predictions for {truths} true values");
+        return Err(Error::internal("computing metrics", found));
+    }
+    if truths == 0 {
+        return Err(Error::new(
+            Code::InvalidData,
+            "there are no rows to compute metrics of; give this part at least one",
+        ));
+    }
+    Ok(())
+}
+
+/// Fails at the first value that is NaN or infinite; `what` names the values in the message.
+fn require_finite(what: &str, values: &[f64]) -> Result<()> {
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(row) => Err(Error::new(
+            Code::InvalidData,
+            format!("{what} {row} (counted from 0) is {}; it has to be finite", values[row]),
+        )),
+    }
+}
+
+/// Fails at the first value outside [0, 1].
+fn require_probabilities(values: &[f64]) -> Result<()> {
+    match values.iter().position(|v| !(0.0..=1.0).contains(v)) {
+        None => Ok(()),
+        Some(row) => Err(Error::new(
+            Code::InvalidData,
+            format!(
+                "probability {row} (counted from 0) is {}; it has to lie between 0 and 1",
+                values[row]
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

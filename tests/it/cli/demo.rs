@@ -86,7 +86,8 @@ fn the_demonstration_trains_promotes_predicts_and_what_it_prints_works() {
 
     let next = line(&printed, "next  ").trim_start_matches("next").trim();
     let served = Served::start(next.split("   ").next().unwrap(), &address);
-    let curls: Vec<&str> = printed.lines().map(str::trim).filter(|l| l.starts_with("curl")).collect();
+    let curls: Vec<&str> =
+        printed.lines().map(str::trim).filter(|l| l.starts_with("curl")).collect();
     assert_eq!(curls.len(), 3, "{printed}");
     for curl in curls {
         assert!(matches!(status(curl).as_deref(), None | Some("200")), "{curl}");
@@ -113,7 +114,10 @@ fn the_demonstration_takes_the_users_own_file() {
     std::fs::write(&file, text).unwrap();
     let arguments = ["--data", file.to_str().unwrap(), "--target", "price"];
     let printed = demo(scratch.path(), &free_address(), &arguments);
-    assert!(line(&printed, "dataset").contains("demo-houses 1   400 rows × 4 columns"), "{printed}");
+    assert!(
+        line(&printed, "dataset").contains("demo-houses 1   400 rows × 4 columns"),
+        "{printed}"
+    );
     assert!(line(&printed, "training").contains("R2 "), "{printed}");
     assert!(line(&printed, "champion").contains("demo-price 1"), "{printed}");
     let wrong = ["--data", file.to_str().unwrap(), "--target", "prize"];

@@ -4,14 +4,23 @@ use crate::support::Scratch;
 #[test]
 fn the_operator_makes_lists_and_revokes_keys_without_a_server() {
     let scratch = Scratch::new("cli-keys");
-    let keys = |arguments: &[&str]| {
-        actuary(scratch.path()).arg("keys").args(arguments).output().unwrap()
-    };
+    let keys =
+        |arguments: &[&str]| actuary(scratch.path()).arg("keys").args(arguments).output().unwrap();
     let made = keys(&[
-        "create", "--name", "scoring", "--scope", "predict", "--scope", "read", "--expires-in", "2d",
+        "create",
+        "--name",
+        "scoring",
+        "--scope",
+        "predict",
+        "--scope",
+        "read",
+        "--expires-in",
+        "2d",
     ]);
     let secret = succeeded(&made);
-    assert!(secret.trim_end().starts_with("act_") && !secret.trim_end().contains(char::is_whitespace));
+    assert!(
+        secret.trim_end().starts_with("act_") && !secret.trim_end().contains(char::is_whitespace)
+    );
     assert!(stderr(&made).contains("first admin key"), "{}", stderr(&made));
     let listed = succeeded(&keys(&["list"]));
     let line = listed.lines().find(|line| line.contains("scoring")).unwrap();

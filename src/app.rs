@@ -98,11 +98,13 @@ impl Backend {
         drop(self.service);
         self.store.close().await;
         match self.database {
-            Database::Owned(embedded) => blocking(move || {
-                embedded.stop();
-                Ok(())
-            })
-            .await,
+            Database::Owned(embedded) => {
+                blocking(move || {
+                    embedded.stop();
+                    Ok(())
+                })
+                .await
+            }
             Database::Elsewhere => Ok(()),
         }
     }

@@ -32,7 +32,10 @@ impl Parser {
         }
         if self.line.len() + self.data.len() > LIMIT {
             let context = "reading a stream of events";
-            return Err(Error::internal(context, format!("a message is longer than {LIMIT} bytes")));
+            return Err(Error::internal(
+                context,
+                format!("a message is longer than {LIMIT} bytes"),
+            ));
         }
         Ok(messages)
     }

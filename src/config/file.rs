@@ -77,7 +77,8 @@ impl File {
                     format!("{key} is a section: write [{key}] and its settings below"),
                 )),
                 (_, false, false) => {
-                    let hint = did_you_mean(&key, settings::file_keys().chain(settings::sections()));
+                    let hint =
+                        did_you_mean(&key, settings::file_keys().chain(settings::sections()));
                     errors.push(FieldError::new(
                         self.place(line),
                         format!("there is no setting {key}{hint}"),

@@ -47,6 +47,8 @@ pub enum JobKind {
 }
 
 impl JobKind {
+    pub const ALL: [JobKind; 3] = [Self::Ingestion, Self::Training, Self::Sweep];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ingestion => "ingestion",
@@ -56,7 +58,7 @@ impl JobKind {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Ingestion, Self::Training, Self::Sweep].into_iter().find(|k| k.as_str() == text)
+        Self::ALL.into_iter().find(|k| k.as_str() == text)
     }
 }
 
@@ -225,7 +227,7 @@ pub struct LogEvent {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobSpec {
     Ingestion(IngestionSpec),
-    Training(TrainingJobSpec),
+    Training(Box<TrainingJobSpec>),
     Sweep,
 }
 

@@ -1,8 +1,11 @@
 //! Tables of typed columns: the only place that knows arrow, parquet and csv.
 
 mod builder;
+mod cells;
+mod ingest;
 mod parquet;
 mod rows;
+mod tally;
 mod time;
 
 use std::sync::Arc;
@@ -17,6 +20,7 @@ use arrow::datatypes::{
     DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
 
+pub use self::ingest::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, ingest};
 pub use self::parquet::{preview, read_parquet, write_csv};
 pub use rows::RowReader;
 pub use time::{format_timestamp, parse_timestamp};
@@ -239,17 +243,4 @@ fn shown(text: &str) -> String {
         shown.push_str("...");
     }
     shown
-}
-pub struct Ingested {
-    pub rows: u64,
-    pub columns: Vec<crate::domain::schema::ColumnSummary>,
-}
-pub fn ingest(
-    _: std::fs::File,
-    _: crate::domain::dataset::DataFormat,
-    _: &[(String, ColumnType)],
-    _: &std::fs::File,
-    _: &mut dyn FnMut(crate::domain::job::IngestionProgress) -> Result<()>,
-) -> Result<Ingested> {
-    todo!()
 }

@@ -167,18 +167,26 @@ fn position(columns: &[Column], name: &str) -> Result<usize> {
     })
 }
 
+/// Refuses a text column that is too long to be held.
 fn check_text(metadata: &ParquetMetaData, at: usize, name: &str) -> Result<()> {
-    let bytes = metadata.row_groups().iter();
-    let bytes: i64 = bytes.filter_map(|g| g.column(at).unencoded_byte_array_data_bytes()).sum();
+    let bytes = text_bytes(metadata, at);
     if bytes <= MAX_COLUMN_TEXT {
         return Ok(());
     }
     Err(Error::new(
         Code::InvalidData,
         format!(
-            "column {name} holds {bytes} bytes of text, and {MAX_COLUMN_TEXT} can be loaded: leave it out or take fewer rows"
+            "column {name} holds {} MiB of text, and {} can be loaded: leave it out or take fewer rows",
+            bytes >> 20,
+            MAX_COLUMN_TEXT >> 20
         ),
     ))
+}
+
+/// The length of all values of a text column, as the ingestion has written it down.
+pub(super) fn text_bytes(metadata: &ParquetMetaData, at: usize) -> i64 {
+    let groups = metadata.row_groups().iter();
+    groups.filter_map(|group| group.column(at).unencoded_byte_array_data_bytes()).sum()
 }
 
 /// One value of a column of the five types.
@@ -199,4 +207,4 @@ fn cell(array: &dyn Array, at: usize) -> Cell {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

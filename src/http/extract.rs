@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::State;
 use super::problem::Failure;
 use crate::domain::key::Caller;
-use crate::domain::name::did_you_mean;
+use crate::domain::name::{check_name, did_you_mean};
 use crate::domain::page::{MAX_LIMIT, PageQuery};
 use crate::error::{Code, Error, FieldError, Result};
 use crate::service::{Idempotency, Service};
@@ -63,9 +63,15 @@ impl Call {
         &self.state.service
     }
 
-    /// A segment of the path by its name in the template; the service checks it as a name.
-    pub(super) fn segment(&self, name: &str) -> &str {
-        self.request.match_info().get(name).unwrap_or_default()
+    /// A name in the path by its place in the template.
+    pub(super) fn name(&self, place: &str) -> Result<&str> {
+        let name = self.segment(place);
+        check_name(&format!("path {place}"), name)?;
+        Ok(name)
+    }
+
+    fn segment(&self, place: &str) -> &str {
+        self.request.match_info().get(place).unwrap_or_default()
     }
 
     /// The path's version.
@@ -73,12 +79,12 @@ impl Call {
         number("path version", self.segment("version"), 1..=i32::MAX.unsigned_abs())
     }
 
-    /// An identifier in the path by its name in the template.
-    pub(super) fn id(&self, name: &str) -> Result<Uuid> {
-        let text = self.segment(name);
+    /// An identifier in the path by its place in the template.
+    pub(super) fn id(&self, place: &str) -> Result<Uuid> {
+        let text = self.segment(place);
         Uuid::try_parse(text).map_err(|_| {
             let detail = format!("'{}' is not an id (a UUID)", shown(text));
-            Error::field(Code::InvalidRequest, format!("path {name}"), detail)
+            Error::field(Code::InvalidRequest, format!("path {place}"), detail)
         })
     }
 

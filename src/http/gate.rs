@@ -160,7 +160,11 @@ fn check_scope(caller: Option<&Caller>, scope: Scope) -> Result<()> {
     let has: Vec<&str> = has.iter().map(|s| s.as_str()).collect();
     Err(Error::new(
         Code::Forbidden,
-        format!("this needs a key with the scope '{}'; this one has: {}", scope.as_str(), has.join(", ")),
+        format!(
+            "this needs a key with the scope '{}'; this one has: {}",
+            scope.as_str(),
+            has.join(", ")
+        ),
     ))
 }
 

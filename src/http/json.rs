@@ -36,16 +36,16 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 /// Names every bad field: takes out the first one and parses again, until nothing is wrong or
 /// what is wrong comes from the taking out.
 fn invalid<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Error {
-    let mut errors = vec![locate(body, error)];
     let mut rest: Option<Value> =
         (body.len() <= SEARCHED_BYTES).then(|| serde_json::from_slice(body).ok()).flatten();
+    let mut errors = vec![locate::<T>(body, rest.as_ref(), error)];
     while let (Some(value), Some(last)) = (&mut rest, errors.last()) {
         if errors.len() == MAX_ERRORS || !take_out(value, &last.pointer) {
             break;
         }
         let Ok(text) = serde_json::to_vec(value) else { break };
         let Err(error) = serde_json::from_slice::<T>(&text) else { break };
-        let next = locate(&text, &error);
+        let next = locate::<T>(&text, Some(value), &error);
         if errors.iter().any(|e| e.pointer == next.pointer) {
             break;
         }
@@ -64,29 +64,70 @@ fn take_out(value: &mut Value, pointer: &str) -> bool {
     let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
     let name = name.replace("~1", "/").replace("~0", "~");
     let parent = value.pointer_mut(parent).and_then(Value::as_object_mut);
-    parent.is_some_and(|object| object.remove(&name).is_some())
+    parent.is_some_and(|object| object.shift_remove(&name).is_some())
 }
 
 /// Where serde stopped and why, in words for whoever wrote the body.
-fn locate(body: &[u8], error: &serde_json::Error) -> FieldError {
-    let pointer = pointer_at(body, offset(body, error));
-    let text = error.to_string();
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-    if let Some(name) = quoted(text, "missing field `") {
+fn locate<T: DeserializeOwned>(
+    body: &[u8],
+    value: Option<&Value>,
+    error: &serde_json::Error,
+) -> FieldError {
+    let text = message(error);
+    let pointer = blamed::<T>(body, value, error);
+    if let Some(name) = quoted(&text, "missing field `") {
         return FieldError::new(format!("{pointer}/{}", escape(name)), "is required");
     }
-    if let Some(name) = quoted(text, "unknown field `") {
-        let hint = did_you_mean(name, alternatives(text));
+    if let Some(name) = quoted(&text, "unknown field `") {
+        let hint = did_you_mean(name, alternatives(&text));
         let here = pointer.rsplit('/').next().is_some_and(|last| last == escape(name));
         let pointer = if here { pointer } else { format!("{pointer}/{}", escape(name)) };
         return FieldError::new(pointer, format!("no such field{hint}"));
     }
-    if let Some(name) = quoted(text, "unknown variant `") {
-        let known: Vec<&str> = alternatives(text).collect();
+    if let Some(name) = quoted(&text, "unknown variant `") {
+        let known: Vec<&str> = alternatives(&text).collect();
         let hint = did_you_mean(name, known.iter().copied());
         return FieldError::new(pointer, format!("'{name}' is none of {}{hint}", known.join(", ")));
     }
-    FieldError::new(pointer, plain(text))
+    FieldError::new(pointer, plain(&text))
+}
+
+/// serde's message without its line and column.
+fn message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned()
+}
+
+/// The value to blame. serde does not say where within an enum it stopped, only where it was when
+/// it heard of it: after the enum's value or, if that is the last of its object, after the object.
+/// Which of the two it is shows by taking out the value: the error must then be another one.
+fn blamed<T: DeserializeOwned>(
+    body: &[u8],
+    value: Option<&Value>,
+    error: &serde_json::Error,
+) -> String {
+    let end = offset(body, error);
+    let outer = pointer_at(body, end);
+    let closed = end.checked_sub(1).and_then(|last| body.get(last));
+    if !matches!(closed, Some(b'}' | b']')) {
+        return outer;
+    }
+    let inner = pointer_at(body, end - 1);
+    let text = message(error);
+    let candidates =
+        if text.starts_with("missing field") { [&inner, &outer] } else { [&outer, &inner] };
+    let blame = |pointer: &&&String| {
+        let mut rest = value.cloned().unwrap_or_default();
+        if !take_out(&mut rest, pointer) {
+            return false;
+        }
+        let name = pointer.rsplit('/').next().unwrap_or_default();
+        let Err(other) = serde_json::from_value::<T>(rest) else { return true };
+        let other = message(&other);
+        other != text && quoted(&other, "missing field `") != Some(name)
+    };
+    let found = candidates.iter().find(blame).map(|pointer| (*pointer).clone());
+    found.unwrap_or(outer)
 }
 
 /// What stands between a prefix and the next backtick.
@@ -260,8 +301,25 @@ mod tests {
     #[test]
     fn a_field_within_a_tagged_object_is_named() {
         let body = r#"{"dataset":{"name":"loans"},"target":"y",
-            "network":{"kind":"mlp","widths":[3]}}"#;
+            "network":{"kind":"mlp","widths":[3],"dropout":0.1}}"#;
         assert_eq!(errors::<TrainingSpec>(body), pairs(&[("/network/widths", "no such field")]));
+        let body = r#"{"network":{"kind":"mlp","dropout":"x"},"target":"y",
+            "dataset":{"name":"loans"}}"#;
+        assert_eq!(
+            errors::<TrainingSpec>(body),
+            pairs(&[("/network", "must be a number, not string \"x\"")])
+        );
+    }
+
+    #[test]
+    fn a_field_missing_from_a_tagged_object_is_named_there() {
+        let missing = r#"{"dataset":{"name":"loans"},"target":"y","class_weights":{"by":"given"}}"#;
+        assert_eq!(
+            errors::<TrainingSpec>(missing),
+            pairs(&[("/class_weights/weights", "is required")])
+        );
+        let elsewhere = r#"{"class_weights":{"by":"none"},"dataset":{"name":"loans"}}"#;
+        assert_eq!(errors::<TrainingSpec>(elsewhere), pairs(&[("/target", "is required")]));
     }
 
     #[test]
@@ -271,6 +329,13 @@ mod tests {
         assert_eq!(
             named,
             pairs(&[("/rows/1/b~0~1", "must be a number, text, true, false or null")])
+        );
+        assert_eq!(
+            errors::<PredictionRequest>(r#"{"rows":[{"a":{}},{"a":1e400}]}"#),
+            pairs(&[
+                ("/rows/0/a", "must be a number, text, true, false or null"),
+                ("/rows/1/a", "number out of range"),
+            ])
         );
         assert_eq!(
             errors::<PredictionRequest>(r#"{"rows":[],"version":{}}"#),
@@ -291,8 +356,7 @@ mod tests {
     #[test]
     fn what_is_not_json_is_malformed() {
         let deep = format!("{{\"rows\":{}", "[".repeat(100_000));
-        for body in ["", "{", "{'a':1}", "{\"rows\":[{\"a\":NaN}]}", "{\"rows\":[{\"a\":1e400}]}", &deep]
-        {
+        for body in ["", "{", "{'a':1}", "{\"rows\":[{\"a\":NaN}]}", &deep] {
             let error = parse::<PredictionRequest>(body.as_bytes()).unwrap_err();
             assert_eq!(error.code(), Code::MalformedRequest, "{body:.40}");
         }

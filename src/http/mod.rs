@@ -27,6 +27,7 @@ pub mod openapi;
 mod predictions;
 pub mod problem;
 mod routes;
+mod schemas;
 mod settings;
 mod tls;
 mod versions;

@@ -127,7 +127,10 @@ mod tests {
         let path = dir.path().join("Größe (2).csv");
         std::fs::write(&path, "a,b\n").unwrap();
         let input = Input::of_file(path, "default.payment next".to_owned()).unwrap();
-        assert_eq!((input.dataset.as_str(), input.model.as_str()), ("demo-gr--e--2-", "demo-default-payment-next"));
+        assert_eq!(
+            (input.dataset.as_str(), input.model.as_str()),
+            ("demo-gr--e--2-", "demo-default-payment-next")
+        );
         assert!(check_name("", &input.dataset).is_ok() && check_name("", &input.model).is_ok());
     }
 }

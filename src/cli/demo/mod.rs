@@ -210,11 +210,7 @@ impl Run<'_> {
         serde_json::from_value(spec).context("making a training specification")
     }
 
-    async fn train(
-        &self,
-        model: &str,
-        spec: &TrainingSpec,
-    ) -> Result<(Version, Job, Duration)> {
+    async fn train(&self, model: &str, spec: &TrainingSpec) -> Result<(Version, Job, Duration)> {
         let start = Instant::now();
         let job = self.client.train(model, spec).await?;
         let job = self.follow("training", job).await?;

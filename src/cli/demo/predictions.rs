@@ -69,7 +69,9 @@ fn choose(answer: &PredictionResponse, version: &Version) -> Vec<usize> {
 fn heading(run: &Run<'_>, version: &Version) -> Vec<String> {
     let signature = &version.signature;
     let (row, p, answer) = match (&signature.positive_class, signature.threshold) {
-        _ if run.input.is_generated() => ("applicant", format!("p({})", signature.target), "decision"),
+        _ if run.input.is_generated() => {
+            ("applicant", format!("p({})", signature.target), "decision")
+        }
         (Some(class), _) => ("row", format!("p({} = {class})", signature.target), "answer"),
         (None, _) if signature.classes.is_empty() => ("row", signature.target.clone(), ""),
         (None, _) => ("row", "probability".to_owned(), signature.target.as_str()),

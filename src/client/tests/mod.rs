@@ -138,8 +138,7 @@ async fn a_broken_stream_of_events_is_taken_up_where_it_broke() {
     let state = |state: &str| json!({"kind": "state", "state": state});
     let log = |text: &str| json!({"kind": "log", "message": text});
     let first = event(1, &state("running")) + &event(2, &log("a")) + "id: 3\ndata: {\"sequ";
-    let second =
-        event(2, &log("again")) + &event(3, &log("b")) + &event(4, &state("done"));
+    let second = event(2, &log("again")) + &event(3, &log("b")) + &event(4, &state("done"));
     let stream = |body: &str| (200, "text/event-stream", body.to_owned());
     let server = Fake::start(move |_, request| {
         let path = request.line.rsplit('/').next().unwrap();

@@ -9,7 +9,7 @@ use super::*;
 use crate::frame::Values;
 
 /// A frame as a Parquet file of row groups of so many rows.
-fn stored(frame: &Frame, group: usize) -> Bytes {
+pub(crate) fn stored(frame: &Frame, group: usize) -> Bytes {
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
     let mut file = Vec::new();
     let mut writer =

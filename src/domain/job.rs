@@ -251,7 +251,7 @@ pub enum JobSpec {
 
 deserialize_tagged! { JobSpec by "kind":
     "ingestion" => Ingestion(IngestionSpec),
-    "training" => Training(TrainingJobSpec),
+    "training" => Training(Box<TrainingJobSpec>),
     "sweep" => Sweep,
 }
 

@@ -7,5 +7,7 @@ mod architecture;
 mod cli;
 mod http;
 mod openapi;
+mod crash;
+mod jobs;
 mod store;
 mod support;

@@ -5,5 +5,7 @@
 
 mod architecture;
 mod cli;
+mod crash;
+mod jobs;
 mod store;
 mod support;

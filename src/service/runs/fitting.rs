@@ -145,7 +145,9 @@ impl Service {
             model: job.model.clone(),
             version: number,
         };
-        tx.finish_run(claim.run, &JobResult::ModelVersion(result)).await?;
-        tx.commit().await
+        if tx.finish_run(claim.run, &JobResult::ModelVersion(result)).await? {
+            tx.commit().await?;
+        }
+        Ok(())
     }
 }

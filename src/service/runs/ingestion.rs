@@ -61,8 +61,10 @@ impl Service {
             version,
             rows: ingested.rows,
         };
-        tx.finish_run(claim.run, &JobResult::DatasetVersion(result)).await?;
-        tx.commit().await
+        if tx.finish_run(claim.run, &JobResult::DatasetVersion(result)).await? {
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// Writes a file from its start as a blob, which is still to be named.

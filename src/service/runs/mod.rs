@@ -143,10 +143,10 @@ impl Service {
         let (blobs, bytes) = self.store().sweep_blobs().await?;
         let idempotency_records = self.store().sweep_idempotency().await?;
         let mut tx = self.store().begin().await?;
-        if tx.hold_run(run).await? {
-            let swept = SweepResult { blobs, bytes, idempotency_records };
-            tx.finish_run(run, &JobResult::Sweep(swept)).await?;
+        let swept = SweepResult { blobs, bytes, idempotency_records };
+        if tx.finish_run(run, &JobResult::Sweep(swept)).await? {
+            tx.commit().await?;
         }
-        tx.commit().await
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@
 //! | [`error`] | the one error and the one table of codes |
 
 pub mod domain;
+pub mod engine;
 pub mod error;
 pub mod frame;
 pub mod stats;

@@ -101,14 +101,15 @@ pub struct TrainingSpec {
     pub network: NetworkSpec,
     #[serde(default)]
     pub optimiser: OptimiserSpec,
-    /// How often every training row is seen, at most.
-    #[serde(default = "defaults::epochs")]
+    /// How often every training row is seen, at most; when absent 40 below 10,000 training rows,
+    /// else 30, and five times that for the linear network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10_000)]
-    pub epochs: u32,
-    /// Rows per step.
-    #[serde(default = "defaults::batch_size")]
+    pub epochs: Option<u32>,
+    /// Rows per step; when absent 32 below 3,000 training rows, 64 below 10,000, else 256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 65_536)]
-    pub batch_size: u32,
+    pub batch_size: Option<u32>,
     /// Same seed, data, build and device: same weights (CPU).
     #[serde(default = "defaults::seed")]
     #[schema(maximum = 9_007_199_254_740_991u64)]
@@ -120,10 +121,10 @@ pub struct TrainingSpec {
     #[serde(default)]
     pub parts: PartsSpec,
     /// Stop when the validation loss has not improved for so many epochs; the best epoch's
-    /// weights are kept in any case. 0 never stops early.
-    #[serde(default = "defaults::patience")]
+    /// weights are kept in any case. 0 never stops early. A quarter of the epochs when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(maximum = 10_000)]
-    pub patience: u32,
+    pub patience: Option<u32>,
     #[serde(default)]
     pub class_weights: ClassWeights,
     #[serde(default)]
@@ -144,26 +145,17 @@ impl TrainingSpec {
 
 /// The defaults that have no type of their own to stand in.
 pub mod defaults {
-    pub fn epochs() -> u32 {
-        50
-    }
-    pub fn batch_size() -> u32 {
-        256
-    }
     pub fn seed() -> u64 {
         0
     }
     pub fn device() -> String {
         "auto".into()
     }
-    pub fn patience() -> u32 {
-        8
-    }
     pub fn learning_rate_sgd() -> f64 {
         0.05
     }
     pub fn learning_rate_adam() -> f64 {
-        0.002
+        0.001
     }
     pub fn momentum() -> f64 {
         0.9
@@ -173,15 +165,6 @@ pub mod defaults {
     }
     pub fn beta_2() -> f64 {
         0.999
-    }
-    pub fn weight_decay() -> f64 {
-        0.01
-    }
-    pub fn hidden() -> Vec<u32> {
-        vec![128, 64]
-    }
-    pub fn dropout() -> f64 {
-        0.1
     }
     pub fn validation() -> f64 {
         0.16
@@ -217,23 +200,19 @@ impl Default for NetworkSpec {
 pub struct LinearNetwork {}
 
 /// Multi-layer perceptron: fully connected layers with ReLU and dropout between.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MlpNetwork {
-    /// Width of each hidden layer, 1 to 16 layers of 1 to 4,096 units.
-    #[serde(default = "defaults::hidden")]
+    /// Width of each hidden layer, 1 to 16 layers of 1 to 4,096 units; when absent 256 below
+    /// 3,000 training rows, else 128 and 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_items = 1, max_items = 16)]
-    pub hidden: Vec<u32>,
-    /// Share of units that are dropped while training.
-    #[serde(default = "defaults::dropout")]
+    pub hidden: Option<Vec<u32>>,
+    /// Share of units that are dropped while training; when absent 0.5 below 3,000 training rows,
+    /// 0.3 below 10,000, else 0.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, exclusive_maximum = 1)]
-    pub dropout: f64,
-}
-
-impl Default for MlpNetwork {
-    fn default() -> Self {
-        Self { hidden: defaults::hidden(), dropout: defaults::dropout() }
-    }
+    pub dropout: Option<f64>,
 }
 
 /// The optimiser and its settings.
@@ -308,9 +287,10 @@ pub struct AdamW {
     #[serde(default = "defaults::beta_2")]
     #[schema(minimum = 0, exclusive_maximum = 1)]
     pub beta_2: f64,
-    #[serde(default = "defaults::weight_decay")]
+    /// When absent 1 below 3,000 training rows, 0.1 below 10,000, else 0.01.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1)]
-    pub weight_decay: f64,
+    pub weight_decay: Option<f64>,
 }
 
 impl Default for AdamW {
@@ -319,7 +299,7 @@ impl Default for AdamW {
             learning_rate: defaults::learning_rate_adam(),
             beta_1: defaults::beta_1(),
             beta_2: defaults::beta_2(),
-            weight_decay: defaults::weight_decay(),
+            weight_decay: None,
         }
     }
 }

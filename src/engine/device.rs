@@ -1,0 +1,193 @@
+//! Where a training runs: `auto`, `cpu` or `cuda:N`, chosen at run time.
+
+use serde::Serialize;
+
+use crate::error::{Code, Error, Result};
+
+/// A device that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device {
+    Cpu,
+    /// A CUDA device by its number.
+    Cuda(usize),
+}
+
+/// A device and what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeviceInfo {
+    /// As a training specification names it: `cpu`, `cuda:0`.
+    pub name: String,
+    /// For people: `cpu (avx512)`.
+    pub description: String,
+}
+
+/// What a specification asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Auto,
+    Exactly(Device),
+}
+
+/// Multiply-adds per step under which a CUDA device waits for its launches longer than a CPU
+/// needs for all of the work.
+const WORTH_A_GPU: u64 = 500_000_000;
+
+impl Wish {
+    /// Reads `auto`, `cpu`, `cuda` (the first) or `cuda:N`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "cpu" => Some(Self::Exactly(Device::Cpu)),
+            "cuda" => Some(Self::Exactly(Device::Cuda(0))),
+            _ => text.strip_prefix("cuda:")?.parse().ok().map(|n| Self::Exactly(Device::Cuda(n))),
+        }
+    }
+}
+
+impl Device {
+    /// The device that `auto`, `cpu` or `cuda:N` names; `auto` is the first CUDA device where
+    /// there is one, else the CPU.
+    ///
+    /// # Errors
+    /// [`Code::InvalidSpec`] for other text, [`Code::DeviceUnavailable`] for a CUDA device that
+    /// is not there.
+    pub fn resolve(text: &str) -> Result<Self> {
+        Self::for_work(text, u64::MAX)
+    }
+
+    /// As [`Device::resolve`], but `auto` is the CPU where a step of so many multiply-adds is
+    /// done sooner there.
+    pub(crate) fn for_work(text: &str, multiply_adds: u64) -> Result<Self> {
+        let wish = Wish::parse(text)
+            .ok_or_else(|| Error::field(Code::InvalidSpec, "/device", unknown(text)))?;
+        match wish {
+            Wish::Exactly(Self::Cpu) => Ok(Self::Cpu),
+            Wish::Auto if multiply_adds < WORTH_A_GPU || cuda_devices() == 0 => Ok(Self::Cpu),
+            Wish::Auto => Ok(Self::Cuda(0)),
+            Wish::Exactly(Self::Cuda(n)) if n < cuda_devices() => Ok(Self::Cuda(n)),
+            Wish::Exactly(Self::Cuda(n)) => Err(unavailable(n)),
+        }
+    }
+
+    /// As a specification names it.
+    pub fn name(self) -> String {
+        match self {
+            Self::Cpu => "cpu".into(),
+            Self::Cuda(n) => format!("cuda:{n}"),
+        }
+    }
+
+    /// With the SIMD level of a CPU: weights are bit-equal only within one level.
+    pub fn description(self) -> String {
+        match self {
+            Self::Cpu => format!("cpu ({})", simd_level()),
+            Self::Cuda(n) => format!("cuda:{n}"),
+        }
+    }
+}
+
+/// Every device that is there, the CPU first. The first call looks for CUDA devices, which takes
+/// a moment where there are any.
+pub fn devices() -> Vec<DeviceInfo> {
+    std::iter::once(Device::Cpu)
+        .chain((0..cuda_devices()).map(Device::Cuda))
+        .map(|d| DeviceInfo { name: d.name(), description: d.description() })
+        .collect()
+}
+
+/// What is wrong with a device's name.
+pub(crate) fn unknown(text: &str) -> String {
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(20).collect();
+    format!("'{shown}' is no device; take auto, cpu or cuda:N, as in cuda:0")
+}
+
+fn unavailable(number: usize) -> Error {
+    let found = match cuda_devices() {
+        0 => "no CUDA device was found".to_owned(),
+        1 => "the only CUDA device is cuda:0".to_owned(),
+        n => format!("the CUDA devices are cuda:0 to cuda:{}", n - 1),
+    };
+    let detail = format!("cuda:{number} is not there: {found}; ask for cpu or auto");
+    Error::field(Code::DeviceUnavailable, "/device", detail)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn simd_level() -> &'static str {
+    if pulp::x86::V4::is_available() {
+        "avx512"
+    } else if pulp::x86::V3::is_available() {
+        "avx2"
+    } else {
+        "scalar"
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn simd_level() -> &'static str {
+    "neon"
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn simd_level() -> &'static str {
+    "scalar"
+}
+
+/// Number of CUDA devices, looked up once.
+///
+/// Where no driver is installed its loader panics, on a thread that is not ours: so the panic is
+/// caught, and its message kept from the terminal meanwhile.
+#[cfg(not(test))]
+fn cuda_devices() -> usize {
+    use burn::backend::Cuda;
+    use burn::tensor::backend::Backend;
+    use std::sync::OnceLock;
+
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let count = std::panic::catch_unwind(|| <Cuda as Backend>::device_count(0));
+        std::panic::set_hook(hook);
+        count.unwrap_or(0)
+    })
+}
+
+/// Tests run on the CPU: the CUDA code is left out of them, since it takes a minute to compile.
+#[cfg(test)]
+fn cuda_devices() -> usize {
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read() {
+        assert_eq!(Wish::parse("auto"), Some(Wish::Auto));
+        assert_eq!(Wish::parse("cpu"), Some(Wish::Exactly(Device::Cpu)));
+        assert_eq!(Wish::parse("cuda"), Some(Wish::Exactly(Device::Cuda(0))));
+        assert_eq!(Wish::parse("cuda:3"), Some(Wish::Exactly(Device::Cuda(3))));
+        for bad in ["", "gpu", "cuda:", "cuda:-1", "cuda:1.5", "CPU", "cuda:99999999999999999999"] {
+            assert_eq!(Wish::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn cuda_that_is_not_there_is_refused_with_the_way_out() {
+        let error = Device::resolve("cuda:0").unwrap_err();
+        assert_eq!(error.code(), Code::DeviceUnavailable);
+        assert!(error.to_string().contains("no CUDA device was found; ask for cpu or auto"));
+        assert_eq!(Device::resolve("auto").unwrap(), Device::Cpu);
+        assert_eq!(Device::resolve("gpu").unwrap_err().code(), Code::InvalidSpec);
+    }
+
+    #[test]
+    fn the_cpu_is_described_with_its_simd_level() {
+        let all = devices();
+        assert_eq!(all[0].name, "cpu");
+        assert!(
+            ["avx512", "avx2", "neon", "scalar"].iter().any(|l| all[0].description.contains(l))
+        );
+    }
+}

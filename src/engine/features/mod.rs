@@ -1,0 +1,199 @@
+//! What turns columns into numbers: fitted on training rows only, kept inside the version, so
+//! that a row is scored as it was trained on. One file per kind of column.
+
+mod boolean;
+mod category;
+mod leakage;
+mod numeric;
+mod scale;
+mod timestamp;
+
+use serde::{Deserialize, Serialize};
+
+use self::boolean::Boolean;
+use self::category::Category;
+use self::numeric::Numeric;
+pub(crate) use self::scale::Standard;
+use self::timestamp::Timestamp;
+use crate::domain::model::PreprocessingSpec;
+use crate::domain::schema::{Column, ColumnType};
+use crate::error::{Code, Error, Result};
+use crate::frame::Frame;
+
+pub(crate) use self::leakage::{Answer, leakage_warnings};
+
+/// A dense matrix, row after row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matrix {
+    pub rows: usize,
+    pub width: usize,
+    /// `rows * width` values.
+    pub data: Vec<f32>,
+}
+
+/// How the columns of a frame become the inputs of a network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FittedFeatures {
+    columns: Vec<FittedColumn>,
+    /// How a regression's target was scaled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<Standard>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FittedColumn {
+    name: String,
+    encoder: Encoder,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Encoder {
+    Numeric(Numeric),
+    Category(Category),
+    Boolean(Boolean),
+    Timestamp(Timestamp),
+}
+
+/// The inputs of one column within a matrix.
+struct Block<'a> {
+    data: &'a mut [f32],
+    width: usize,
+    offset: usize,
+}
+
+impl Block<'_> {
+    fn set(&mut self, row: usize, input: usize, value: f32) {
+        self.data[row * self.width + self.offset + input] = value;
+    }
+}
+
+impl FittedFeatures {
+    /// Fits every named column on the rows of `frame`, which are the training rows. Columns that
+    /// tell nothing are left out, with a warning each.
+    ///
+    /// # Errors
+    /// [`Code::InvalidSpec`] when no column is left.
+    pub(crate) fn fit(
+        frame: &Frame,
+        names: &[String],
+        spec: &PreprocessingSpec,
+        target: Option<Standard>,
+    ) -> Result<(Self, Vec<String>)> {
+        let mut columns = Vec::new();
+        let mut warnings = Vec::new();
+        for name in names {
+            match fit_column(frame, name, spec)? {
+                Ok(encoder) => columns.push(FittedColumn { name: name.clone(), encoder }),
+                Err(reason) => warnings.push(format!("column {name} is left out: {reason}")),
+            }
+        }
+        if columns.is_empty() {
+            let detail = format!("no column is left to predict from: {}", warnings.join("; "));
+            return Err(Error::field(Code::InvalidSpec, "/features", detail));
+        }
+        Ok((Self { columns, target }, warnings))
+    }
+
+    /// Number of inputs of the network.
+    pub fn width(&self) -> usize {
+        self.columns.iter().map(|c| c.encoder.width()).sum()
+    }
+
+    /// The columns that are read, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|c| c.name.as_str())
+    }
+
+    /// How a regression's target was scaled.
+    pub fn target(&self) -> Option<&Standard> {
+        self.target.as_ref()
+    }
+
+    /// Each column's name with its inputs' positions.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (&str, std::ops::Range<usize>)> {
+        self.columns.iter().scan(0, |start, column| {
+            let range = *start..*start + column.encoder.width();
+            *start = range.end;
+            Some((column.name.as_str(), range))
+        })
+    }
+
+    /// The inputs of the rows of a frame, which may have columns besides those that are read.
+    /// Missing, unseen, huge and infinite values all become finite inputs.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for a column that is not there or has another type.
+    pub fn transform(&self, frame: &Frame) -> Result<Matrix> {
+        let (rows, width) = (frame.rows(), self.width());
+        let mut data = vec![0.0; rows * width];
+        let mut offset = 0;
+        for FittedColumn { name, encoder } in &self.columns {
+            encoder.encode(frame, name, Block { data: &mut data, width, offset })?;
+            offset += encoder.width();
+        }
+        Ok(Matrix { rows, width, data })
+    }
+
+    /// The signature's inputs: the columns that are read, as `frame` types them.
+    pub(crate) fn inputs(&self, frame: &Frame) -> Vec<Column> {
+        self.names()
+            .filter_map(|name| frame.column(name))
+            .map(|c| Column { name: c.name.clone(), kind: c.kind, nullable: true })
+            .collect()
+    }
+}
+
+/// Fits one column; the inner error says why it tells nothing.
+fn fit_column(
+    frame: &Frame,
+    name: &str,
+    spec: &PreprocessingSpec,
+) -> Result<std::result::Result<Encoder, String>> {
+    let kind = frame.column(name).map(|c| c.kind);
+    Ok(match kind {
+        Some(ColumnType::Int64 | ColumnType::Float64) => {
+            let whole = kind == Some(ColumnType::Int64);
+            Numeric::fit(&frame.numbers(name)?, whole, spec).map(Encoder::Numeric)
+        }
+        Some(ColumnType::Bool) => Boolean::fit(&frame.numbers(name)?).map(Encoder::Boolean),
+        Some(ColumnType::String) => {
+            Category::fit(&frame.texts(name)?, spec).map(Encoder::Category)
+        }
+        Some(ColumnType::Timestamp) => {
+            Timestamp::fit(&frame.timestamps(name)?, spec.scaling).map(Encoder::Timestamp)
+        }
+        None => {
+            return Err(Error::new(Code::InvalidSpec, format!("there is no column {name}")));
+        }
+    })
+}
+
+impl Encoder {
+    fn width(&self) -> usize {
+        match self {
+            Self::Numeric(e) => e.width(),
+            Self::Category(e) => e.width(),
+            Self::Boolean(e) => e.width(),
+            Self::Timestamp(e) => e.width(),
+        }
+    }
+
+    fn encode(&self, frame: &Frame, name: &str, block: Block<'_>) -> Result<()> {
+        match self {
+            Self::Numeric(e) => e.encode(&frame.numbers(name)?, block),
+            Self::Category(e) => e.encode(&frame.texts(name)?, block),
+            Self::Boolean(e) => e.encode(&frame.numbers(name)?, block),
+            Self::Timestamp(e) => e.encode(&frame.timestamps(name)?, block),
+        }
+        Ok(())
+    }
+}
+
+const CONSTANT: &str = "it has one value in all training rows";
+const EMPTY: &str = "it has no value in any training row";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Whole and real numbers.
+
+use serde::{Deserialize, Serialize};
+
+use super::scale::Scale;
+use super::{Block, CONSTANT, EMPTY};
+use crate::domain::model::PreprocessingSpec;
+use crate::stats;
+
+/// A whole-number column with at most so many different values may be a code: each value gets an
+/// input of its own beside the scaled number.
+const MAX_CODES: usize = 12;
+/// Fewest training rows for that: below, the inputs cost more by chance than they tell.
+const MIN_ROWS_OF_CODES: usize = 1000;
+
+/// Inputs: the scaled number; whether it is missing, when training rows missed it; one for each
+/// code. A missing or infinite value is scaled as the median.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Numeric {
+    scale: Scale,
+    median: f64,
+    missing: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    codes: Vec<f64>,
+}
+
+impl Numeric {
+    pub(super) fn fit(
+        values: &[f64],
+        whole: bool,
+        spec: &PreprocessingSpec,
+    ) -> Result<Self, String> {
+        let mut known: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+        known.sort_unstable_by(f64::total_cmp);
+        let missing = known.len() < values.len();
+        let (Some(first), Some(last)) = (known.first(), known.last()) else {
+            return Err(EMPTY.into());
+        };
+        if first == last && !missing {
+            return Err(CONSTANT.into());
+        }
+        // A constant beside missing values: only that it is missing tells something.
+        let scale = if first == last {
+            Scale::Standard(super::Standard { mean: *first, deviation: 1.0 })
+        } else {
+            Scale::fit(&known, spec.scaling)
+                .ok_or("its values are too large to standardise; scale by quantile instead")?
+        };
+        let median = stats::quantile(&known, 0.5).ok_or(EMPTY)?;
+        let codes = if whole { codes(&known, spec.min_category_count) } else { Vec::new() };
+        Ok(Self { scale, median, missing, codes })
+    }
+
+    pub(super) fn width(&self) -> usize {
+        1 + usize::from(self.missing) + self.codes.len()
+    }
+
+    pub(super) fn encode(&self, values: &[f64], mut block: Block<'_>) {
+        for (row, &value) in values.iter().enumerate() {
+            let known = value.is_finite();
+            let number = if known { value } else { self.median };
+            block.set(row, 0, self.scale.apply(number));
+            if self.missing {
+                block.set(row, 1, f32::from(u8::from(!known)));
+            }
+            if let Some(code) = self.codes.iter().position(|c| *c == value) {
+                block.set(row, 1 + usize::from(self.missing) + code, 1.0);
+            }
+        }
+    }
+}
+
+/// The different values that occur often enough, when there are few enough of them in all.
+fn codes(sorted: &[f64], min_count: u32) -> Vec<f64> {
+    let runs: Vec<&[f64]> = sorted.chunk_by(|a, b| a == b).collect();
+    // Of two values one input tells which.
+    if sorted.len() < MIN_ROWS_OF_CODES || !(3..=MAX_CODES).contains(&runs.len()) {
+        return Vec::new();
+    }
+    runs.into_iter().filter(|run| run.len() >= min_count as usize).map(|run| run[0]).collect()
+}

@@ -1,0 +1,91 @@
+//! Points in time, taken apart.
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::scale::Scale;
+use super::{Block, CONSTANT, EMPTY};
+use crate::domain::model::Scaling;
+
+/// What is taken of a point in time (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Part {
+    Year,
+    Month,
+    Day,
+    /// Monday is 0.
+    Weekday,
+    Hour,
+    /// Days since 1970, with their fraction.
+    Days,
+}
+
+const PARTS: [Part; 6] =
+    [Part::Year, Part::Month, Part::Day, Part::Weekday, Part::Hour, Part::Days];
+
+/// Inputs: each part that varies, scaled, 0 where the time is missing; whether it is missing,
+/// when training rows missed it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Timestamp {
+    parts: Vec<(Part, Scale)>,
+    missing: bool,
+}
+
+impl Part {
+    fn of(self, time: DateTime<Utc>) -> f64 {
+        match self {
+            Self::Year => f64::from(time.year()),
+            Self::Month => f64::from(time.month()),
+            Self::Day => f64::from(time.day()),
+            Self::Weekday => f64::from(time.weekday().num_days_from_monday()),
+            Self::Hour => f64::from(time.hour()),
+            Self::Days => time.timestamp_micros() as f64 / 86_400e6,
+        }
+    }
+}
+
+impl Timestamp {
+    pub(super) fn fit(values: &[Option<i64>], scaling: Scaling) -> Result<Self, String> {
+        let times: Vec<DateTime<Utc>> = values.iter().filter_map(|v| time(*v)).collect();
+        let missing = times.len() < values.len();
+        if times.is_empty() {
+            return Err(EMPTY.into());
+        }
+        let mut parts = Vec::new();
+        for part in PARTS {
+            let values: Vec<f64> = times.iter().map(|t| part.of(*t)).collect();
+            let varies = values.iter().any(|v| *v != values[0]);
+            if let Some(scale) = Scale::fit(&values, scaling).filter(|_| varies) {
+                parts.push((part, scale));
+            }
+        }
+        if parts.is_empty() && !missing {
+            return Err(CONSTANT.into());
+        }
+        Ok(Self { parts, missing })
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.parts.len() + usize::from(self.missing)
+    }
+
+    pub(super) fn encode(&self, values: &[Option<i64>], mut block: Block<'_>) {
+        for (row, value) in values.iter().enumerate() {
+            let time = time(*value);
+            if let Some(time) = time {
+                for (input, (part, scale)) in self.parts.iter().enumerate() {
+                    block.set(row, input, scale.apply(part.of(time)));
+                }
+            }
+            if self.missing {
+                block.set(row, self.parts.len(), f32::from(u8::from(time.is_none())));
+            }
+        }
+    }
+}
+
+fn time(micros: Option<i64>) -> Option<DateTime<Utc>> {
+    micros.and_then(DateTime::from_timestamp_micros)
+}

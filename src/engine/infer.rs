@@ -1,0 +1,159 @@
+//! A registered version, ready to answer.
+//!
+//! Versions are served on the CPU in f32, whatever device trained them: the networks of tables
+//! take microseconds there, less than a GPU's launch.
+
+use burn::backend::Flex;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+
+use super::features::{FittedFeatures, Matrix};
+use super::networks::parameters::{Builder, Parameters, parameters, restore};
+use super::networks::{Network, outputs};
+use super::weights;
+use crate::domain::model::{NetworkSpec, Task};
+use crate::domain::version::Signature;
+use crate::error::{Code, Context, Error, Result};
+use crate::frame::Frame;
+
+/// Rows that go through the network at once: enough to fill the CPU, few enough to stay in its
+/// cache.
+const CHUNK: usize = 1024;
+
+/// A version's function. It has no state: any number of threads may call it at once.
+#[derive(Debug)]
+pub struct LoadedModel {
+    task: Task,
+    classes: usize,
+    /// Index of the positive class (binary).
+    positive: usize,
+    features: FittedFeatures,
+    network: Network<Flex>,
+}
+
+/// What a model answers, row after row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outputs {
+    /// Numbers per row: one per class in the signature's order, 1 for a regression.
+    pub width: usize,
+    /// `[rows, width]`: the probabilities of the classes, which sum to 1 in each row, or the
+    /// predicted number. All finite.
+    pub values: Vec<f64>,
+}
+
+impl LoadedModel {
+    /// Puts a version together from what was stored of it.
+    ///
+    /// # Errors
+    /// [`Code::InvalidData`] when the weights are no safetensors, don't have the names and shapes
+    /// of the network, or hold a number that is not finite.
+    pub fn load(
+        signature: &Signature,
+        network: &NetworkSpec,
+        features: FittedFeatures,
+        weights: &[u8],
+    ) -> Result<Self> {
+        let classes = signature.classes.len();
+        let positive = signature.positive_class.as_ref();
+        let positive = positive
+            .and_then(|class| signature.classes.iter().position(|c| c == class))
+            .unwrap_or(1);
+        let device = Default::default();
+        let outputs = outputs(signature.task, classes);
+        let empty =
+            Network::new(network, features.width(), outputs, &mut Builder::zeros(&device));
+        let weights = weights::decode(weights)?;
+        check_shapes(&parameters(&empty)?, &weights)?;
+        let network = restore(empty, &weights)?;
+        Ok(Self { task: signature.task, classes, positive, features, network })
+    }
+
+    /// Scores the rows of a frame, which may have columns besides the signature's inputs.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for a column that is not there or has another type;
+    /// [`Error::Internal`] when an output is not finite.
+    pub fn predict(&self, frame: &Frame) -> Result<Outputs> {
+        self.score(&self.features.transform(frame)?)
+    }
+
+    pub(crate) fn score(&self, inputs: &Matrix) -> Result<Outputs> {
+        let device = Default::default();
+        let width = self.classes.max(1);
+        let mut values = Vec::with_capacity(inputs.rows * width);
+        for rows in inputs.data.chunks(CHUNK * inputs.width.max(1)) {
+            let logits = forward(&self.network, rows, inputs.width, &device)?;
+            for row in logits.chunks_exact(outputs(self.task, self.classes).max(1)) {
+                self.answer(row, &mut values);
+            }
+        }
+        if values.iter().all(|v| v.is_finite()) {
+            return Ok(Outputs { width, values });
+        }
+        Err(Error::internal("scoring", "an output is not finite"))
+    }
+
+    /// Appends the numbers of one row.
+    fn answer(&self, logits: &[f32], values: &mut Vec<f64>) {
+        match self.task {
+            Task::Binary => {
+                let logit = f64::from(logits[0]);
+                let (yes, no) = (sigmoid(logit), sigmoid(-logit));
+                values.extend(if self.positive == 0 { [yes, no] } else { [no, yes] });
+            }
+            Task::Multiclass => softmax(logits, values),
+            Task::Regression => {
+                let scaled = f64::from(logits[0]);
+                values.push(self.features.target().map_or(scaled, |scale| scale.undo(scaled)));
+            }
+        }
+    }
+}
+
+/// Logits of some rows.
+pub(crate) fn forward<B: Backend>(
+    network: &Network<B>,
+    rows: &[f32],
+    width: usize,
+    device: &B::Device,
+) -> Result<Vec<f32>> {
+    let shape = [rows.len() / width.max(1), width];
+    let inputs = Tensor::from_data(TensorData::new(rows.to_vec(), shape), device);
+    let logits = network.forward(inputs, None).into_data();
+    logits.into_vec::<f32>().map_err(|e| format!("{e:?}")).context("reading logits")
+}
+
+fn check_shapes(expected: &Parameters, found: &Parameters) -> Result<()> {
+    let bad = |detail: String| Err(Error::new(Code::InvalidData, detail));
+    for (name, parameter) in expected {
+        match found.get(name) {
+            None => return bad(format!("the weights lack {name}")),
+            Some(found) if found.shape != parameter.shape => {
+                return bad(format!(
+                    "the weights hold {name} as {:?}, the network needs {:?}",
+                    found.shape, parameter.shape
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    match found.keys().find(|name| !expected.contains_key(*name)) {
+        Some(name) => bad(format!("the weights hold {name}, which the network does not have")),
+        None => Ok(()),
+    }
+}
+
+/// 1 / (1 + exp(-z)); exact to f64 in both tails.
+fn sigmoid(z: f64) -> f64 {
+    if z >= 0.0 { 1.0 / (1.0 + (-z).exp()) } else { z.exp() / (1.0 + z.exp()) }
+}
+
+fn softmax(logits: &[f32], values: &mut Vec<f64>) {
+    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers = || logits.iter().map(|z| f64::from(*z - greatest).exp());
+    let sum: f64 = powers().sum();
+    values.extend(powers().map(|p| p / sum));
+}
+
+#[cfg(test)]
+mod tests;

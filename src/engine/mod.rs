@@ -1,0 +1,24 @@
+//! Networks: fitted, trained and asked. The only module that knows burn.
+//!
+//! burn stays at 0.21: from 0.22 on its CUDA backend downloads LLVM while building. A training is
+//! generic over the backend; [`train`] is the one place where a device becomes one.
+
+mod device;
+mod features;
+mod infer;
+mod networks;
+mod parts;
+mod random;
+mod train;
+mod weights;
+
+pub use device::{Device, DeviceInfo, devices};
+pub use features::{FittedFeatures, Matrix};
+pub use infer::{LoadedModel, Outputs};
+pub use train::{
+    CheckpointPolicy, Control, EpochReport, Hooks, Trained, check_columns, check_spec, train,
+};
+
+#[cfg(test)]
+mod testing;
+mod tune;

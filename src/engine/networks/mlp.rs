@@ -1,0 +1,51 @@
+//! Multi-layer perceptron.
+
+use burn::module::Module;
+use burn::nn;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, activation};
+
+use super::dropout::Dropout;
+use super::parameters::Builder;
+use crate::domain::model::MlpNetwork;
+
+/// Fully connected layers with ReLU and dropout between; tensors `hidden.N.weight`
+/// `[inputs, units]`, `hidden.N.bias` `[units]`, `output.weight`, `output.bias`.
+#[derive(Module, Debug)]
+pub(crate) struct Mlp<B: Backend> {
+    hidden: Vec<nn::Linear<B>>,
+    output: nn::Linear<B>,
+}
+
+impl<B: Backend> Mlp<B> {
+    pub(super) fn new(
+        spec: &MlpNetwork,
+        inputs: usize,
+        outputs: usize,
+        builder: &mut Builder<'_, B>,
+    ) -> Self {
+        let mut width = inputs;
+        let hidden = spec
+            .hidden
+            .iter()
+            .flatten()
+            .map(|&units| builder.linear(std::mem::replace(&mut width, units as usize), units as usize))
+            .collect();
+        Self { hidden, output: builder.linear(width, outputs) }
+    }
+
+    pub(super) fn forward(
+        &self,
+        inputs: Tensor<B, 2>,
+        mut dropout: Option<&mut Dropout>,
+    ) -> Tensor<B, 2> {
+        let mut x = inputs;
+        for layer in &self.hidden {
+            x = activation::relu(layer.forward(x));
+            if let Some(dropout) = &mut dropout {
+                x = dropout.apply(x);
+            }
+        }
+        self.output.forward(x)
+    }
+}

@@ -1,0 +1,162 @@
+//! The numbers of a network, by name: made, taken out, put in.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::nn;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+
+use crate::engine::random::{Purpose, keyed, symmetric};
+use crate::error::{Context, Error, Result};
+
+/// A parameter outside of any backend.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Parameter {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Vec<f32>,
+}
+
+/// Parameters by their path in the network: `hidden.0.weight`.
+pub(crate) type Parameters = BTreeMap<String, Parameter>;
+
+/// Makes layers whose numbers depend on the seed alone, and whose ids on their order alone, so
+/// that an optimiser's record fits the network of a resumed run.
+pub(crate) struct Builder<'a, B: Backend> {
+    device: &'a B::Device,
+    /// None: zeros, to be replaced by [`restore`].
+    rng: Option<ChaCha8Rng>,
+    next: u64,
+}
+
+impl<'a, B: Backend> Builder<'a, B> {
+    pub(crate) fn random(seed: u64, device: &'a B::Device) -> Self {
+        Self { device, rng: Some(keyed(seed, Purpose::Weights, 0, 0)), next: 1 }
+    }
+
+    pub(crate) fn zeros(device: &'a B::Device) -> Self {
+        Self { device, rng: None, next: 1 }
+    }
+
+    /// A fully connected layer; weights and biases uniform in +-1/sqrt(inputs).
+    pub(crate) fn linear(&mut self, inputs: usize, outputs: usize) -> nn::Linear<B> {
+        let bound = 1.0 / (inputs.max(1) as f32).sqrt();
+        nn::Linear {
+            weight: self.uniform([inputs, outputs], bound),
+            bias: Some(self.uniform([outputs], bound)),
+        }
+    }
+
+    fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f32) -> Param<Tensor<B, D>> {
+        let count = shape.iter().product();
+        let values: Vec<f32> = match &mut self.rng {
+            Some(rng) => (0..count).map(|_| symmetric(rng, bound)).collect(),
+            None => vec![0.0; count],
+        };
+        let tensor = Tensor::from_data(TensorData::new(values, shape), self.device);
+        let id = ParamId::from(self.next);
+        self.next += 1;
+        Param::initialized(id, tensor.require_grad())
+    }
+}
+
+/// Copies a network's parameters out.
+pub(crate) fn parameters<B: Backend, M: Module<B>>(network: &M) -> Result<Parameters> {
+    let mut reader = Reader { path: Path::default(), found: Ok(Parameters::new()) };
+    network.visit(&mut reader);
+    reader.found
+}
+
+/// Puts parameters into a network, which must be of these names and shapes.
+pub(crate) fn restore<B: Backend, M: Module<B>>(network: M, from: &Parameters) -> Result<M> {
+    let mut writer = Writer { path: Path::default(), from, outcome: Ok(()) };
+    let network = network.map(&mut writer);
+    writer.outcome.map(|()| network)
+}
+
+/// Whether every number is finite.
+pub(crate) fn all_finite(parameters: &Parameters) -> bool {
+    parameters.values().all(|p| p.values.iter().all(|v| v.is_finite()))
+}
+
+/// Where in the network a walk is. Variants of an enum are no part of a name.
+#[derive(Default)]
+struct Path(Vec<Option<String>>);
+
+impl Path {
+    fn enter(&mut self, name: &str, container: &str) {
+        self.0.push((!container.starts_with("Enum:")).then(|| name.to_owned()));
+    }
+
+    fn exit(&mut self) {
+        self.0.pop();
+    }
+
+    fn name(&self) -> String {
+        self.0.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(".")
+    }
+}
+
+struct Reader {
+    path: Path,
+    found: Result<Parameters>,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Reader {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let data = param.val().into_data();
+        let shape = data.shape.to_vec();
+        match data.into_vec::<f32>().map_err(|e| format!("{e:?}")).context("reading a parameter") {
+            Ok(values) => {
+                if let Ok(found) = &mut self.found {
+                    found.insert(self.path.name(), Parameter { shape, values });
+                }
+            }
+            Err(error) => self.found = Err(error),
+        }
+    }
+}
+
+struct Writer<'a> {
+    path: Path,
+    from: &'a Parameters,
+    outcome: Result<()>,
+}
+
+impl<B: Backend> ModuleMapper<B> for Writer<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let name = self.path.name();
+        let tensor = match self.from.get(&name) {
+            Some(from) if from.shape == tensor.dims() => {
+                let data = TensorData::new(from.values.clone(), tensor.dims());
+                Tensor::from_data(data, &tensor.device())
+                    .set_require_grad(tensor.is_require_grad())
+            }
+            found => {
+                let shape = found.map(|p| p.shape.clone());
+                let problem = format!("{name} has shape {shape:?}, not {:?}", tensor.dims());
+                self.outcome = Err(Error::internal("restoring a network", problem));
+                tensor
+            }
+        };
+        Param::from_mapped_value(id, tensor, mapper)
+    }
+}

@@ -1,0 +1,76 @@
+//! What the engine's tests share.
+
+use std::time::Duration;
+
+use rand::RngCore;
+
+use super::random::{Purpose, keyed, symmetric};
+use super::{CheckpointPolicy, Control, EpochReport, Hooks};
+use crate::domain::model::TrainingSpec;
+use crate::error::Result;
+use crate::frame::{Frame, Values};
+
+/// A specification of nothing but its target.
+pub(super) fn spec(target: &str) -> TrainingSpec {
+    serde_json::from_value(serde_json::json!({ "dataset": { "name": "d" }, "target": target }))
+        .unwrap()
+}
+
+/// Hooks that keep what they are told.
+#[derive(Default)]
+pub(super) struct Record {
+    pub(super) reports: Vec<EpochReport>,
+    pub(super) checkpoints: Vec<Vec<u8>>,
+    /// Batches, too, are checkpointed.
+    pub(super) every_batch: bool,
+    /// Stops after so many questions.
+    pub(super) stop_after: Option<usize>,
+    pub(super) asked: usize,
+}
+
+impl Hooks for Record {
+    fn epoch(&mut self, report: &EpochReport) -> Result<Control> {
+        self.reports.push(report.clone());
+        Ok(Control::Continue)
+    }
+
+    fn checkpoint(&mut self, bytes: &[u8]) -> Result<()> {
+        self.checkpoints.push(bytes.to_vec());
+        Ok(())
+    }
+
+    fn should_stop(&mut self) -> bool {
+        self.asked += 1;
+        self.stop_after.is_some_and(|n| self.asked > n)
+    }
+
+    fn checkpoint_policy(&self) -> CheckpointPolicy {
+        let within_epoch =
+            if self.every_batch { Duration::ZERO } else { Duration::from_secs(3600) };
+        CheckpointPolicy { after_epoch: Duration::ZERO, within_epoch }
+    }
+}
+
+/// `count` columns `x0`, `x1`, ... of numbers in [-1, 1), the same for the same seed.
+pub(super) fn noise(rows: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
+    let column = |i| {
+        let mut rng = keyed(seed, Purpose::Sample, i as u64, 0);
+        (0..rows).map(|_| f64::from(symmetric(&mut rng, 1.0))).collect()
+    };
+    (0..count).map(column).collect()
+}
+
+/// Numbers in [0, 1), for drawing classes.
+pub(super) fn uniform(rows: usize, seed: u64) -> Vec<f64> {
+    let mut rng = keyed(seed, Purpose::Sample, u64::MAX, 0);
+    (0..rows).map(|_| (rng.next_u32() >> 8) as f64 / f64::from(1 << 24)).collect()
+}
+
+/// A frame of number columns `x0`, `x1`, ... and the target `y`.
+pub(super) fn frame(columns: &[Vec<f64>], target: Values) -> Frame {
+    let rows = columns.first().map_or(0, Vec::len);
+    let named = columns.iter().enumerate().map(|(i, column)| {
+        (format!("x{i}"), Values::Float64(column.iter().copied().map(Some).collect()))
+    });
+    Frame::new(rows, named.chain([("y".to_owned(), target)]).collect()).unwrap()
+}

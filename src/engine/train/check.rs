@@ -1,0 +1,317 @@
+//! What can be said of a specification before any row is read.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use crate::domain::model::{
+    ClassWeights, NetworkSpec, OptimiserSpec, PartsSpec, Task, ThresholdSpec, TrainingSpec,
+};
+use crate::domain::name::did_you_mean;
+use crate::domain::schema::{ColumnSummary, ColumnType};
+use crate::engine::device::{self, Wish};
+use crate::engine::train::target::infer_task;
+use crate::error::{Code, Error, FieldError, Result};
+
+/// Largest seed: the largest whole number that every JSON reader keeps exactly.
+const MAX_SEED: u64 = (1 << 53) - 1;
+
+/// Bad fields as they are found.
+#[derive(Default)]
+pub(super) struct Findings(Vec<FieldError>);
+
+impl Findings {
+    fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        self.0.push(FieldError::new(pointer, detail));
+    }
+
+    fn whole(&mut self, pointer: &str, value: u64, range: RangeInclusive<u64>) {
+        if !range.contains(&value) {
+            self.add(pointer, format!("{value} is not within {} to {}", range.start(), range.end()));
+        }
+    }
+
+    /// A number that has to lie above `low` (from `low`, when `from`) and up to `high` (below it,
+    /// when `below`).
+    fn real(&mut self, pointer: &str, value: f64, bounds: Bounds) {
+        let Bounds { low, from, high, below } = bounds;
+        let above = value > low || (from && value == low);
+        let under = value < high || (!below && value == high);
+        if !(above && under) {
+            let (from, below) = (if from { "from" } else { "above" }, if below { "below" } else { "at most" });
+            self.add(pointer, format!("{value} has to be {from} {low} and {below} {high}"));
+        }
+    }
+
+    pub(super) fn into_result(self) -> Result<()> {
+        match self.0.as_slice() {
+            [] => Ok(()),
+            [only] => {
+                let detail = format!("{}: {}", only.pointer, only.detail);
+                Err(Error::fields(Code::InvalidSpec, detail, self.0))
+            }
+            several => {
+                let detail = format!("{} fields of the specification do not hold", several.len());
+                Err(Error::fields(Code::InvalidSpec, detail, self.0))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Bounds {
+    low: f64,
+    from: bool,
+    high: f64,
+    below: bool,
+}
+
+/// [0, 1).
+const SHARE: Bounds = Bounds { low: 0.0, from: true, high: 1.0, below: true };
+/// (0, 1).
+const INSIDE: Bounds = Bounds { low: 0.0, from: false, high: 1.0, below: true };
+/// [0, 1].
+const UNIT: Bounds = Bounds { low: 0.0, from: true, high: 1.0, below: false };
+/// (0, 1e6].
+const RATE: Bounds = Bounds { low: 0.0, from: false, high: 1e6, below: false };
+/// Positive and finite.
+const POSITIVE: Bounds = Bounds { low: 0.0, from: false, high: f64::MAX, below: false };
+
+/// Checks everything of a specification that needs no data.
+///
+/// # Errors
+/// [`Code::InvalidSpec`] naming every bad field by its JSON pointer.
+pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
+    let mut findings = Findings::default();
+    check_names(spec, &mut findings);
+    check_network(&spec.network, &mut findings);
+    check_optimiser(&spec.optimiser, &mut findings);
+    check_parts(spec, &mut findings);
+    check_classes(spec, &mut findings);
+    if let Some(epochs) = spec.epochs {
+        findings.whole("/epochs", epochs.into(), 1..=10_000);
+    }
+    if let Some(batch_size) = spec.batch_size {
+        findings.whole("/batch_size", batch_size.into(), 1..=65_536);
+    }
+    if let Some(patience) = spec.patience {
+        findings.whole("/patience", patience.into(), 0..=10_000);
+    }
+    findings.whole("/seed", spec.seed, 0..=MAX_SEED);
+    if Wish::parse(&spec.device).is_none() {
+        findings.add("/device", device::unknown(&spec.device));
+    }
+    let preprocessing = &spec.preprocessing;
+    let max_categories = preprocessing.max_categories.into();
+    findings.whole("/preprocessing/max_categories", max_categories, 1..=4096);
+    let min_count = preprocessing.min_category_count.into();
+    findings.whole("/preprocessing/min_category_count", min_count, 1..=1_000_000);
+    findings.into_result()
+}
+
+fn check_names(spec: &TrainingSpec, findings: &mut Findings) {
+    if spec.target.is_empty() {
+        findings.add("/target", "names no column; say which one to predict");
+    }
+    let Some(features) = &spec.features else { return };
+    if features.is_empty() {
+        findings.add("/features", "is empty; name columns, or leave it out to take all of them");
+    }
+    if !spec.exclude.is_empty() {
+        findings.add("/exclude", "only goes without features: leave one of the two out");
+    }
+    let mut seen = BTreeSet::new();
+    for (i, name) in features.iter().enumerate() {
+        let pointer = format!("/features/{i}");
+        if *name == spec.target {
+            findings.add(pointer, format!("{name} is the target; it can't be a feature as well"));
+        } else if Some(name.as_str()) == parts_column(spec) {
+            findings.add(pointer, format!("{name} splits the rows; it can't be a feature as well"));
+        } else if !seen.insert(name) {
+            findings.add(pointer, format!("{name} is named twice"));
+        }
+    }
+}
+
+fn check_network(network: &NetworkSpec, findings: &mut Findings) {
+    match network {
+        NetworkSpec::Linear(_) => {}
+        NetworkSpec::Mlp(mlp) => {
+            let layers = mlp.hidden.as_ref().map_or(1, Vec::len);
+            if !(1..=16).contains(&layers) {
+                findings.add("/network/hidden", format!("has {layers} layers; take 1 to 16"));
+            }
+            for (i, &units) in mlp.hidden.iter().flatten().enumerate() {
+                findings.whole(&format!("/network/hidden/{i}"), units.into(), 1..=4096);
+            }
+            if let Some(dropout) = mlp.dropout {
+                findings.real("/network/dropout", dropout, SHARE);
+            }
+        }
+    }
+}
+
+fn check_optimiser(optimiser: &OptimiserSpec, findings: &mut Findings) {
+    let betas = |findings: &mut Findings, beta_1: f64, beta_2: f64| {
+        findings.real("/optimiser/beta_1", beta_1, SHARE);
+        findings.real("/optimiser/beta_2", beta_2, SHARE);
+    };
+    let rate = match optimiser {
+        OptimiserSpec::Sgd(sgd) => {
+            findings.real("/optimiser/momentum", sgd.momentum, SHARE);
+            sgd.learning_rate
+        }
+        OptimiserSpec::Adam(adam) => {
+            betas(findings, adam.beta_1, adam.beta_2);
+            adam.learning_rate
+        }
+        OptimiserSpec::AdamW(adam) => {
+            betas(findings, adam.beta_1, adam.beta_2);
+            if let Some(decay) = adam.weight_decay {
+                findings.real("/optimiser/weight_decay", decay, UNIT);
+            }
+            adam.learning_rate
+        }
+    };
+    findings.real("/optimiser/learning_rate", rate, RATE);
+}
+
+fn check_parts(spec: &TrainingSpec, findings: &mut Findings) {
+    let shares = match &spec.parts {
+        PartsSpec::Random(parts) => Some((parts.validation, parts.test)),
+        PartsSpec::Time(parts) => Some((parts.validation, parts.test)),
+        PartsSpec::Column(_) => None,
+    };
+    if let Some((validation, test)) = shares {
+        findings.real("/parts/validation", validation, INSIDE);
+        findings.real("/parts/test", test, INSIDE);
+        if validation + test >= 1.0 && validation < 1.0 && test < 1.0 {
+            findings.add("/parts", "validation and test leave no rows to train on: their sum has to be below 1");
+        }
+    }
+    if parts_column(spec) == Some(spec.target.as_str()) {
+        findings.add("/parts/column", "is the target; the rows have to be split by another column");
+    }
+}
+
+fn check_classes(spec: &TrainingSpec, findings: &mut Findings) {
+    match &spec.threshold {
+        ThresholdSpec::F1 => {}
+        ThresholdSpec::Value(threshold) => findings.real("/threshold/value", threshold.value, UNIT),
+        ThresholdSpec::Cost(costs) => {
+            findings.real("/threshold/false_positive", costs.false_positive, POSITIVE);
+            findings.real("/threshold/false_negative", costs.false_negative, POSITIVE);
+        }
+    }
+    if let ClassWeights::Given(given) = &spec.class_weights {
+        for (label, &weight) in &given.weights {
+            findings.real(&weight_pointer(label), weight, POSITIVE);
+        }
+    }
+    if spec.task == Some(Task::Regression) && spec.class_weights != ClassWeights::None {
+        findings.add("/class_weights", "a regression has no classes; leave it out");
+    }
+    if spec.task.is_some_and(|task| task != Task::Binary) && spec.positive_class.is_some() {
+        findings.add("/positive_class", "only a binary model has one; leave it out");
+    }
+}
+
+/// Where a class's weight stands.
+pub(super) fn weight_pointer(label: &str) -> String {
+    format!("/class_weights/weights/{}", label.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The column that splits the rows.
+pub(super) fn parts_column(spec: &TrainingSpec) -> Option<&str> {
+    match &spec.parts {
+        PartsSpec::Random(_) => None,
+        PartsSpec::Time(parts) => Some(&parts.column),
+        PartsSpec::Column(parts) => Some(&parts.column),
+    }
+}
+
+/// Checks a specification against the columns of its dataset.
+///
+/// # Errors
+/// [`Code::InvalidSpec`] naming every bad field by its JSON pointer.
+pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<()> {
+    let kinds: Vec<(&str, ColumnType)> = columns.iter().map(|c| (c.name.as_str(), c.kind)).collect();
+    let mut findings = Findings::default();
+    check_kinds(spec, &kinds, &mut findings);
+    let summary = |name: &str| columns.iter().find(|c| c.name == name);
+    if let Some(target) = summary(&spec.target) {
+        let enough = !target.distinct_is_lower_bound;
+        let distinct = if enough { target.distinct } else { u64::MAX };
+        if let Err(error) = infer_task(spec.task, target.kind, distinct) {
+            findings.0.push(error);
+        }
+    }
+    if let Some(column) = parts_column(spec).and_then(summary)
+        && column.nulls > 0
+    {
+        let detail = format!("{} is missing in {} rows; every row needs it", column.name, column.nulls);
+        findings.add("/parts/column", detail);
+    }
+    findings.into_result()
+}
+
+/// Checks the names that a specification uses.
+pub(super) fn check_kinds(
+    spec: &TrainingSpec,
+    columns: &[(&str, ColumnType)],
+    findings: &mut Findings,
+) {
+    let kind = |name: &str| columns.iter().find(|c| c.0 == name).map(|c| c.1);
+    let unknown = |name: &str| {
+        format!("there is no column {name}{}", did_you_mean(name, columns.iter().map(|c| c.0)))
+    };
+    if kind(&spec.target).is_none() {
+        findings.add("/target", unknown(&spec.target));
+    }
+    for (list, names) in [("features", spec.features.as_ref()), ("exclude", Some(&spec.exclude))] {
+        for (i, name) in names.into_iter().flatten().enumerate() {
+            if kind(name).is_none() {
+                findings.add(format!("/{list}/{i}"), unknown(name));
+            }
+        }
+    }
+    if let Some(column) = parts_column(spec) {
+        match (&spec.parts, kind(column)) {
+            (_, None) => findings.add("/parts/column", unknown(column)),
+            (PartsSpec::Time(_), Some(kind))
+                if kind != ColumnType::Timestamp && !kind.is_numeric() =>
+            {
+                let detail = format!("{column} has to be a timestamp or a number to order the rows");
+                findings.add("/parts/column", detail);
+            }
+            (PartsSpec::Column(_), Some(kind)) if kind != ColumnType::String => {
+                let detail = format!("{column} has to be text that says train, validation or test");
+                findings.add("/parts/column", detail);
+            }
+            _ => {}
+        }
+    }
+    if feature_names(spec, columns.iter().map(|c| c.0)).is_empty() {
+        findings.add("/exclude", "leaves no column to predict from");
+    }
+}
+
+/// The columns to predict from.
+pub(super) fn feature_names<'a>(
+    spec: &TrainingSpec,
+    columns: impl Iterator<Item = &'a str>,
+) -> Vec<String> {
+    match &spec.features {
+        Some(features) => features.clone(),
+        None => columns
+            .filter(|name| {
+                *name != spec.target
+                    && Some(*name) != parts_column(spec)
+                    && !spec.exclude.iter().any(|e| e == name)
+            })
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

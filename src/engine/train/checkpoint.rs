@@ -1,0 +1,131 @@
+//! Everything that a training needs to go on where it was.
+//!
+//! Laid out as safetensors: `weights/NAME` and `best/NAME` as f32, the optimiser's record and the
+//! progress as bytes. Random numbers need no state: they are keyed by seed, epoch and batch.
+
+use std::collections::HashMap;
+
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensors, serialize};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::version::EpochLoss;
+use crate::engine::networks::parameters::{Parameter, Parameters};
+use crate::error::{Context, Error, Result};
+
+/// How far a training is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// One per epoch that is over.
+    pub(super) curve: Vec<EpochLoss>,
+    /// Batches of the running epoch that are over.
+    pub(super) batch: usize,
+    /// Sum of the losses of the running epoch's rows.
+    pub(super) loss_sum: f32,
+    /// The epoch with the lowest validation loss, 0 before the first.
+    pub(super) best_epoch: u32,
+    /// Seconds of training.
+    pub(super) seconds: f64,
+}
+
+/// A training at rest.
+#[derive(Debug, PartialEq)]
+pub(super) struct Checkpoint {
+    /// Tells whether a checkpoint belongs to a training: a hash of what was asked for.
+    pub(super) fingerprint: String,
+    pub(super) progress: Progress,
+    pub(super) weights: Parameters,
+    /// The weights of the best epoch; empty before the first.
+    pub(super) best: Parameters,
+    pub(super) optimiser: Vec<u8>,
+}
+
+const FINGERPRINT: &str = "fingerprint";
+
+impl Checkpoint {
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        let progress = serde_json::to_vec(&self.progress).context("writing a checkpoint")?;
+        let bytes = |bytes| (Dtype::U8, vec![<[u8]>::len(bytes)], bytes);
+        let mut entries = vec![
+            ("optimiser".to_owned(), bytes(&self.optimiser)),
+            ("progress".to_owned(), bytes(&progress)),
+        ];
+        for (prefix, parameters) in [("weights", &self.weights), ("best", &self.best)] {
+            for (name, parameter) in parameters {
+                let values = bytemuck::cast_slice(&parameter.values);
+                let entry = (Dtype::F32, parameter.shape.clone(), values);
+                entries.push((format!("{prefix}/{name}"), entry));
+            }
+        }
+        let views = entries
+            .into_iter()
+            .map(|(name, (dtype, shape, data))| Ok((name, TensorView::new(dtype, shape, data)?)))
+            .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
+            .context("writing a checkpoint")?;
+        let metadata = HashMap::from([(FINGERPRINT.to_owned(), self.fingerprint.clone())]);
+        serialize(views, Some(metadata)).context("writing a checkpoint")
+    }
+
+    /// # Errors
+    /// Internal, when the bytes are no checkpoint.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
+        const READING: &str = "reading a checkpoint";
+        let (_, metadata) = SafeTensors::read_metadata(bytes).context(READING)?;
+        let fingerprint = metadata.metadata().as_ref().and_then(|m| m.get(FINGERPRINT)).cloned();
+        let tensors = SafeTensors::deserialize(bytes).context(READING)?;
+        let mut checkpoint = Self {
+            fingerprint: fingerprint.unwrap_or_default(),
+            progress: Progress::default(),
+            weights: Parameters::new(),
+            best: Parameters::new(),
+            optimiser: tensors.tensor("optimiser").context(READING)?.data().to_vec(),
+        };
+        let progress = tensors.tensor("progress").context(READING)?;
+        checkpoint.progress = serde_json::from_slice(progress.data()).context(READING)?;
+        for (name, view) in tensors.iter() {
+            let (parameters, name) = match name.split_once('/') {
+                Some(("weights", name)) => (&mut checkpoint.weights, name),
+                Some(("best", name)) => (&mut checkpoint.best, name),
+                Some(_) => return Err(Error::internal(READING, format!("unknown entry {name}"))),
+                None => continue,
+            };
+            let values = bytemuck::pod_collect_to_vec(view.data());
+            parameters.insert(name.to_owned(), Parameter { shape: view.shape().to_vec(), values });
+        }
+        Ok(checkpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_comes_back_bit_for_bit() {
+        let parameter = |values: &[f32]| Parameter { shape: vec![values.len()], values: values.to_vec() };
+        let checkpoint = Checkpoint {
+            fingerprint: "abc".into(),
+            progress: Progress {
+                curve: vec![EpochLoss {
+                    epoch: 1,
+                    train_loss: 0.1 + 0.2,
+                    validation_loss: 1.0 / 3.0,
+                    validation_metric: None,
+                }],
+                batch: 3,
+                loss_sum: 0.1,
+                best_epoch: 1,
+                seconds: 1e-300,
+            },
+            weights: Parameters::from([("a".into(), parameter(&[0.1, -0.0, f32::MIN_POSITIVE]))]),
+            best: Parameters::from([("a".into(), parameter(&[1.0, 2.0, 3.0]))]),
+            optimiser: vec![1, 2, 3],
+        };
+        let bytes = checkpoint.encode().unwrap();
+        assert_eq!(Checkpoint::decode(&bytes).unwrap(), checkpoint);
+        assert_eq!(bytes, checkpoint.encode().unwrap());
+        for cut in [0, 7, 8, bytes.len() / 2, bytes.len() - 1] {
+            assert!(Checkpoint::decode(&bytes[..cut]).is_err());
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a training tells whoever runs it, and asks.
+
+use std::time::Duration;
+
+use crate::domain::version::EpochLoss;
+use crate::error::Result;
+
+/// An epoch that is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EpochReport {
+    /// Counted from 1.
+    pub epoch: u32,
+    /// Planned at most.
+    pub epochs: u32,
+    pub loss: EpochLoss,
+    /// The epoch with the lowest validation loss up to now.
+    pub best_epoch: u32,
+    /// Training rows a second.
+    pub rows_per_second: f64,
+    /// At most so many seconds are left, if it does not stop early.
+    pub seconds_left: f64,
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    Continue,
+    /// End with [`crate::error::Code::Cancelled`].
+    Stop,
+}
+
+/// How often a checkpoint is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointPolicy {
+    /// At the end of an epoch, when the last one is at least so old.
+    pub after_epoch: Duration,
+    /// Within an epoch, when the last one is at least so old.
+    pub within_epoch: Duration,
+}
+
+impl Default for CheckpointPolicy {
+    /// At most one in 10 s and at least one a minute.
+    fn default() -> Self {
+        Self { after_epoch: Duration::from_secs(10), within_epoch: Duration::from_secs(60) }
+    }
+}
+
+/// Called by a training on its own thread.
+pub trait Hooks {
+    /// After each epoch.
+    ///
+    /// # Errors
+    /// An error ends the training with it.
+    fn epoch(&mut self, report: &EpochReport) -> Result<Control>;
+
+    /// Takes everything that is needed to go on from here, bit for bit on the same build, device
+    /// and SIMD level; all of its numbers are finite.
+    ///
+    /// # Errors
+    /// An error ends the training with it.
+    fn checkpoint(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Asked between batches, at most every 50 ms: true ends the training with
+    /// [`crate::error::Code::Cancelled`].
+    fn should_stop(&mut self) -> bool;
+
+    fn checkpoint_policy(&self) -> CheckpointPolicy {
+        CheckpointPolicy::default()
+    }
+}

@@ -1,0 +1,99 @@
+//! Losses, on tensors for training and on plain numbers for validation.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, activation};
+
+use crate::domain::model::Task;
+
+/// Mean loss of a batch as a tensor of one number.
+///
+/// `logits` and `targets` are `[rows, outputs]`: the truth as 0 or 1 (binary), one-hot
+/// (multiclass) or the scaled number (regression); `weights` is `[rows, 1]`, and all 1 when absent.
+pub(super) fn batch_loss<B: Backend>(
+    task: Task,
+    logits: Tensor<B, 2>,
+    targets: Tensor<B, 2>,
+    weights: Option<Tensor<B, 2>>,
+) -> Tensor<B, 1> {
+    let losses = match task {
+        // -y log s(z) - (1 - y) log s(-z), where log s(-z) = log s(z) - z.
+        Task::Binary => {
+            let negatives = targets.neg().add_scalar(1.0);
+            negatives * logits.clone() - activation::log_sigmoid(logits)
+        }
+        Task::Multiclass => (activation::log_softmax(logits, 1) * targets).sum_dim(1).neg(),
+        Task::Regression => (logits - targets).square(),
+    };
+    match weights {
+        Some(weights) => (losses * weights).mean(),
+        None => losses.mean(),
+    }
+}
+
+/// Loss of one row in f64; as [`batch_loss`].
+pub(super) fn row_loss(task: Task, logits: &[f32], targets: &[f32]) -> f64 {
+    let pairs = || logits.iter().zip(targets).map(|(z, y)| (f64::from(*z), f64::from(*y)));
+    match task {
+        Task::Binary => pairs().map(|(z, y)| z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()).sum(),
+        Task::Multiclass => {
+            let greatest = pairs().map(|(z, _)| z).fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = pairs().map(|(z, _)| (z - greatest).exp()).sum();
+            pairs().map(|(z, y)| y * (greatest + sum.ln() - z)).sum()
+        }
+        Task::Regression => pairs().map(|(z, y)| (z - y).powi(2)).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::{Autodiff, Flex};
+    use burn::tensor::TensorData;
+
+    use super::*;
+
+    fn both(task: Task, logits: &[f32], targets: &[f32], width: usize) -> (f64, f64) {
+        let rows = logits.len() / width;
+        let device = Default::default();
+        let tensor = |values: &[f32]| {
+            Tensor::<Flex, 2>::from_data(TensorData::new(values.to_vec(), [rows, width]), &device)
+        };
+        let on_tensors = batch_loss(task, tensor(logits), tensor(targets), None).into_scalar();
+        let rows = logits.chunks(width).zip(targets.chunks(width));
+        let plain: Vec<f64> = rows.map(|(z, y)| row_loss(task, z, y)).collect();
+        (f64::from(on_tensors), plain.iter().sum::<f64>() / plain.len() as f64)
+    }
+
+    #[test]
+    fn both_forms_agree_with_known_values() {
+        let (a, b) = both(Task::Binary, &[0.0, 2.0, -3.0], &[1.0, 0.0, 0.0], 1);
+        let known = (2f64.ln() + (1.0 + 2f64.exp()).ln() + (1.0 + (-3f64).exp()).ln()) / 3.0;
+        assert!((a - known).abs() < 1e-6 && (b - known).abs() < 1e-12, "{a} {b} {known}");
+        let (a, b) = both(Task::Multiclass, &[1.0, 1.0, 1.0], &[0.0, 1.0, 0.0], 3);
+        assert!((a - 3f64.ln()).abs() < 1e-6 && (b - 3f64.ln()).abs() < 1e-12);
+        let (a, b) = both(Task::Regression, &[1.0, 3.0], &[0.0, 1.0], 1);
+        assert!((a - 2.5).abs() < 1e-6 && (b - 2.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn huge_logits_stay_finite() {
+        for logit in [1e30f32, -1e30] {
+            let (a, b) = both(Task::Binary, &[logit], &[0.0], 1);
+            assert!(a.is_finite() && b.is_finite());
+            let (a, b) = both(Task::Multiclass, &[logit, 0.0, 0.0], &[0.0, 1.0, 0.0], 3);
+            assert!(a.is_finite() && b.is_finite());
+        }
+    }
+
+    #[test]
+    fn the_gradient_is_probability_minus_truth() {
+        let device = Default::default();
+        let logits = Tensor::<Autodiff<Flex>, 2>::from_data([[0.0], [1.5]], &device).require_grad();
+        let targets = Tensor::from_data([[1.0], [0.0]], &device);
+        let weights = Tensor::from_data([[2.0], [1.0]], &device);
+        let loss = batch_loss(Task::Binary, logits.clone(), targets, Some(weights));
+        let gradient = logits.grad(&loss.backward()).unwrap().into_data().to_vec::<f32>().unwrap();
+        let sigmoid = |z: f32| 1.0 / (1.0 + (-z).exp());
+        let known = [2.0 * (0.5 - 1.0) / 2.0, sigmoid(1.5) / 2.0];
+        assert!((gradient[0] - known[0]).abs() < 1e-6 && (gradient[1] - known[1]).abs() < 1e-6);
+    }
+}

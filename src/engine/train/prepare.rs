@@ -1,0 +1,221 @@
+//! From a table and a specification to numbers.
+
+use sha2::{Digest, Sha256};
+
+use super::check::{Findings, check_kinds, feature_names, weight_pointer};
+use super::fit::{Part, Problem};
+use super::loss::row_loss;
+use super::plan;
+use super::target::{Target, Truth};
+use crate::domain::model::{ClassWeights, Task, TrainingSpec};
+use crate::domain::name::did_you_mean;
+use crate::domain::schema::{Column, ColumnType};
+use crate::domain::version::PartRows;
+use crate::engine::features::{Answer, FittedFeatures, Matrix, Standard, leakage_warnings};
+use crate::engine::networks::outputs;
+use crate::engine::parts::Parts;
+use crate::error::{Code, Context, Error, Result};
+use crate::frame::Frame;
+
+/// A training that only has to be run, and what surrounds it.
+pub(super) struct Prepared {
+    pub(super) problem: Problem,
+    pub(super) test: (Matrix, Truth),
+    pub(super) features: FittedFeatures,
+    pub(super) inputs: Vec<Column>,
+    pub(super) classes: Vec<String>,
+    pub(super) rows: PartRows,
+    pub(super) warnings: Vec<String>,
+}
+
+pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
+    let columns: Vec<(&str, ColumnType)> =
+        frame.columns().iter().map(|c| (c.name.as_str(), c.kind)).collect();
+    let mut findings = Findings::default();
+    check_kinds(spec, &columns, &mut findings);
+    findings.into_result()?;
+
+    let target = Target::read(frame, spec)?;
+    let weights = class_weights(spec, &target)?;
+    let mut warnings = Vec::new();
+    let dropped = frame.rows() - target.rows.len();
+    let kept;
+    let frame = if dropped > 0 {
+        warnings.push(format!("{dropped} rows without a target are left out"));
+        kept = frame.take(&target.rows)?;
+        &kept
+    } else {
+        frame
+    };
+    let parts = Parts::split(&spec.parts, frame, target.truth.classes(), spec.seed)?;
+    warnings.extend(check_classes(&target, &parts)?);
+
+    let truths = [&parts.train, &parts.validation, &parts.test].map(|rows| target.truth.take(rows));
+    let scale = target_scale(spec, &truths[0])?;
+    let frames =
+        [frame.take(&parts.train)?, frame.take(&parts.validation)?, frame.take(&parts.test)?];
+    let names = feature_names(spec, columns.iter().map(|c| c.0));
+    let (features, left_out) =
+        FittedFeatures::fit(&frames[0], &names, &spec.preprocessing, scale)?;
+    warnings.extend(left_out);
+    let [train, validation, test] = frames;
+    let [train_truth, validation_truth, test_truth] = truths;
+    let rows = PartRows {
+        train: train.rows() as u64,
+        validation: validation.rows() as u64,
+        test: test.rows() as u64,
+    };
+    let build = |frame: &Frame, truth: Truth| -> Result<Part> {
+        Ok(Part {
+            inputs: features.transform(frame)?,
+            targets: targets(&target, &truth, scale),
+            weights: weights.as_ref().map(|weights| row_weights(weights, &truth)),
+            truth,
+        })
+    };
+    let inputs = features.inputs(&train);
+    let (train, validation) = (build(&train, train_truth)?, build(&validation, validation_truth)?);
+    warnings.extend(leakage(&features, &train, target.positive));
+
+    let mut spec = plan::resolve(spec, train.inputs.rows);
+    spec.task = Some(target.task);
+    spec.features = Some(names);
+    spec.exclude = Vec::new();
+    spec.positive_class = target.positive.and_then(|p| target.classes.get(p).cloned());
+    let test = (features.transform(&test)?, test_truth);
+    let fingerprint = fingerprint(&spec, &features, rows)?;
+    let guess = guess(target.task, &train, &validation);
+    let problem = Problem {
+        spec,
+        task: target.task,
+        positive: target.positive,
+        train,
+        validation,
+        guess,
+        fingerprint,
+    };
+    Ok(Prepared { problem, test, features, inputs, classes: target.classes, rows, warnings })
+}
+
+/// Fails where a part lacks a class that it can't do without; warns where it can.
+fn check_classes(target: &Target, parts: &Parts) -> Result<Vec<String>> {
+    let Truth::Classes(truth) = &target.truth else { return Ok(Vec::new()) };
+    let mut warnings = Vec::new();
+    for (name, rows) in
+        [("train", &parts.train), ("validation", &parts.validation), ("test", &parts.test)]
+    {
+        let mut seen = vec![false; target.classes.len()];
+        rows.iter().for_each(|&row| seen[truth[row]] = true);
+        for (class, _) in target.classes.iter().zip(seen).filter(|(_, seen)| !seen) {
+            let detail = format!("the {name} part has no row of class '{class}'");
+            if name == "train" || (name == "validation" && target.task == Task::Binary) {
+                let detail = format!("{detail}; move the bounds of the parts or give more data");
+                return Err(Error::field(Code::InvalidSpec, "/parts", detail));
+            }
+            warnings.push(detail);
+        }
+    }
+    Ok(warnings)
+}
+
+/// How a regression's target is scaled.
+fn target_scale(spec: &TrainingSpec, truth: &Truth) -> Result<Option<Standard>> {
+    let Truth::Numbers(numbers) = truth else { return Ok(None) };
+    let refuse = || {
+        let detail = format!(
+            "{} does not vary in the training rows, or its values are too large to standardise",
+            spec.target
+        );
+        Error::field(Code::InvalidSpec, "/target", detail)
+    };
+    Standard::fit(numbers).ok_or_else(refuse).map(Some)
+}
+
+/// What the loss compares the logits with.
+fn targets(target: &Target, truth: &Truth, scale: Option<Standard>) -> Matrix {
+    let width = outputs(target.task, target.classes.len());
+    let data: Vec<f32> = match truth {
+        Truth::Classes(classes) if target.task == Task::Binary => {
+            classes.iter().map(|c| f32::from(u8::from(Some(*c) == target.positive))).collect()
+        }
+        Truth::Classes(classes) => {
+            let one_hot = |class: &usize| {
+                let class = *class;
+                (0..width).map(move |c| f32::from(u8::from(c == class)))
+            };
+            classes.iter().flat_map(one_hot).collect()
+        }
+        Truth::Numbers(numbers) => numbers
+            .iter()
+            .map(|n| scale.map_or(*n, |scale| scale.apply(*n)).clamp(-1e6, 1e6) as f32)
+            .collect(),
+    };
+    Matrix { rows: data.len() / width, width, data }
+}
+
+/// Weight of each class, such that training rows weigh 1 on average; none where all weigh the
+/// same.
+fn class_weights(spec: &TrainingSpec, target: &Target) -> Result<Option<Vec<f64>>> {
+    let Truth::Classes(truth) = &target.truth else { return Ok(None) };
+    let mut counts = vec![0.0; target.classes.len()];
+    truth.iter().for_each(|&class| counts[class] += 1.0);
+    let weights: Vec<f64> = match &spec.class_weights {
+        ClassWeights::None => return Ok(None),
+        ClassWeights::Balanced => counts.iter().map(|count: &f64| 1.0 / count).collect(),
+        ClassWeights::Given(given) => {
+            let names = || target.classes.iter().map(String::as_str);
+            if let Some(label) = given.weights.keys().find(|l| !names().any(|n| n == *l)) {
+                let near = did_you_mean(label, names());
+                let detail = format!("'{label}' is no class of {}{near}", spec.target);
+                return Err(Error::field(Code::InvalidSpec, weight_pointer(label), detail));
+            }
+            target.classes.iter().map(|c| given.weights.get(c).copied().unwrap_or(1.0)).collect()
+        }
+    };
+    let sum: f64 = weights.iter().zip(&counts).map(|(w, c)| w * c).sum();
+    let mean = sum / truth.len() as f64;
+    Ok(Some(weights.into_iter().map(|w| w / mean).collect()))
+}
+
+fn row_weights(weights: &[f64], truth: &Truth) -> Vec<f32> {
+    truth.classes().unwrap_or_default().iter().map(|&class| weights[class] as f32).collect()
+}
+
+fn leakage(features: &FittedFeatures, train: &Part, positive: Option<usize>) -> Vec<String> {
+    match (&train.truth, positive) {
+        (Truth::Classes(classes), Some(positive)) => {
+            let truth = super::report::is_positive(classes, positive);
+            leakage_warnings(features, &train.inputs, &Answer::Positive(&truth))
+        }
+        (Truth::Numbers(numbers), _) => {
+            leakage_warnings(features, &train.inputs, &Answer::Number(numbers))
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Validation loss of answering the training rows' class shares, or mean, for every row.
+fn guess(task: Task, train: &Part, validation: &Part) -> f64 {
+    let width = train.targets.width;
+    let share = |output: usize| {
+        let values = train.targets.data.iter().skip(output).step_by(width);
+        values.map(|v| f64::from(*v)).sum::<f64>() / train.inputs.rows as f64
+    };
+    let logits: Vec<f32> = (0..width)
+        .map(share)
+        .map(|share| match task {
+            Task::Binary => (share / (1.0 - share)).ln() as f32,
+            Task::Multiclass => share.ln() as f32,
+            Task::Regression => share as f32,
+        })
+        .collect();
+    let losses = validation.targets.data.chunks_exact(width).map(|y| row_loss(task, &logits, y));
+    losses.sum::<f64>() / validation.inputs.rows as f64
+}
+
+/// Tells whether a checkpoint is of this training.
+fn fingerprint(spec: &TrainingSpec, features: &FittedFeatures, rows: PartRows) -> Result<String> {
+    let all = serde_json::to_vec(&(spec, features, rows, env!("CARGO_PKG_VERSION")))
+        .context("hashing a specification")?;
+    Ok(hex::encode(Sha256::digest(all)))
+}

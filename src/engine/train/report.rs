@@ -1,0 +1,100 @@
+//! Metrics and the threshold, from what a model answers.
+
+use super::fit::Part;
+use super::target::Truth;
+use crate::domain::model::{Task, ThresholdSpec};
+use crate::domain::version::Metrics;
+use crate::error::{Error, Result};
+use crate::stats;
+
+/// The validation metric of an epoch: AUC, accuracy or R2; none where it is not defined.
+/// `logits` is `[rows, outputs]` for the rows of `part`.
+pub(super) fn main_metric(
+    task: Task,
+    positive: Option<usize>,
+    logits: &[f32],
+    part: &Part,
+) -> Option<f64> {
+    let scores = || logits.iter().map(|z| f64::from(*z)).collect::<Vec<f64>>();
+    match (task, &part.truth) {
+        (Task::Binary, Truth::Classes(classes)) => {
+            stats::auc(&scores(), &is_positive(classes, positive?))
+        }
+        (Task::Multiclass, Truth::Classes(classes)) => {
+            let width = logits.len().checked_div(classes.len())?;
+            let right = logits.chunks_exact(width.max(1)).zip(classes).filter(|(row, class)| {
+                let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                row.iter().position(|z| *z == greatest) == Some(**class)
+            });
+            Some(right.count() as f64 / classes.len() as f64)
+        }
+        // R2 does not depend on the scale that the logits are in.
+        (Task::Regression, _) => {
+            let truth: Vec<f64> = part.targets.data.iter().map(|y| f64::from(*y)).collect();
+            stats::regression_metrics(&scores(), &truth).ok()?.r2
+        }
+        _ => None,
+    }
+}
+
+/// Whether each row is of the positive class.
+pub(super) fn is_positive(classes: &[usize], positive: usize) -> Vec<bool> {
+    classes.iter().map(|class| *class == positive).collect()
+}
+
+/// The threshold on the validation rows' scores, with a warning where the data gave none.
+pub(super) fn threshold(
+    spec: &ThresholdSpec,
+    scores: &[f64],
+    truth: &[bool],
+) -> (f64, Option<String>) {
+    match spec {
+        ThresholdSpec::Value(threshold) => (threshold.value, None),
+        ThresholdSpec::Cost(costs) => {
+            // Divided by the greater one first, so that huge costs don't overflow.
+            let greater = costs.false_positive.max(costs.false_negative);
+            let (positive, negative) =
+                (costs.false_positive / greater, costs.false_negative / greater);
+            (positive / (positive + negative), None)
+        }
+        ThresholdSpec::F1 => match stats::threshold_f1(scores, truth) {
+            Some(threshold) => (threshold.clamp(0.0, 1.0), None),
+            None => (0.5, Some("the validation rows set no threshold; it is 0.5".into())),
+        },
+    }
+}
+
+/// Metrics of a part. `values` are what the model answers, as `Outputs::values`.
+pub(super) fn metrics(
+    task: Task,
+    classes: &[String],
+    positive: Option<usize>,
+    threshold: Option<f64>,
+    values: &[f64],
+    truth: &Truth,
+) -> Result<Metrics> {
+    Ok(match (task, truth, classes) {
+        (Task::Binary, Truth::Classes(truth), [first, second]) => {
+            let positive = positive.unwrap_or(1);
+            Metrics::Binary(stats::binary_metrics(
+                &positive_scores(values, positive),
+                &is_positive(truth, positive),
+                threshold.unwrap_or(0.5),
+                &[first.clone(), second.clone()],
+                positive,
+            )?)
+        }
+        (Task::Multiclass, Truth::Classes(truth), classes) => {
+            Metrics::Multiclass(stats::multiclass_metrics(values, classes, truth)?)
+        }
+        (Task::Regression, Truth::Numbers(truth), _) => {
+            Metrics::Regression(stats::regression_metrics(values, truth)?)
+        }
+        _ => return Err(Error::internal("computing metrics", "truth of another task")),
+    })
+}
+
+/// The positive class's probabilities out of `[rows, 2]`.
+pub(super) fn positive_scores(values: &[f64], positive: usize) -> Vec<f64> {
+    values.iter().skip(positive).step_by(2).copied().collect()
+}

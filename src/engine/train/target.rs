@@ -1,0 +1,213 @@
+//! What is predicted: the task, the classes, the truth of each row.
+
+use std::collections::BTreeSet;
+
+use crate::domain::model::{Task, TrainingSpec};
+use crate::domain::name::did_you_mean;
+use crate::domain::schema::ColumnType;
+use crate::error::{Code, Error, FieldError, Result};
+use crate::frame::Frame;
+
+/// Most classes that are inferred from text, and from whole numbers.
+const MAX_TEXT_CLASSES: u64 = 20;
+const MAX_CODE_CLASSES: u64 = 10;
+/// Most classes in all.
+const MAX_CLASSES: u64 = 1000;
+
+/// The labels that by themselves say that a class is the positive one.
+const POSITIVE: [&str; 4] = ["1", "true", "yes", "y"];
+
+/// The truth of each row.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Truth {
+    /// Indices into the classes.
+    Classes(Vec<usize>),
+    Numbers(Vec<f64>),
+}
+
+impl Truth {
+    pub(crate) fn classes(&self) -> Option<&[usize]> {
+        match self {
+            Self::Classes(classes) => Some(classes),
+            Self::Numbers(_) => None,
+        }
+    }
+
+    pub(super) fn take(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Classes(all) => Self::Classes(rows.iter().map(|&r| all[r]).collect()),
+            Self::Numbers(all) => Self::Numbers(rows.iter().map(|&r| all[r]).collect()),
+        }
+    }
+}
+
+/// What is predicted.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) task: Task,
+    /// Sorted; empty for regression.
+    pub(super) classes: Vec<String>,
+    /// Index of the positive class (binary).
+    pub(super) positive: Option<usize>,
+    /// Rows of the frame that have a target.
+    pub(super) rows: Vec<usize>,
+    /// One for each of `rows`.
+    pub(super) truth: Truth,
+}
+
+/// The task of a target of this type with so many different values: bool and two values are
+/// binary; text of 3 to 20 and whole numbers of 3 to 10 different values are classes; all other
+/// numbers a regression.
+pub(super) fn infer_task(
+    asked: Option<Task>,
+    kind: ColumnType,
+    distinct: u64,
+) -> Result<Task, FieldError> {
+    let refuse = |pointer: &str, detail: String| Err(FieldError::new(pointer, detail));
+    match (asked, kind, distinct) {
+        (_, ColumnType::Timestamp, _) => {
+            refuse("/target", "is a point in time, which can't be predicted; take a number or a class".into())
+        }
+        (_, _, 0) => refuse("/target", "has no value in any row".into()),
+        (_, _, 1) => refuse("/target", "has the same value in every row: there is nothing to learn".into()),
+        (Some(Task::Binary), _, n) if n != 2 => refuse(
+            "/task",
+            format!("a binary target has two different values, this one has {n}; take multiclass or regression"),
+        ),
+        (Some(Task::Multiclass), _, n) if !(3..=MAX_CLASSES).contains(&n) => refuse(
+            "/task",
+            format!("a multiclass target has 3 to {MAX_CLASSES} different values, this one has {n}"),
+        ),
+        (Some(Task::Regression), kind, _) if !kind.is_numeric() => refuse(
+            "/task",
+            format!("a regression needs a number to predict, the target is {}", kind.as_str()),
+        ),
+        (Some(task), ..) => Ok(task),
+        (None, ColumnType::Bool, _) | (None, _, 2) => Ok(Task::Binary),
+        (None, ColumnType::String, n) if n <= MAX_TEXT_CLASSES => Ok(Task::Multiclass),
+        (None, ColumnType::String, n) => refuse(
+            "/target",
+            format!(
+                "is text with {n} different values, more than the {MAX_TEXT_CLASSES} that are \
+                 taken for classes; say task multiclass if they are"
+            ),
+        ),
+        (None, ColumnType::Int64, n) if n <= MAX_CODE_CLASSES => Ok(Task::Multiclass),
+        (None, ColumnType::Int64 | ColumnType::Float64, _) => Ok(Task::Regression),
+    }
+}
+
+impl Target {
+    /// Reads the target column.
+    ///
+    /// # Errors
+    /// [`Code::InvalidSpec`] with `/target`, `/task` or `/positive_class`.
+    pub(super) fn read(frame: &Frame, spec: &TrainingSpec) -> Result<Self> {
+        let refuse = |pointer: &str, detail| Error::field(Code::InvalidSpec, pointer, detail);
+        let kind = frame
+            .column(&spec.target)
+            .map(|c| c.kind)
+            .ok_or_else(|| refuse("/target", format!("there is no column {}", spec.target)))?;
+        let labels = frame.labels(&spec.target)?;
+        let distinct: BTreeSet<&str> = labels.iter().flatten().map(String::as_str).collect();
+        let task = infer_task(spec.task, kind, distinct.len() as u64)
+            .map_err(|e| refuse(&e.pointer, format!("{} {}", spec.target, e.detail)))?;
+        let rows: Vec<usize> = (0..labels.len()).filter(|&r| labels[r].is_some()).collect();
+        if task == Task::Regression {
+            let numbers = frame.numbers(&spec.target)?;
+            let truth: Vec<f64> = rows.iter().map(|&r| numbers[r]).collect();
+            if truth.iter().any(|v| !v.is_finite()) {
+                let detail = format!("{} holds infinite values; correct or remove these rows", spec.target);
+                return Err(refuse("/target", detail));
+            }
+            let truth = Truth::Numbers(truth);
+            return Ok(Self { task, classes: Vec::new(), positive: None, rows, truth });
+        }
+        let classes = sorted(distinct);
+        let index = |label: &str| classes.iter().position(|c| c == label);
+        let truth: Vec<usize> = labels.iter().flatten().filter_map(|l| index(l)).collect();
+        let positive = match (&spec.positive_class, task) {
+            (Some(class), Task::Binary) => Some(index(class).ok_or_else(|| {
+                let near = did_you_mean(class, classes.iter().map(String::as_str));
+                let detail = format!("'{class}' is no class of {}; they are {}{near}", spec.target, classes.join(" and "));
+                refuse("/positive_class", detail)
+            })?),
+            (Some(_), _) => {
+                let detail = format!("only a binary model has one; {} has {} classes", spec.target, classes.len());
+                return Err(refuse("/positive_class", detail));
+            }
+            (None, Task::Binary) => Some(positive_class(&classes, &truth)),
+            (None, _) => None,
+        };
+        Ok(Self { task, classes, positive, rows, truth: Truth::Classes(truth) })
+    }
+}
+
+/// By value where all are numbers, else by text.
+fn sorted(labels: BTreeSet<&str>) -> Vec<String> {
+    let mut classes: Vec<String> = labels.into_iter().map(str::to_owned).collect();
+    if classes.iter().all(|c| c.parse::<f64>().is_ok()) {
+        let value = |c: &String| c.parse::<f64>().unwrap_or(f64::NAN);
+        classes.sort_by(|a, b| value(a).total_cmp(&value(b)));
+    }
+    classes
+}
+
+/// The class whose label says so, else the rarer one, else the second.
+fn positive_class(classes: &[String], truth: &[usize]) -> usize {
+    let says_so = |c: &String| POSITIVE.contains(&c.to_lowercase().as_str());
+    classes.iter().position(says_so).unwrap_or_else(|| {
+        let second = truth.iter().filter(|&&class| class == 1).count();
+        usize::from(second * 2 <= truth.len())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Values;
+
+    #[test]
+    fn tasks_are_inferred() {
+        use ColumnType::{Bool, Float64, Int64, String, Timestamp};
+        for (kind, distinct, task) in [
+            (Bool, 2, Some(Task::Binary)),
+            (String, 2, Some(Task::Binary)),
+            (Float64, 2, Some(Task::Binary)),
+            (String, 3, Some(Task::Multiclass)),
+            (String, 20, Some(Task::Multiclass)),
+            (String, 21, None),
+            (Int64, 10, Some(Task::Multiclass)),
+            (Int64, 11, Some(Task::Regression)),
+            (Float64, 3, Some(Task::Regression)),
+            (Float64, 1, None),
+            (Int64, 0, None),
+            (Timestamp, 5, None),
+        ] {
+            assert_eq!(infer_task(None, kind, distinct).ok(), task, "{kind:?} {distinct}");
+        }
+        assert_eq!(infer_task(Some(Task::Binary), Int64, 3).unwrap_err().pointer, "/task");
+        assert_eq!(infer_task(Some(Task::Regression), String, 3).unwrap_err().pointer, "/task");
+        assert_eq!(infer_task(Some(Task::Regression), Int64, 3), Ok(Task::Regression));
+        assert_eq!(infer_task(Some(Task::Multiclass), String, 500), Ok(Task::Multiclass));
+    }
+
+    #[test]
+    fn classes_are_sorted_and_the_positive_one_found() {
+        let read = |values: &[&str], positive: Option<&str>| {
+            let column = values.iter().map(|v| Some((*v).to_owned())).collect();
+            let frame = Frame::new(values.len(), vec![("y".into(), Values::String(column))]).unwrap();
+            let mut spec = crate::engine::testing::spec("y");
+            spec.positive_class = positive.map(str::to_owned);
+            Target::read(&frame, &spec)
+        };
+        let target = read(&["10", "9", "9"], None).unwrap();
+        assert_eq!(target.classes, ["9", "10"]);
+        assert_eq!(target.positive, Some(1), "the rarer one");
+        assert_eq!(read(&["no", "Yes", "Yes"], None).unwrap().positive, Some(0), "Yes sorts first");
+        assert_eq!(read(&["a", "b"], None).unwrap().positive, Some(1));
+        assert_eq!(read(&["good", "bad", "good"], Some("good")).unwrap().positive, Some(1));
+        let error = read(&["good", "bad"], Some("goood")).unwrap_err();
+        assert!(error.to_string().contains("did you mean good?"), "{error}");
+    }
+}

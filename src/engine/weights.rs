@@ -1,0 +1,68 @@
+//! Weights as safetensors: one little-endian f32 tensor per parameter, named by its path in the
+//! network, with `format: actuary-1` as the only metadata, so that equal weights are equal bytes.
+//!
+//! What is read is not trusted: sizes are checked before anything is made of them.
+
+use std::collections::HashMap;
+
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensors, serialize};
+
+use super::networks::parameters::{Parameter, Parameters, all_finite};
+use crate::error::{Code, Context, Error, Result};
+
+/// Longest header, in bytes.
+const MAX_HEADER: u64 = 1 << 20;
+/// Most tensors.
+const MAX_TENSORS: usize = 4096;
+const FORMAT: &str = "actuary-1";
+
+/// Writes parameters.
+pub(crate) fn encode(parameters: &Parameters) -> Result<Vec<u8>> {
+    let views = parameters
+        .iter()
+        .map(|(name, p)| {
+            let bytes = bytemuck::cast_slice::<f32, u8>(&p.values);
+            TensorView::new(Dtype::F32, p.shape.clone(), bytes).map(|view| (name, view))
+        })
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .context("writing weights")?;
+    let metadata = HashMap::from([("format".to_owned(), FORMAT.to_owned())]);
+    serialize(views, Some(metadata)).context("writing weights")
+}
+
+/// Reads parameters, all of them finite.
+///
+/// # Errors
+/// [`Code::InvalidData`] saying what is wrong with the bytes.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Parameters> {
+    let bad = |detail: String| Error::new(Code::InvalidData, format!("the weights {detail}"));
+    let header = bytes
+        .first_chunk::<8>()
+        .map(|length| u64::from_le_bytes(*length))
+        .ok_or_else(|| bad("are no safetensors: they have no header".into()))?;
+    if header > MAX_HEADER {
+        return Err(bad(format!("have a header of {header} bytes; {MAX_HEADER} are the most")));
+    }
+    let tensors =
+        SafeTensors::deserialize(bytes).map_err(|e| bad(format!("are no safetensors: {e}")))?;
+    if tensors.len() > MAX_TENSORS {
+        return Err(bad(format!("hold {} tensors; {MAX_TENSORS} are the most", tensors.len())));
+    }
+    let mut parameters = Parameters::new();
+    for (name, view) in tensors.iter() {
+        if view.dtype() != Dtype::F32 {
+            return Err(bad(format!("hold {name} as {:?}, not as F32", view.dtype())));
+        }
+        let values = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        parameters.insert(name.to_owned(), Parameter { shape: view.shape().to_vec(), values });
+    }
+    if !all_finite(&parameters) {
+        return Err(bad("hold a number that is not finite".into()));
+    }
+    Ok(parameters)
+}

@@ -1,1 +1,231 @@
 //! The composition root: settings become a running program, and a running program ends in order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::domain::key::CreatedKey;
+use crate::error::{Code, Context, Error, Result};
+use crate::http;
+use crate::jobs::{Worker, WorkerSettings};
+use crate::service::{Service, ServiceSettings};
+use crate::store::Store;
+use crate::store::connect::{boot_check, connect, migrate};
+use crate::store::postgres::{self, Embedded, Opened};
+
+// What the command line reaches through here, since it names no layer below.
+pub use crate::finance::loan_book;
+pub use crate::http::openapi::document as openapi;
+pub use crate::jobs::child::{ChildArguments, run as run_child};
+pub use crate::store::postgres::{SUBCOMMAND as POSTGRES_SUBCOMMAND, become_postgres};
+
+/// The database and the service over it, without a server: what commands need that look at or
+/// change something and end.
+pub struct Backend {
+    pub service: Service,
+    /// The first admin key, when this start made it.
+    pub first_key: Option<CreatedKey>,
+    /// Where a server that runs on the same data directory can be reached.
+    pub running_at: Option<String>,
+    url: String,
+    store: Store,
+    // The last to go.
+    database: Database,
+}
+
+enum Database {
+    Owned(Box<Embedded>),
+    Elsewhere,
+}
+
+impl Backend {
+    /// Opens the database (the external one, the embedded one of a running owner, or the embedded
+    /// one as its owner), checks it, brings its schema up to date and makes the first key.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] with the next step to take when there is no database to work with.
+    pub async fn open(config: &Config) -> Result<Self> {
+        let postgres = config.postgres.clone();
+        let opened = match &config.database_url {
+            Some(_) => None,
+            None => Some(blocking(move || postgres::open(&postgres)).await?),
+        };
+        Self::over(config, opened).await
+    }
+
+    /// The same as the owner of the embedded database; refused when another process is.
+    ///
+    /// # Errors
+    /// [`Code::InUse`] when another process owns the data directory, and as [`Self::open`].
+    pub async fn own(config: &Config) -> Result<Self> {
+        let postgres = config.postgres.clone();
+        let opened = match &config.database_url {
+            Some(_) => None,
+            None => Some(Opened::Owned(blocking(move || Embedded::start(&postgres)).await?)),
+        };
+        Self::over(config, opened).await
+    }
+
+    async fn over(config: &Config, opened: Option<Opened>) -> Result<Self> {
+        let is_embedded = opened.is_some();
+        let (url, database, running_at) = match (opened, &config.database_url) {
+            (Some(Opened::Owned(embedded)), _) => {
+                (embedded.url().to_owned(), Database::Owned(Box::new(embedded)), None)
+            }
+            (Some(Opened::Attached(attached)), _) => {
+                (attached.url, Database::Elsewhere, attached.http_address)
+            }
+            (None, Some(url)) => (url.clone(), Database::Elsewhere, None),
+            (None, None) => return Err(Error::internal("opening the database", "there is none")),
+        };
+        let pool = connect(&url, &config.pool).await?;
+        boot_check(&pool, is_embedded).await?;
+        migrate(&pool).await?;
+        let store = Store::new(pool);
+        make_temp_dir(&config.service)?;
+        let service = Service::new(store.clone(), config.service.clone());
+        let first_key = service.create_first_key().await?;
+        Ok(Self { service, first_key, running_at, url, store, database })
+    }
+
+    /// Closes the connections, then the database if it is this process's.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when a thread can't be waited for.
+    pub async fn close(self) -> Result<()> {
+        drop(self.service);
+        self.store.close().await;
+        match self.database {
+            Database::Owned(embedded) => {
+                blocking(move || {
+                    embedded.stop();
+                    Ok(())
+                })
+                .await
+            }
+            Database::Elsewhere => Ok(()),
+        }
+    }
+}
+
+/// A running server with its worker.
+pub struct App {
+    backend: Backend,
+    worker: Option<Worker>,
+    address: SocketAddr,
+    is_tls: bool,
+    http: http::Handle,
+    serving: JoinHandle<Result<()>>,
+}
+
+impl App {
+    /// Starts everything, in the order in which each needs the other.
+    ///
+    /// # Errors
+    /// Those of [`Backend::own`], and when the address can't be bound.
+    pub async fn start(config: &Config) -> Result<Self> {
+        let mut backend = Backend::own(config).await?;
+        let server = http::bind(config.http.clone(), backend.service.clone())?;
+        let address = server.address();
+        let is_tls = config.http.tls_cert.is_some();
+        if let Database::Owned(embedded) = &mut backend.database {
+            embedded.set_http_address(url_of(address, is_tls))?;
+        }
+        let worker = match config.worker_enabled {
+            true => Some(start_worker(backend.url.clone(), config.worker.clone()).await?),
+            false => None,
+        };
+        let http = server.handle();
+        let serving = tokio::spawn(server.run());
+        Ok(Self { backend, worker, address, is_tls, http, serving })
+    }
+
+    pub fn service(&self) -> &Service {
+        &self.backend.service
+    }
+
+    /// The first admin key, when this start made it.
+    pub fn first_key(&self) -> Option<&CreatedKey> {
+        self.backend.first_key.as_ref()
+    }
+
+    /// Where the server is, as a URL.
+    pub fn url(&self) -> String {
+        url_of(self.address, self.is_tls)
+    }
+
+    /// Waits until the server ends by itself, which is an error.
+    ///
+    /// # Errors
+    /// What ended it.
+    pub async fn ended(&mut self) -> Result<()> {
+        (&mut self.serving).await.context("serving")?
+    }
+
+    /// Ends in order: requests under way are answered, running jobs given back to the queue, the
+    /// database stopped.
+    ///
+    /// # Errors
+    /// The first step that failed; those after it were still taken.
+    pub async fn stop(self) -> Result<()> {
+        self.http.stop().await;
+        let worker = self.worker;
+        let given_back = blocking(move || {
+            if let Some(worker) = worker {
+                worker.stop();
+            }
+            Ok(())
+        })
+        .await;
+        self.backend.close().await.and(given_back)
+    }
+}
+
+/// A worker alone, for a machine beside the server's.
+///
+/// # Errors
+/// [`Code::Unavailable`] when the database can't be reached; [`Code::InvalidRequest`] when no
+/// database is named.
+pub async fn work(config: &Config) -> Result<Worker> {
+    let postgres = config.postgres.clone();
+    let url = match &config.database_url {
+        Some(url) => url.clone(),
+        None => {
+            let attached = blocking(move || postgres::attach(&postgres)).await?;
+            attached.map(|attached| attached.url).ok_or_else(|| {
+                Error::new(
+                    Code::InvalidRequest,
+                    "a worker needs a database: set DATABASE_URL to an external PostgreSQL, or run \
+                     'actuary serve' on this data directory first",
+                )
+            })?
+        }
+    };
+    let pool = connect(&url, &config.pool).await?;
+    boot_check(&pool, false).await?;
+    migrate(&pool).await?;
+    pool.close().await;
+    make_temp_dir(&config.service)?;
+    start_worker(url, config.worker.clone()).await
+}
+
+async fn start_worker(url: String, settings: WorkerSettings) -> Result<Worker> {
+    blocking(move || Worker::start(url, settings)).await
+}
+
+fn make_temp_dir(settings: &ServiceSettings) -> Result<()> {
+    let directory: &PathBuf = &settings.temp_dir;
+    std::fs::create_dir_all(directory).context(format!("making {}", directory.display()))
+}
+
+fn url_of(address: SocketAddr, is_tls: bool) -> String {
+    format!("{}://{address}", if is_tls { "https" } else { "http" })
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.context("waiting for work on another thread")?
+}

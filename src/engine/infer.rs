@@ -60,8 +60,7 @@ impl LoadedModel {
             .unwrap_or(1);
         let device = Default::default();
         let outputs = outputs(signature.task, classes);
-        let empty =
-            Network::new(network, features.width(), outputs, &mut Builder::zeros(&device));
+        let empty = Network::new(network, features.width(), outputs, &mut Builder::zeros(&device));
         let weights = weights::decode(weights)?;
         check_shapes(&parameters(&empty)?, &weights)?;
         let network = restore(empty, &weights)?;

@@ -21,4 +21,3 @@ pub use train::{
 
 #[cfg(test)]
 mod testing;
-mod tune;

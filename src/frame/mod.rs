@@ -1,7 +1,17 @@
 //! Tables of typed columns: the only place that knows arrow, parquet and csv.
 
+mod builder;
+mod cells;
+mod ingest;
+mod parquet;
+mod rows;
+mod tally;
+mod time;
+
 use std::sync::Arc;
 
+use crate::domain::schema::{Column, ColumnType};
+use crate::error::{Code, Context, Error, Result};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch,
     RecordBatchOptions, StringArray, TimestampMicrosecondArray, UInt64Array,
@@ -9,15 +19,16 @@ use arrow::array::{
 use arrow::datatypes::{
     DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
-use chrono::{DateTime, SecondsFormat};
 
-use crate::domain::schema::{Column, ColumnType};
-use crate::error::{Code, Context, Error, Result};
+pub use self::ingest::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, ingest};
+pub use self::parquet::{preview, read_parquet, write_csv};
+pub use rows::RowReader;
+pub use time::{format_timestamp, parse_timestamp};
 
 /// A table in memory: columns of one length, each of one of the five types.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    columns: Vec<Column>,
+    columns: Arc<[Column]>,
     batch: RecordBatch,
 }
 
@@ -72,7 +83,7 @@ impl Frame {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(arrow_schema(&described), arrays, &options)
             .context("building a frame")?;
-        Ok(Self { columns: described, batch })
+        Ok(Self { columns: described.into(), batch })
     }
 
     pub fn rows(&self) -> usize {
@@ -176,6 +187,19 @@ impl Frame {
         })
     }
 
+    /// Frames of the same columns one below the other.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when there is none or their columns differ.
+    pub fn concat(frames: &[&Self]) -> Result<Self> {
+        let first =
+            frames.first().ok_or_else(|| Error::internal("putting frames together", "none"))?;
+        let batches = frames.iter().map(|frame| &frame.batch);
+        let batch = arrow::compute::concat_batches(&first.batch.schema(), batches)
+            .context("putting frames together")?;
+        Ok(Self { columns: first.columns.clone(), batch })
+    }
+
     /// The rows at these positions, in this order.
     ///
     /// # Errors
@@ -188,12 +212,6 @@ impl Frame {
     }
 }
 
-/// Microseconds since 1970 as RFC 3339 in UTC.
-pub fn format_timestamp(micros: i64) -> String {
-    DateTime::from_timestamp_micros(micros)
-        .map_or_else(|| micros.to_string(), |t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true))
-}
-
 fn arrow_type(kind: ColumnType) -> DataType {
     match kind {
         ColumnType::Bool => DataType::Boolean,
@@ -204,10 +222,25 @@ fn arrow_type(kind: ColumnType) -> DataType {
     }
 }
 
+/// The column type that an arrow type stands for in stored datasets.
+fn column_type(data_type: &DataType) -> Option<ColumnType> {
+    ColumnType::ALL.iter().copied().find(|&kind| arrow_type(kind) == *data_type)
+}
+
 fn arrow_schema(columns: &[Column]) -> SchemaRef {
     let fields = columns
         .iter()
         .map(|c| Field::new(&c.name, arrow_type(c.kind), c.nullable))
         .collect::<Vec<_>>();
     Arc::new(Schema::new(fields))
+}
+
+/// The beginning of a text as an error may show it.
+fn shown(text: &str) -> String {
+    const LENGTH: usize = 40;
+    let mut shown: String = text.chars().filter(|c| !c.is_control()).take(LENGTH).collect();
+    if text.chars().count() > LENGTH {
+        shown.push_str("...");
+    }
+    shown
 }

@@ -152,12 +152,13 @@ impl Service {
                     if tx.get_alias(row.id, &alias).await?.is_none() {
                         return Err(not_found("alias", &format!("{alias} of model {name}")));
                     }
-                    let previous = tx.previous_of_alias(row.id, &alias).await?.ok_or_else(|| {
-                        Error::new(
-                            Code::PreconditionFailed,
-                            format!("{alias} pointed at nothing before its last move"),
-                        )
-                    })?;
+                    let previous =
+                        tx.previous_of_alias(row.id, &alias).await?.ok_or_else(|| {
+                            Error::new(
+                                Code::PreconditionFailed,
+                                format!("{alias} pointed at nothing before its last move"),
+                            )
+                        })?;
                     if !tx.hold_version(row.id, previous).await? {
                         return Err(no_version(&name, previous));
                     }

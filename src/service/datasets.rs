@@ -121,8 +121,7 @@ impl Service {
         name: &str,
         version: u32,
     ) -> Result<(DatasetVersion, i64)> {
-        let found =
-            self.store().get_dataset_version(&caller.project, name, Some(version)).await?;
+        let found = self.store().get_dataset_version(&caller.project, name, Some(version)).await?;
         found.ok_or_else(|| not_found("version", &format!("{version} of dataset {name}")))
     }
 
@@ -163,10 +162,8 @@ impl Upload {
     /// # Errors
     /// [`Code::InvalidData`] when nothing was received.
     pub async fn finish(mut self, once: Option<&Idempotency>) -> Result<Job> {
-        let writer = self
-            .writer
-            .take()
-            .ok_or_else(|| Error::internal("ending an upload", "it is over"))?;
+        let writer =
+            self.writer.take().ok_or_else(|| Error::internal("ending an upload", "it is over"))?;
         if writer.size() == 0 {
             return Err(Error::new(Code::InvalidData, "the body is empty: send the data in it"));
         }

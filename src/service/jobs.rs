@@ -66,9 +66,7 @@ impl Service {
     ) -> Result<Job> {
         let project = caller.project.clone();
         let cancelled = self
-            .once(caller, once, |tx| {
-                Box::pin(async move { tx.cancel_job(&project, id).await })
-            })
+            .once(caller, once, |tx| Box::pin(async move { tx.cancel_job(&project, id).await }))
             .await?;
         if let Some(job) = cancelled {
             return Ok(job);
@@ -84,12 +82,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Code::NotFound`].
-    pub async fn job_events(
-        &self,
-        caller: &Caller,
-        id: Uuid,
-        after: u64,
-    ) -> Result<Vec<JobEvent>> {
+    pub async fn job_events(&self, caller: &Caller, id: Uuid, after: u64) -> Result<Vec<JobEvent>> {
         self.get_job(caller, id).await?;
         self.store().job_events(id, after).await
     }
@@ -111,12 +104,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Code::NotFound`].
-    pub async fn wait_for_job(
-        &self,
-        caller: &Caller,
-        id: Uuid,
-        at_most: Duration,
-    ) -> Result<Job> {
+    pub async fn wait_for_job(&self, caller: &Caller, id: Uuid, at_most: Duration) -> Result<Job> {
         let until = Instant::now() + at_most;
         loop {
             let job = self.get_job(caller, id).await?;

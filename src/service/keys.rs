@@ -125,11 +125,22 @@ impl Service {
 /// The row that stands for the operator in histories.
 const OPERATOR: Uuid = Uuid::from_u128(1);
 
-async fn insert(tx: &mut crate::store::Tx, project: &str, new: &NewKey, secret: &str) -> Result<Key> {
+async fn insert(
+    tx: &mut crate::store::Tx,
+    project: &str,
+    new: &NewKey,
+    secret: &str,
+) -> Result<Key> {
     let sha256 = Sha256::digest(secret);
     let prefix = &secret[..SHOWN.min(secret.len())];
-    tx.insert_key(project, &new.name, &new.scopes, new.expires_in_hours, (prefix, sha256.as_slice()))
-        .await
+    tx.insert_key(
+        project,
+        &new.name,
+        &new.scopes,
+        new.expires_in_hours,
+        (prefix, sha256.as_slice()),
+    )
+    .await
 }
 
 /// 256 random bits as text.

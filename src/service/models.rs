@@ -52,7 +52,8 @@ impl Service {
                 if tx.hold_dataset_version(&project, name, *version).await?.is_none() {
                     return Err(no_dataset(&spec.dataset));
                 }
-                let spec = JobSpec::Training(TrainingJobSpec { model: model.clone(), spec });
+                let job = TrainingJobSpec { model: model.clone(), spec };
+                let spec = JobSpec::Training(Box::new(job));
                 tx.insert_job(NewJob {
                     project: &project,
                     kind: JobKind::Training,

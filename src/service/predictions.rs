@@ -10,15 +10,15 @@ use super::content::blocking;
 use super::versions::no_version;
 use super::{Idempotency, Service, not_found};
 use crate::domain::key::Caller;
+use crate::domain::name::did_you_mean;
 use crate::domain::prediction::{
     MAX_ROWS, Prediction, PredictionRecord, PredictionRequest, PredictionResponse, Replay, Row,
     VersionRef,
 };
-use crate::domain::name::did_you_mean;
 use crate::domain::version::Version;
 use crate::engine::LoadedModel;
 use crate::error::{Code, Context, Error, Result};
-use crate::frame::{Frame, RowReader};
+use crate::frame::RowReader;
 use crate::store::NewRecord;
 
 /// The alias that answers when none is named.

@@ -37,7 +37,11 @@ impl Scorer {
     ///
     /// # Errors
     /// [`Code::TooManyRequests`] when too many costly requests wait.
-    pub(super) async fn score(&self, loaded: &Arc<Loaded>, frame: Frame) -> Result<Vec<Prediction>> {
+    pub(super) async fn score(
+        &self,
+        loaded: &Arc<Loaded>,
+        frame: Frame,
+    ) -> Result<Vec<Prediction>> {
         let cost = loaded.version.provenance.parameters.saturating_mul(frame.rows() as u64);
         if cost <= CHEAP {
             return predict(loaded, &frame);

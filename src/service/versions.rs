@@ -25,12 +25,7 @@ impl Service {
     ///
     /// # Errors
     /// [`crate::error::Code::NotFound`].
-    pub async fn get_version(
-        &self,
-        caller: &Caller,
-        model: &str,
-        version: u32,
-    ) -> Result<Version> {
+    pub async fn get_version(&self, caller: &Caller, model: &str, version: u32) -> Result<Version> {
         let found = self.store().get_version(&caller.project, model, version).await?;
         found.ok_or_else(|| no_version(model, version))
     }

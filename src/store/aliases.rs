@@ -55,7 +55,7 @@ impl Store {
              FROM model m JOIN alias_move h ON h.model = m.id
              WHERE project = $1 AND m.name = $2 AND alias = $3
                 AND ($4::bigint IS NULL OR revision < $4)
-             ORDER BY revision DESC LIMIT $5 + 1",
+             ORDER BY revision DESC LIMIT $5::bigint + 1",
             project,
             model,
             alias,

@@ -61,7 +61,7 @@ impl Store {
                 WHERE v.dataset = d.id) AS "latest!"
                FROM dataset d WHERE project = $1 AND ($2::text IS NULL OR name > $2)
                 AND EXISTS (SELECT FROM dataset_version v WHERE v.dataset = d.id)
-               ORDER BY name LIMIT $3 + 1"#,
+               ORDER BY name LIMIT $3::bigint + 1"#,
             project,
             after,
             limit
@@ -120,7 +120,7 @@ impl Store {
                FROM dataset d JOIN dataset_version v ON v.dataset = d.id
                JOIN blob b ON b.id = v.content
                WHERE project = $1 AND d.name = $2 AND ($3::int IS NULL OR version < $3)
-               ORDER BY version DESC LIMIT $4 + 1"#,
+               ORDER BY version DESC LIMIT $4::bigint + 1"#,
             project,
             name,
             before,

@@ -107,7 +107,7 @@ impl Store {
                 error AS "error: Json<JobError>", created_at, started_at, finished_at
                FROM job WHERE project = $1 AND ($2::text IS NULL OR kind = $2)
                 AND ($3::text IS NULL OR state = $3) AND ($4::uuid IS NULL OR id < $4)
-               ORDER BY id DESC LIMIT $5 + 1"#,
+               ORDER BY id DESC LIMIT $5::bigint + 1"#,
             project,
             filter.kind.map(JobKind::as_str),
             filter.state.map(JobState::as_str),

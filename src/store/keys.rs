@@ -70,7 +70,7 @@ impl Store {
         let rows = sqlx::query_as!(
             KeyRow,
             "SELECT id, project, name, prefix, scopes, created_at, expires_at, revoked_at FROM key
-             WHERE project = $1 AND prefix <> '' AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3 + 1",
+             WHERE project = $1 AND prefix <> '' AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3::bigint + 1",
             project,
             before,
             limit

@@ -54,7 +54,7 @@ impl Store {
             "SELECT id, name, task, input_kind, record, created_at,
                 (SELECT max(version) FROM model_version v WHERE v.model = m.id) AS latest
              FROM model m WHERE project = $1 AND ($2::text IS NULL OR name > $2)
-             ORDER BY name LIMIT $3 + 1",
+             ORDER BY name LIMIT $3::bigint + 1",
             project,
             after,
             limit
@@ -62,10 +62,8 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(database_error("listing models"))?;
-        let models = rows
-            .into_iter()
-            .map(|row| Ok(row.into_model()?.model))
-            .collect::<Result<Vec<_>>>()?;
+        let models =
+            rows.into_iter().map(|row| Ok(row.into_model()?.model)).collect::<Result<Vec<_>>>()?;
         Ok(page(models, limit, |m: &Model| m.name.clone()))
     }
 

@@ -243,15 +243,15 @@ impl Tx {
         Ok(true)
     }
 
-    /// Ends a held run well.
+    /// Ends a run well. False when it is no longer the job's or is to be cancelled.
     ///
     /// # Errors
     /// [`Code::Unavailable`] when the database can't be reached.
-    pub async fn finish_run(&mut self, run: RunRef, result: &JobResult) -> Result<()> {
-        sqlx::query!(
+    pub async fn finish_run(&mut self, run: RunRef, result: &JobResult) -> Result<bool> {
+        let updated = sqlx::query!(
             "UPDATE job SET state = 'done', result = $3, finished_at = clock_timestamp(),
                 lease_until = NULL, checkpoint = NULL, upload = NULL
-             WHERE id = $1 AND fence = $2",
+             WHERE id = $1 AND fence = $2 AND state = 'running'",
             run.job,
             run.fence,
             Json(result) as _
@@ -259,7 +259,11 @@ impl Tx {
         .execute(&mut *self.0)
         .await
         .map_err(database_error("finishing a run"))?;
-        self.add_job_event(run.job, &state_event(JobState::Done)).await
+        if updated.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.add_job_event(run.job, &state_event(JobState::Done)).await?;
+        Ok(true)
     }
 
     /// Ends a run, and its job, with an error that another attempt would meet again. False when

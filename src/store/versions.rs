@@ -52,7 +52,7 @@ impl Store {
                FROM model m JOIN model_version v ON v.model = m.id
                LEFT JOIN alias a ON a.model = m.id AND a.version = v.version
                WHERE project = $1 AND m.name = $2 AND ($3::int IS NULL OR v.version < $3)
-               GROUP BY v.model, v.version ORDER BY v.version DESC LIMIT $4 + 1"#,
+               GROUP BY v.model, v.version ORDER BY v.version DESC LIMIT $4::bigint + 1"#,
             project,
             model,
             before,

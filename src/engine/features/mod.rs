@@ -159,9 +159,7 @@ fn fit_column(
             Numeric::fit(&frame.numbers(name)?, whole, spec).map(Encoder::Numeric)
         }
         Some(ColumnType::Bool) => Boolean::fit(&frame.numbers(name)?).map(Encoder::Boolean),
-        Some(ColumnType::String) => {
-            Category::fit(&frame.texts(name)?, spec).map(Encoder::Category)
-        }
+        Some(ColumnType::String) => Category::fit(&frame.texts(name)?, spec).map(Encoder::Category),
         Some(ColumnType::Timestamp) => {
             Timestamp::fit(&frame.timestamps(name)?, spec.scaling).map(Encoder::Timestamp)
         }

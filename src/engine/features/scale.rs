@@ -34,9 +34,7 @@ impl Scale {
     pub(super) fn apply(&self, value: f64) -> f32 {
         match self {
             Self::Quantile(scale) => scale.apply(value) as f32,
-            Self::Standard(scale) => {
-                scale.apply(value).clamp(-MAX_STANDARD, MAX_STANDARD) as f32
-            }
+            Self::Standard(scale) => scale.apply(value).clamp(-MAX_STANDARD, MAX_STANDARD) as f32,
         }
     }
 }
@@ -65,7 +63,10 @@ impl Quantile {
         let position = if below < through {
             (below + through - 1) as f64 / 2.0
         } else {
-            match (below.checked_sub(1).and_then(|i| self.quantiles.get(i)), self.quantiles.get(below)) {
+            match (
+                below.checked_sub(1).and_then(|i| self.quantiles.get(i)),
+                self.quantiles.get(below),
+            ) {
                 // Halved, so that the difference of two huge values stays finite.
                 (Some(low), Some(high)) => {
                     (below - 1) as f64 + (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)
@@ -131,7 +132,8 @@ mod tests {
         for scaling in [Scaling::Quantile, Scaling::Standard] {
             for values in [&[1.0, 2.0, 3.0][..], &[f64::MIN, 0.0, f64::MAX], &[-1e-300, 1e300]] {
                 let Some(scale) = Scale::fit(values, scaling) else { continue };
-                for value in [f64::MIN, -1.0, 0.0, 2.5, f64::MAX, f64::INFINITY, f64::NEG_INFINITY] {
+                for value in [f64::MIN, -1.0, 0.0, 2.5, f64::MAX, f64::INFINITY, f64::NEG_INFINITY]
+                {
                     assert!(scale.apply(value).is_finite(), "{scale:?} of {value}");
                 }
             }

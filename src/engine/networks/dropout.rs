@@ -35,7 +35,9 @@ impl Dropout {
         self.rng.fill_bytes(&mut bits);
         let mask: Vec<f32> = bits
             .chunks_exact(2)
-            .map(|b| if u16::from_le_bytes([b[0], b[1]]) < self.threshold { 0.0 } else { self.gain })
+            .map(
+                |b| if u16::from_le_bytes([b[0], b[1]]) < self.threshold { 0.0 } else { self.gain },
+            )
             .collect();
         let device = x.device();
         x * Tensor::from_data(TensorData::new(mask, [rows, units]), &device)

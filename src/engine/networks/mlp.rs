@@ -29,7 +29,9 @@ impl<B: Backend> Mlp<B> {
             .hidden
             .iter()
             .flatten()
-            .map(|&units| builder.linear(std::mem::replace(&mut width, units as usize), units as usize))
+            .map(|&units| {
+                builder.linear(std::mem::replace(&mut width, units as usize), units as usize)
+            })
             .collect();
         Self { hidden, output: builder.linear(width, outputs) }
     }

@@ -147,8 +147,7 @@ impl<B: Backend> ModuleMapper<B> for Writer<'_> {
         let tensor = match self.from.get(&name) {
             Some(from) if from.shape == tensor.dims() => {
                 let data = TensorData::new(from.values.clone(), tensor.dims());
-                Tensor::from_data(data, &tensor.device())
-                    .set_require_grad(tensor.is_require_grad())
+                Tensor::from_data(data, &tensor.device()).set_require_grad(tensor.is_require_grad())
             }
             found => {
                 let shape = found.map(|p| p.shape.clone());

@@ -26,7 +26,10 @@ impl Findings {
 
     fn whole(&mut self, pointer: &str, value: u64, range: RangeInclusive<u64>) {
         if !range.contains(&value) {
-            self.add(pointer, format!("{value} is not within {} to {}", range.start(), range.end()));
+            self.add(
+                pointer,
+                format!("{value} is not within {} to {}", range.start(), range.end()),
+            );
         }
     }
 
@@ -37,7 +40,8 @@ impl Findings {
         let above = value > low || (from && value == low);
         let under = value < high || (!below && value == high);
         if !(above && under) {
-            let (from, below) = (if from { "from" } else { "above" }, if below { "below" } else { "at most" });
+            let (from, below) =
+                (if from { "from" } else { "above" }, if below { "below" } else { "at most" });
             self.add(pointer, format!("{value} has to be {from} {low} and {below} {high}"));
         }
     }
@@ -185,7 +189,10 @@ fn check_parts(spec: &TrainingSpec, findings: &mut Findings) {
         findings.real("/parts/validation", validation, INSIDE);
         findings.real("/parts/test", test, INSIDE);
         if validation + test >= 1.0 && validation < 1.0 && test < 1.0 {
-            findings.add("/parts", "validation and test leave no rows to train on: their sum has to be below 1");
+            findings.add(
+                "/parts",
+                "validation and test leave no rows to train on: their sum has to be below 1",
+            );
         }
     }
     if parts_column(spec) == Some(spec.target.as_str()) {
@@ -234,7 +241,8 @@ pub(super) fn parts_column(spec: &TrainingSpec) -> Option<&str> {
 /// # Errors
 /// [`Code::InvalidSpec`] naming every bad field by its JSON pointer.
 pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<()> {
-    let kinds: Vec<(&str, ColumnType)> = columns.iter().map(|c| (c.name.as_str(), c.kind)).collect();
+    let kinds: Vec<(&str, ColumnType)> =
+        columns.iter().map(|c| (c.name.as_str(), c.kind)).collect();
     let mut findings = Findings::default();
     check_kinds(spec, &kinds, &mut findings);
     let summary = |name: &str| columns.iter().find(|c| c.name == name);
@@ -248,7 +256,8 @@ pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<(
     if let Some(column) = parts_column(spec).and_then(summary)
         && column.nulls > 0
     {
-        let detail = format!("{} is missing in {} rows; every row needs it", column.name, column.nulls);
+        let detail =
+            format!("{} is missing in {} rows; every row needs it", column.name, column.nulls);
         findings.add("/parts/column", detail);
     }
     findings.into_result()
@@ -280,7 +289,8 @@ pub(super) fn check_kinds(
             (PartsSpec::Time(_), Some(kind))
                 if kind != ColumnType::Timestamp && !kind.is_numeric() =>
             {
-                let detail = format!("{column} has to be a timestamp or a number to order the rows");
+                let detail =
+                    format!("{column} has to be a timestamp or a number to order the rows");
                 findings.add("/parts/column", detail);
             }
             (PartsSpec::Column(_), Some(kind)) if kind != ColumnType::String => {

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_checkpoint_comes_back_bit_for_bit() {
-        let parameter = |values: &[f32]| Parameter { shape: vec![values.len()], values: values.to_vec() };
+        let parameter =
+            |values: &[f32]| Parameter { shape: vec![values.len()], values: values.to_vec() };
         let checkpoint = Checkpoint {
             fingerprint: "abc".into(),
             progress: Progress {

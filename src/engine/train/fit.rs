@@ -176,7 +176,8 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         if !(validation_loss.is_finite() && all_finite(&weights)) {
             return Err(self.diverged("a weight or the validation loss is not finite"));
         }
-        let best = self.progress.curve.iter().map(|l| l.validation_loss).fold(f64::INFINITY, f64::min);
+        let best =
+            self.progress.curve.iter().map(|l| l.validation_loss).fold(f64::INFINITY, f64::min);
         if validation_loss < best {
             self.progress.best_epoch = epoch;
             self.best.clone_from(&weights);

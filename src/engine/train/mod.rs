@@ -126,7 +126,8 @@ fn finish(prepared: Prepared, fitted: Fit, device: Device, parameters: u64) -> R
         threshold: None,
     };
     let model = LoadedModel::load(&signature, &spec.network, features.clone(), &weights)?;
-    if let (Task::Binary, Some(positive), Some(truth)) = (task, positive, validation.truth.classes())
+    if let (Task::Binary, Some(positive), Some(truth)) =
+        (task, positive, validation.truth.classes())
     {
         let scores = model.score(&validation.inputs)?.values;
         let scores = report::positive_scores(&scores, positive);

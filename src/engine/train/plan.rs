@@ -73,10 +73,12 @@ mod tests {
     #[test]
     fn what_is_absent_is_filled_in_and_what_is_given_stays() {
         let mut given = spec("y");
-        given.network =
-            NetworkSpec::Mlp(MlpNetwork { hidden: Some(vec![7]), dropout: None });
+        given.network = NetworkSpec::Mlp(MlpNetwork { hidden: Some(vec![7]), dropout: None });
         let small = resolve(&given, 500);
-        assert_eq!((small.epochs, small.batch_size, small.patience), (Some(40), Some(32), Some(10)));
+        assert_eq!(
+            (small.epochs, small.batch_size, small.patience),
+            (Some(40), Some(32), Some(10))
+        );
         let mlp = MlpNetwork { hidden: Some(vec![7]), dropout: Some(0.5) };
         assert_eq!(small.network, NetworkSpec::Mlp(mlp));
         assert_eq!(resolve(&small, 1_000_000), small, "nothing is left to fill in");
@@ -84,7 +86,10 @@ mod tests {
         given.network = NetworkSpec::Linear(LinearNetwork {});
         given.patience = Some(0);
         let large = resolve(&given, 10_000);
-        assert_eq!((large.epochs, large.batch_size, large.patience), (Some(150), Some(256), Some(0)));
+        assert_eq!(
+            (large.epochs, large.batch_size, large.patience),
+            (Some(150), Some(256), Some(0))
+        );
         let OptimiserSpec::AdamW(adam) = large.optimiser else { panic!("not AdamW") };
         assert_eq!(adam.weight_decay, Some(0.01));
     }

@@ -55,8 +55,7 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     let frames =
         [frame.take(&parts.train)?, frame.take(&parts.validation)?, frame.take(&parts.test)?];
     let names = feature_names(spec, columns.iter().map(|c| c.0));
-    let (features, left_out) =
-        FittedFeatures::fit(&frames[0], &names, &spec.preprocessing, scale)?;
+    let (features, left_out) = FittedFeatures::fit(&frames[0], &names, &spec.preprocessing, scale)?;
     warnings.extend(left_out);
     let [train, validation, test] = frames;
     let [train_truth, validation_truth, test_truth] = truths;

@@ -65,18 +65,25 @@ pub(super) fn infer_task(
 ) -> Result<Task, FieldError> {
     let refuse = |pointer: &str, detail: String| Err(FieldError::new(pointer, detail));
     match (asked, kind, distinct) {
-        (_, ColumnType::Timestamp, _) => {
-            refuse("/target", "is a point in time, which can't be predicted; take a number or a class".into())
-        }
+        (_, ColumnType::Timestamp, _) => refuse(
+            "/target",
+            "is a point in time, which can't be predicted; take a number or a class".into(),
+        ),
         (_, _, 0) => refuse("/target", "has no value in any row".into()),
-        (_, _, 1) => refuse("/target", "has the same value in every row: there is nothing to learn".into()),
+        (_, _, 1) => {
+            refuse("/target", "has the same value in every row: there is nothing to learn".into())
+        }
         (Some(Task::Binary), _, n) if n != 2 => refuse(
             "/task",
-            format!("a binary target has two different values, this one has {n}; take multiclass or regression"),
+            format!(
+                "a binary target has two different values, this one has {n}; take multiclass or regression"
+            ),
         ),
         (Some(Task::Multiclass), _, n) if !(3..=MAX_CLASSES).contains(&n) => refuse(
             "/task",
-            format!("a multiclass target has 3 to {MAX_CLASSES} different values, this one has {n}"),
+            format!(
+                "a multiclass target has 3 to {MAX_CLASSES} different values, this one has {n}"
+            ),
         ),
         (Some(Task::Regression), kind, _) if !kind.is_numeric() => refuse(
             "/task",
@@ -117,7 +124,8 @@ impl Target {
             let numbers = frame.numbers(&spec.target)?;
             let truth: Vec<f64> = rows.iter().map(|&r| numbers[r]).collect();
             if truth.iter().any(|v| !v.is_finite()) {
-                let detail = format!("{} holds infinite values; correct or remove these rows", spec.target);
+                let detail =
+                    format!("{} holds infinite values; correct or remove these rows", spec.target);
                 return Err(refuse("/target", detail));
             }
             let truth = Truth::Numbers(truth);
@@ -129,11 +137,19 @@ impl Target {
         let positive = match (&spec.positive_class, task) {
             (Some(class), Task::Binary) => Some(index(class).ok_or_else(|| {
                 let near = did_you_mean(class, classes.iter().map(String::as_str));
-                let detail = format!("'{class}' is no class of {}; they are {}{near}", spec.target, classes.join(" and "));
+                let detail = format!(
+                    "'{class}' is no class of {}; they are {}{near}",
+                    spec.target,
+                    classes.join(" and ")
+                );
                 refuse("/positive_class", detail)
             })?),
             (Some(_), _) => {
-                let detail = format!("only a binary model has one; {} has {} classes", spec.target, classes.len());
+                let detail = format!(
+                    "only a binary model has one; {} has {} classes",
+                    spec.target,
+                    classes.len()
+                );
                 return Err(refuse("/positive_class", detail));
             }
             (None, Task::Binary) => Some(positive_class(&classes, &truth)),
@@ -196,7 +212,8 @@ mod tests {
     fn classes_are_sorted_and_the_positive_one_found() {
         let read = |values: &[&str], positive: Option<&str>| {
             let column = values.iter().map(|v| Some((*v).to_owned())).collect();
-            let frame = Frame::new(values.len(), vec![("y".into(), Values::String(column))]).unwrap();
+            let frame =
+                Frame::new(values.len(), vec![("y".into(), Values::String(column))]).unwrap();
             let mut spec = crate::engine::testing::spec("y");
             spec.positive_class = positive.map(str::to_owned);
             Target::read(&frame, &spec)

@@ -6,7 +6,9 @@ use tokio::runtime::Handle;
 
 use super::reporter::{Reporter, written};
 use super::{Claim, RunRef, Service, blocking};
-use crate::domain::job::{JobResult, ModelVersionResult, Progress, TrainingJobSpec, TrainingProgress};
+use crate::domain::job::{
+    JobResult, ModelVersionResult, Progress, TrainingJobSpec, TrainingProgress,
+};
 use crate::domain::model::InputKind;
 use crate::domain::version::{Provenance, Version};
 use crate::engine::{self, Control, EpochReport, Hooks, Trained};
@@ -143,7 +145,9 @@ impl Service {
             model: job.model.clone(),
             version: number,
         };
-        tx.finish_run(claim.run, &JobResult::ModelVersion(result)).await?;
-        tx.commit().await
+        if tx.finish_run(claim.run, &JobResult::ModelVersion(result)).await? {
+            tx.commit().await?;
+        }
+        Ok(())
     }
 }

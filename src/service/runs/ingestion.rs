@@ -1,6 +1,9 @@
 //! An upload becomes a dataset's version.
 
+use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 
 use super::reporter::{Reporter, written};
 use super::{Claim, Service, blocking};
@@ -12,9 +15,8 @@ use crate::store::{Blob, NewDatasetVersion};
 
 impl Service {
     pub(super) async fn ingest(&self, claim: &Claim, spec: &IngestionSpec) -> Result<()> {
-        let upload = claim
-            .upload
-            .ok_or_else(|| Error::internal("reading an upload", "the job has none"))?;
+        let upload =
+            claim.upload.ok_or_else(|| Error::internal("reading an upload", "the job has none"))?;
         let source = self.spool(upload).await?;
         let temp_dir = self.0.settings.temp_dir.clone();
         let (reporter, task) = Reporter::start(self.store().clone(), claim.run);
@@ -22,13 +24,14 @@ impl Service {
         let (ingested, output) = blocking(move || {
             let output = tempfile::tempfile_in(&temp_dir)
                 .context(format!("making a file in {}", temp_dir.display()))?;
-            let ingested = frame::ingest(source, format, &types, &output, &mut |progress| {
-                reporter.step(Progress::Ingestion(progress));
-                if reporter.lost() {
-                    return Err(Error::new(Code::Unavailable, "the run was taken over"));
-                }
-                Ok(())
-            })?;
+            let ingested =
+                frame::ingest(&path(&source), format, &types, &path(&output), &mut |progress| {
+                    reporter.step(Progress::Ingestion(progress));
+                    if reporter.lost() {
+                        return Err(Error::new(Code::Unavailable, "the run was taken over"));
+                    }
+                    Ok(())
+                })?;
             Ok((ingested, output))
         })
         .await?;
@@ -58,12 +61,14 @@ impl Service {
             version,
             rows: ingested.rows,
         };
-        tx.finish_run(claim.run, &JobResult::DatasetVersion(result)).await?;
-        tx.commit().await
+        if tx.finish_run(claim.run, &JobResult::DatasetVersion(result)).await? {
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// Writes a file from its start as a blob, which is still to be named.
-    async fn store_file(&self, mut file: std::fs::File) -> Result<Blob> {
+    async fn store_file(&self, mut file: File) -> Result<Blob> {
         use std::io::Seek;
         file.rewind().context("rewinding a temporary file")?;
         let mut writer = self.store().write_blob().await?;
@@ -84,4 +89,9 @@ impl Service {
             writer.write(&chunk).await?;
         }
     }
+}
+
+/// The way to a file that has no name, so that nothing is left of it when this process is killed.
+fn path(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }

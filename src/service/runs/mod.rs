@@ -9,11 +9,11 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{Service, blocking};
-pub use crate::store::{Claim, Lease, RunRef};
 use crate::domain::job::{JobError, JobKind, JobResult, JobSpec, SweepResult};
 use crate::error::{Code, Error, Result};
 use crate::store::connect::{PoolSettings, connect};
 use crate::store::{Changes, NewJob, Store};
+pub use crate::store::{Claim, Lease, RunRef};
 
 /// The queue as a worker sees it, over connections of its own: the lease of a running job must
 /// not wait behind requests.
@@ -143,10 +143,10 @@ impl Service {
         let (blobs, bytes) = self.store().sweep_blobs().await?;
         let idempotency_records = self.store().sweep_idempotency().await?;
         let mut tx = self.store().begin().await?;
-        if tx.hold_run(run).await? {
-            let swept = SweepResult { blobs, bytes, idempotency_records };
-            tx.finish_run(run, &JobResult::Sweep(swept)).await?;
+        let swept = SweepResult { blobs, bytes, idempotency_records };
+        if tx.finish_run(run, &JobResult::Sweep(swept)).await? {
+            tx.commit().await?;
         }
-        tx.commit().await
+        Ok(())
     }
 }

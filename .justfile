@@ -1,0 +1,42 @@
+# Short names for the commands that are typed often; `just` lists them.
+
+[private]
+default:
+    @just --list --unsorted
+
+# Build the binary
+build:
+    cargo build --release
+
+# Run the tests whose path contains FILTER, or all
+test *FILTER:
+    cargo test --release {{ FILTER }}
+
+# Format the code
+fmt:
+    cargo fmt
+
+# Lint as the gate does
+lint:
+    cargo clippy --release --all-targets -- -D warnings
+
+# Check the licences and sources of all dependencies
+deny:
+    cargo deny --config .deny.toml check bans licenses sources
+
+# Write .sqlx anew: DATABASE_URL names an empty PostgreSQL database that psql can reach
+prepare:
+    psql --quiet --set ON_ERROR_STOP=1 "$DATABASE_URL" $(printf -- '-f %s ' migrations/*.sql)
+    rm -rf .sqlx && mkdir .sqlx
+    touch src/store/mod.rs
+    SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo --config 'env.SQLX_OFFLINE.value="false"' build --release --lib
+
+# Run the whole gate
+ci:
+    .ci/run
+
+# Write the fixtures in tests/fixtures anew from their Python oracles
+oracles:
+    python3 -m venv target/oracles
+    target/oracles/bin/pip install --quiet scikit-learn==1.9.1 scipy==1.17.1 numpy==2.4.6
+    target/oracles/bin/python examples/oracles/stats.py

@@ -1,0 +1,140 @@
+//! Cross-validation of one set.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Instant;
+
+use actuary::client::{Client, Source, outcome};
+use actuary::domain::dataset::DataFormat;
+use actuary::domain::job::JobResult;
+use actuary::domain::model::TrainingSpec;
+use actuary::error::{Code, Context, Error, Result};
+use serde_json::json;
+
+use crate::folds::{folds, parts};
+use crate::sets::Set;
+use crate::state::{self, Fold};
+use crate::table::Table;
+
+/// The column that names each row's part.
+const PART: &str = "part";
+
+/// What a set's folds gave.
+pub(crate) struct Outcome {
+    set: String,
+    metric: String,
+    /// Mean over the folds.
+    ours: f64,
+    /// Standard error of that mean.
+    se: f64,
+    peer: Option<f64>,
+    seconds: f64,
+}
+
+impl Outcome {
+    pub(crate) const HEADING: &str = "set               metric       ours      se    peer  seconds";
+
+    pub(crate) fn line(&self) -> String {
+        let Self { set, metric, ours, se, seconds, .. } = self;
+        let peer = self.peer.map_or_else(|| "-".to_owned(), |peer| format!("{peer:.4}"));
+        format!("{set:<16}  {metric:<8}  {ours:>7.4}  {se:>6.4}  {peer:>6}  {seconds:>7.0}")
+    }
+
+    pub(crate) fn json(&self) -> String {
+        let Self { set, metric, ours, se, peer, seconds } = self;
+        json!({"set": set, "metric": metric, "ours": ours, "se": se, "peer": peer,
+               "seconds": seconds})
+        .to_string()
+    }
+}
+
+/// Trains on every fold that is not done yet.
+///
+/// # Errors
+/// Why a fold could not be uploaded or trained on.
+pub(crate) async fn measure(client: &Client, set: &Set, state: Option<&Path>) -> Result<Outcome> {
+    let table = Table::read(&set.file)?;
+    let classes = table.classes(&set.target)?;
+    let part = if table.has_column(PART) { "cross_validation_part" } else { PART };
+    let of_row = folds(&classes, set.folds);
+    let mut done = state::load(state)?;
+    done.retain(|f| {
+        f.set == set.name && f.sha256 == table.sha256 && f.folds == set.folds && f.fold < set.folds
+    });
+    for fold in 0..set.folds {
+        if done.iter().any(|finished| finished.fold == fold) {
+            continue;
+        }
+        note(&format!("{}: fold {} of {}", set.name, fold + 1, set.folds));
+        let csv = table.with_column(part, &parts(&classes, &of_row, fold))?;
+        let exclude: Vec<&String> = set.exclude.iter().filter(|c| table.has_column(c)).collect();
+        let spec = json!({
+            "target": set.target, "exclude": exclude, "positive_class": set.positive,
+            "parts": {"by": "column", "column": part},
+        });
+        let start = Instant::now();
+        let (metric, value) = train(client, &format!("quality-{}", name(set)), csv, spec).await?;
+        let seconds = start.elapsed().as_secs_f64();
+        let (set, sha256, folds) = (set.name.clone(), table.sha256.clone(), set.folds);
+        let fold = Fold { set, sha256, folds, fold, metric, value, seconds };
+        state::add(state, &fold)?;
+        done.push(fold);
+    }
+    note("");
+    summarise(set, &done)
+}
+
+/// Uploads, trains, and gives the test part's main metric.
+async fn train(
+    client: &Client,
+    name: &str,
+    csv: Vec<u8>,
+    mut spec: serde_json::Value,
+) -> Result<(String, f64)> {
+    let job = client.upload_dataset(name, DataFormat::Csv, &[], Source::Bytes(csv.into())).await?;
+    let JobResult::DatasetVersion(dataset) = outcome(client.wait_for_job(job.id, |_| {}).await?)?
+    else {
+        return Err(Error::internal("uploading", "the job made no dataset"));
+    };
+    spec["dataset"] = json!({"name": name, "version": dataset.version});
+    let spec: TrainingSpec = serde_json::from_value(spec).context("making a specification")?;
+    let job = client.train(name, &spec).await?;
+    let JobResult::ModelVersion(made) = outcome(client.wait_for_job(job.id, |_| {}).await?)? else {
+        return Err(Error::internal("training", "the job made no version"));
+    };
+    let version = client.get_version(&made.model, made.version).await?;
+    let (metric, value) = version.metrics.main();
+    let value = value.ok_or_else(|| {
+        let detail = format!("{metric} is not defined on a fold: take fewer folds");
+        Error::new(Code::InvalidRequest, detail)
+    })?;
+    Ok((metric.to_owned(), value))
+}
+
+fn summarise(set: &Set, folds: &[Fold]) -> Result<Outcome> {
+    let n = folds.len() as f64;
+    let ours = folds.iter().map(|f| f.value).sum::<f64>() / n;
+    let squares: f64 = folds.iter().map(|f| (f.value - ours).powi(2)).sum();
+    let metric = folds.first().map(|f| f.metric.clone());
+    Ok(Outcome {
+        set: set.name.clone(),
+        metric: metric.ok_or_else(|| Error::internal("summarising", "no fold is done"))?,
+        ours,
+        se: (squares / (n - 1.0) / n).sqrt(),
+        peer: set.peer,
+        seconds: folds.iter().map(|f| f.seconds).sum(),
+    })
+}
+
+/// A set's name as a dataset's and a model's may be.
+fn name(set: &Set) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    set.name.chars().map(kept).take(60).collect()
+}
+
+/// One line on a terminal that the next one replaces.
+fn note(text: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{text}");
+    }
+}

@@ -1,0 +1,132 @@
+//! What the command line understands.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::demo::Demo;
+use super::job::InternalJob;
+use super::keys::Keys;
+use crate::config::Flags;
+
+static VERSION: LazyLock<String> = LazyLock::new(crate::code_version);
+
+/// Train, version and serve neural models for lending, from one binary.
+#[derive(Parser)]
+#[command(name = "actuary", version = VERSION.as_str(), max_term_width = 100)]
+#[command(arg_required_else_help = true, subcommand_required = true)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) settings: Settings,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Generate loans, train on them, and score the first applicants: a minute, no other step
+    Demo(Demo),
+    /// Serve the HTTP interface and run jobs
+    Serve(Serve),
+    /// Run jobs for a server that uses the same database
+    Worker(WorkerSettings),
+    /// Make, list and revoke API keys
+    Keys(Keys),
+    /// Print every setting and where it comes from
+    Config,
+    /// Print the OpenAPI document
+    Openapi,
+    #[command(hide = true)]
+    InternalJob(InternalJob),
+}
+
+/// Settings that every command has.
+#[derive(Args)]
+pub(super) struct Settings {
+    /// Settings file [default: actuary.toml in the data directory, if there]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    config: Option<PathBuf>,
+    /// Where data is kept [default: /var/lib/actuary for root, else in the user's data directory]
+    #[arg(long, global = true, value_name = "DIRECTORY", help_heading = "Settings")]
+    data_dir: Option<PathBuf>,
+    /// An external PostgreSQL instead of the embedded one (better: DATABASE_URL, which is not
+    /// shown in the list of processes)
+    #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
+    database_url: Option<String>,
+    /// What is logged: error, warn, info, debug, trace, or a filter
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Settings")]
+    log: Option<String>,
+    /// How it is logged: pretty or json
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = "Settings")]
+    log_format: Option<String>,
+}
+
+impl Settings {
+    pub(super) fn flags(&self) -> Flags {
+        let mut flags = Flags { file: self.config.clone(), ..Flags::default() };
+        add(&mut flags, "data_dir", self.data_dir.as_ref().map(|p| p.display()));
+        add(&mut flags, "database.url", self.database_url.as_ref());
+        add(&mut flags, "log.level", self.log.as_ref());
+        add(&mut flags, "log.format", self.log_format.as_ref());
+        flags
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) settings: ServeSettings,
+}
+
+#[derive(Args)]
+pub(super) struct ServeSettings {
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    address: Option<SocketAddr>,
+    /// Certificate chain (PEM); turns TLS on, together with --tls-key
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// A proxy ends TLS, so that an address beyond this machine may be plain
+    #[arg(long)]
+    behind_proxy: bool,
+    /// Leave jobs to 'actuary worker'
+    #[arg(long)]
+    no_worker: bool,
+    #[command(flatten)]
+    worker: WorkerSettings,
+}
+
+impl ServeSettings {
+    pub(super) fn add_to(&self, flags: &mut Flags) {
+        add(flags, "http.address", self.address);
+        add(flags, "http.tls_cert", self.tls_cert.as_ref().map(|p| p.display()));
+        add(flags, "http.tls_key", self.tls_key.as_ref().map(|p| p.display()));
+        add(flags, "http.behind_proxy", self.behind_proxy.then_some(true));
+        add(flags, "worker.enabled", self.no_worker.then_some(false));
+        self.worker.add_to(flags);
+    }
+}
+
+#[derive(Args)]
+pub(super) struct WorkerSettings {
+    /// Jobs that run at once [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    slots: Option<usize>,
+}
+
+impl WorkerSettings {
+    pub(super) fn add_to(&self, flags: &mut Flags) {
+        add(flags, "worker.slots", self.slots);
+    }
+}
+
+fn add(flags: &mut Flags, key: &'static str, value: Option<impl ToString>) {
+    if let Some(value) = value {
+        flags.values.insert(key, value.to_string());
+    }
+}

@@ -1,0 +1,99 @@
+//! The command line: one file per subcommand.
+
+mod arguments;
+mod config;
+mod demo;
+mod job;
+mod keys;
+mod openapi;
+mod output;
+mod serve;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::app;
+use crate::config::Config;
+use crate::error::{Code, Context, Error, Result};
+use crate::telemetry;
+use arguments::{Arguments, Command};
+
+/// What a shell calls a program that was interrupted by Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the program by its arguments.
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|command| command == app::POSTGRES_SUBCOMMAND) {
+        // Before there are threads: this process becomes PostgreSQL or fails.
+        return output::report(&app::become_postgres(arguments));
+    }
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.code() == Code::Cancelled => ExitCode::from(INTERRUPTED),
+        Err(error) => output::report(&error),
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    let command = match arguments.command {
+        Command::Openapi => return openapi::run(),
+        Command::InternalJob(job) => return job::run(job),
+        command => command,
+    };
+    let mut flags = arguments.settings.flags();
+    if let Command::Serve(serve) = &command {
+        serve.settings.add_to(&mut flags);
+    }
+    if let Command::Worker(worker) = &command {
+        worker.add_to(&mut flags);
+    }
+    let config = Config::load(flags, &crate::config::environment())?;
+    if matches!(command, Command::Config) {
+        return config::run(&config);
+    }
+    let level = match command {
+        Command::Serve(_) | Command::Worker(_) => telemetry::DEFAULT_LEVEL,
+        // What they print is what there is to see.
+        _ => "error",
+    };
+    telemetry::init(&config.log, level)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(_) => serve::run(&config).await,
+            Command::Worker(_) => worker::run(&config).await,
+            Command::Demo(demo) => demo::run(config, demo).await,
+            Command::Keys(keys) => keys::run(&config, keys).await,
+            Command::Config | Command::Openapi | Command::InternalJob(_) => Ok(()),
+        }
+    })
+}
+
+/// Ends when the operator or the service manager wants it: SIGINT or SIGTERM.
+async fn asked_to_stop() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening to SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Work that Ctrl-C breaks off.
+async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        result = work => result,
+        stop = asked_to_stop() => {
+            stop?;
+            Err(Error::new(Code::Cancelled, "interrupted"))
+        }
+    }
+}

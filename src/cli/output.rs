@@ -1,0 +1,180 @@
+//! What people read: lines, tables, errors.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::error::{Context, Error, Result};
+
+/// Writes to standard output; a reader that has gone away is no error.
+///
+/// # Errors
+/// [`Error::Internal`] when the output can't be written.
+pub(super) fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("writing to standard output"),
+    }
+}
+
+/// Writes a remark to standard error, where scripts don't read.
+pub(super) fn remark(text: &str) {
+    // Where not even this can be written, nothing can be said about it.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Says what went wrong, where, and the way out.
+pub(super) fn report(error: &Error) -> ExitCode {
+    remark(&described(error));
+    ExitCode::FAILURE
+}
+
+fn described(error: &Error) -> String {
+    let mut text = format!("error: {error}");
+    match error {
+        Error::Problem { detail, errors, .. } => {
+            for field in errors {
+                if field.detail == *detail {
+                    text.push_str(&format!("\n  at {}", field.pointer));
+                } else {
+                    text.push_str(&format!("\n  {}: {}", field.pointer, field.detail));
+                }
+            }
+        }
+        Error::Internal { source, .. } => {
+            let mut next = source.source();
+            while let Some(cause) = next {
+                let cause_text = cause.to_string();
+                if !text.contains(&cause_text) {
+                    text.push_str(&format!("\n  because: {cause_text}"));
+                }
+                next = cause.source();
+            }
+        }
+    }
+    text
+}
+
+/// Rows with their columns aligned and two spaces between; the last column may be of any width.
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count)
+        .map(|column| {
+            rows.iter().filter_map(|r| r.get(column)).map(|c| c.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// `20,000`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `0.3 s`, `14 s`, `2:05 min`.
+pub(super) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 9.95 {
+        return format!("{seconds:.1} s");
+    }
+    match seconds.round() as u64 {
+        whole if whole < 100 => format!("{whole} s"),
+        whole => format!("{}:{:02} min", whole / 60, whole % 60),
+    }
+}
+
+/// Colours, where they are welcome.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    colours: bool,
+}
+
+impl Style {
+    pub(super) fn of_stdout() -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { colours: std::io::stdout().is_terminal() && !refused }
+    }
+
+    pub(super) fn good(self, text: &str) -> String {
+        self.wrapped("32", text)
+    }
+
+    pub(super) fn strong(self, text: &str) -> String {
+        self.wrapped("1", text)
+    }
+
+    pub(super) fn faint(self, text: &str) -> String {
+        self.wrapped("2", text)
+    }
+
+    fn wrapped(self, code: &str, text: &str) -> String {
+        if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// A word as a shell takes it.
+pub(super) fn shell_word(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Code, FieldError};
+
+    #[test]
+    fn numbers_and_times_are_short() {
+        let numbers = [0, 999, 1_000, 20_000, 1_234_567].map(grouped);
+        assert_eq!(numbers, ["0", "999", "1,000", "20,000", "1,234,567"]);
+        let times = [0.04, 1.84, 9.96, 14.4, 125.2].map(Duration::from_secs_f64).map(duration);
+        assert_eq!(times, ["0.0 s", "1.8 s", "10 s", "14 s", "2:05 min"]);
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let rows = [["a", "1", "x"], ["büro", "22", ""]].map(|r| r.map(String::from).to_vec());
+        assert_eq!(aligned(&rows), "a     1   x\nbüro  22\n");
+    }
+
+    #[test]
+    fn words_survive_a_shell() {
+        for text in ["plain-1.2", "two words", "it's", "$HOME `x` \\ \"", ""] {
+            let script = format!("printf %s {}", shell_word(text));
+            let out = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(out.stdout).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn an_error_says_what_and_where() {
+        let one = Error::field(Code::InvalidRequest, "actuary.toml, line 3", "no such setting");
+        assert_eq!(described(&one), "error: no such setting\n  at actuary.toml, line 3");
+        let errors = vec![FieldError::new("/a", "bad"), FieldError::new("/b", "worse")];
+        let two = Error::fields(Code::InvalidRows, "2 rows don't fit", errors);
+        assert_eq!(described(&two), "error: 2 rows don't fit\n  /a: bad\n  /b: worse");
+        let source = std::io::Error::other("disk full");
+        assert_eq!(described(&Error::internal("writing", source)), "error: writing: disk full");
+    }
+}

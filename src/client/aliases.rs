@@ -1,0 +1,64 @@
+//! Aliases: moved, rolled back, looked up.
+
+use reqwest::Method;
+use reqwest::header::{IF_MATCH, IF_NONE_MATCH};
+
+use super::Client;
+use crate::domain::page::{Page, PageQuery};
+use crate::domain::version::{Alias, AliasMove, AliasTarget};
+use crate::error::{Code, Result};
+
+impl Client {
+    /// Where an alias points; None where it points nowhere.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn get_alias(&self, model: &str, alias: &str) -> Result<Option<Alias>> {
+        let call = self.call(Method::GET, &["models", model, "aliases", alias])?;
+        match self.fetch(call).await {
+            Err(error) if error.code() == Code::NotFound => Ok(None),
+            result => result.map(Some),
+        }
+    }
+
+    /// Moves an alias from where it was seen to point, or sets a new one.
+    ///
+    /// # Errors
+    /// [`Code::PreconditionFailed`] when it has moved meanwhile, and what else the server says.
+    pub async fn move_alias(
+        &self,
+        model: &str,
+        alias: &str,
+        target: &AliasTarget,
+        seen: Option<&Alias>,
+    ) -> Result<Alias> {
+        let call = self.call(Method::PUT, &["models", model, "aliases", alias])?.json(target)?;
+        let call = match seen {
+            Some(seen) => call.header(IF_MATCH, &format!("\"{}\"", seen.revision))?,
+            None => call.header(IF_NONE_MATCH, "*")?,
+        };
+        self.fetch(call).await
+    }
+
+    /// Lets an alias point where it pointed before its last move.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn roll_back_alias(&self, model: &str, alias: &str) -> Result<Alias> {
+        let path = ["models", model, "aliases", alias, "rollback"];
+        self.fetch(self.call(Method::POST, &path)?).await
+    }
+
+    /// Every move of an alias, the newest first.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn list_alias_moves(
+        &self,
+        model: &str,
+        alias: &str,
+        query: &PageQuery,
+    ) -> Result<Page<AliasMove>> {
+        self.page(&["models", model, "aliases", alias, "history"], query).await
+    }
+}

@@ -1,0 +1,3 @@
+//! Pure calculations of lending, risk and investing.
+
+pub mod loan_book;

@@ -1,0 +1,74 @@
+//! Uploaded files to stored datasets: types are inferred over the whole file, everything that
+//! does not fit is named with its place, and memory stays bounded whatever the file holds.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `source` | opens the upload, tells how far it was read |
+//! | `dialect`, `records` | CSV: its delimiter, its records |
+//! | `csv`, `json`, `parquet` | one format each: infer in a first pass, convert in a second |
+//! | `columns` | checks names, applies declared types |
+//! | `faults` | gathers what does not fit |
+//! | `sink` | typed columns to Parquet, with their statistics |
+
+mod columns;
+mod csv;
+mod dialect;
+mod faults;
+mod json;
+mod parquet;
+mod records;
+mod sink;
+mod source;
+
+use std::path::Path;
+
+use crate::domain::dataset::DataFormat;
+use crate::domain::job::IngestionProgress;
+use crate::domain::schema::{ColumnSummary, ColumnType};
+use crate::error::Result;
+
+/// Most columns of a dataset.
+pub const MAX_COLUMNS: usize = 2_048;
+/// Most bytes of one record, line or text.
+pub const MAX_RECORD: usize = 16 << 20;
+
+/// What an upload became.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ingested {
+    pub rows: u64,
+    pub columns: Vec<ColumnSummary>,
+}
+
+/// Told now and then how far a pass over the file is; its error ends the ingestion.
+pub type OnProgress<'a> = &'a mut dyn FnMut(IngestionProgress) -> Result<()>;
+
+/// Reads the uploaded file `input` and writes it to `output` as one Parquet file of the five
+/// column types. `types` declares the type of columns whose inferred type would be wrong. After
+/// an error `output` may hold a part of a file, which is of no use.
+///
+/// CSV: the delimiter is one of `,`, `;`, tab and `|`; the first line names the columns; blank
+/// lines are skipped; `NA`, `null` and their like are missing values, quoted or not; text with
+/// leading zeros stays text. JSON lines: values have the type that JSON gives them, texts that
+/// are all ISO times are times, and a key that is absent is a missing value. Parquet: flat
+/// columns; NaN is a missing value.
+///
+/// # Errors
+/// [`Code::InvalidData`](crate::error::Code::InvalidData) naming lines and columns, up to twenty
+/// of them; [`Code::InvalidRequest`](crate::error::Code::InvalidRequest) where `types` names a
+/// column that is not there; whatever `progress` returns.
+pub fn ingest(
+    input: &Path,
+    format: DataFormat,
+    types: &[(String, ColumnType)],
+    output: &Path,
+    progress: OnProgress<'_>,
+) -> Result<Ingested> {
+    match format {
+        DataFormat::Csv => csv::ingest(input, types, output, progress),
+        DataFormat::JsonLines => json::ingest(input, types, output, progress),
+        DataFormat::Parquet => parquet::ingest(input, types, output, progress),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! Rows of a request to a [`Frame`], naming everything that does not fit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+
+use super::builder::{ColumnBuilder, Value};
+use super::time::parse_timestamp;
+use super::{Frame, arrow_schema, shown};
+use crate::domain::name::did_you_mean;
+use crate::domain::prediction::Row;
+use crate::domain::schema::{Cell, Column, ColumnType};
+use crate::error::{Code, Context, Error, FieldError, Result};
+
+/// Most fields named in one error.
+const MAX_ERRORS: usize = 100;
+
+/// Reads rows by a model's signature. Build it once per version: it holds the columns in the
+/// order of their names, in which the keys of a row come too.
+#[derive(Debug, Clone)]
+pub struct RowReader {
+    columns: Arc<[Column]>,
+    schema: SchemaRef,
+    /// Positions of the columns, ordered by name.
+    by_name: Vec<usize>,
+}
+
+impl RowReader {
+    pub fn new(signature: &[Column]) -> Self {
+        let mut by_name = (0..signature.len()).collect::<Vec<_>>();
+        by_name.sort_by(|&a, &b| signature[a].name.cmp(&signature[b].name));
+        Self { columns: signature.into(), schema: arrow_schema(signature), by_name }
+    }
+
+    /// Rows given as objects.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRows`] with a pointer such as `/rows/2/age` for every unknown column, every
+    /// missing one and every value of another type, 100 at most.
+    pub fn rows(&self, rows: &[Row]) -> Result<Frame> {
+        let mut builders = self.builders(rows.len());
+        let mut misfits = Misfits::default();
+        for (at, row) in rows.iter().enumerate() {
+            let before = misfits.count;
+            self.row(row, &mut builders, |name, problem| {
+                misfits.add(|| FieldError::new(format!("/rows/{at}/{}", escape(name)), problem()));
+            });
+            misfits.rows += usize::from(misfits.count > before);
+        }
+        misfits.finish(rows.len())?;
+        self.frame(rows.len(), builders)
+    }
+
+    /// Adds one row. Keys and columns are both walked in the order of their names.
+    fn row(
+        &self,
+        row: &Row,
+        builders: &mut [ColumnBuilder],
+        mut misfit: impl FnMut(&str, &dyn Fn() -> String),
+    ) {
+        let mut cells = row.iter().peekable();
+        for &position in &self.by_name {
+            let column = &self.columns[position];
+            while let Some((name, _)) = cells.next_if(|(name, _)| **name < column.name) {
+                misfit(name, &|| self.unknown(name));
+            }
+            match cells.next_if(|(name, _)| **name == column.name) {
+                Some((_, cell)) => match fit(column, cell) {
+                    Some(value) => builders[position].push(value),
+                    None => misfit(&column.name, &|| problem(column, cell)),
+                },
+                None => misfit(&column.name, &|| missing(column)),
+            }
+        }
+        for (name, _) in cells {
+            misfit(name, &|| self.unknown(name));
+        }
+    }
+
+    /// Rows given as one list per column.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRows`] as [`RowReader::rows`] gives it, with pointers such as
+    /// `/columns/age/2`, and for columns of different lengths.
+    pub fn columns(&self, columns: &BTreeMap<String, Vec<Cell>>) -> Result<Frame> {
+        let rows = self.check_columns(columns)?;
+        let mut builders = self.builders(rows);
+        let mut misfits = Misfits::default();
+        let mut bad = vec![false; rows];
+        for (column, builder) in self.columns.iter().zip(&mut builders) {
+            for (at, cell) in columns.get(&column.name).into_iter().flatten().enumerate() {
+                match fit(column, cell) {
+                    Some(value) => builder.push(value),
+                    None => {
+                        bad[at] = true;
+                        misfits.add(|| {
+                            let pointer = format!("/columns/{}/{at}", escape(&column.name));
+                            FieldError::new(pointer, problem(column, cell))
+                        });
+                    }
+                }
+            }
+        }
+        misfits.rows = bad.iter().filter(|b| **b).count();
+        misfits.finish(rows)?;
+        self.frame(rows, builders)
+    }
+
+    /// The number of rows, when exactly the columns of the signature are there at one length.
+    fn check_columns(&self, columns: &BTreeMap<String, Vec<Cell>>) -> Result<usize> {
+        let pointer = |name: &str| format!("/columns/{}", escape(name));
+        let mut errors = Vec::new();
+        let mut length: Option<(&str, usize)> = None;
+        for column in self.columns.iter() {
+            let name = column.name.as_str();
+            match (columns.get(name).map(Vec::len), length) {
+                (None, _) => errors.push(FieldError::new(pointer(name), missing(column))),
+                (Some(found), None) => length = Some((name, found)),
+                (Some(found), Some((first, expected))) if found != expected => {
+                    let detail = format!("has {found} values, but column {first} has {expected}");
+                    errors.push(FieldError::new(pointer(name), detail));
+                }
+                _ => {}
+            }
+        }
+        let known = |name: &str| {
+            self.by_name
+                .binary_search_by(|&position| self.columns[position].name.as_str().cmp(name))
+                .is_ok()
+        };
+        let unknown = columns.keys().filter(|name| !known(name)).take(MAX_ERRORS);
+        errors.extend(unknown.map(|name| FieldError::new(pointer(name), self.unknown(name))));
+        if errors.is_empty() {
+            return Ok(length.map_or(0, |(_, rows)| rows));
+        }
+        errors.truncate(MAX_ERRORS);
+        Err(Error::fields(Code::InvalidRows, "the columns don't fit the model's inputs", errors))
+    }
+
+    fn builders(&self, rows: usize) -> Vec<ColumnBuilder> {
+        self.columns.iter().map(|c| ColumnBuilder::new(c.kind, rows)).collect()
+    }
+
+    fn frame(&self, rows: usize, mut builders: Vec<ColumnBuilder>) -> Result<Frame> {
+        let arrays = builders.iter_mut().map(ColumnBuilder::finish).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
+            .context("building a frame of rows")?;
+        Ok(Frame { columns: self.columns.clone(), batch })
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let hint = did_you_mean(name, self.columns.iter().map(|c| c.name.as_str()));
+        format!("is no column of the model{hint}")
+    }
+}
+
+impl Frame {
+    /// Rows as objects by a signature; see [`RowReader::rows`].
+    ///
+    /// # Errors
+    /// [`Code::InvalidRows`] naming every field that does not fit.
+    pub fn from_rows(signature: &[Column], rows: &[Row]) -> Result<Self> {
+        RowReader::new(signature).rows(rows)
+    }
+
+    /// Rows as one list per column by a signature; see [`RowReader::columns`].
+    ///
+    /// # Errors
+    /// [`Code::InvalidRows`] naming every field that does not fit.
+    pub fn from_columns(
+        signature: &[Column],
+        columns: &BTreeMap<String, Vec<Cell>>,
+    ) -> Result<Self> {
+        RowReader::new(signature).columns(columns)
+    }
+}
+
+/// What does not fit: the first hundred by name, all by number.
+#[derive(Default)]
+struct Misfits {
+    errors: Vec<FieldError>,
+    count: usize,
+    /// Rows with at least one misfit.
+    rows: usize,
+}
+
+impl Misfits {
+    fn add(&mut self, describe: impl FnOnce() -> FieldError) {
+        self.count += 1;
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(describe());
+        }
+    }
+
+    fn finish(self, rows: usize) -> Result<()> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        let first = if self.count > self.errors.len() {
+            format!("; the first {MAX_ERRORS} of {} fields are named", self.count)
+        } else {
+            String::new()
+        };
+        let detail = match rows {
+            1 => format!("the row doesn't fit the model's inputs{first}"),
+            _ => format!("{} of {rows} rows don't fit the model's inputs{first}", self.rows),
+        };
+        Err(Error::fields(Code::InvalidRows, detail, self.errors))
+    }
+}
+
+/// A cell as a value of its column's type, when it fits.
+fn fit<'a>(column: &Column, cell: &'a Cell) -> Option<Value<'a>> {
+    match (column.kind, cell) {
+        (_, Cell::Null) => column.nullable.then_some(Value::Null),
+        (ColumnType::Float64, Cell::Float(v)) => v.is_finite().then_some(Value::Float(*v)),
+        (ColumnType::Float64, Cell::Int(v)) => Some(Value::Float(*v as f64)),
+        (ColumnType::Int64, Cell::Int(v)) => Some(Value::Int(*v)),
+        (ColumnType::Int64, Cell::Float(v)) => whole(*v).map(Value::Int),
+        (ColumnType::Bool, Cell::Bool(v)) => Some(Value::Bool(*v)),
+        (ColumnType::Bool, Cell::Int(v @ (0 | 1))) => Some(Value::Bool(*v == 1)),
+        (ColumnType::Bool, Cell::Float(v)) if *v == 0.0 || *v == 1.0 => {
+            Some(Value::Bool(*v == 1.0))
+        }
+        (ColumnType::String, Cell::Text(v)) => (!v.contains('\0')).then_some(Value::Text(v)),
+        (ColumnType::Timestamp, Cell::Text(v)) => parse_timestamp(v.as_bytes()).map(Value::Time),
+        _ => None,
+    }
+}
+
+/// A float that is a whole number of 64 bits.
+pub(super) fn whole(value: f64) -> Option<i64> {
+    // 2^63 itself is already out of range; both limits are exact in f64.
+    let fits = value.fract() == 0.0 && (-(2_f64.powi(63))..2_f64.powi(63)).contains(&value);
+    fits.then_some(value as i64)
+}
+
+fn missing(column: &Column) -> String {
+    match column.nullable {
+        true => "is missing; send null where it is unknown".to_owned(),
+        false => "is missing".to_owned(),
+    }
+}
+
+/// Why a cell does not fit its column, and what would.
+fn problem(column: &Column, cell: &Cell) -> String {
+    let instead = if column.nullable { "; send null where it is unknown" } else { "" };
+    let value = match cell {
+        Cell::Null => return "is null, but the model needs a value".to_owned(),
+        Cell::Bool(v) => v.to_string(),
+        Cell::Int(v) => v.to_string(),
+        Cell::Float(v) if !v.is_finite() => return format!("{v} is not a finite number{instead}"),
+        Cell::Float(v) => format!("{v:?}"),
+        Cell::Text(v) => format!("'{}'", shown(v)),
+    };
+    match (column.kind, cell) {
+        (ColumnType::Int64 | ColumnType::Float64, Cell::Text(v)) if v.parse::<f64>().is_ok() => {
+            format!("{value} is text, not a number; send it without quotes")
+        }
+        (ColumnType::Float64, _) => format!("{value} is not a number{instead}"),
+        (ColumnType::Int64, Cell::Float(_)) => {
+            format!("{value} is not a whole number of 64 bits")
+        }
+        (ColumnType::Int64, _) => format!("{value} is not a whole number{instead}"),
+        (ColumnType::Bool, _) => format!("{value} is neither true nor false{instead}"),
+        (ColumnType::String, Cell::Text(_)) => {
+            format!("{value} holds a NUL character, which no text may")
+        }
+        (ColumnType::String, _) => format!("{value} is not text; send it as \"{value}\""),
+        (ColumnType::Timestamp, _) => {
+            format!("{value} is not a time; send text such as 2026-01-31 or 2026-01-31T12:00:00Z")
+        }
+    }
+}
+
+/// A name inside a JSON pointer (RFC 6901).
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! What handlers answer.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{self, HeaderName};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::API;
+use super::extract::Call;
+use super::problem::Failure;
+use crate::domain::dataset::{Dataset, DatasetVersion};
+use crate::domain::job::Job;
+use crate::domain::key::Key;
+use crate::domain::model::Model;
+use crate::domain::page::Page;
+use crate::domain::version::{AliasMove, VersionSummary};
+use crate::error::Result;
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// What a handler returns.
+pub(super) type Answer = Result<HttpResponse, Failure>;
+
+pub(super) fn ok(value: &impl Serialize) -> Answer {
+    Ok(HttpResponse::Ok().json(value))
+}
+
+impl Call {
+    /// 202 with a job and where it is. `Prefer: wait=N` delays the same answer until the job has
+    /// ended, or N seconds are over, or the server stops.
+    pub(super) async fn accept(&self, job: Job) -> Answer {
+        let mut response = HttpResponse::Accepted();
+        response.insert_header((header::LOCATION, format!("{API}/jobs/{}", job.id)));
+        let job = match self.wait() {
+            Some(at_most) if !job.state.has_ended() => {
+                response.insert_header((PREFERENCE_APPLIED, format!("wait={}", at_most.as_secs())));
+                tokio::select! {
+                    waited = self.service().wait_for_job(&self.caller, job.id, at_most) => waited?,
+                    () = self.state.stopping.cancelled() => job,
+                }
+            }
+            _ => job,
+        };
+        Ok(response.json(job))
+    }
+
+    /// 200 with one page, and a link to the next one (RFC 8288).
+    pub(super) fn list<T, P: From<Page<T>> + Serialize>(&self, page: Page<T>) -> Answer {
+        let mut response = HttpResponse::Ok();
+        if let Some(cursor) = &page.next_cursor {
+            let path = self.request.uri().path();
+            let others = self.request.query_string().split('&');
+            let others = others.filter(|p| !p.is_empty() && !p.starts_with("cursor="));
+            let query: String = others.map(|p| format!("{p}&")).collect();
+            let link = format!("<{path}?{query}cursor={cursor}>; rel=\"next\"");
+            response.insert_header((header::LINK, link));
+        }
+        Ok(response.json(P::from(page)))
+    }
+}
+
+/// Concrete pages: a generic one would be described once more for each item.
+macro_rules! pages {
+    ($($(#[doc = $doc:literal])+ $name:ident of $item:ty;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Debug, Serialize, Deserialize, ToSchema)]
+        pub(super) struct $name {
+            pub(super) items: Vec<$item>,
+            /// Where the next page starts: its `cursor`. Absent on the last page.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub(super) next_cursor: Option<String>,
+        }
+
+        impl From<Page<$item>> for $name {
+            fn from(page: Page<$item>) -> Self {
+                Self { items: page.items, next_cursor: page.next_cursor }
+            }
+        }
+    )+};
+}
+
+pages! {
+    /// Datasets by name.
+    DatasetPage of Dataset;
+    /// Snapshots of a dataset, the newest first.
+    DatasetVersionPage of DatasetVersion;
+    /// Models by name.
+    ModelPage of Model;
+    /// Versions of a model, the newest first.
+    ModelVersionPage of VersionSummary;
+    /// Moves of an alias, the newest first.
+    AliasMovePage of AliasMove;
+    /// Jobs, the newest first.
+    JobPage of Job;
+    /// Keys, the newest first.
+    KeyPage of Key;
+}

@@ -1,0 +1,164 @@
+//! Reading bodies: piece by piece, within a size and at a pace, since actix-web alone waits for
+//! ever for a body that has stalled.
+
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::header::{self, HeaderMap};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout};
+
+use super::extract::Call;
+use super::{HttpSettings, json};
+use crate::error::{Code, Error, Result};
+
+/// Most bytes of a JSON body.
+pub(super) const JSON_LIMIT: u64 = 1 << 20;
+/// Most bytes of the JSON body of a prediction.
+pub(super) const PREDICTION_LIMIT: u64 = 64 << 20;
+
+/// A JSON body, with its bytes for the Idempotency-Key.
+pub(super) struct Json<T> {
+    pub(super) value: T,
+    pub(super) bytes: Bytes,
+}
+
+impl Call {
+    /// Reads a JSON body.
+    ///
+    /// # Errors
+    /// [`Code::UnsupportedMediaType`], [`Code::TooLarge`], [`Code::RequestTimeout`],
+    /// [`Code::MalformedRequest`] where it is not JSON, [`Code::InvalidRequest`] where its fields
+    /// don't hold.
+    pub(super) async fn json<T: DeserializeOwned>(&mut self, limit: u64) -> Result<Json<T>> {
+        let media_type = self.media_type();
+        if media_type != "application/json" {
+            return Err(unsupported(&media_type, "application/json"));
+        }
+        let mut pieces = self.pieces(limit)?;
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = pieces.next().await? {
+            bytes.extend_from_slice(&piece);
+        }
+        let bytes = bytes.freeze();
+        Ok(Json { value: json::parse(&bytes)?, bytes })
+    }
+
+    /// The body's media type without parameters, in lower case; empty where none is given.
+    pub(super) fn media_type(&self) -> String {
+        let value = self.request.headers().get(header::CONTENT_TYPE);
+        let value = value.and_then(|v| v.to_str().ok()).unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// The body piece by piece, `limit` bytes at most.
+    pub(super) fn pieces(&mut self, limit: u64) -> Result<Pieces<'_>> {
+        let headers = self.request.headers();
+        let encoding = headers.get(header::CONTENT_ENCODING);
+        if let Some(encoding) = encoding.filter(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity"))
+        {
+            let detail =
+                format!("Content-Encoding {encoding:?} is not read: send the body uncompressed");
+            return Err(Error::new(Code::UnsupportedMediaType, detail));
+        }
+        if announced(headers).is_some_and(|length| length > limit) {
+            return Err(too_large(limit));
+        }
+        let pace = Pace::new(&self.state.settings);
+        Ok(Pieces { payload: &mut self.payload, pace, limit, received: 0 })
+    }
+}
+
+/// The length that the headers promise.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(limit: u64) -> Error {
+    Error::new(Code::TooLarge, format!("a body here may have {limit} bytes at most"))
+}
+
+/// That a media type is not read here, and which are.
+pub(super) fn unsupported(media_type: &str, wanted: &str) -> Error {
+    let given = if media_type.is_empty() { "none".to_owned() } else { format!("'{media_type}'") };
+    let detail = format!("Content-Type must be {wanted}; the request's is {given}");
+    Error::new(Code::UnsupportedMediaType, detail)
+}
+
+/// A body on its way in.
+pub(super) struct Pieces<'a> {
+    payload: &'a mut Payload,
+    pace: Pace,
+    limit: u64,
+    received: u64,
+}
+
+impl Pieces<'_> {
+    /// The next piece; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
+        let started = Instant::now();
+        let patience = self.pace.patience(self.received);
+        let Ok(piece) = timeout(patience, self.payload.next()).await else {
+            return Err(Error::new(
+                Code::RequestTimeout,
+                format!("the body stalled after {} bytes: send it again", self.received),
+            ));
+        };
+        self.pace.waited += started.elapsed();
+        let Some(piece) = piece.transpose().map_err(unreadable)? else { return Ok(None) };
+        self.received = self.received.saturating_add(piece.len() as u64);
+        if self.received > self.limit {
+            return Err(too_large(self.limit));
+        }
+        Ok(Some(piece))
+    }
+}
+
+fn unreadable(error: PayloadError) -> Error {
+    Error::new(Code::MalformedRequest, format!("the body broke off: {error}"))
+}
+
+/// How long a body may keep us waiting. What we take ourselves to store a piece does not count.
+struct Pace {
+    idle: Duration,
+    bytes_per_second: u64,
+    waited: Duration,
+}
+
+impl Pace {
+    fn new(settings: &HttpSettings) -> Self {
+        Self {
+            idle: settings.body_idle(),
+            bytes_per_second: settings.body_min_bytes_per_second.max(1),
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// How long the next piece may take after `received` bytes: not longer than the idle time,
+    /// and not longer than the slowest pace leaves.
+    fn patience(&self, received: u64) -> Duration {
+        let earned = Duration::from_secs_f64(received as f64 / self.bytes_per_second as f64);
+        (self.idle + earned).saturating_sub(self.waited).min(self.idle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_earned_by_bytes() {
+        let seconds = Duration::from_secs;
+        let mut pace = Pace { idle: seconds(30), bytes_per_second: 1000, waited: seconds(0) };
+        assert_eq!(pace.patience(0), seconds(30));
+        pace.waited = seconds(20);
+        assert_eq!(pace.patience(0), seconds(10));
+        assert_eq!(pace.patience(5_000), seconds(15));
+        assert_eq!(pace.patience(1_000_000), seconds(30));
+        pace.waited = seconds(40);
+        assert_eq!(pace.patience(5_000), seconds(0));
+    }
+}

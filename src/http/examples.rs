@@ -1,0 +1,345 @@
+//! Examples of the description. A test holds each against its schema.
+
+use serde_json::{Value, json};
+
+use crate::error::Code;
+
+const LOANS_SHA256: &str = "9f2c1a5e7d3b8046c2e1f0a9d8b7c6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9";
+const JOB: &str = "01920d1e-7c3a-7b52-9a41-3f6c5d2e8b10";
+const KEY: &str = "01920d1a-02b4-7f31-8c55-aa10bb20cc30";
+const PREDICTION: &str = "01920d2f-5a6b-7c8d-9e0f-112233445566";
+
+pub(super) fn live() -> Value {
+    json!({"status": "live"})
+}
+
+pub(super) fn ready() -> Value {
+    json!({"status": "ready"})
+}
+
+pub(super) fn csv() -> &'static str {
+    "income,age,education,default\n42000,31,master,0\n18500,,secondary,1\n"
+}
+
+pub(super) fn json_lines() -> &'static str {
+    "{\"income\": 42000, \"age\": 31, \"education\": \"master\", \"default\": 0}\n\
+     {\"income\": 18500, \"age\": null, \"education\": \"secondary\", \"default\": 1}\n"
+}
+
+pub(super) fn dataset() -> Value {
+    json!({"name": "loans", "latest_version": 1, "created_at": "2026-03-01T09:00:04Z"})
+}
+
+pub(super) fn dataset_page() -> Value {
+    json!({"items": [dataset()]})
+}
+
+pub(super) fn dataset_version() -> Value {
+    json!({
+        "dataset": "loans",
+        "version": 1,
+        "rows": 20000,
+        "columns": [
+            {"name": "income", "type": "float64", "nulls": 0, "distinct": 10000,
+             "distinct_is_lower_bound": true, "min": 6000.0, "max": 310000.0, "mean": 41250.5,
+             "std": 18230.25},
+            {"name": "default", "type": "int64", "nulls": 0, "distinct": 2,
+             "distinct_is_lower_bound": false, "min": 0, "max": 1, "mean": 0.221, "std": 0.415,
+             "top": [{"value": 0, "count": 15580}, {"value": 1, "count": 4420}]}
+        ],
+        "sha256": LOANS_SHA256,
+        "size_bytes": 812345,
+        "source": {"format": "csv", "sha256": LOANS_SHA256, "size_bytes": 1804321},
+        "created_at": "2026-03-01T09:00:04Z",
+        "job": JOB
+    })
+}
+
+pub(super) fn dataset_version_page() -> Value {
+    json!({"items": [dataset_version()]})
+}
+
+fn row() -> Value {
+    json!({"income": 42000.0, "age": 31, "education": "master"})
+}
+
+pub(super) fn row_preview() -> Value {
+    json!({"offset": 0, "rows": [row(), {"income": 18500.0, "age": null, "education": "secondary"}]})
+}
+
+fn job(kind: &str, subject: &str, state: &str) -> Value {
+    json!({
+        "id": JOB,
+        "kind": kind,
+        "state": state,
+        "subject": subject,
+        "attempts": 0,
+        "max_attempts": 3,
+        "created_at": "2026-03-01T09:00:00Z"
+    })
+}
+
+pub(super) fn ingestion_job() -> Value {
+    job("ingestion", "loans", "queued")
+}
+
+pub(super) fn training_job() -> Value {
+    let mut running = job("training", "default-risk", "running");
+    running["attempts"] = json!(1);
+    running["started_at"] = json!("2026-03-01T09:00:01Z");
+    running["progress"] = json!({
+        "kind": "training", "epoch": 11, "epochs": 24, "last": losses(), "best_epoch": 11,
+        "rows_per_second": 212000.0, "seconds_left": 9.0
+    });
+    running
+}
+
+pub(super) fn cancelled_job() -> Value {
+    job("training", "default-risk", "cancel_pending")
+}
+
+pub(super) fn job_page() -> Value {
+    json!({"items": [training_job()], "next_cursor": "MDE5MjBkMWU"})
+}
+
+pub(super) fn event_stream() -> &'static str {
+    "retry: 2000\n\n\
+     id: 1\nevent: state\ndata: {\"sequence\":1,\"at\":\"2026-03-01T09:00:01Z\",\
+     \"event\":{\"kind\":\"state\",\"state\":\"running\"}}\n\n\
+     id: 2\nevent: state\ndata: {\"sequence\":2,\"at\":\"2026-03-01T09:00:15Z\",\
+     \"event\":{\"kind\":\"state\",\"state\":\"done\"}}\n\n"
+}
+
+pub(super) fn model() -> Value {
+    json!({
+        "name": "default-risk", "task": "binary", "input_kind": "tabular", "latest_version": 3,
+        "record": true, "created_at": "2026-03-01T09:00:15Z"
+    })
+}
+
+pub(super) fn model_page() -> Value {
+    json!({"items": [model()]})
+}
+
+pub(super) fn model_settings() -> Value {
+    json!({"record": true})
+}
+
+/// The least that a training needs.
+pub(super) fn training_spec() -> Value {
+    json!({"dataset": {"name": "loans"}, "target": "default"})
+}
+
+pub(super) fn model_version_page() -> Value {
+    json!({"items": [{
+        "model": "default-risk", "version": 3, "task": "binary", "network": "mlp",
+        "metric": "auc", "value": 0.783, "aliases": ["champion"],
+        "created_at": "2026-03-01T09:00:15Z"
+    }]})
+}
+
+fn losses() -> Value {
+    json!({"epoch": 11, "train_loss": 0.4271, "validation_loss": 0.4402, "validation_metric": 0.7831})
+}
+
+pub(super) fn version() -> Value {
+    json!({
+        "model": "default-risk",
+        "version": 3,
+        "signature": {
+            "task": "binary",
+            "inputs": [{"name": "income", "type": "float64", "nullable": false},
+                       {"name": "age", "type": "int64", "nullable": true}],
+            "target": "default", "classes": ["0", "1"], "positive_class": "1", "threshold": 0.31
+        },
+        "metrics": metrics(),
+        "curve": [losses()],
+        "provenance": {
+            "spec": training_spec(),
+            "dataset_sha256": LOANS_SHA256,
+            "weights_sha256": LOANS_SHA256,
+            "rows": {"train": 12800, "validation": 3200, "test": 4000},
+            "best_epoch": 11, "device": "cpu (avx2)", "code_version": "0.1.0", "parameters": 9985,
+            "seconds": 14.2, "job": JOB, "created_by": KEY
+        },
+        "warnings": [],
+        "created_at": "2026-03-01T09:00:15Z"
+    })
+}
+
+fn metrics() -> Value {
+    json!({
+        "task": "binary", "n": 4000, "positives": 884, "auc": 0.783,
+        "auc_interval": {"low": 0.774, "high": 0.792}, "pr_auc": 0.541, "log_loss": 0.438,
+        "brier": 0.139, "ks": 0.43, "gini": 0.566, "accuracy": 0.794, "threshold": 0.31,
+        "confusion": [[2660, 456], [368, 516]],
+        "per_class": [
+            {"class": "0", "support": 3116, "precision": 0.878, "recall": 0.854, "f1": 0.866},
+            {"class": "1", "support": 884, "precision": 0.531, "recall": 0.584, "f1": 0.556}
+        ]
+    })
+}
+
+pub(super) fn alias() -> Value {
+    json!({
+        "model": "default-risk", "alias": "champion", "version": 3, "revision": 4,
+        "moved_at": "2026-03-02T10:00:00Z"
+    })
+}
+
+pub(super) fn alias_list() -> Value {
+    json!({"items": [alias()]})
+}
+
+pub(super) fn alias_target() -> Value {
+    json!({"version": 3, "reason": "better AUC on the test rows"})
+}
+
+pub(super) fn alias_move() -> Value {
+    json!({
+        "alias": "champion", "revision": 4, "version": 3, "previous": 2,
+        "moved_at": "2026-03-02T10:00:00Z", "moved_by": KEY,
+        "reason": "better AUC on the test rows"
+    })
+}
+
+pub(super) fn alias_move_page() -> Value {
+    json!({"items": [alias_move()]})
+}
+
+pub(super) fn prediction_request() -> Value {
+    json!({"rows": [row()], "version": "champion", "record": true})
+}
+
+fn predictions() -> Value {
+    json!([{"probabilities": {"0": 0.563, "1": 0.437}, "label": "1"}])
+}
+
+pub(super) fn prediction_response() -> Value {
+    json!({
+        "predictions": predictions(), "threshold": 0.31, "model": "default-risk", "version": 3,
+        "id": PREDICTION
+    })
+}
+
+pub(super) fn prediction_record() -> Value {
+    json!({
+        "id": PREDICTION, "at": "2026-03-03T14:02:00Z", "key": KEY, "model": "default-risk",
+        "version": 3, "rows": [row()], "predictions": predictions(), "threshold": 0.31
+    })
+}
+
+pub(super) fn replay() -> Value {
+    json!({
+        "id": PREDICTION, "model": "default-risk", "version": 3, "identical": true,
+        "max_difference": 0.0, "same_labels": true, "predictions": predictions()
+    })
+}
+
+fn key() -> Value {
+    json!({
+        "id": KEY, "name": "scoring service", "prefix": "act_3Jx9QpVa",
+        "scopes": ["read", "predict"], "created_at": "2026-03-01T08:59:00Z",
+        "expires_at": "2026-03-31T08:59:00Z"
+    })
+}
+
+pub(super) fn key_page() -> Value {
+    json!({"items": [key()]})
+}
+
+pub(super) fn new_key() -> Value {
+    json!({"name": "scoring service", "scopes": ["read", "predict"], "expires_in_hours": 720})
+}
+
+pub(super) fn created_key() -> Value {
+    let mut created = key();
+    created["secret"] = json!("act_3Jx9QpVaExampleOnlyNotARealSecret");
+    created
+}
+
+pub(super) fn revoked_key() -> Value {
+    let mut revoked = key();
+    revoked["revoked_at"] = json!("2026-03-05T12:00:00Z");
+    revoked
+}
+
+pub(super) fn problem(code: Code, status: u16) -> Value {
+    json!({
+        "type": format!("/problems/{}", code.as_str().replace('_', "-")),
+        "title": code.title(),
+        "status": status,
+        "detail": code.title(),
+        "instance": "/api/v1/models/default-risk/predictions",
+        "code": code,
+        "request_id": "01920d2f-0000-7000-8000-000000000001"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::domain::{dataset, job, key, model, prediction, version};
+    use crate::http::answer;
+
+    /// An example is what its type reads and writes, no more and no less.
+    fn check<T: Serialize + DeserializeOwned>(example: Value) {
+        let read: T = serde_json::from_value(example.clone())
+            .unwrap_or_else(|e| panic!("{}: {e} in {example}", std::any::type_name::<T>()));
+        assert_eq!(serde_json::to_value(read).unwrap(), example);
+    }
+
+    #[test]
+    fn answers_are_what_their_types_write() {
+        check::<answer::DatasetPage>(dataset_page());
+        check::<answer::DatasetVersionPage>(dataset_version_page());
+        check::<dataset::DatasetVersion>(dataset_version());
+        check::<Vec<prediction::Row>>(row_preview()["rows"].clone());
+        check::<job::Job>(ingestion_job());
+        check::<job::Job>(training_job());
+        check::<job::Job>(cancelled_job());
+        check::<answer::JobPage>(job_page());
+        check::<answer::ModelPage>(model_page());
+        check::<answer::ModelVersionPage>(model_version_page());
+        check::<Vec<version::Alias>>(alias_list()["items"].clone());
+        check::<answer::AliasMovePage>(alias_move_page());
+        check::<prediction::PredictionResponse>(prediction_response());
+        check::<prediction::PredictionRecord>(prediction_record());
+        check::<prediction::Replay>(replay());
+        check::<answer::KeyPage>(key_page());
+        check::<key::Key>(revoked_key());
+        check::<key::CreatedKey>(created_key());
+        check::<crate::http::problem::Problem>(problem(Code::InvalidRows, 422));
+    }
+
+    #[test]
+    fn a_version_is_what_its_type_writes_once_the_defaults_are_filled_in() {
+        let mut example = version();
+        let spec: model::TrainingSpec =
+            serde_json::from_value(example["provenance"]["spec"].clone()).unwrap();
+        example["provenance"]["spec"] = serde_json::to_value(spec).unwrap();
+        check::<version::Version>(example);
+    }
+
+    #[test]
+    fn requests_can_be_read() {
+        serde_json::from_value::<model::TrainingSpec>(training_spec()).unwrap();
+        check::<model::ModelSettings>(model_settings());
+        check::<version::AliasTarget>(alias_target());
+        check::<prediction::PredictionRequest>(prediction_request());
+        check::<key::NewKey>(new_key());
+    }
+
+    #[test]
+    fn the_stream_of_events_holds_events() {
+        let data: Vec<&str> =
+            event_stream().lines().filter_map(|l| l.strip_prefix("data: ")).collect();
+        assert_eq!(data.len(), 2);
+        for line in data {
+            check::<job::JobEvent>(serde_json::from_str(line).unwrap());
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! JSON bodies: parsed into their types, with every bad field named by its pointer.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::domain::name::did_you_mean;
+use crate::error::{Code, Error, FieldError, Result};
+
+/// Larger bodies are searched for their first bad field only.
+const SEARCHED_BYTES: usize = 1 << 20;
+/// At most so many bad fields are named.
+const MAX_ERRORS: usize = 20;
+
+/// Parses a body.
+///
+/// # Errors
+/// [`Code::MalformedRequest`] where it is not JSON; [`Code::InvalidRequest`] with the pointer of
+/// each field that is missing, unknown or of another type, or of text that holds U+0000.
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    if let Some(at) = find_nul(body) {
+        let detail = "holds the character U+0000, which can't be stored";
+        return Err(Error::field(Code::InvalidRequest, pointer_at(body, at), detail));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            return invalid::<T>(body, &error);
+        }
+        let detail = match body.is_empty() {
+            true => "the body is empty: send a JSON object".to_owned(),
+            false => format!("the body is not JSON: {error}"),
+        };
+        Error::new(Code::MalformedRequest, detail)
+    })
+}
+
+/// Names every bad field: takes out the first one and parses again, until nothing is wrong or
+/// what is wrong comes from the taking out.
+fn invalid<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Error {
+    let mut rest: Option<Value> =
+        (body.len() <= SEARCHED_BYTES).then(|| serde_json::from_slice(body).ok()).flatten();
+    let mut errors = vec![locate::<T>(body, rest.as_ref(), error)];
+    while let (Some(value), Some(last)) = (&mut rest, errors.last()) {
+        if errors.len() == MAX_ERRORS || !take_out(value, &last.pointer) {
+            break;
+        }
+        let Ok(text) = serde_json::to_vec(value) else { break };
+        let Err(error) = serde_json::from_slice::<T>(&text) else { break };
+        let next = locate::<T>(&text, Some(value), &error);
+        if errors.iter().any(|e| e.pointer == next.pointer) {
+            break;
+        }
+        errors.push(next);
+    }
+    let detail = match errors.as_slice() {
+        [only] if only.pointer.is_empty() => format!("the body {}", only.detail),
+        [only] => format!("{} {}", only.pointer, only.detail),
+        several => format!("{} fields of the body don't hold", several.len()),
+    };
+    Error::fields(Code::InvalidRequest, detail, errors)
+}
+
+/// Removes a field of an object. Elements of arrays stay: without one the others would move.
+fn take_out(value: &mut Value, pointer: &str) -> bool {
+    let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
+    let name = name.replace("~1", "/").replace("~0", "~");
+    let parent = value.pointer_mut(parent).and_then(Value::as_object_mut);
+    parent.is_some_and(|object| object.shift_remove(&name).is_some())
+}
+
+/// Where serde stopped and why, in words for whoever wrote the body.
+fn locate<T: DeserializeOwned>(
+    body: &[u8],
+    value: Option<&Value>,
+    error: &serde_json::Error,
+) -> FieldError {
+    let text = message(error);
+    let pointer = blamed::<T>(body, value, error);
+    if let Some(name) = quoted(&text, "missing field `") {
+        return FieldError::new(format!("{pointer}/{}", escape(name)), "is required");
+    }
+    if let Some(name) = quoted(&text, "unknown field `") {
+        let hint = did_you_mean(name, alternatives(&text));
+        let here = pointer.rsplit('/').next().is_some_and(|last| last == escape(name));
+        let pointer = if here { pointer } else { format!("{pointer}/{}", escape(name)) };
+        return FieldError::new(pointer, format!("no such field{hint}"));
+    }
+    if let Some(name) = quoted(&text, "unknown variant `") {
+        let known: Vec<&str> = alternatives(&text).collect();
+        let hint = did_you_mean(name, known.iter().copied());
+        return FieldError::new(pointer, format!("'{name}' is none of {}{hint}", known.join(", ")));
+    }
+    FieldError::new(pointer, plain(&text))
+}
+
+/// serde's message without its line and column.
+fn message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned()
+}
+
+/// The value to blame. serde does not say where within an enum it stopped, only where it was when
+/// it heard of it: after the enum's value or, if that is the last of its object, after the object.
+/// Which of the two it is shows by taking it out: the same error must not come again.
+fn blamed<T: DeserializeOwned>(
+    body: &[u8],
+    value: Option<&Value>,
+    error: &serde_json::Error,
+) -> String {
+    let end = offset(body, error);
+    let outer = pointer_at(body, end);
+    let closed = end.checked_sub(1).and_then(|last| body.get(last));
+    if !matches!(closed, Some(b'}' | b']')) {
+        return outer;
+    }
+    let inner = pointer_at(body, end - 1);
+    let text = message(error);
+    let missing = text.starts_with("missing field");
+    let Some(value) = value else { return if missing { outer } else { inner } };
+    let to_blame = |pointer: &str| {
+        let mut rest = value.clone();
+        if !take_out(&mut rest, pointer) {
+            return false;
+        }
+        let Ok(rest) = serde_json::to_vec(&rest) else { return false };
+        let Err(other) = serde_json::from_slice::<T>(&rest) else { return true };
+        let name = pointer.rsplit('/').next();
+        let same = message(&other) == text && pointer_at(&rest, offset(&rest, &other)) == outer;
+        !same && quoted(&message(&other), "missing field `") != name
+    };
+    match missing {
+        true if to_blame(&inner) => inner,
+        false if !to_blame(&outer) => inner,
+        _ => outer,
+    }
+}
+
+/// What stands between a prefix and the next backtick.
+fn quoted<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    text.strip_prefix(prefix)?.split('`').next()
+}
+
+/// The names that serde says it expected: every second part between backticks but the first.
+fn alternatives(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(3).step_by(2)
+}
+
+/// serde's words for a wrong type, without the names of Rust's types.
+fn plain(text: &str) -> String {
+    if text.contains("untagged enum VersionRef") {
+        return "must be a version's number or an alias".to_owned();
+    }
+    let Some((given, expected)) = text
+        .strip_prefix("invalid type: ")
+        .or_else(|| text.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.split_once(", expected "))
+    else {
+        return text.to_owned();
+    };
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or greater",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a string" | "string" => "text",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        other if other.starts_with("struct ") || other.contains("map") => "an object",
+        other if other.contains("enum") => "one of its variants",
+        other => other,
+    };
+    let given = match given {
+        "map" => "an object",
+        "sequence" => "a list",
+        other => other,
+    };
+    format!("must be {expected}, not {given}")
+}
+
+/// Position of the first U+0000 in a string: actix and serde take the escape, PostgreSQL does not.
+fn find_nul(body: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(step) = body.get(from..)?.iter().position(|b| *b == b'\\') {
+        let at = from + step;
+        if body.get(at + 1..)?.starts_with(b"u0000") {
+            return Some(at);
+        }
+        from = at + 2;
+    }
+    None
+}
+
+/// serde's line and column as an offset.
+fn offset(body: &[u8], error: &serde_json::Error) -> usize {
+    let lines = body.split_inclusive(|b| *b == b'\n').take(error.line().saturating_sub(1));
+    lines.map(<[u8]>::len).sum::<usize>() + error.column()
+}
+
+/// A step from a value to one inside it.
+enum Step {
+    Field { name: String, named: bool },
+    Element(usize),
+}
+
+/// JSON pointer (RFC 6901) of the value that stands at or before an offset of a valid text.
+fn pointer_at(body: &[u8], end: usize) -> String {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut at = 0;
+    while at < end {
+        let Some(byte) = body.get(at) else { break };
+        match byte {
+            b'"' => {
+                let close = string_end(body, at);
+                if let Some(Step::Field { name, named }) = steps.last_mut()
+                    && !*named
+                {
+                    let raw = body.get(at..close).unwrap_or_default();
+                    *name = serde_json::from_slice(raw).unwrap_or_default();
+                    *named = true;
+                }
+                at = close;
+                continue;
+            }
+            b'{' => steps.push(Step::Field { name: String::new(), named: false }),
+            b'[' => steps.push(Step::Element(0)),
+            b'}' | b']' => drop(steps.pop()),
+            b',' => match steps.last_mut() {
+                Some(Step::Field { named, .. }) => *named = false,
+                Some(Step::Element(index)) => *index += 1,
+                None => {}
+            },
+            _ => {}
+        }
+        at += 1;
+    }
+    let mut pointer = String::new();
+    for step in &steps {
+        match step {
+            Step::Field { named: false, .. } => {}
+            Step::Field { name, .. } => pointer = format!("{pointer}/{}", escape(name)),
+            Step::Element(index) => pointer = format!("{pointer}/{index}"),
+        }
+    }
+    pointer
+}
+
+/// The offset after a string that starts at `start`.
+fn string_end(body: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = body.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'"' => return at + 1,
+            _ => at += 1,
+        }
+    }
+    body.len()
+}
+
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::model::TrainingSpec;
+    use crate::domain::prediction::PredictionRequest;
+
+    fn errors<T: DeserializeOwned>(body: &str) -> Vec<(String, String)> {
+        match parse::<T>(body.as_bytes()) {
+            Err(Error::Problem { code: Code::InvalidRequest, errors, .. }) => {
+                errors.into_iter().map(|e| (e.pointer, e.detail)).collect()
+            }
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => Vec::new(),
+        }
+    }
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(p, d)| ((*p).to_owned(), (*d).to_owned())).collect()
+    }
+
+    #[test]
+    fn every_bad_field_is_named_at_once() {
+        let body = r#"{
+            "dataset": {"name": "loans", "versoin": 1},
+            "taget": "default",
+            "epochs": "many",
+            "optimiser": {"kind": "adan"}
+        }"#;
+        assert_eq!(
+            errors::<TrainingSpec>(body),
+            pairs(&[
+                ("/dataset/versoin", "no such field; did you mean version?"),
+                ("/taget", "no such field; did you mean target?"),
+                ("/epochs", "must be a whole number, 0 or greater, not string \"many\""),
+                ("/optimiser", "'adan' is none of sgd, adam, adamw; did you mean adam?"),
+                ("/target", "is required"),
+            ])
+        );
+    }
+
+    #[test]
+    fn a_field_within_a_tagged_object_is_named() {
+        let body = r#"{"dataset":{"name":"loans"},"target":"y",
+            "network":{"kind":"mlp","widths":[3],"dropout":0.1}}"#;
+        assert_eq!(errors::<TrainingSpec>(body), pairs(&[("/network/widths", "no such field")]));
+        let body = r#"{"network":{"kind":"mlp","dropout":"x"},"target":"y",
+            "dataset":{"name":"loans"}}"#;
+        assert_eq!(
+            errors::<TrainingSpec>(body),
+            pairs(&[("/network", "must be a number, not string \"x\"")])
+        );
+    }
+
+    #[test]
+    fn a_field_missing_from_a_tagged_object_is_named_there() {
+        let missing = r#"{"dataset":{"name":"loans"},"target":"y","class_weights":{"by":"given"}}"#;
+        assert_eq!(
+            errors::<TrainingSpec>(missing),
+            pairs(&[("/class_weights/weights", "is required")])
+        );
+        let elsewhere = r#"{"class_weights":{"by":"none"},"dataset":{"name":"loans"}}"#;
+        assert_eq!(errors::<TrainingSpec>(elsewhere), pairs(&[("/target", "is required")]));
+    }
+
+    #[test]
+    fn a_value_deep_in_the_rows_is_named() {
+        let body = r#"{"rows":[{"a":1},{"a":2,"b~/":{"c":3}}]}"#;
+        let named = errors::<PredictionRequest>(body);
+        assert_eq!(
+            named,
+            pairs(&[("/rows/1/b~0~1", "must be a number, text, true, false or null")])
+        );
+        assert_eq!(
+            errors::<PredictionRequest>(r#"{"rows":[{"a":{}},{"a":1e400}]}"#),
+            pairs(&[
+                ("/rows/0/a", "must be a number, text, true, false or null"),
+                ("/rows/1/a", "must be a number, text, true, false or null"),
+            ])
+        );
+        assert_eq!(
+            errors::<PredictionRequest>(r#"{"rows":[],"version":{}}"#),
+            pairs(&[("/version", "must be a version's number or an alias")])
+        );
+    }
+
+    #[test]
+    fn no_text_holds_nul() {
+        let body = r#"{"rows":[{"a":"x\\u0000"},{"a":"\u0000"}]}"#;
+        assert_eq!(
+            errors::<PredictionRequest>(body),
+            pairs(&[("/rows/1/a", "holds the character U+0000, which can't be stored")])
+        );
+        assert!(errors::<PredictionRequest>(r#"{"rows":[{"a":"x\\u0000"}]}"#).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_json_is_malformed() {
+        let deep = format!("{{\"rows\":[{{\"a\":{}", "[".repeat(100_000));
+        for body in ["", "{", "{'a':1}", "{\"rows\":[{\"a\":NaN}]}", &deep] {
+            let error = parse::<PredictionRequest>(body.as_bytes()).unwrap_err();
+            assert_eq!(error.code(), Code::MalformedRequest, "{body:.40}");
+        }
+    }
+
+    #[test]
+    fn the_whole_body_of_another_type_is_named() {
+        let error = parse::<PredictionRequest>(b"[1]").unwrap_err().to_string();
+        assert!(error.starts_with("the body") || error.starts_with("/0"), "{error}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_the_search(body in proptest::collection::vec(0u8..=255, 0..60), end in 0usize..80) {
+            let _ = pointer_at(&body, end);
+            let _ = find_nul(&body);
+            let _ = parse::<PredictionRequest>(&body);
+        }
+    }
+}

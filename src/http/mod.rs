@@ -1,0 +1,155 @@
+//! The HTTP interface: parses and authorises a request, hands it to the service, renders the
+//! answer. The only place that knows actix-web.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `routes` | the one table of operations and the scope that each needs |
+//! | `gate` | the middleware round everything: request id, key, scope, access log, problems |
+//! | `extract`, `body`, `json` | what handlers read from a request |
+//! | `answer`, `problem` | what they make of it |
+//! | `openapi`, `examples`, `docs` | the description of all that |
+//! | the others | one file per noun |
+
+mod aliases;
+mod answer;
+mod body;
+mod datasets;
+mod docs;
+mod examples;
+mod extract;
+mod gate;
+mod health;
+mod jobs;
+mod json;
+mod keys;
+mod models;
+pub mod openapi;
+mod predictions;
+pub mod problem;
+mod routes;
+mod schemas;
+mod settings;
+mod tls;
+mod versions;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use bytes::Bytes;
+use tokio::runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Code, Context as _, Error, Result};
+use crate::service::Service;
+
+pub use settings::HttpSettings;
+
+/// Path below which the native interface lies.
+const API: &str = "/api/v1";
+
+/// What every request may use.
+struct State {
+    service: Service,
+    settings: HttpSettings,
+    routes: routes::Routes,
+    openapi: Bytes,
+    /// Cancelled when the server stops, so that streams and waits end.
+    stopping: CancellationToken,
+    /// The program's own runtime. Connections to the database must live there: the workers'
+    /// runtimes have one thread each and end before the program does.
+    runtime: runtime::Handle,
+}
+
+/// A server that is bound to its address.
+pub struct Server {
+    address: SocketAddr,
+    inner: actix_web::dev::Server,
+    stopping: CancellationToken,
+}
+
+/// Stops a server from elsewhere.
+#[derive(Clone)]
+pub struct Handle {
+    inner: ServerHandle,
+    stopping: CancellationToken,
+}
+
+/// Binds the address and makes the server ready to run. Must be called within a Tokio runtime,
+/// on which the service's own input and output then stays.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] where the settings are not safe or the certificate can't be read;
+/// [`Code::AlreadyExists`] where the address is taken.
+pub fn bind(settings: HttpSettings, service: Service) -> Result<Server> {
+    let certificate = settings.tls()?.map(|(cert, key)| tls::load(cert, key)).transpose()?;
+    let wanted = settings.address;
+    let stopping = CancellationToken::new();
+    let state = web::Data::new(State {
+        service,
+        routes: routes::Routes::new(),
+        openapi: Bytes::from(openapi::document()),
+        stopping: stopping.clone(),
+        runtime: runtime::Handle::try_current().context("starting the HTTP server")?,
+        settings: settings.clone(),
+    });
+    let mut server = HttpServer::new(move || {
+        App::new().app_data(state.clone()).wrap(from_fn(gate::gate)).configure(routes::mount)
+    })
+    .disable_signals()
+    .tcp_nodelay(true)
+    .keep_alive(Duration::from_secs(60))
+    .max_connections(settings.max_connections)
+    .shutdown_timeout(settings.shutdown_seconds);
+    if let Some(workers) = settings.workers {
+        server = server.workers(workers.max(1));
+    }
+    let server = match certificate {
+        Some(certificate) => server.bind_rustls_0_23(wanted, certificate),
+        None => server.bind(wanted),
+    };
+    let server = server.map_err(|e| refused(wanted, e))?;
+    let address = server.addrs().first().copied().unwrap_or(wanted);
+    Ok(Server { address, inner: server.run(), stopping })
+}
+
+fn refused(address: SocketAddr, error: std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::AddrInUse {
+        return Error::field(
+            Code::AlreadyExists,
+            "address",
+            format!("{address} is taken by another program: choose another with --address"),
+        );
+    }
+    Error::internal(format!("binding {address}"), error)
+}
+
+impl Server {
+    /// Where it listens, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn handle(&self) -> Handle {
+        Handle { inner: self.inner.handle(), stopping: self.stopping.clone() }
+    }
+
+    /// Serves until [`Handle::stop`].
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the listener or a worker fails.
+    pub async fn run(self) -> Result<()> {
+        self.inner.await.context("serving HTTP")
+    }
+}
+
+impl Handle {
+    /// Takes no more connections, ends streams and waits, lets requests under way end within
+    /// `shutdown_seconds`, and returns when all is over.
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        self.inner.stop(true).await;
+    }
+}

@@ -1,0 +1,4 @@
+mod connect;
+mod postgres;
+mod postgres_crash;
+mod queries;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::dataset::DataFormat;
 use super::model::TrainingSpec;
 use super::schema::ColumnType;
+use super::tagged::deserialize_tagged;
 use super::version::EpochLoss;
 use crate::error::{Code, FieldError};
 
@@ -106,11 +107,16 @@ impl JobState {
 }
 
 /// How far a running job is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Progress {
     Ingestion(IngestionProgress),
     Training(TrainingProgress),
+}
+
+deserialize_tagged! { Progress by "kind":
+    "ingestion" => Ingestion(IngestionProgress),
+    "training" => Training(TrainingProgress),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -137,12 +143,18 @@ pub struct TrainingProgress {
 }
 
 /// What a finished job made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobResult {
     DatasetVersion(DatasetVersionResult),
     ModelVersion(ModelVersionResult),
     Sweep(SweepResult),
+}
+
+deserialize_tagged! { JobResult by "kind":
+    "dataset_version" => DatasetVersion(DatasetVersionResult),
+    "model_version" => ModelVersion(ModelVersionResult),
+    "sweep" => Sweep(SweepResult),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -188,12 +200,18 @@ pub struct JobEvent {
     pub event: JobEventKind,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobEventKind {
     State(StateEvent),
     Progress(ProgressEvent),
     Log(LogEvent),
+}
+
+deserialize_tagged! { JobEventKind by "kind":
+    "state" => State(StateEvent),
+    "progress" => Progress(ProgressEvent),
+    "log" => Log(LogEvent),
 }
 
 impl JobEventKind {
@@ -223,12 +241,18 @@ pub struct LogEvent {
 }
 
 /// What a job is to do, as it is stored with it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobSpec {
     Ingestion(IngestionSpec),
     Training(Box<TrainingJobSpec>),
     Sweep,
+}
+
+deserialize_tagged! { JobSpec by "kind":
+    "ingestion" => Ingestion(IngestionSpec),
+    "training" => Training(Box<TrainingJobSpec>),
+    "sweep" => Sweep,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,4 +9,5 @@ pub mod name;
 pub mod page;
 pub mod prediction;
 pub mod schema;
+mod tagged;
 pub mod version;

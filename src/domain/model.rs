@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::dataset::DatasetRef;
+use super::tagged::deserialize_tagged;
 
 /// A name under which versions are trained, all for one task and one kind of input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -184,11 +185,16 @@ pub mod defaults {
 }
 
 /// The network and its size.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum NetworkSpec {
     Linear(LinearNetwork),
     Mlp(MlpNetwork),
+}
+
+deserialize_tagged! { NetworkSpec by "kind":
+    "linear" => Linear(LinearNetwork),
+    "mlp" => Mlp(MlpNetwork),
 }
 
 impl Default for NetworkSpec {
@@ -224,13 +230,19 @@ impl Default for MlpNetwork {
 }
 
 /// The optimiser and its settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum OptimiserSpec {
     Sgd(Sgd),
     Adam(Adam),
     #[serde(rename = "adamw")]
     AdamW(AdamW),
+}
+
+deserialize_tagged! { OptimiserSpec by "kind":
+    "sgd" => Sgd(Sgd),
+    "adam" => Adam(Adam),
+    "adamw" => AdamW(AdamW),
 }
 
 impl Default for OptimiserSpec {
@@ -316,12 +328,18 @@ impl Default for AdamW {
 ///
 /// Training rows fit the features and the weights; validation rows stop the training and set the
 /// threshold; test rows are only reported on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum PartsSpec {
     Random(RandomParts),
     Time(TimeParts),
     Column(ColumnParts),
+}
+
+deserialize_tagged! { PartsSpec by "by":
+    "random" => Random(RandomParts),
+    "time" => Time(TimeParts),
+    "column" => Column(ColumnParts),
 }
 
 impl Default for PartsSpec {
@@ -374,7 +392,7 @@ pub struct ColumnParts {
 }
 
 /// How much a row of each class counts in the loss.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum ClassWeights {
     /// Every row counts 1: probabilities stay those of the data.
@@ -384,6 +402,12 @@ pub enum ClassWeights {
     /// classes.
     Balanced,
     Given(GivenWeights),
+}
+
+deserialize_tagged! { ClassWeights by "by":
+    "none" => None,
+    "balanced" => Balanced,
+    "given" => Given(GivenWeights),
 }
 
 /// A weight for each class by its label; a class not named counts 1.
@@ -431,7 +455,7 @@ pub enum Scaling {
 }
 
 /// How the decision threshold of a binary model is set.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum ThresholdSpec {
     /// Where the F1 score of the validation rows is greatest.
@@ -439,6 +463,12 @@ pub enum ThresholdSpec {
     F1,
     Value(ThresholdValue),
     Cost(ThresholdCost),
+}
+
+deserialize_tagged! { ThresholdSpec by "by":
+    "f1" => F1,
+    "value" => Value(ThresholdValue),
+    "cost" => Cost(ThresholdCost),
 }
 
 /// A fixed threshold.

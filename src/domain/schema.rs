@@ -1,6 +1,8 @@
 //! Typed columns.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Type of a column.
@@ -50,7 +52,7 @@ pub struct Column {
 }
 
 /// One value of a row as JSON carries it. Timestamps are text (RFC 3339 or a plain date).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Cell {
     #[default]
@@ -59,6 +61,24 @@ pub enum Cell {
     Int(i64),
     Float(f64),
     Text(String),
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    /// Through a JSON value, for the reason that [`super::tagged`] gives.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let cell = match value {
+            Value::Null => Some(Self::Null),
+            Value::Bool(truth) => Some(Self::Bool(truth)),
+            Value::String(text) => Some(Self::Text(text)),
+            Value::Number(number) => {
+                let float = || number.as_f64().filter(|f| f.is_finite()).map(Self::Float);
+                number.as_i64().map(Self::Int).or_else(float)
+            }
+            Value::Array(_) | Value::Object(_) => None,
+        };
+        cell.ok_or_else(|| D::Error::custom("must be a number, text, true, false or null"))
+    }
 }
 
 /// A column with what is known of its values.

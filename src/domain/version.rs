@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::model::{Task, TrainingSpec};
 use super::schema::Column;
+use super::tagged::deserialize_tagged;
 
 /// One trained, immutable version of a model: a pure function of its inputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -103,12 +104,18 @@ pub struct EpochLoss {
 }
 
 /// Metrics of the test part, which training never saw.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "task", rename_all = "snake_case")]
 pub enum Metrics {
     Binary(BinaryMetrics),
     Multiclass(MulticlassMetrics),
     Regression(RegressionMetrics),
+}
+
+deserialize_tagged! { Metrics by "task":
+    "binary" => Binary(BinaryMetrics),
+    "multiclass" => Multiclass(MulticlassMetrics),
+    "regression" => Regression(RegressionMetrics),
 }
 
 impl Metrics {

@@ -1,5 +1,10 @@
 //! Where a training runs: `auto`, `cpu` or `cuda:N`, chosen at run time.
 
+use std::sync::OnceLock;
+
+use burn::backend::cuda::CudaDevice;
+use burn::tensor::backend::{Backend, DeviceOps};
+use burn::{Dispatch, DispatchDevice};
 use serde::Serialize;
 
 use crate::error::{Code, Error, Result};
@@ -136,26 +141,16 @@ fn simd_level() -> &'static str {
 ///
 /// Where no driver is installed its loader panics, on a thread that is not ours: so the panic is
 /// caught, and its message kept from the terminal meanwhile.
-#[cfg(not(test))]
 fn cuda_devices() -> usize {
-    use burn::backend::Cuda;
-    use burn::tensor::backend::Backend;
-    use std::sync::OnceLock;
-
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| {}));
-        let count = std::panic::catch_unwind(|| <Cuda as Backend>::device_count(0));
+        let kind = DispatchDevice::from(CudaDevice::new(0)).id().type_id;
+        let count = std::panic::catch_unwind(|| <Dispatch as Backend>::device_count(kind));
         std::panic::set_hook(hook);
         count.unwrap_or(0)
     })
-}
-
-/// Tests run on the CPU: the CUDA code is left out of them, since it takes a minute to compile.
-#[cfg(test)]
-fn cuda_devices() -> usize {
-    0
 }
 
 #[cfg(test)]

@@ -275,3 +275,71 @@ pub(super) fn problem(code: Code, status: u16) -> Value {
         "request_id": "01920d2f-0000-7000-8000-000000000001"
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::domain::{dataset, job, key, model, prediction, version};
+    use crate::http::answer;
+
+    /// An example is what its type reads and writes, no more and no less.
+    fn check<T: Serialize + DeserializeOwned>(example: Value) {
+        let read: T = serde_json::from_value(example.clone())
+            .unwrap_or_else(|e| panic!("{}: {e} in {example}", std::any::type_name::<T>()));
+        assert_eq!(serde_json::to_value(read).unwrap(), example);
+    }
+
+    #[test]
+    fn answers_are_what_their_types_write() {
+        check::<answer::DatasetPage>(dataset_page());
+        check::<answer::DatasetVersionPage>(dataset_version_page());
+        check::<dataset::DatasetVersion>(dataset_version());
+        check::<Vec<prediction::Row>>(row_preview()["rows"].clone());
+        check::<job::Job>(ingestion_job());
+        check::<job::Job>(training_job());
+        check::<job::Job>(cancelled_job());
+        check::<answer::JobPage>(job_page());
+        check::<answer::ModelPage>(model_page());
+        check::<answer::ModelVersionPage>(model_version_page());
+        check::<Vec<version::Alias>>(alias_list()["items"].clone());
+        check::<answer::AliasMovePage>(alias_move_page());
+        check::<prediction::PredictionResponse>(prediction_response());
+        check::<prediction::PredictionRecord>(prediction_record());
+        check::<prediction::Replay>(replay());
+        check::<answer::KeyPage>(key_page());
+        check::<key::Key>(revoked_key());
+        check::<key::CreatedKey>(created_key());
+        check::<crate::http::problem::Problem>(problem(Code::InvalidRows, 422));
+    }
+
+    #[test]
+    fn a_version_is_what_its_type_writes_once_the_defaults_are_filled_in() {
+        let mut example = version();
+        let spec: model::TrainingSpec =
+            serde_json::from_value(example["provenance"]["spec"].clone()).unwrap();
+        example["provenance"]["spec"] = serde_json::to_value(spec).unwrap();
+        check::<version::Version>(example);
+    }
+
+    #[test]
+    fn requests_can_be_read() {
+        serde_json::from_value::<model::TrainingSpec>(training_spec()).unwrap();
+        check::<model::ModelSettings>(model_settings());
+        check::<version::AliasTarget>(alias_target());
+        check::<prediction::PredictionRequest>(prediction_request());
+        check::<key::NewKey>(new_key());
+    }
+
+    #[test]
+    fn the_stream_of_events_holds_events() {
+        let data: Vec<&str> =
+            event_stream().lines().filter_map(|l| l.strip_prefix("data: ")).collect();
+        assert_eq!(data.len(), 2);
+        for line in data {
+            check::<job::JobEvent>(serde_json::from_str(line).unwrap());
+        }
+    }
+}

@@ -176,6 +176,7 @@ fn complete(operation: &mut Value, template: &str, method: &str, access: Access)
                 "schema": {"type": "string"}},
         });
     }
+    describe_streams(operation);
     for code in statuses(operation, &parameters, access, &id, once) {
         let named = PROBLEMS.iter().find(|(_, c)| problem::status(*c).as_u16() == code);
         if let Some((name, _)) = named {
@@ -185,6 +186,24 @@ fn complete(operation: &mut Value, template: &str, method: &str, access: Access)
     }
     if !parameters.is_empty() {
         operation["parameters"] = Value::Array(parameters);
+    }
+}
+
+/// Says of a body that is not JSON that it is bytes, and what a stream of events carries.
+fn describe_streams(operation: &mut Value) {
+    for body in ["/requestBody/content", "/responses/200/content"] {
+        let Some(Value::Object(content)) = operation.pointer_mut(body) else { continue };
+        for (media_type, described) in content {
+            match media_type.as_str() {
+                "application/json" => {}
+                "text/event-stream" => {
+                    described["schema"]["contentMediaType"] = json!(media_type);
+                    described["schema"]["contentSchema"] =
+                        json!({"$ref": "#/components/schemas/JobEvent"});
+                }
+                _ => described["schema"]["format"] = json!("binary"),
+            }
+        }
     }
 }
 
@@ -257,12 +276,4 @@ fn prefer() -> Value {
     );
     json!({"name": "Prefer", "in": "header", "required": false, "description": text,
         "schema": {"type": "string"}, "example": "wait=30"})
-}
-
-#[cfg(test)]
-mod dump {
-    #[test]
-    fn dump() {
-        std::fs::write("/tmp/openapi.json", super::document()).unwrap();
-    }
 }

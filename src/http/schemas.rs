@@ -16,14 +16,37 @@ pub(super) fn shape(declared: Vec<(String, RefOr<Schema>)>) -> BTreeMap<String, 
     for name in schemas.keys().cloned().collect::<Vec<_>>() {
         discriminate(&mut schemas, &name);
     }
-    // utoipa says "one of integer, number, ..."; 5 would be two of them.
-    if let Some(cell) = schemas.get_mut("Cell") {
+    // utoipa names a row by its Rust type, and says of a cell "one of integer, number, ...": 5 would
+    // be two of them.
+    if let (Some(mut row), Some(cell)) = (schemas.remove("BTreeMap"), schemas.get_mut("Cell")) {
         *cell = json!({
             "description": cell["description"],
             "type": ["number", "string", "boolean", "null"],
         });
+        row["description"] = json!("A row: its values by column name.");
+        row["additionalProperties"] = json!({"$ref": format!("{PREFIX}Cell")});
+        schemas.insert("Row".to_owned(), row);
     }
+    schemas.values_mut().for_each(correct);
     schemas
+}
+
+/// Follows the new name of rows, and lets a cell be null once.
+fn correct(schema: &mut Value) {
+    if schema["$ref"] == format!("{PREFIX}BTreeMap") {
+        schema["$ref"] = json!(format!("{PREFIX}Row"));
+    }
+    if let Some([held, null]) = schema["oneOf"].as_array().map(Vec::as_slice)
+        && held["$ref"] == format!("{PREFIX}Cell")
+        && null["type"] == "null"
+    {
+        *schema = held.clone();
+    }
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(correct),
+        Value::Object(fields) => fields.values_mut().for_each(correct),
+        _ => {}
+    }
 }
 
 /// Gives an enum that serde tags its discriminator. utoipa describes a variant as "all of" its

@@ -63,6 +63,10 @@ pub(super) async fn run(config: Config, demo: Demo) -> Result<()> {
     let start = Instant::now();
     let server = interruptible(Server::start(&config)).await?;
     let result = interruptible(server.demonstrate(&config, &screen, input, start)).await;
+    // Also when it failed: it can't be shown again.
+    if let Some(key) = server.first_key() {
+        serve::show_first_key(key);
+    }
     let ended = server.end().await;
     result.and(ended)?;
     if demo.serve { serve::run(&config).await } else { Ok(()) }
@@ -101,14 +105,18 @@ impl Server {
         }
     }
 
-    async fn create_key(&self) -> Result<CreatedKey> {
-        let (service, first) = match self {
-            Self::Own(app) => (app.service(), app.first_key()),
-            Self::Running(backend, _) => (&backend.service, backend.first_key.as_ref()),
-        };
-        if let Some(key) = first {
-            serve::show_first_key(key);
+    fn first_key(&self) -> Option<&CreatedKey> {
+        match self {
+            Self::Own(app) => app.first_key(),
+            Self::Running(backend, _) => backend.first_key.as_ref(),
         }
+    }
+
+    async fn create_key(&self) -> Result<CreatedKey> {
+        let service = match self {
+            Self::Own(app) => app.service(),
+            Self::Running(backend, _) => &backend.service,
+        };
         let new = NewKey {
             name: "demo".to_owned(),
             scopes: Scope::ALL.to_vec(),

@@ -42,7 +42,7 @@ impl Progress {
         self.0.set_length(u64::from(p.epochs));
         self.0.set_position(u64::from(p.epoch));
         let metric =
-            p.last.validation_metric.map(|m| format!("  metric {m:.4}")).unwrap_or_default();
+            p.last.validation_metric.map(|m| format!("  score {m:.4}")).unwrap_or_default();
         let left = p.seconds_left.max(0.0).round() as u64;
         self.0.set_message(format!(
             "loss {:.4}{metric}  {}k rows/s  {}:{:02} left",

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use burn::module::AutodiffModule;
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::{AutodiffBackend, Backend, DeviceOps};
 use burn::tensor::{Tensor, TensorData};
 
 use super::checkpoint::{Checkpoint, Progress};
@@ -136,7 +136,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
                 return Err(Error::internal("resuming a training", problem));
             }
             run.network = restore(run.network, &checkpoint.weights)?;
-            run.optimiser = run.optimiser.with_bytes(checkpoint.optimiser, device)?;
+            run.optimiser = run.optimiser.with_bytes(checkpoint.optimiser, device.inner())?;
             run.best = checkpoint.best;
             run.progress = checkpoint.progress;
         }
@@ -276,7 +276,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         let mut logits = Vec::with_capacity(targets.data.len());
         for rows in inputs.data.chunks(inputs.width.max(1) * VALIDATION_ROWS) {
             self.poll()?;
-            logits.extend(forward(&network, rows, inputs.width, self.device)?);
+            logits.extend(forward(&network, rows, inputs.width, self.device.inner())?);
         }
         let width = targets.width.max(1);
         let rows = logits.chunks_exact(width).zip(targets.data.chunks_exact(width)).enumerate();

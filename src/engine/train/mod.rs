@@ -11,8 +11,10 @@ mod prepare;
 mod report;
 mod target;
 
+use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
 use burn::backend::{Autodiff, Flex};
+use burn::{Dispatch, DispatchDevice};
 
 pub use self::check::{check_columns, check_spec};
 use self::fit::{Fit, Problem, fit};
@@ -84,6 +86,9 @@ pub fn train(
 }
 
 /// The one place where a device becomes a backend: everything generic is compiled once for each.
+///
+/// A GPU is reached through burn's `Dispatch`, whose operations are compiled with burn: with its
+/// CUDA backend itself every kernel would be compiled into this crate, for minutes.
 fn run(
     device: Device,
     problem: &Problem,
@@ -92,14 +97,9 @@ fn run(
 ) -> Result<Fit> {
     match device {
         Device::Cpu => fit::<Autodiff<Flex>>(&FlexDevice, problem, resume, hooks),
-        #[cfg(not(test))]
         Device::Cuda(number) => {
-            use burn::backend::{Cuda, cuda::CudaDevice};
-            fit::<Autodiff<Cuda>>(&CudaDevice::new(number), problem, resume, hooks)
-        }
-        #[cfg(test)]
-        Device::Cuda(_) => {
-            Err(crate::error::Error::internal("training", "tests are built without CUDA"))
+            let device = DispatchDevice::autodiff(CudaDevice::new(number));
+            fit::<Dispatch>(&device, problem, resume, hooks)
         }
     }
 }

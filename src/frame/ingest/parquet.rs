@@ -33,7 +33,9 @@ use crate::frame::shown;
 use crate::frame::time::{YEARS, format_timestamp};
 
 /// Most bytes of a file's account of itself.
-const MAX_FOOTER: u32 = 64 << 20;
+const MAX_FOOTER: u32 = 16 << 20;
+/// Bytes that a decoded batch may take, by the file's own account.
+const BATCH_BYTES: i64 = 16 << 20;
 /// Most rows and row groups that a file may claim: a few kilobytes can claim any number.
 const MAX_ROWS: i64 = 1_000_000_000;
 const MAX_GROUPS: usize = 100_000;
@@ -126,9 +128,10 @@ impl Upload {
         let hinted =
             ArrowReaderMetadata::try_new(loaded.metadata().clone(), options.with_schema(schema))
                 .map_err(unreadable)?;
-        let rows = loaded.metadata().file_metadata().num_rows();
+        let metadata = loaded.metadata().clone();
+        let rows = metadata.file_metadata().num_rows();
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, hinted)
-            .with_batch_size(rows_at_a_time(columns.len()))
+            .with_batch_size(batch_rows(&metadata))
             .build()
             .map_err(unreadable)?;
         Ok(Self { columns, rows, bytes, reader })
@@ -151,6 +154,14 @@ fn footer_checked(file: &File) -> Result<u64> {
         return Err(invalid(detail));
     }
     Ok(bytes)
+}
+
+/// Rows decoded at a time: fewer where rows are long.
+fn batch_rows(metadata: &ParquetMetaData) -> usize {
+    let groups = metadata.row_groups().iter();
+    let longest = groups.map(|g| g.total_byte_size() / g.num_rows().max(1)).max().unwrap_or(1);
+    let rows = usize::try_from(BATCH_BYTES / longest.max(1)).unwrap_or(1);
+    rows.clamp(1, rows_at_a_time(metadata.file_metadata().schema_descr().num_columns()))
 }
 
 fn check_metadata(metadata: &ParquetMetaData, bytes: u64) -> Result<()> {

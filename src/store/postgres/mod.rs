@@ -19,6 +19,7 @@ mod cluster;
 mod owner;
 mod pidfile;
 mod server;
+mod supervisor;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -31,12 +32,13 @@ use account::Account;
 use binaries::Binaries;
 use cluster::Paths;
 use owner::{DataLock, Runtime};
-use server::{Server, Supervisor};
+use server::Server;
+use supervisor::Supervisor;
 
 /// The oldest PostgreSQL that is supported.
 pub const MIN_MAJOR: u32 = 15;
 
-/// How long the process that has just taken the lock may take to say where its database is.
+/// How often another process is looked at.
 const PROBE: Duration = Duration::from_millis(50);
 
 /// How the embedded PostgreSQL is run.
@@ -50,7 +52,8 @@ pub struct EmbeddedSettings {
     pub run_as: Option<String>,
     /// The program whose hidden subcommand becomes PostgreSQL: this one, but in tests.
     pub executable: PathBuf,
-    /// How long PostgreSQL may take to give a sign of life.
+    /// How long to wait for what an earlier PostgreSQL left behind, and for another owner that is
+    /// starting. Recovery from a crash may take longer.
     pub start_timeout: Duration,
     /// Whether a new cluster is written through to the disk; only tests do without.
     pub sync_initdb: bool,

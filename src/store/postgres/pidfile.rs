@@ -32,10 +32,20 @@ pub(super) fn holder(cluster: &Path) -> Holder {
 }
 
 /// The first line of `postmaster.pid`; a standalone backend writes its number negated.
-pub(super) fn recorded_pid(cluster: &Path) -> Option<u32> {
-    let text = std::fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
-    let pid: i32 = text.lines().next()?.trim().parse().ok()?;
+fn recorded_pid(cluster: &Path) -> Option<u32> {
+    let pid: i32 = line(cluster, 0)?.parse().ok()?;
     Some(pid.unsigned_abs())
+}
+
+/// Whether the file is this process's, and says that it takes connections. To ask by connecting
+/// before that would only fill the log.
+pub(super) fn is_ready(cluster: &Path, pid: u32) -> bool {
+    recorded_pid(cluster) == Some(pid) && line(cluster, 7).is_some_and(|state| state == "ready")
+}
+
+fn line(cluster: &Path, number: usize) -> Option<String> {
+    let text = std::fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
+    text.lines().nth(number).map(|line| line.trim().to_owned())
 }
 
 /// Every process of PostgreSQL works in its data directory. One that has ended but was not reaped
@@ -70,6 +80,21 @@ mod tests {
         assert_eq!(recorded_pid(temp.path()), Some(own));
         std::fs::write(temp.path().join("postmaster.pid"), "").unwrap();
         assert_eq!(holder(temp.path()), Holder::Nobody);
+    }
+
+    #[test]
+    fn only_the_server_that_was_started_is_ready() {
+        let temp = tempfile::tempdir().unwrap();
+        let write = |state: &str| {
+            let text = format!("42\n/data\n1700000000\n5432\n/run/x\n\n  1  2\n{state}\n");
+            std::fs::write(temp.path().join("postmaster.pid"), text).unwrap();
+        };
+        assert!(!is_ready(temp.path(), 42));
+        write("starting");
+        assert!(!is_ready(temp.path(), 42));
+        write("ready   ");
+        assert!(is_ready(temp.path(), 42));
+        assert!(!is_ready(temp.path(), 43));
     }
 
     #[test]

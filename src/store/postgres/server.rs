@@ -1,13 +1,10 @@
-//! Starting the cluster, watching it, starting it again when it dies, and stopping it.
+//! Starting the cluster, and stopping it.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -20,7 +17,7 @@ use tokio::time::timeout;
 use super::account::Account;
 use super::binaries::Binaries;
 use super::cluster::{DATABASE, PORT, Paths, SUPERUSER};
-use super::pidfile::{Holder, holder, recorded_pid};
+use super::pidfile::{Holder, holder, is_ready};
 use super::{child, unavailable};
 use crate::error::{Context, Error, Result};
 
@@ -45,15 +42,11 @@ const SETTINGS: [&str; 15] = [
 ];
 const KEPT_LOGS: usize = 5;
 
-/// How often the server is asked whether it is ready, watched, and tried again.
+/// How often the server is asked whether it is ready, and tried again when it refused for now.
 const KNOCK: Duration = Duration::from_millis(20);
-const WATCH: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_millis(200);
-/// How often a long recovery is reported, and old logs are looked for.
+/// How often a long recovery is reported.
 const REPORT: Duration = Duration::from_secs(10);
-const HOUSEKEEPING: Duration = Duration::from_secs(3600);
-/// How long one that can't be started again is left alone at most.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 /// How long a connection, a fast shutdown and an immediate one may take.
 const CONNECT: Duration = Duration::from_secs(5);
 const FAST_SHUTDOWN: Duration = Duration::from_secs(30);
@@ -72,10 +65,10 @@ pub(super) struct Server {
 }
 
 /// The running server; dropping it stops it in order.
-struct Postmaster(Child);
+pub(super) struct Postmaster(Child);
 
 impl Postmaster {
-    fn exited(&mut self) -> Option<ExitStatus> {
+    pub(super) fn exited(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().ok().flatten()
     }
 
@@ -121,15 +114,13 @@ enum Refusal {
 /// What the server says to one who wants to connect.
 enum Answer {
     Ready,
-    /// It recovers from a crash, which may take as long as it needs.
-    Recovering,
+    NotYet,
     Refused(sqlx::Error),
-    Silent,
 }
 
 impl Server {
     /// Starts the server and waits until it answers.
-    fn launch(&self, runtime: &Runtime, stopping: &AtomicBool) -> Result<Postmaster> {
+    pub(super) fn launch(&self, runtime: &Runtime, stopping: &AtomicBool) -> Result<Postmaster> {
         let deadline = Instant::now() + self.start_timeout;
         loop {
             self.prune_logs();
@@ -158,36 +149,30 @@ impl Server {
             }
         };
         let mut postmaster = self.spawn(stranger).map_err(Refusal::Final)?;
-        let mut sign_of_life = Instant::now();
         let mut reported = Instant::now();
         loop {
             if let Some(status) = postmaster.exited() {
                 return Err(self.explain(status));
             }
-            // Another server on the same socket is not the one that was started.
-            if recorded_pid(&self.paths.cluster) == Some(postmaster.0.id()) {
+            if is_ready(&self.paths.cluster, postmaster.0.id()) {
                 match self.knock(runtime) {
                     Answer::Ready => return Ok(postmaster),
-                    Answer::Recovering => sign_of_life = Instant::now(),
+                    Answer::NotYet => {}
                     Answer::Refused(error) => {
                         return Err(Refusal::Final(unavailable(format!(
                             "PostgreSQL in {} does not let this program in: {error}",
                             self.paths.root.display()
                         ))));
                     }
-                    Answer::Silent => {}
                 }
             }
-            if reported.elapsed() > REPORT {
-                tracing::info!("PostgreSQL is still starting");
-                reported = Instant::now();
+            if stopping.load(Ordering::Relaxed) {
+                return Err(Refusal::Final(unavailable("PostgreSQL is to stop while it starts")));
             }
-            if sign_of_life.elapsed() > self.start_timeout || stopping.load(Ordering::Relaxed) {
-                return Err(Refusal::Final(unavailable(format!(
-                    "PostgreSQL gave no answer for {:?}; its log is in {}",
-                    sign_of_life.elapsed(),
-                    self.log_dir().display()
-                ))));
+            // Recovery from a crash takes the time it needs; to break it off would not help.
+            if reported.elapsed() > REPORT {
+                tracing::info!(log = %self.log_dir().display(), "PostgreSQL is still starting");
+                reported = Instant::now();
             }
             std::thread::park_timeout(KNOCK);
         }
@@ -218,6 +203,10 @@ impl Server {
             .args(SETTINGS.iter().flat_map(|setting| ["-c", *setting]))
             .stdout(log.try_clone().context(failed())?)
             .stderr(log);
+        if kernel_reports_syncfs_errors() {
+            // Recovery begins by making every file durable: one by one that takes seconds.
+            command.args(["-c", "recovery_init_sync_method=syncfs"]);
+        }
         if let Some(pid) = stranger {
             tracing::warn!(pid, "postmaster.pid names a process that is not PostgreSQL's");
             // The numbers of its forebears don't hold PostgreSQL back.
@@ -255,16 +244,17 @@ impl Server {
         };
         match runtime.block_on(async { timeout(CONNECT, connecting).await }) {
             Ok(Ok(())) => Answer::Ready,
+            // It is about to be ready, or to stop.
             Ok(Err(sqlx::Error::Database(error))) if error.code().as_deref() == Some("57P03") => {
-                Answer::Recovering
+                Answer::NotYet
             }
             Ok(Err(error @ sqlx::Error::Database(_))) => Answer::Refused(error),
-            _ => Answer::Silent,
+            _ => Answer::NotYet,
         }
     }
 
     /// Makes the program's own database where there is none yet.
-    fn ensure_database(&self, runtime: &Runtime) -> Result<()> {
+    pub(super) fn ensure_database(&self, runtime: &Runtime) -> Result<()> {
         let ensure = async {
             let mut connection = PgConnection::connect_with(&self.options()).await?;
             let there: bool =
@@ -304,13 +294,27 @@ impl Server {
         logs
     }
 
-    fn prune_logs(&self) {
+    pub(super) fn prune_logs(&self) {
         let logs = self.logs();
         for old in logs.iter().take(logs.len().saturating_sub(KEPT_LOGS)) {
             if let Err(error) = std::fs::remove_file(old) {
                 tracing::warn!(path = %old.display(), %error, "an old log can't be removed");
             }
         }
+    }
+}
+
+/// Linux does since 5.8; before that, a failed write could go unseen.
+fn kernel_reports_syncfs_errors() -> bool {
+    std::fs::read_to_string("/proc/sys/kernel/osrelease")
+        .is_ok_and(|release| is_since_5_8(&release))
+}
+
+fn is_since_5_8(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 8),
+        _ => false,
     }
 }
 
@@ -329,130 +333,21 @@ fn tail(log: &Path) -> String {
     String::from_utf8_lossy(&read().unwrap_or_default()).trim().to_owned()
 }
 
-/// The thread that the server is a child of: the server ends when this thread does.
-#[derive(Debug)]
-pub(super) struct Supervisor {
-    stopping: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Supervisor {
-    /// Returns once the server answers and the database is there.
-    pub(super) fn start(server: Server) -> Result<Self> {
-        let stopping = Arc::new(AtomicBool::new(false));
-        let (sender, receiver) = mpsc::channel();
-        let flag = Arc::clone(&stopping);
-        let thread = std::thread::Builder::new()
-            .name("postgres".to_owned())
-            .spawn(move || match begin(&server, &flag) {
-                Ok((runtime, postmaster)) => {
-                    let _ = sender.send(Ok(()));
-                    supervise(&server, &runtime, postmaster, &flag);
-                    let _ = std::fs::remove_dir(&server.socket_dir);
-                }
-                Err(error) => {
-                    let _ = sender.send(Err(error));
-                }
-            })
-            .context("starting the thread that watches PostgreSQL")?;
-        let started = receiver.recv().context("waiting for PostgreSQL to start")?;
-        started.map(|()| Self { stopping, thread: Some(thread) })
-    }
-
-    /// Stops the server in order, and waits until it has ended.
-    pub(super) fn stop(&mut self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            if thread.join().is_err() {
-                tracing::error!("the thread that watched PostgreSQL panicked");
-            }
-        }
-    }
-}
-
-fn begin(server: &Server, stopping: &AtomicBool) -> Result<(Runtime, Postmaster)> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting a runtime to ask PostgreSQL whether it is ready")?;
-    let postmaster = server.launch(&runtime, stopping)?;
-    server.ensure_database(&runtime)?;
-    Ok((runtime, postmaster))
-}
-
-/// Keeps the server running until it is to stop; it is stopped when this returns.
-fn supervise(
-    server: &Server,
-    runtime: &Runtime,
-    mut postmaster: Postmaster,
-    stopping: &AtomicBool,
-) {
-    let mut since = Instant::now();
-    let mut tidied = Instant::now();
-    let mut failures = 0_u32;
-    while !stopping.load(Ordering::Relaxed) {
-        if let Some(status) = postmaster.exited() {
-            // One that keeps dying soon after its start is not helped by haste.
-            failures = if since.elapsed() > Duration::from_secs(60) { 0 } else { failures + 1 };
-            tracing::error!(%status, "PostgreSQL ended on its own and is started again");
-            let Some(again) = relaunch(server, runtime, stopping, &mut failures) else {
-                return;
-            };
-            postmaster = again;
-            since = Instant::now();
-            tracing::info!("PostgreSQL is back");
-        }
-        if tidied.elapsed() > HOUSEKEEPING {
-            server.prune_logs();
-            tidied = Instant::now();
-        }
-        std::thread::park_timeout(WATCH);
-    }
-}
-
-/// Tries until it runs, ever more slowly; `None` when it is to stop.
-fn relaunch(
-    server: &Server,
-    runtime: &Runtime,
-    stopping: &AtomicBool,
-    failures: &mut u32,
-) -> Option<Postmaster> {
-    loop {
-        let until = Instant::now() + back_off(*failures);
-        while Instant::now() < until && !stopping.load(Ordering::Relaxed) {
-            std::thread::park_timeout(WATCH);
-        }
-        if stopping.load(Ordering::Relaxed) {
-            return None;
-        }
-        match server.launch(runtime, stopping) {
-            Ok(postmaster) => return Some(postmaster),
-            Err(error) => {
-                *failures = failures.saturating_add(1);
-                tracing::error!(%error, "PostgreSQL can't be started again yet");
-            }
-        }
-    }
-}
-
-/// At once for the first two, then 0.5, 1, 2 s and so on.
-fn back_off(failures: u32) -> Duration {
-    match failures {
-        0 | 1 => Duration::ZERO,
-        n => Duration::from_millis(250).saturating_mul(1 << n.min(10) >> 1).min(LONGEST_BACK_OFF),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_back_off_grows_to_its_limit() {
-        let times: Vec<u128> = (0..6).map(|n| back_off(n).as_millis()).collect();
-        assert_eq!(times, [0, 0, 500, 1000, 2000, 4000]);
-        assert_eq!(back_off(u32::MAX), LONGEST_BACK_OFF);
+    fn kernels_are_told_apart() {
+        for (release, since) in [
+            ("6.18.44-fc-v782", true),
+            ("5.8.0", true),
+            ("5.4.0-200-generic", false),
+            ("4.19", false),
+            ("unknown", false),
+        ] {
+            assert_eq!(is_since_5_8(release), since, "{release}");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let _ = std::fs::remove_dir_all(&self.0);
+            remove(&self.0);
         }
     }
 }
@@ -51,9 +51,23 @@ fn sweep(temp: &Path) {
         if let Some(pid) = pid.and_then(|pid| pid.parse::<u32>().ok())
             && !Path::new("/proc").join(pid.to_string()).exists()
         {
-            let _ = std::fs::remove_dir_all(entry.path());
+            for dir in std::fs::read_dir(entry.path()).into_iter().flatten().flatten() {
+                remove(&dir.path());
+            }
+            let _ = std::fs::remove_dir(entry.path());
         }
     }
+}
+
+/// Removes the directory, and the one of the socket that a killed owner has left.
+fn remove(dir: &Path) {
+    if let Ok(runtime) = std::fs::read_to_string(dir.join("data/actuary.json"))
+        && let Ok(runtime) = serde_json::from_str::<serde_json::Value>(&runtime)
+        && let Some(url) = runtime.get("url").and_then(|url| url.as_str())
+    {
+        let _ = std::fs::remove_dir_all(socket_dir(url));
+    }
+    let _ = std::fs::remove_dir_all(dir);
 }
 
 /// A cluster that is as durable as any, but for its very making.

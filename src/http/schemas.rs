@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use utoipa::openapi::{RefOr, Schema};
 
+use crate::error::Code;
+
 const PREFIX: &str = "#/components/schemas/";
 
 /// Schemas by name.
@@ -26,6 +28,10 @@ pub(super) fn shape(declared: Vec<(String, RefOr<Schema>)>) -> BTreeMap<String, 
         row["description"] = json!("A row: its values by column name.");
         row["additionalProperties"] = json!({"$ref": format!("{PREFIX}Cell")});
         schemas.insert("Row".to_owned(), row);
+    }
+    // utoipa does not see the names that a macro gives to variants.
+    if let Some(code) = schemas.get_mut("Code") {
+        code["enum"] = Code::ALL.iter().map(|code| code.as_str()).collect();
     }
     schemas.values_mut().for_each(correct);
     schemas

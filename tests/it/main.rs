@@ -5,6 +5,8 @@
 
 mod architecture;
 mod cli;
+mod http;
+mod openapi;
 mod crash;
 mod jobs;
 mod store;

@@ -1,0 +1,11 @@
+//! The HTTP interface over a real database.
+
+mod aliases;
+mod authorisation;
+mod bodies;
+mod datasets;
+mod idempotency;
+mod jobs;
+mod keys;
+mod problems;
+mod server;

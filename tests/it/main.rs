@@ -5,9 +5,9 @@
 
 mod architecture;
 mod cli;
-mod http;
-mod openapi;
 mod crash;
+mod http;
 mod jobs;
+mod openapi;
 mod store;
 mod support;

@@ -65,7 +65,10 @@ mod tests {
     fn fractions_are_read_within_enums() {
         let network: NetworkSpec =
             serde_json::from_str(r#"{"kind":"mlp","hidden":[4],"dropout":0.25}"#).unwrap();
-        assert_eq!(network, NetworkSpec::Mlp(MlpNetwork { hidden: vec![4], dropout: 0.25 }));
+        assert_eq!(
+            network,
+            NetworkSpec::Mlp(MlpNetwork { hidden: Some(vec![4]), dropout: Some(0.25) })
+        );
         let cells: Vec<Cell> = serde_json::from_str("[0.1,-3,1e300,true,null,\"x\"]").unwrap();
         assert_eq!(
             cells,

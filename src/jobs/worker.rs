@@ -9,10 +9,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::WorkerSettings;
-use crate::error::{Context, Error, Result};
+use crate::error::{Code, Context, Error, Result};
 use crate::service::runs::{Lease, Queue, RunRef};
 
 /// How often children are looked after while some run.
@@ -20,6 +21,7 @@ const TICK: Duration = Duration::from_millis(150);
 /// How often the queue is looked at when nothing was heard.
 const IDLE: Duration = Duration::from_secs(1);
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
+const CANCELLED: &str = "it was cancelled";
 
 /// A worker; it ends its children and gives their jobs back when it is stopped or dropped.
 pub struct Worker {
@@ -104,7 +106,8 @@ struct Running {
     renewed: Instant,
     /// When the next is due.
     renew_at: Instant,
-    cancelled: bool,
+    /// Why this worker has ended it.
+    ended: Option<&'static str>,
 }
 
 struct Supervisor {
@@ -120,11 +123,12 @@ impl Supervisor {
     async fn work(mut self, mut stopping: watch::Receiver<bool>) {
         let mut changes = None;
         while !*stopping.borrow() {
-            if let Err(error) = self.turn().await {
+            if let Err(error) = in_time(self.settings.lease, self.turn()).await {
                 tracing::warn!(%error, "the worker can't reach the queue");
             }
+            self.end_overdue();
             if changes.is_none() {
-                changes = self.queue.changes().await.ok();
+                changes = in_time(self.settings.lease, self.queue.changes()).await.ok();
             }
             let wait = if self.children.is_empty() { IDLE } else { TICK };
             let heard = async {
@@ -142,10 +146,10 @@ impl Supervisor {
         self.give_back().await;
     }
 
-    /// Looks after what runs, then takes up what waits.
+    /// Looks after what runs, the leases first, then takes up what waits.
     async fn turn(&mut self) -> Result<()> {
-        self.reap().await?;
         self.renew().await;
+        self.reap().await?;
         self.cancel().await?;
         if self.house_kept.elapsed() >= HOUSEKEEPING {
             self.house_kept = Instant::now();
@@ -160,7 +164,7 @@ impl Supervisor {
                     process,
                     renewed: sent,
                     renew_at: sent + self.settings.lease / 5,
-                    cancelled: false,
+                    ended: None,
                 }),
                 Err(error) => {
                     tracing::error!(job = %run.job, %error, "can't start a job's process");
@@ -204,7 +208,7 @@ impl Supervisor {
                 Ok(Some(status)) => status,
                 Err(error) => return Err(Error::internal("waiting for a job's process", error)),
             };
-            let reason = reason(running.cancelled, status);
+            let reason = reason(running.ended, status);
             tracing::info!(job = %running.run.job, %status, "job's process has ended");
             // Written before the process is forgotten, so that a database that is away just now
             // is asked again.
@@ -214,7 +218,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Renews the leases that are due. A run whose lease may be another's soon is ended.
+    /// Renews the leases that are due.
     async fn renew(&mut self) {
         for running in &mut self.children {
             let sent = Instant::now();
@@ -222,27 +226,30 @@ impl Supervisor {
                 continue;
             }
             match self.queue.renew(running.run, self.settings.lease).await {
-                Ok(Lease::Held) => {
-                    running.renewed = sent;
+                Ok(found) => {
                     running.renew_at = sent + self.settings.lease / 5;
-                }
-                Ok(Lease::CancelPending) => {
-                    running.renewed = sent;
-                    running.renew_at = sent + self.settings.lease / 5;
-                    running.cancel();
-                }
-                // Its end was written, or it is another worker's: what it still writes is refused.
-                Ok(Lease::Gone) => {
-                    running.renew_at = sent + self.settings.lease / 5;
-                    running.kill_unless_ending();
+                    // Where it is gone, its end was written and it leaves by itself, or it is
+                    // another worker's: then it is overdue, and what it still writes is refused.
+                    if found != Lease::Gone {
+                        running.renewed = sent;
+                    }
+                    if found == Lease::CancelPending {
+                        running.end(CANCELLED);
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(job = %running.run.job, %error, "can't renew a lease");
                     running.renew_at = sent + TICK * 4;
-                    if running.renewed.elapsed() > self.settings.lease * 2 / 3 {
-                        running.kill();
-                    }
                 }
+            }
+        }
+    }
+
+    /// Ends what was not renewed for so long that it may be another worker's soon.
+    fn end_overdue(&mut self) {
+        for running in &mut self.children {
+            if running.renewed.elapsed() > self.settings.lease * 2 / 3 {
+                running.end("its lease could not be renewed in time");
             }
         }
     }
@@ -254,7 +261,7 @@ impl Supervisor {
         let jobs: Vec<Uuid> = self.children.iter().map(|running| running.run.job).collect();
         for job in self.queue.cancel_pending(&jobs).await? {
             for running in self.children.iter_mut().filter(|running| running.run.job == job) {
-                running.cancel();
+                running.end(CANCELLED);
             }
         }
         Ok(())
@@ -267,7 +274,8 @@ impl Supervisor {
                 tracing::warn!(%error, "can't wait for a job's process");
             }
             // When the database is away, the lease runs out by itself.
-            if let Err(error) = self.queue.release(running.run).await {
+            let released = in_time(self.settings.lease, self.queue.release(running.run)).await;
+            if let Err(error) = released {
                 tracing::warn!(job = %running.run.job, %error, "can't give a job back");
             }
         }
@@ -281,25 +289,27 @@ impl Running {
         }
     }
 
-    fn cancel(&mut self) {
-        if !self.cancelled {
-            self.cancelled = true;
-            self.kill();
-        }
-    }
-
-    /// A process that has written its end leaves by itself; one that has not is in vain.
-    fn kill_unless_ending(&mut self) {
-        const GRACE: Duration = Duration::from_secs(10);
-        if self.renewed.elapsed() > GRACE {
+    fn end(&mut self, why: &'static str) {
+        if self.ended.is_none() {
+            self.ended = Some(why);
             self.kill();
         }
     }
 }
 
-fn reason(cancelled: bool, status: ExitStatus) -> String {
+/// What the database has to answer within a quarter of the lease: a worker that waits for it
+/// without end would not see that its runs are overdue.
+async fn in_time<T>(lease: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(lease / 4, work).await.unwrap_or_else(|_| {
+        Err(Error::new(Code::Unavailable, "the database does not answer in time"))
+    })
+}
+
+fn reason(ended: Option<&str>, status: ExitStatus) -> String {
+    if let Some(ended) = ended {
+        return ended.to_owned();
+    }
     match (status.signal(), status.code()) {
-        _ if cancelled => "it was cancelled".into(),
         (Some(9), _) => "its process was killed, as the system does when memory is short".into(),
         (Some(6), _) => {
             "its process gave up, as it does when it reaches the limit of its memory".into()

@@ -10,6 +10,8 @@ use crate::stats;
 /// A whole-number column with at most so many different values may be a code: each value gets an
 /// input of its own beside the scaled number.
 const MAX_CODES: usize = 12;
+/// Fewest training rows for that: below, the inputs cost more by chance than they tell.
+const MIN_ROWS_OF_CODES: usize = 1000;
 
 /// Inputs: the scaled number; whether it is missing, when training rows missed it; one for each
 /// code. A missing or infinite value is scaled as the median.
@@ -73,7 +75,7 @@ impl Numeric {
 fn codes(sorted: &[f64], min_count: u32) -> Vec<f64> {
     let runs: Vec<&[f64]> = sorted.chunk_by(|a, b| a == b).collect();
     // Of two values one input tells which.
-    if !(3..=MAX_CODES).contains(&runs.len()) {
+    if sorted.len() < MIN_ROWS_OF_CODES || !(3..=MAX_CODES).contains(&runs.len()) {
         return Vec::new();
     }
     runs.into_iter().filter(|run| run.len() >= min_count as usize).map(|run| run[0]).collect()

@@ -28,6 +28,7 @@ impl<B: Backend> Mlp<B> {
         let hidden = spec
             .hidden
             .iter()
+            .flatten()
             .map(|&units| {
                 builder.linear(std::mem::replace(&mut width, units as usize), units as usize)
             })

@@ -140,11 +140,11 @@ fn check_network(network: &NetworkSpec, findings: &mut Findings) {
     match network {
         NetworkSpec::Linear(_) => {}
         NetworkSpec::Mlp(mlp) => {
-            if !(1..=16).contains(&mlp.hidden.len()) {
-                let detail = format!("has {} layers; take 1 to 16", mlp.hidden.len());
-                findings.add("/network/hidden", detail);
+            let layers = mlp.hidden.as_ref().map_or(1, Vec::len);
+            if !(1..=16).contains(&layers) {
+                findings.add("/network/hidden", format!("has {layers} layers; take 1 to 16"));
             }
-            for (i, &units) in mlp.hidden.iter().enumerate() {
+            for (i, &units) in mlp.hidden.iter().flatten().enumerate() {
                 findings.whole(&format!("/network/hidden/{i}"), units.into(), 1..=4096);
             }
             if let Some(dropout) = mlp.dropout {

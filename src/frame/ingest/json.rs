@@ -39,7 +39,7 @@ fn infer(input: &Path, columns: &mut Columns, progress: OnProgress<'_>) -> Resul
     let mut faults = Faults::default();
     let mut lines = Lines::open(input)?;
     let mut rows = 0;
-    while lines.next()? {
+    while lines.advance()? {
         rows += 1;
         columns.read(&lines, rows, &mut faults, |column, token| {
             if guesses.len() <= column {
@@ -81,7 +81,7 @@ fn convert(
     let mut lines = Lines::open(input)?;
     columns.last_row.fill(0);
     let mut rows = 0;
-    while lines.next()? {
+    while lines.advance()? {
         rows += 1;
         columns.read(&lines, rows, &mut faults, |column, token| {
             let value = fit(kinds[column], token);
@@ -116,7 +116,7 @@ impl Lines {
     }
 
     /// Reads the next line; false at the end of the file.
-    fn next(&mut self) -> Result<bool> {
+    fn advance(&mut self) -> Result<bool> {
         loop {
             self.text.clear();
             let mut limited = (&mut self.input).take(MAX_RECORD as u64 + 1);

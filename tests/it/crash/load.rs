@@ -55,7 +55,7 @@ impl Client {
             let busy = self.ledger.notes().pending.len() >= MOST_PENDING;
             match self.random.random_range(0..100) {
                 0..20 if !busy => {
-                    let dataset = DATASETS.choose(&mut self.random).expect("a dataset");
+                    let dataset = *DATASETS.choose(&mut self.random).expect("a dataset");
                     self.upload(dataset).await;
                 }
                 20..30 if !busy => self.train().await,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actuary::domain::job::{
-    IngestionProgress, Job, JobError, JobResult, JobState, Progress, SweepResult,
+    IngestionProgress, JobError, JobResult, JobState, Progress, SweepResult,
 };
 use actuary::error::Code;
 use actuary::store::{Lease, RunRef};
@@ -68,10 +68,6 @@ impl Bench {
         tx.release_run(stale).await.unwrap();
         tx.commit().await.unwrap();
     }
-
-    async fn job_of(&self, run: RunRef) -> Job {
-        self.job(run.job).await
-    }
 }
 
 #[tokio::test]
@@ -103,7 +99,7 @@ async fn a_run_that_lost_its_lease_is_refused_every_write() {
         bench.write_everything(run).await;
         assert_eq!(bench.image(first).await, done, "once it is done, also by the run itself");
     }
-    let job = bench.job_of(first).await;
+    let job = bench.job(first.job).await;
     assert_eq!((job.state, job.attempts), (JobState::Done, 2));
 }
 

@@ -107,3 +107,33 @@ async fn a_child_whose_worker_is_stuck_sees_that_its_run_is_lost_and_ends() {
     assert_eq!(bench.ended(id).await.state, JobState::Cancelled);
     assert!(other.stop().success() && stuck.stop().success());
 }
+
+#[tokio::test]
+async fn a_worker_that_gets_no_answer_ends_its_run_before_the_lease_does() {
+    let bench = Bench::new("no-answer").await;
+    let mut command = bench.command(&["worker"]);
+    command.env("ACTUARY_WORKER_LEASE_SECONDS", "6");
+    let worker = bench.start(command);
+    bench.uploaded().await;
+    let id = bench.train(training(SECONDS)).await;
+    bench.under_way(id).await;
+    let processes = worker.jobs();
+
+    // The renewal now waits for this lock, longer than the lease.
+    let mut lock = bench.database.pool.begin().await.unwrap();
+    let left: f64 = sqlx::query_scalar(
+        "SELECT extract(epoch FROM lease_until - clock_timestamp())::float8 FROM job
+         WHERE id = $1 FOR UPDATE",
+    )
+    .bind(id)
+    .fetch_one(&mut *lock)
+    .await
+    .unwrap();
+    let until = Instant::now() + Duration::from_secs_f64(left);
+    gone(&worker, &processes).await;
+    assert!(Instant::now() < until, "{:?} too late", until.elapsed());
+    lock.rollback().await.unwrap();
+    assert_eq!(bench.ended(id).await.state, JobState::Done, "the worker goes on");
+    assert_eq!(bench.versions().await, 1);
+    assert!(worker.stop().success());
+}

@@ -140,12 +140,13 @@ impl Server {
         screen.done("database", &database, Some(start.elapsed()), "")?;
         let key = self.create_key().await?;
         let run = Run { client: Client::new(&self.url(), &key.secret)?, screen, input };
-        let mine = run.work().await?;
+        let made = run.work().await?;
         let running_at = match self {
             Self::Own(_) => None,
             Self::Running(_, url) => Some(url.as_str()),
         };
-        screen.next(&next::steps(config, running_at, &key.secret, &mine)?)
+        let steps = next::steps(config, running_at, &key.secret, &made)?;
+        screen.next(&steps, &next::about_key(config))
     }
 }
 

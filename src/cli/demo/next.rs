@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde_json::json;
 
 use super::super::output::shell_word;
-use super::Made;
+use super::{KEY_HOURS, Made};
 use crate::config::{Config, Source};
 use crate::error::{Context, Result};
 
-/// Commands and what they give.
+/// Commands, with what they give where that is not plain.
 pub(super) fn steps(
     config: &Config,
     running_at: Option<&str>,
@@ -17,13 +17,11 @@ pub(super) fn steps(
     made: &Made,
 ) -> Result<Vec<(String, String)>> {
     let url = running_at.map_or_else(|| served_at(config), str::to_owned);
-    let mut steps = Vec::new();
-    if running_at.is_none() {
-        let gives = format!("the API and its documentation on {url}/docs");
-        steps.push((serve_command(config), gives));
-    } else {
-        steps.push((format!("{url}/docs"), "the API and its documentation".to_owned()));
-    }
+    let page = format!("{url}/docs");
+    let mut steps = vec![match running_at {
+        None => (command("serve", config), format!("the API and its documentation on {page}")),
+        Some(_) => (page, "the API and its documentation".to_owned()),
+    }];
     let key = format!("-H {}", shell_word(&format!("Authorization: Bearer {secret}")));
     let api = format!("{url}/api/v1");
     let body = serde_json::to_string(&json!({"rows": [made.row]})).context("writing a row")?;
@@ -37,9 +35,13 @@ pub(super) fn steps(
         ),
     ];
     steps.extend(curls.map(|curl| (curl, String::new())));
-    let list = format!("{} keys list", program());
-    steps.push((with_data_dir(list, config), "the key above ends in 24 hours".to_owned()));
     Ok(steps)
+}
+
+/// How long the key in the commands is good, and how to make another.
+pub(super) fn about_key(config: &Config) -> String {
+    let create = command("keys create --help", config);
+    format!("the key in these lines ends in {KEY_HOURS} hours; another: {create}")
 }
 
 /// Where `serve` with the same settings will be.
@@ -55,18 +57,15 @@ fn served_at(config: &Config) -> String {
     format!("{scheme}://{address}")
 }
 
-fn serve_command(config: &Config) -> String {
-    with_data_dir(format!("{} serve", program()), config)
-}
-
-/// The flag again, where the data directory was given by one.
-fn with_data_dir(command: String, config: &Config) -> String {
+/// A command of this program, with the data directory where it was given by a flag.
+fn command(arguments: &str, config: &Config) -> String {
+    let program = program();
     match config.source("data_dir") {
         Source::Flag => {
             let directory = shell_word(&config.data_dir.display().to_string());
-            format!("{command} --data-dir {directory}")
+            format!("{program} {arguments} --data-dir {directory}")
         }
-        _ => command,
+        _ => format!("{program} {arguments}"),
     }
 }
 

@@ -14,7 +14,7 @@ impl Progress {
     pub(super) fn start(what: &str) -> Self {
         // Draws nothing where standard error is no terminal.
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template(" {spinner} {prefix:<10} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template(" {spinner} {prefix:<10} {wide_msg}") {
             bar.set_style(style);
         }
         bar.set_prefix(what.to_owned());
@@ -34,7 +34,7 @@ impl Progress {
 
     fn training(&self, p: &TrainingProgress) {
         let style = ProgressStyle::with_template(
-            " {spinner} {prefix:<10} epoch {pos}/{len} {bar:20} {msg}",
+            " {spinner} {prefix:<10} epoch {pos}/{len} {bar:16} {wide_msg}",
         );
         if let Ok(style) = style {
             self.0.set_style(style.progress_chars("━━─"));

@@ -39,18 +39,15 @@ impl Screen {
         print(&format!("{}\n", line.trim_end()))
     }
 
-    /// What may be typed next: a command and what it gives.
-    pub(super) fn next(&self, steps: &[(String, String)]) -> Result<()> {
-        let width = steps.iter().filter(|(_, gives)| !gives.is_empty());
-        let width = width.map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    /// What may be typed next: commands and what they give, and a remark on them.
+    pub(super) fn next(&self, steps: &[(String, String)], remark: &str) -> Result<()> {
         let mut text = String::new();
         for (i, (command, gives)) in steps.iter().enumerate() {
             let head = if i == 0 { self.style.strong("next") } else { "    ".to_owned() };
-            let gives = self.style.faint(gives);
-            let line = format!("{head}  {command:<width$}   {gives}");
+            let line = format!("{head}  {command}   {}", self.style.faint(gives));
             text.push_str(line.trim_end());
             text.push('\n');
         }
-        print(&text)
+        print(&format!("{text}      {}\n", self.style.faint(remark)))
     }
 }

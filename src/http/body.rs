@@ -9,16 +9,20 @@ use actix_web::http::header::{self, HeaderMap};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use super::extract::Call;
 use super::{HttpSettings, json};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Context as _, Error, Result};
 
 /// Most bytes of a JSON body.
 pub(super) const JSON_LIMIT: u64 = 1 << 20;
 /// Most bytes of the JSON body of a prediction.
 pub(super) const PREDICTION_LIMIT: u64 = 64 << 20;
+
+/// A larger body is parsed on a thread that may be busy for long.
+const PARSED_AT_ONCE: usize = 128 << 10;
 
 /// A JSON body, with its bytes for the Idempotency-Key.
 pub(super) struct Json<T> {
@@ -33,7 +37,10 @@ impl Call {
     /// [`Code::UnsupportedMediaType`], [`Code::TooLarge`], [`Code::RequestTimeout`],
     /// [`Code::MalformedRequest`] where it is not JSON, [`Code::InvalidRequest`] where its fields
     /// don't hold.
-    pub(super) async fn json<T: DeserializeOwned>(&mut self, limit: u64) -> Result<Json<T>> {
+    pub(super) async fn json<T>(&mut self, limit: u64) -> Result<Json<T>>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
         let media_type = self.media_type();
         if media_type != "application/json" {
             return Err(unsupported(&media_type, "application/json"));
@@ -44,7 +51,11 @@ impl Call {
             bytes.extend_from_slice(&piece);
         }
         let bytes = bytes.freeze();
-        Ok(Json { value: json::parse(&bytes)?, bytes })
+        if bytes.len() <= PARSED_AT_ONCE {
+            return Ok(Json { value: json::parse(&bytes)?, bytes });
+        }
+        let parsing = spawn_blocking(move || Ok(Json { value: json::parse(&bytes)?, bytes }));
+        parsing.await.context("parsing a body on another thread")?
     }
 
     /// The body's media type without parameters, in lower case; empty where none is given.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, get};
+use actix_web::{HttpResponse, get, routes};
 use utoipa_swagger_ui::Config;
 
 use super::State;
@@ -13,7 +13,7 @@ use super::answer::Answer;
 use crate::error::{Code, Error};
 
 /// The page's routes, which the description leaves out.
-pub(super) const TEMPLATES: &[&str] = &["/docs", "/docs/{file}"];
+pub(super) const TEMPLATES: &[&str] = &["/docs", "/docs/", "/docs/{file}"];
 /// The page may load and call this server alone.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
@@ -40,7 +40,9 @@ pub(super) async fn get_openapi(state: web::Data<State>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(state.openapi.clone())
 }
 
+#[routes]
 #[get("/docs")]
+#[get("/docs/")]
 async fn docs() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/index.html")).finish()
 }

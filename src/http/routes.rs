@@ -177,6 +177,9 @@ mod tests {
             .map(|(template, _)| template)
             .collect();
         public.sort();
-        assert_eq!(public, ["/docs", "/docs/{file}", "/livez", "/openapi.json", "/readyz"]);
+        assert_eq!(
+            public,
+            ["/docs", "/docs/", "/docs/{file}", "/livez", "/openapi.json", "/readyz"]
+        );
     }
 }

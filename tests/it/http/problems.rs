@@ -15,7 +15,7 @@ async fn health_and_documentation_need_no_key() {
     let document = served.bare(Method::GET, "/openapi.json").send().await.unwrap().text().await;
     assert_eq!(document.unwrap(), actuary::http::openapi::document());
 
-    let moved = served.bare(Method::GET, "/docs").send().await.unwrap();
+    let moved = served.bare(Method::GET, "/docs/").send().await.unwrap();
     assert_eq!(moved.headers()["location"], "/docs/index.html");
     let page = served.bare(Method::GET, "/docs/index.html").send().await.unwrap();
     assert!(page.headers()["content-security-policy"].to_str().unwrap().contains("'self'"));

@@ -250,7 +250,8 @@ impl BlobReader {
         self.size
     }
 
-    /// The next chunk; None at the end, once length and hash were found right.
+    /// The next chunk; None at the end. Length and hash are checked before the last chunk is given:
+    /// who passes it on has then passed on everything, and can't say any more that it was damaged.
     ///
     /// # Errors
     /// [`Error::Internal`] when the stored bytes are not those that were stored.
@@ -263,22 +264,23 @@ impl BlobReader {
         .fetch_optional(&self.store.pool)
         .await
         .map_err(database_error("reading a chunk of a blob"))?;
-        match chunk {
-            Some(chunk) => {
-                self.position += 1;
-                self.read += chunk.len() as u64;
-                self.hasher.update(&chunk);
-                Ok(Some(chunk))
-            }
-            None if self.read == self.size
-                && self.hasher.clone().finalize().as_slice() == self.sha256 =>
-            {
-                Ok(None)
-            }
-            None => Err(Error::internal(
-                format!("reading blob {}", hex::encode(&self.sha256)),
-                "the stored bytes don't have this SHA-256: the database is damaged",
-            )),
+        let Some(chunk) = chunk else { return self.verify().map(|()| None) };
+        self.position += 1;
+        self.read += chunk.len() as u64;
+        self.hasher.update(&chunk);
+        if self.read >= self.size {
+            self.verify()?;
         }
+        Ok(Some(chunk))
+    }
+
+    fn verify(&self) -> Result<()> {
+        if self.read == self.size && self.hasher.clone().finalize().as_slice() == self.sha256 {
+            return Ok(());
+        }
+        Err(Error::internal(
+            format!("reading blob {}", hex::encode(&self.sha256)),
+            "the stored bytes don't have this SHA-256: the database is damaged",
+        ))
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::ledger::{Ledger, Notes};
-use super::load::{ALIASES, DATASETS, MODEL, look, number, text};
+use super::load::{ALIASES, MODEL, look, number, text};
 use super::wire::{Request, Wire};
 
 /// Waits until every job has ended.
@@ -80,8 +80,9 @@ async fn check_jobs(wire: &Wire, notes: &Notes) -> BTreeMap<String, Value> {
 /// has the hash that it is known by.
 async fn check_datasets(wire: &Wire, notes: &Notes, jobs: &BTreeMap<String, Value>) {
     let mut versions = BTreeMap::new();
-    for dataset in DATASETS {
-        for version in wire.list(&format!("/api/v1/datasets/{dataset}/versions")).await {
+    for dataset in wire.list("/api/v1/datasets").await {
+        let name = text(&dataset["name"]);
+        for version in wire.list(&format!("/api/v1/datasets/{name}/versions")).await {
             let twin = versions.insert(text(&version["job"]), version);
             assert_eq!(twin, None, "one version of each job");
         }
@@ -161,9 +162,15 @@ async fn check_aliases(wire: &Wire, notes: &Notes) {
             let lost = asked.revision.is_some() && !found.contains(reason);
             assert!(!lost, "{reason} of {alias} was acknowledged and is lost");
         }
-        let now = wire.read(path).await.json();
-        let last = history.last().expect("a move");
-        assert_eq!((&now["version"], &now["revision"]), (&last["version"], &last["revision"]));
+        let (now, _) = wire.insist(&Request::get(path)).await;
+        match history.last() {
+            None => assert_eq!(now.status, StatusCode::NOT_FOUND),
+            Some(last) => {
+                let now = now.expect(StatusCode::OK).json();
+                assert_eq!(now["version"], last["version"]);
+                assert_eq!(now["revision"], last["revision"]);
+            }
+        }
     }
 }
 

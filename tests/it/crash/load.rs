@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::ledger::{CreatedKey, Ledger, Move, Record, Upload};
 use super::wire::{Answer, Request, Wire};
 
-pub(super) const DATASETS: [&str; 3] = ["base", "north", "south"];
+const DATASETS: [&str; 3] = ["base", "north", "south"];
 pub(super) const MODEL: &str = "risk";
 pub(super) const ALIASES: [&str; 2] = ["champion", "challenger"];
 /// No more jobs are queued while so many are left.

@@ -78,7 +78,9 @@ impl Victim {
                 sleep(Duration::from_millis(random.random_range(0..400))).await;
                 self.kill();
             }
-            Blow::Job => return self.kill_job().await,
+            // Where no job runs, its server takes its place.
+            Blow::Job if self.kill_job().await => return,
+            Blow::Job => self.kill(),
             Blow::Postmaster => {
                 let pid = postmaster_pid(&self.data_dir);
                 kill_at_once(&[Pid::from_raw(pid.cast_signed())]);
@@ -94,16 +96,18 @@ impl Victim {
         self.serve();
     }
 
-    /// Kills the next job that runs, if one does soon.
-    async fn kill_job(&self) {
-        let deadline = Instant::now() + Duration::from_secs(2);
+    /// Kills the next job that runs. False when none does soon.
+    async fn kill_job(&self) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(1);
         while Instant::now() < deadline {
             let jobs = self.program().jobs();
             if !jobs.is_empty() {
-                return kill_at_once(&jobs);
+                kill_at_once(&jobs);
+                return true;
             }
             sleep(Duration::from_millis(5)).await;
         }
+        false
     }
 
     /// Waits until it can work.

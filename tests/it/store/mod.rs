@@ -1,3 +1,4 @@
+mod blobs;
 mod connect;
 mod postgres;
 mod postgres_crash;

@@ -32,10 +32,17 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let lower = name.to_lowercase();
     candidates
         .into_iter()
-        .map(|c| (strsim::jaro_winkler(&lower, &c.to_lowercase()), c))
-        .filter(|(score, _)| *score >= 0.8)
+        .map(|c| (likeness(&lower, &c.to_lowercase()), c))
+        .filter(|(likeness, _)| *likeness >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, c)| c)
+}
+
+/// From 0 to 1. One slip of the finger is near, also in a word too short for the general measure.
+fn likeness(name: &str, candidate: &str) -> f64 {
+    let is_slip = name.chars().count() >= 3 && strsim::damerau_levenshtein(name, candidate) == 1;
+    let general = strsim::jaro_winkler(name, candidate);
+    if is_slip { general.max(0.9) } else { general }
 }
 
 /// `; did you mean X?` when a candidate is near, else nothing.
@@ -60,6 +67,7 @@ mod tests {
     #[test]
     fn a_near_name_is_suggested() {
         assert_eq!(did_you_mean("incom", ["age", "income"]), "; did you mean income?");
+        assert_eq!(did_you_mean("mpl", ["linear", "mlp"]), "; did you mean mlp?");
         assert_eq!(did_you_mean("zzz", ["age", "income"]), "");
     }
 }

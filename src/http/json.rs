@@ -1,6 +1,6 @@
 //! JSON bodies: parsed into their types, with every bad field named by its pointer.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use crate::domain::name::did_you_mean;
@@ -20,6 +20,12 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if let Some(at) = find_nul(body) {
         let detail = "holds the character U+0000, which can't be stored";
         return Err(Error::field(Code::InvalidRequest, pointer_at(body, at), detail));
+    }
+    // serde would take a list as a struct's fields in their order.
+    let is_object = body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
+    if !is_object && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        let errors = vec![FieldError::new("", "must be a JSON object")];
+        return Err(Error::fields(Code::InvalidRequest, "the body must be a JSON object", errors));
     }
     serde_json::from_slice(body).map_err(|error| {
         if error.is_data() {

@@ -8,7 +8,7 @@ use super::examples;
 use super::extract::Call;
 use crate::domain::prediction::{PredictionRecord, PredictionRequest, PredictionResponse, Replay};
 
-/// Predict
+/// Predict rows
 ///
 /// Scores up to 100,000 rows by a version of a model, its champion when none is named. The rows
 /// come as objects (`rows`) or as lists per column (`columns`). Every unknown or missing column

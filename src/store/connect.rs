@@ -262,7 +262,8 @@ fn is_transient(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         // Shut down by the administrator, by a crash, not yet started; connection, resources.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            matches!(&*code, "57P01" | "57P02" | "57P03")
+            // 55000: the database takes no connections.
+            matches!(&*code, "57P01" | "57P02" | "57P03" | "55000")
                 || code.starts_with("08")
                 || code.starts_with("53")
         }),

@@ -57,7 +57,7 @@ async fn the_content_comes_as_it_is_asked_for() {
     assert_ne!(csv.headers()["etag"], etag, "other bytes have another tag");
     assert_eq!(csv.headers()["vary"], "Accept");
     let text = csv.text().await.unwrap();
-    assert!(text.starts_with("id,income,zip\n1,42000.5,007\n"), "{text}");
+    assert!(text.starts_with("id,income,zip\r\n1,42000.5,007\r\n"), "{text}");
 
     let image = served.get(path).header("accept", "image/png").send().await.unwrap();
     problem(image, 406, "not_acceptable").await;

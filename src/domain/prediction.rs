@@ -1,8 +1,11 @@
 //! Predictions: what is asked, what is answered, what is recorded.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -20,7 +23,7 @@ pub type Row = BTreeMap<String, Cell>;
 #[serde(deny_unknown_fields)]
 pub struct PredictionRequest {
     /// The rows as objects. Either this or `columns`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unique_rows")]
     #[schema(max_items = 100_000)]
     pub rows: Option<Vec<Row>>,
     /// The rows as one list per column, all of one length. Either this or `rows`.
@@ -32,6 +35,42 @@ pub struct PredictionRequest {
     /// Whether the answer is kept as an append-only record before it leaves.
     #[serde(default)]
     pub record: bool,
+}
+
+/// A row in which no column stands twice: which of the two was meant nobody can say.
+struct UniqueRow(Row);
+
+impl<'de> Deserialize<'de> for UniqueRow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Columns;
+        impl<'de> Visitor<'de> for Columns {
+            type Value = UniqueRow;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a row: an object of values by column name")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut columns: M) -> Result<UniqueRow, M::Error> {
+                let mut row = Row::new();
+                while let Some((name, cell)) = columns.next_entry::<String, Cell>()? {
+                    match row.entry(name) {
+                        Entry::Vacant(free) => free.insert(cell),
+                        Entry::Occupied(taken) => {
+                            let problem = format!("column `{}` stands twice", taken.key());
+                            return Err(M::Error::custom(problem));
+                        }
+                    };
+                }
+                Ok(UniqueRow(row))
+            }
+        }
+        deserializer.deserialize_map(Columns)
+    }
+}
+
+fn unique_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Row>>, D::Error> {
+    let rows = Option::<Vec<UniqueRow>>::deserialize(deserializer)?;
+    Ok(rows.map(|rows| rows.into_iter().map(|row| row.0).collect()))
 }
 
 /// A version by number or by alias.
@@ -100,4 +139,20 @@ pub struct Replay {
     pub same_labels: bool,
     /// The answers of now.
     pub predictions: Vec<Prediction>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_stands_once_in_a_row() {
+        let request = |text| serde_json::from_str::<PredictionRequest>(text);
+        let rows = request(r#"{"rows": [{"age": 41.5, "zip": "007"}, {}]}"#).unwrap().rows.unwrap();
+        assert_eq!(rows[0]["age"], Cell::Float(41.5));
+        assert_eq!(rows[0]["zip"], Cell::Text("007".into()));
+        assert!(request("{}").unwrap().rows.is_none());
+        let twice = request(r#"{"rows": [{"age": 1, "age": 2}]}"#).unwrap_err().to_string();
+        assert!(twice.contains("`age` stands twice"), "{twice}");
+    }
 }

@@ -4,6 +4,7 @@ use std::fs::{DirBuilder, File, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::unistd::{Uid, geteuid};
 use rand::TryRngCore;
@@ -12,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::account::{Account, name_of};
 use super::binaries::Binaries;
-use super::{EmbeddedSettings, child, unavailable};
+use super::{EmbeddedSettings, PROBE, child, unavailable};
 use crate::error::{Context, Error, Result};
 
 pub(super) const SUPERUSER: &str = "actuary";
@@ -22,6 +23,8 @@ pub(super) const PORT: u16 = 5432;
 
 /// Begins the name of what is only there while something is being made.
 const TEMPORARY: &str = ".actuary-tmp-";
+/// How long it is tried to remove what an earlier process left of it.
+const LEFTOVERS: Duration = Duration::from_secs(2);
 
 /// What lies where.
 #[derive(Debug, Clone)]
@@ -96,22 +99,32 @@ impl Paths {
         Ok(text.trim().to_owned())
     }
 
-    /// Removes what an earlier process left half made. Only the owner of the lock may.
+    /// Removes what an earlier process left half made. Only the owner of the lock may. What that
+    /// process had started may still be writing there for a moment.
     pub(super) fn remove_leftovers(&self) {
-        for entry in std::fs::read_dir(&self.root).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-                let path = entry.path();
-                let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                let removed = if is_dir {
-                    std::fs::remove_dir_all(&path)
+        let deadline = Instant::now() + LEFTOVERS;
+        let mut failure = self.try_remove_leftovers();
+        while failure.is_err() && Instant::now() < deadline {
+            std::thread::sleep(PROBE);
+            failure = self.try_remove_leftovers();
+        }
+        if let Err(error) = failure {
+            tracing::warn!(dir = %self.root.display(), %error, "a leftover can't be removed");
+        }
+    }
+
+    fn try_remove_leftovers(&self) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(&self.root)? {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+                if entry.file_type()?.is_dir() {
+                    std::fs::remove_dir_all(entry.path())?;
                 } else {
-                    std::fs::remove_file(&path)
-                };
-                if let Err(error) = removed {
-                    tracing::warn!(path = %path.display(), %error, "a leftover can't be removed");
+                    std::fs::remove_file(entry.path())?;
                 }
             }
         }
+        Ok(())
     }
 }
 

@@ -24,6 +24,16 @@ lint:
 deny:
     cargo deny --config .deny.toml check bans licenses sources
 
+# The first minute of a user
+demo:
+    cargo run --release -- demo
+
+# Write openapi/actuary.json anew from the program
+openapi:
+    mkdir -p openapi
+    cargo run --release -- openapi > target/openapi.json
+    mv target/openapi.json openapi/actuary.json
+
 # Write .sqlx anew: DATABASE_URL names an empty PostgreSQL database that psql can reach
 prepare:
     psql --quiet --set ON_ERROR_STOP=1 "$DATABASE_URL" $(printf -- '-f %s ' migrations/*.sql)

@@ -286,7 +286,7 @@ impl Default for Adam {
     }
 }
 
-/// Adam with decoupled weight decay (Loshchilov & Hutter 2019).
+/// Adam with decoupled weight decay (Loshchilov & Hutter 2019); biases don't decay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdamW {

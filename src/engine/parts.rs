@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 
 /// Fewest rows with a target that are split.
-pub const MIN_ROWS: usize = 20;
+const MIN_ROWS: usize = 20;
 
 /// Row numbers of each part, ascending.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,3 +196,6 @@ fn by_column(frame: &Frame, column: &str) -> Result<Parts> {
     }
     Ok(parts)
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ pub(crate) enum Purpose {
     Weights = 2,
     Order = 3,
     Dropout = 4,
+    /// Data of tests.
+    #[cfg(test)]
     Sample = 5,
 }
 

@@ -1,1 +1,216 @@
+use std::collections::HashMap;
 
+use rstest::rstest;
+use safetensors::serialize;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::*;
+use crate::engine::testing::{Record, frame, noise, spec, uniform};
+use crate::engine::{Trained, train};
+use crate::frame::Values;
+
+fn trained(target: Values, rows: usize) -> (Trained, Frame) {
+    let frame = frame(&noise(rows, 3, 1), target);
+    let mut spec = spec("y");
+    spec.epochs = Some(2);
+    (train(&frame, &spec, None, &mut Record::default()).unwrap(), frame)
+}
+
+fn binary(rows: usize) -> (Trained, Frame) {
+    trained(Values::Bool(uniform(rows, 2).into_iter().map(|u| Some(u < 0.4)).collect()), rows)
+}
+
+fn load(trained: &Trained, weights: &[u8]) -> Result<LoadedModel> {
+    let network = &trained.spec.network;
+    LoadedModel::load(&trained.signature, network, trained.features.clone(), weights)
+}
+
+#[test]
+fn a_row_is_answered_alike_alone_and_among_others() {
+    let classes =
+        uniform(2500, 3).into_iter().map(|u| Some(["a", "b", "c"][(u * 3.0) as usize].to_owned()));
+    let numbers = uniform(2500, 4).into_iter().map(|u| Some(100.0 * u)).collect();
+    for (trained, frame) in [
+        binary(2500),
+        trained(Values::String(classes.collect()), 2500),
+        trained(Values::Float64(numbers), 2500),
+    ] {
+        let model = load(&trained, &trained.weights).unwrap();
+        let together = model.predict(&frame).unwrap();
+        assert_eq!(together.values.len(), 2500 * together.width);
+        for row in (0..2500).step_by(83) {
+            let alone = model.predict(&frame.take(&[row]).unwrap()).unwrap().values;
+            let among = &together.values[row * together.width..(row + 1) * together.width];
+            for (a, b) in alone.iter().zip(among) {
+                assert!((a - b).abs() <= 1e-6 * b.abs().max(1e-3), "row {row}: {a} {b}");
+            }
+        }
+        if together.width > 1 {
+            for row in together.values.chunks(together.width) {
+                assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_share_a_model() {
+    let (trained, frame) = binary(100);
+    let model = load(&trained, &trained.weights).unwrap();
+    let expected = model.predict(&frame).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(model.predict(&frame).unwrap(), expected));
+        }
+    });
+}
+
+#[test]
+fn no_rows_are_no_answers() {
+    let (trained, frame) = binary(100);
+    let model = load(&trained, &trained.weights).unwrap();
+    assert!(model.predict(&frame.take(&[]).unwrap()).unwrap().values.is_empty());
+}
+
+/// The trained weights with one tensor changed, or left out, or added.
+fn altered(
+    trained: &Trained,
+    change: impl Fn(&str) -> Option<(Dtype, Vec<usize>, Vec<u8>)>,
+    added: Option<&str>,
+) -> Vec<u8> {
+    let original = safetensors::SafeTensors::deserialize(&trained.weights).unwrap();
+    let mut tensors = HashMap::new();
+    for (name, view) in original.iter() {
+        let same = (view.dtype(), view.shape().to_vec(), view.data().to_vec());
+        match change(name) {
+            Some((_, shape, _)) if shape.is_empty() => {}
+            Some(changed) => drop(tensors.insert(name.to_owned(), changed)),
+            None => drop(tensors.insert(name.to_owned(), same)),
+        }
+    }
+    if let Some(name) = added {
+        tensors.insert(name.to_owned(), (Dtype::F32, vec![1], vec![0; 4]));
+    }
+    let views: Vec<(&String, TensorView<'_>)> = tensors
+        .iter()
+        .map(|(name, (dtype, shape, data))| {
+            (name, TensorView::new(*dtype, shape.clone(), data).unwrap())
+        })
+        .collect();
+    serialize(views, None).unwrap()
+}
+
+fn refusal(trained: &Trained, weights: &[u8]) -> String {
+    let error = load(trained, weights).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidData);
+    error.to_string()
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused() {
+    let (trained, _) = binary(100);
+    let bias = |dtype, shape: Vec<usize>, data: Vec<u8>| {
+        altered(
+            &trained,
+            |name| (name == "output.bias").then(|| (dtype, shape.clone(), data.clone())),
+            None,
+        )
+    };
+    assert!(load(&trained, &bias(Dtype::F32, vec![1], 1f32.to_le_bytes().to_vec())).is_ok());
+    let nan = refusal(&trained, &bias(Dtype::F32, vec![1], f32::NAN.to_le_bytes().to_vec()));
+    assert!(nan.contains("not finite"), "{nan}");
+    let infinite =
+        refusal(&trained, &bias(Dtype::F32, vec![1], f32::INFINITY.to_le_bytes().to_vec()));
+    assert!(infinite.contains("not finite"), "{infinite}");
+    assert!(
+        refusal(&trained, &bias(Dtype::F32, vec![2], vec![0; 8])).contains("output.bias as [2]")
+    );
+    assert!(refusal(&trained, &bias(Dtype::F32, vec![1, 1], vec![0; 4])).contains("[1, 1]"));
+    assert!(refusal(&trained, &bias(Dtype::F64, vec![1], vec![0; 8])).contains("not as F32"));
+    assert!(
+        refusal(&trained, &bias(Dtype::F32, Vec::new(), Vec::new())).contains("lack output.bias")
+    );
+    let more = altered(&trained, |_| None, Some("backdoor"));
+    assert!(refusal(&trained, &more).contains("backdoor"));
+}
+
+#[rstest]
+#[case::empty(b"".to_vec(), "no header")]
+#[case::short(vec![1, 2, 3], "no header")]
+#[case::junk(vec![b'x'; 100], "header of")]
+#[case::header_longer_than_the_file([&1000u64.to_le_bytes()[..], b"{}"].concat(), "no safetensors")]
+#[case::huge_header([&(1u64 << 21).to_le_bytes()[..], &vec![b' '; 1 << 21]].concat(), "header of")]
+#[case::largest_header_length([&u64::MAX.to_le_bytes()[..], b"{}"].concat(), "header of")]
+#[case::no_json([&4u64.to_le_bytes()[..], b"\xff\xff\xff\xff"].concat(), "no safetensors")]
+#[case::overflowing_shape(
+    header(
+        r#"{"a":{"dtype":"F32","shape":[4194305,4194305,211106198978564],"data_offsets":[0,4]}}"#
+    ),
+    "no safetensors"
+)]
+#[case::offset_beyond_the_file(
+    header(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,400]}}"#),
+    "no safetensors"
+)]
+#[case::offsets_reversed(
+    header(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}"#),
+    "no safetensors"
+)]
+#[case::unknown_type(
+    header(r#"{"a":{"dtype":"Q99","shape":[1],"data_offsets":[0,4]}}"#),
+    "no safetensors"
+)]
+fn hostile_safetensors_are_refused(#[case] bytes: Vec<u8>, #[case] reason: &str) {
+    let error = weights::decode(&bytes).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidData);
+    assert!(error.to_string().contains(reason), "{error}");
+}
+
+fn header(text: &str) -> Vec<u8> {
+    [&(text.len() as u64).to_le_bytes()[..], text.as_bytes(), &[0; 4]].concat()
+}
+
+#[test]
+fn thousands_of_tensors_are_refused() {
+    let names: Vec<String> = (0..5000).map(|i| format!("t{i}")).collect();
+    let views = names.iter().map(|n| (n, TensorView::new(Dtype::F32, vec![0], &[]).unwrap()));
+    let error = weights::decode(&serialize(views, None).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("5000 tensors"), "{error}");
+}
+
+#[test]
+fn equal_parameters_are_equal_bytes() {
+    let (trained, _) = binary(100);
+    let parameters = weights::decode(&trained.weights).unwrap();
+    assert_eq!(weights::encode(&parameters).unwrap(), trained.weights);
+}
+
+/// Not a test of speed, which a busy machine would fail, but of its order: the time is printed.
+#[test]
+fn a_single_row_takes_microseconds() {
+    let columns = noise(400, 20, 5);
+    let target = Values::Bool(uniform(400, 5).into_iter().map(|u| Some(u < 0.4)).collect());
+    let frame = frame(&columns, target);
+    let mut spec = spec("y");
+    spec.epochs = Some(1);
+    spec.network = NetworkSpec::Mlp(crate::domain::model::MlpNetwork {
+        hidden: Some(vec![64, 64]),
+        dropout: None,
+    });
+    let trained = train(&frame, &spec, None, &mut Record::default()).unwrap();
+    let model = load(&trained, &trained.weights).unwrap();
+    let row = model.features.transform(&frame.take(&[0]).unwrap()).unwrap();
+    let one = frame.take(&[0]).unwrap();
+    let best = |f: &dyn Fn()| {
+        let timed = (0..200).map(|_| {
+            let start = std::time::Instant::now();
+            f();
+            start.elapsed()
+        });
+        timed.min().unwrap()
+    };
+    let network = best(&|| drop(model.score(&row).unwrap()));
+    let all = best(&|| drop(model.predict(&one).unwrap()));
+    println!("one row of 20 columns, 64-64: network {network:?}, with features {all:?}");
+    assert!(network < std::time::Duration::from_millis(1));
+}

@@ -57,6 +57,9 @@ pub struct Trained {
     pub seconds: f64,
 }
 
+/// A validation loss above this share of that of always answering the same is warned about.
+const HARDLY_BETTER: f64 = 0.995;
+
 /// Trains a version on the rows of a table. `resume` is what a checkpoint of the same training
 /// held: on one build and SIMD level of a CPU it then ends in the same bits as if it had never
 /// been interrupted.
@@ -146,9 +149,9 @@ fn finish(prepared: Prepared, fitted: Fit, device: Device, parameters: u64) -> R
         &test.1,
     )?;
     let best = fitted.curve.iter().map(|l| l.validation_loss).fold(f64::INFINITY, f64::min);
-    if best >= guess && spec.class_weights == ClassWeights::None {
+    if best > HARDLY_BETTER * guess && spec.class_weights == ClassWeights::None {
         warnings.push(format!(
-            "the validation loss {best:.4} is no better than the {guess:.4} of always answering \
+            "the validation loss {best:.4} is hardly better than the {guess:.4} of always answering \
              the same: the columns tell little of the target, or training went wrong"
         ));
     }

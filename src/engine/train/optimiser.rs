@@ -1,6 +1,6 @@
 //! Optimisers: burn's, with the defaults of the papers, their gradients clipped by global norm.
 
-use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
+use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{self, GradientsParams, Optimizer};
@@ -22,35 +22,25 @@ const WARM_UP: f64 = 0.05;
 pub(super) enum Optimiser<M: AutodiffModule<B>, B: AutodiffBackend> {
     Sgd(OptimizerAdaptor<optim::Sgd<B::InnerBackend>, M, B>),
     Adam(OptimizerAdaptor<optim::Adam, M, B>),
-    AdamW(OptimizerAdaptor<optim::AdamW, M, B>),
+    /// Adam, and how fast the weights decay.
+    AdamW(OptimizerAdaptor<optim::Adam, M, B>, f64),
 }
 
 impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
     pub(super) fn new(spec: &OptimiserSpec) -> Self {
         match spec {
             OptimiserSpec::Sgd(spec) => {
-                let momentum = (spec.momentum > 0.0).then(|| MomentumConfig {
+                let momentum = (spec.momentum > 0.0).then_some(MomentumConfig {
                     momentum: spec.momentum,
                     dampening: 0.0,
                     nesterov: false,
                 });
                 Self::Sgd(optim::SgdConfig::new().with_momentum(momentum).init())
             }
-            OptimiserSpec::Adam(spec) => Self::Adam(
-                optim::AdamConfig::new()
-                    .with_beta_1(spec.beta_1 as f32)
-                    .with_beta_2(spec.beta_2 as f32)
-                    .with_epsilon(EPSILON)
-                    .init(),
-            ),
-            OptimiserSpec::AdamW(spec) => Self::AdamW(
-                optim::AdamWConfig::new()
-                    .with_beta_1(spec.beta_1 as f32)
-                    .with_beta_2(spec.beta_2 as f32)
-                    .with_epsilon(EPSILON)
-                    .with_weight_decay(spec.weight_decay.unwrap_or(0.0) as f32)
-                    .init(),
-            ),
+            OptimiserSpec::Adam(spec) => Self::Adam(adam(spec.beta_1, spec.beta_2).init()),
+            OptimiserSpec::AdamW(spec) => {
+                Self::AdamW(adam(spec.beta_1, spec.beta_2).init(), spec.weight_decay.unwrap_or(0.0))
+            }
         }
     }
 
@@ -61,7 +51,10 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
         match self {
             Self::Sgd(optimiser) => optimiser.step(rate, network, gradients),
             Self::Adam(optimiser) => optimiser.step(rate, network, gradients),
-            Self::AdamW(optimiser) => optimiser.step(rate, network, gradients),
+            Self::AdamW(optimiser, decay) => {
+                let network = network.map(&mut Decay { keep: 1.0 - rate * *decay });
+                optimiser.step(rate, network, gradients)
+            }
         }
     }
 
@@ -77,7 +70,7 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
         match self {
             Self::Sgd(optimiser) => write(optimiser),
             Self::Adam(optimiser) => write(optimiser),
-            Self::AdamW(optimiser) => write(optimiser),
+            Self::AdamW(optimiser, _) => write(optimiser),
         }
     }
 
@@ -96,8 +89,32 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
         Ok(match self {
             Self::Sgd(optimiser) => Self::Sgd(read(optimiser, bytes, device)?),
             Self::Adam(optimiser) => Self::Adam(read(optimiser, bytes, device)?),
-            Self::AdamW(optimiser) => Self::AdamW(read(optimiser, bytes, device)?),
+            Self::AdamW(optimiser, decay) => Self::AdamW(read(optimiser, bytes, device)?, decay),
         })
+    }
+}
+
+fn adam(beta_1: f64, beta_2: f64) -> optim::AdamConfig {
+    optim::AdamConfig::new()
+        .with_beta_1(beta_1 as f32)
+        .with_beta_2(beta_2 as f32)
+        .with_epsilon(EPSILON)
+}
+
+/// Decoupled weight decay (Loshchilov & Hutter 2019) of the matrices. burn's AdamW decays the
+/// biases too, which draws every probability towards one half.
+struct Decay {
+    keep: f64,
+}
+
+impl<B: AutodiffBackend> ModuleMapper<B> for Decay {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        if D < 2 {
+            return param;
+        }
+        let (id, tensor, mapper) = param.consume();
+        let decayed = Tensor::from_inner(tensor.inner().mul_scalar(self.keep)).require_grad();
+        Param::from_mapped_value(id, decayed, mapper)
     }
 }
 
@@ -158,7 +175,7 @@ mod tests {
     use burn::backend::{Autodiff, Flex};
 
     use super::*;
-    use crate::domain::model::Sgd;
+    use crate::domain::model::{AdamW, Sgd};
     use crate::engine::networks::parameters::Builder;
 
     #[test]
@@ -184,5 +201,25 @@ mod tests {
         let moved = optimiser.step(1.0, layer, loss.backward());
         let weight = moved.weight.val().into_data().to_vec::<f32>().unwrap();
         assert!((weight[0] + 0.6).abs() < 1e-5 && (weight[1] + 0.8).abs() < 1e-5, "{weight:?}");
+    }
+
+    #[test]
+    fn weights_decay_and_biases_do_not() {
+        type B = Autodiff<Flex>;
+        let device = Default::default();
+        let layer = Builder::<B>::random(1, &device).linear(2, 1);
+        let numbers = |layer: &burn::nn::Linear<B>| {
+            let bias = layer.bias.as_ref().unwrap().val().into_data().to_vec::<f32>().unwrap();
+            (layer.weight.val().into_data().to_vec::<f32>().unwrap(), bias)
+        };
+        let before = numbers(&layer);
+        let spec = AdamW { learning_rate: 0.1, weight_decay: Some(0.5), ..AdamW::default() };
+        let mut optimiser: Optimiser<_, B> = Optimiser::new(&OptimiserSpec::AdamW(spec));
+        let nothing = (layer.weight.val() * 0.0).sum();
+        let after = numbers(&optimiser.step(0.1, layer, nothing.backward()));
+        for (before, after) in before.0.iter().zip(&after.0) {
+            assert!((after - 0.95 * before).abs() < 1e-6);
+        }
+        assert_eq!(before.1, after.1);
     }
 }

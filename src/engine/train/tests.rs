@@ -1,34 +1,371 @@
+use std::collections::BTreeMap;
+
 use super::*;
-use crate::domain::model::{LinearNetwork, NetworkSpec};
+use crate::domain::model::{
+    Adam, AdamW, ClassWeights, ColumnParts, GivenWeights, LinearNetwork, MlpNetwork, NetworkSpec,
+    OptimiserSpec, PartsSpec, Sgd, ThresholdCost, ThresholdSpec, ThresholdValue, TimeParts,
+};
 use crate::engine::testing::{Record, frame, noise, spec, uniform};
-use crate::error::Code;
+use crate::error::{Code, Error};
 use crate::frame::Values;
+
+fn mlp(hidden: &[u32]) -> NetworkSpec {
+    NetworkSpec::Mlp(MlpNetwork { hidden: Some(hidden.to_vec()), dropout: None })
+}
+
+fn linear() -> NetworkSpec {
+    NetworkSpec::Linear(LinearNetwork {})
+}
+
+fn run(frame: &Frame, spec: &TrainingSpec) -> Trained {
+    train(frame, spec, None, &mut Record::default()).unwrap()
+}
+
+fn refused(frame: &Frame, spec: &TrainingSpec) -> Error {
+    train(frame, spec, None, &mut Record::default()).unwrap_err()
+}
 
 fn auc(trained: &Trained) -> f64 {
     let Metrics::Binary(metrics) = &trained.metrics else { panic!("not binary") };
     metrics.auc.unwrap()
 }
 
-/// A logistic relation: its best AUC is that of the true probability.
+fn pointers(error: &Error) -> Vec<&str> {
+    let Error::Problem { errors, .. } = error else { panic!("{error}") };
+    errors.iter().map(|e| e.pointer.as_str()).collect()
+}
+
+fn bools(values: impl Iterator<Item = bool>) -> Values {
+    Values::Bool(values.map(Some).collect())
+}
+
+/// A logistic relation, and the AUC of the true probability, which none can beat.
 fn logistic(rows: usize) -> (Frame, f64) {
     let x = noise(rows, 4, 1);
-    let u = uniform(rows, 1);
     let p: Vec<f64> = (0..rows)
         .map(|r| 1.0 / (1.0 + (-(3.0 * x[0][r] - 2.0 * x[1][r] + x[2][r])).exp()))
         .collect();
-    let y: Vec<bool> = p.iter().zip(&u).map(|(p, u)| u < p).collect();
+    let y: Vec<bool> = p.iter().zip(uniform(rows, 1)).map(|(p, u)| u < *p).collect();
     let best = crate::stats::auc(&p, &y).unwrap();
-    (frame(&x, Values::Bool(y.into_iter().map(Some).collect())), best)
+    (frame(&x, bools(y.into_iter())), best)
+}
+
+/// A training of few steps, dropout included.
+fn short(optimiser: OptimiserSpec) -> TrainingSpec {
+    let mut spec = spec("y");
+    spec.network = mlp(&[8, 4]);
+    spec.optimiser = optimiser;
+    spec.epochs = Some(4);
+    spec.batch_size = Some(50);
+    spec.patience = Some(0);
+    spec
 }
 
 #[test]
 fn a_linear_relation_is_learnt_by_both_networks() {
     let (frame, best) = logistic(3000);
-    for network in [NetworkSpec::Linear(LinearNetwork {}), NetworkSpec::default()] {
+    for network in [linear(), NetworkSpec::default()] {
         let mut spec = spec("y");
         spec.network = network;
-        let trained = train(&frame, &spec, None, &mut Record::default()).unwrap();
+        let trained = run(&frame, &spec);
         assert!(auc(&trained) > best - 0.03, "{} of {best}", auc(&trained));
         assert!(trained.warnings.is_empty(), "{:?}", trained.warnings);
+        assert_eq!(trained.rows, PartRows { train: 1920, validation: 480, test: 600 });
     }
+}
+
+#[test]
+fn only_a_hidden_layer_learns_xor() {
+    let x = noise(2000, 2, 3);
+    let frame = frame(&x, bools((0..2000).map(|r| (x[0][r] > 0.0) != (x[1][r] > 0.0))));
+    let mut spec = spec("y");
+    spec.network = mlp(&[32]);
+    assert!(auc(&run(&frame, &spec)) > 0.97);
+    spec.network = linear();
+    assert!(auc(&run(&frame, &spec)) < 0.6);
+}
+
+#[test]
+fn several_classes_are_learnt() {
+    let x = noise(1500, 3, 4);
+    let label = |r: usize| {
+        let (a, b) = (x[0][r], x[1][r]);
+        if a > 0.3 {
+            "high"
+        } else if b > 0.0 {
+            "left"
+        } else {
+            "low"
+        }
+    };
+    let y = Values::String((0..1500).map(|r| Some(label(r).to_owned())).collect());
+    let trained = run(&frame(&x, y), &spec("y"));
+    let Metrics::Multiclass(metrics) = &trained.metrics else { panic!("not multiclass") };
+    assert!(metrics.accuracy > 0.93, "{}", metrics.accuracy);
+    assert_eq!(trained.signature.classes, ["high", "left", "low"]);
+    assert_eq!(trained.signature.threshold, None);
+    assert!(trained.curve.last().unwrap().validation_metric.unwrap() > 0.9);
+}
+
+#[test]
+fn a_number_is_learnt_in_its_own_unit() {
+    let x = noise(2000, 3, 5);
+    let y = (0..2000).map(|r| Some(1e6 + 1e5 * (x[0][r] + x[1][r] * x[2][r]))).collect();
+    let trained = run(&frame(&x, Values::Float64(y)), &spec("y"));
+    let Metrics::Regression(metrics) = &trained.metrics else { panic!("not a regression") };
+    assert!(metrics.r2.unwrap() > 0.9, "{metrics:?}");
+    assert!((1e3..3e4).contains(&metrics.rmse), "{metrics:?}");
+    assert!(trained.curve.last().unwrap().validation_metric.unwrap() > 0.9);
+}
+
+#[test]
+fn equal_seeds_give_equal_bits() {
+    let (frame, _) = logistic(400);
+    let mut spec = short(OptimiserSpec::default());
+    let first = run(&frame, &spec);
+    assert_eq!(first.weights, run(&frame, &spec).weights);
+    spec.seed = 1;
+    assert_ne!(first.weights, run(&frame, &spec).weights);
+}
+
+#[test]
+fn a_resumed_training_ends_in_the_same_bits() {
+    let (frame, _) = logistic(400);
+    for optimiser in [
+        OptimiserSpec::default(),
+        OptimiserSpec::Adam(Adam::default()),
+        OptimiserSpec::Sgd(Sgd::default()),
+    ] {
+        let spec = short(optimiser);
+        let mut hooks = Record { every_batch: true, ..Record::default() };
+        let unbroken = train(&frame, &spec, None, &mut hooks).unwrap();
+        // 256 rows in batches of 50 are 6 a epoch: 5 checkpoints within, 1 after all but the last.
+        assert_eq!(hooks.checkpoints.len(), 4 * 6 - 1);
+        for (i, checkpoint) in hooks.checkpoints.iter().enumerate() {
+            let mut rest = Record::default();
+            let resumed = train(&frame, &spec, Some(checkpoint), &mut rest).unwrap();
+            assert_eq!(resumed.weights, unbroken.weights, "checkpoint {i}");
+            assert_eq!(resumed.curve, unbroken.curve, "checkpoint {i}");
+            assert_eq!(resumed.best_epoch, unbroken.best_epoch);
+            assert_eq!(resumed.metrics, unbroken.metrics);
+            assert_eq!(rest.reports.len(), 4 - (i + 1) / 6);
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_training_is_refused() {
+    let (frame, _) = logistic(400);
+    let mut spec = short(OptimiserSpec::default());
+    let mut hooks = Record::default();
+    train(&frame, &spec, None, &mut hooks).unwrap();
+    spec.seed = 1;
+    let checkpoint = hooks.checkpoints.first().map(Vec::as_slice);
+    let error = train(&frame, &spec, checkpoint, &mut Record::default()).unwrap_err();
+    assert!(error.to_string().contains("another specification"), "{error}");
+    assert!(train(&frame, &spec, Some(b"junk"), &mut Record::default()).is_err());
+}
+
+#[test]
+fn a_training_that_explodes_has_diverged() {
+    let (frame, _) = logistic(400);
+    for optimiser in [
+        OptimiserSpec::AdamW(AdamW { learning_rate: 1e6, ..AdamW::default() }),
+        OptimiserSpec::Adam(Adam { learning_rate: 1e6, ..Adam::default() }),
+        OptimiserSpec::Sgd(Sgd { learning_rate: 1e6, ..Sgd::default() }),
+    ] {
+        let mut hooks = Record::default();
+        let spec = short(optimiser);
+        let error = train(&frame, &spec, None, &mut hooks).unwrap_err();
+        assert_eq!(error.code(), Code::Diverged);
+        assert_eq!(pointers(&error), ["/optimiser/learning_rate"]);
+        assert!(error.to_string().contains("epoch 1"), "{error}");
+        assert!(hooks.checkpoints.is_empty());
+    }
+}
+
+#[test]
+fn the_hooks_can_stop_it() {
+    let (frame, _) = logistic(400);
+    let mut hooks = Record { stop_after: Some(0), ..Record::default() };
+    let error = train(&frame, &short(OptimiserSpec::default()), None, &mut hooks).unwrap_err();
+    assert_eq!(error.code(), Code::Cancelled);
+    assert!(hooks.reports.is_empty());
+}
+
+#[test]
+fn patience_ends_it_early_and_the_best_epoch_is_kept() {
+    let (frame, _) = logistic(300);
+    let mut spec = spec("y");
+    spec.epochs = Some(200);
+    spec.patience = Some(5);
+    let mut hooks = Record::default();
+    let trained = train(&frame, &spec, None, &mut hooks).unwrap();
+    assert_eq!(trained.curve.len() as u32, trained.best_epoch + 5);
+    let best = &trained.curve[trained.best_epoch as usize - 1];
+    assert!(trained.curve.iter().all(|l| l.validation_loss >= best.validation_loss));
+    let last = hooks.reports.last().unwrap();
+    assert_eq!((last.epoch, last.epochs), (trained.best_epoch + 5, 200));
+    assert!(last.rows_per_second > 0.0 && last.seconds_left > 0.0);
+}
+
+#[test]
+fn rows_without_a_target_are_left_out() {
+    let x = noise(300, 2, 6);
+    let y = (0..300).map(|r| (r % 3 > 0).then_some(x[0][r] > 0.0)).collect();
+    let trained = run(&frame(&x, Values::Bool(y)), &short(OptimiserSpec::default()));
+    assert_eq!(trained.rows.train + trained.rows.validation + trained.rows.test, 200);
+    assert!(trained.warnings.contains(&"100 rows without a target are left out".to_owned()));
+}
+
+#[test]
+fn a_column_that_knows_the_answer_is_named() {
+    let x = noise(300, 2, 7);
+    let answer = frame(&x, bools(x[0].iter().map(|v| *v > 0.1)));
+    let trained = run(&answer, &short(OptimiserSpec::default()));
+    assert!(trained.warnings.iter().any(|w| w.contains("x0 alone")), "{:?}", trained.warnings);
+    let number = frame(&x, Values::Float64(x[1].iter().map(|v| Some(5.0 - v)).collect()));
+    let mut spec = short(OptimiserSpec::default());
+    spec.preprocessing.scaling = crate::domain::model::Scaling::Standard;
+    let trained = run(&number, &spec);
+    assert!(trained.warnings.iter().any(|w| w.contains("x1 alone")), "{:?}", trained.warnings);
+}
+
+#[test]
+fn columns_that_tell_nothing_are_called_out() {
+    let x = noise(300, 2, 8);
+    let frame = frame(&x, bools(uniform(300, 9).into_iter().map(|u| u < 0.5)));
+    let trained =
+        run(&frame, &short(OptimiserSpec::Sgd(Sgd { learning_rate: 3.0, ..Sgd::default() })));
+    assert!(
+        trained.warnings.iter().any(|w| w.contains("hardly better than")),
+        "{:?}",
+        trained.warnings
+    );
+}
+
+#[test]
+fn the_threshold_is_set_as_asked() {
+    let (frame, _) = logistic(400);
+    let threshold = |threshold: ThresholdSpec| {
+        let mut spec = short(OptimiserSpec::default());
+        spec.threshold = threshold;
+        run(&frame, &spec).signature.threshold.unwrap()
+    };
+    assert_eq!(threshold(ThresholdSpec::Value(ThresholdValue { value: 0.3 })), 0.3);
+    let costs = ThresholdCost { false_positive: 1.0, false_negative: 4.0 };
+    assert!((threshold(ThresholdSpec::Cost(costs)) - 0.2).abs() < 1e-12);
+    let costs = ThresholdCost { false_positive: 1e308, false_negative: 1e308 };
+    assert!((threshold(ThresholdSpec::Cost(costs)) - 0.5).abs() < 1e-12);
+    assert!((0.05..0.7).contains(&threshold(ThresholdSpec::F1)));
+}
+
+#[test]
+fn class_weights_move_the_probabilities() {
+    let x = noise(2000, 2, 10);
+    let u = uniform(2000, 10);
+    let frame = frame(&x, bools((0..2000).map(|r| u[r] < 0.05 + 0.1 * f64::from(x[0][r] > 0.0))));
+    let mean = |weights: ClassWeights| {
+        let mut spec = spec("y");
+        spec.network = linear();
+        spec.class_weights = weights;
+        let trained = run(&frame, &spec);
+        let network = &trained.spec.network;
+        let model =
+            LoadedModel::load(&trained.signature, network, trained.features, &trained.weights);
+        let values = model.unwrap().predict(&frame).unwrap().values;
+        report::positive_scores(&values, 1).iter().sum::<f64>() / 2000.0
+    };
+    assert!((mean(ClassWeights::None) - 0.1).abs() < 0.03);
+    assert!((mean(ClassWeights::Balanced) - 0.5).abs() < 0.06);
+    let weights = BTreeMap::from([("true".to_owned(), 9.0)]);
+    assert!((mean(ClassWeights::Given(GivenWeights { weights })) - 0.5).abs() < 0.08);
+    let mut spec = spec("y");
+    let weights = BTreeMap::from([("tru/e".to_owned(), 9.0)]);
+    spec.class_weights = ClassWeights::Given(GivenWeights { weights });
+    let error = refused(&frame, &spec);
+    assert_eq!(pointers(&error), ["/class_weights/weights/tru~1e"]);
+    assert!(error.to_string().contains("did you mean true?"), "{error}");
+}
+
+#[test]
+fn a_part_without_a_class_is_refused_where_it_matters() {
+    let x = noise(100, 1, 11);
+    let build = |positive: &dyn Fn(usize) -> bool| {
+        let columns = vec![
+            ("x0".to_owned(), Values::Float64(x[0].iter().copied().map(Some).collect())),
+            ("when".to_owned(), Values::Int64((0..100).map(Some).collect())),
+            ("y".to_owned(), bools((0..100).map(positive))),
+        ];
+        Frame::new(100, columns).unwrap()
+    };
+    let mut spec = short(OptimiserSpec::default());
+    spec.parts = PartsSpec::Time(TimeParts { column: "when".into(), validation: 0.2, test: 0.2 });
+    let late = refused(&build(&|r| r >= 60), &spec);
+    assert_eq!((late.code(), pointers(&late)), (Code::InvalidSpec, vec!["/parts"]));
+    assert!(late.to_string().contains("train part has no row of class 'true'"), "{late}");
+    let early = refused(&build(&|r| r < 60 && r % 2 == 0), &spec);
+    assert!(early.to_string().contains("validation part"), "{early}");
+    // A test part of one class can still be reported on.
+    let trained = run(&build(&|r| r < 80 && r % 2 == 0), &spec);
+    let Metrics::Binary(metrics) = &trained.metrics else { panic!("not binary") };
+    assert_eq!((metrics.n, metrics.auc), (20, None));
+    assert!(trained.warnings.iter().any(|w| w.contains("test part has no row of class 'true'")));
+    assert_eq!(trained.signature.inputs.len(), 1, "the time is no input");
+}
+
+#[test]
+fn what_the_data_refute_is_named() {
+    let (frame, _) = logistic(100);
+    let mut unknown = spec("yy");
+    unknown.features = Some(vec!["x0".into(), "X1".into()]);
+    let parts = ColumnParts { column: "part".into() };
+    unknown.parts = PartsSpec::Column(parts);
+    let error = refused(&frame, &unknown);
+    assert_eq!(pointers(&error), ["/target", "/features/1", "/parts/column"]);
+    let few = frame.take(&(0..19).collect::<Vec<_>>()).unwrap();
+    assert!(refused(&few, &spec("y")).to_string().contains("at least 20"));
+}
+
+#[test]
+fn hostile_numbers_neither_panic_nor_come_out() {
+    let mut x = noise(200, 2, 12);
+    for (i, value) in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MAX, f64::MIN, 1e-308]
+        .into_iter()
+        .enumerate()
+    {
+        x[0][i * 7] = value;
+    }
+    x.push(vec![3.0; 200]);
+    let frame =
+        frame(&x, bools(x[1].clone().into_iter().zip(uniform(200, 3)).map(|(x, u)| x + u > 0.6)));
+    for scaling in
+        [crate::domain::model::Scaling::Quantile, crate::domain::model::Scaling::Standard]
+    {
+        let mut spec = short(OptimiserSpec::default());
+        spec.preprocessing.scaling = scaling;
+        spec.epochs = Some(60);
+        let trained = run(&frame, &spec);
+        assert!(trained.warnings.iter().any(|w| w.contains("x2 is left out")));
+        assert!(auc(&trained) > 0.6);
+    }
+}
+
+/// The way to a GPU, tried on the CPU.
+#[test]
+fn dispatch_trains_and_resumes_as_the_cpu_itself_does() {
+    let (frame, _) = logistic(400);
+    let mut spec = spec("y");
+    spec.epochs = Some(3);
+    let problem = prepare(&frame, &spec).unwrap().problem;
+    let cpu = fit::<Autodiff<Flex>>(&FlexDevice, &problem, None, &mut Record::default()).unwrap();
+
+    let device = DispatchDevice::autodiff(FlexDevice);
+    let mut record = Record { every_batch: true, ..Record::default() };
+    let dispatched = fit::<Dispatch>(&device, &problem, None, &mut record).unwrap();
+    assert_eq!(dispatched.weights, cpu.weights);
+    assert!(record.checkpoints.len() > 1);
+    let resume = record.checkpoints.first().map(Vec::as_slice);
+    let resumed = fit::<Dispatch>(&device, &problem, resume, &mut Record::default()).unwrap();
+    assert_eq!(resumed.weights, cpu.weights);
 }

@@ -40,7 +40,7 @@ pub(super) fn steps(
 
 /// How long the key in the commands is good, and how to make another.
 pub(super) fn about_key(config: &Config) -> String {
-    let create = command("keys create --help", config);
+    let create = command("keys create --name mine --scope predict", config);
     format!("the key in these lines ends in {KEY_HOURS} hours; another: {create}")
 }
 

@@ -237,7 +237,8 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     }
 
     fn loss_sum(&self) -> Tensor<B::InnerBackend, 1> {
-        Tensor::from_data(TensorData::new(vec![self.progress.loss_sum], [1]), self.device)
+        let data = TensorData::new(vec![self.progress.loss_sum], [1]);
+        Tensor::from_data(data, self.device.inner())
     }
 
     /// One step on the rows of a batch; the batch's mean loss.

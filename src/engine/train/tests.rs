@@ -344,10 +344,16 @@ fn hostile_numbers_neither_panic_nor_come_out() {
     {
         let mut spec = short(OptimiserSpec::default());
         spec.preprocessing.scaling = scaling;
-        spec.epochs = Some(60);
+        spec.network = linear();
+        spec.epochs = Some(300);
         let trained = run(&frame, &spec);
         assert!(trained.warnings.iter().any(|w| w.contains("x2 is left out")));
-        assert!(auc(&trained) > 0.6);
+        let Metrics::Binary(metrics) = &trained.metrics else { panic!("not binary") };
+        assert!(metrics.log_loss.is_finite() && metrics.brier.is_finite());
+        // What is so far out spoils a mean and a deviation, but not a rank.
+        if scaling == crate::domain::model::Scaling::Quantile {
+            assert!(auc(&trained) > 0.6, "{}", auc(&trained));
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub use crate::store::postgres::{SUBCOMMAND as POSTGRES_SUBCOMMAND, become_postg
 /// change something and end.
 pub struct Backend {
     pub service: Service,
-    /// The first admin key, when this start made it.
+    /// The first admin key, when [`Self::create_first_key`] made it.
     pub first_key: Option<CreatedKey>,
     /// Where a server that runs on the same data directory can be reached.
     pub running_at: Option<String>,
@@ -42,7 +42,7 @@ enum Database {
 
 impl Backend {
     /// Opens the database (the external one, the embedded one of a running owner, or the embedded
-    /// one as its owner), checks it, brings its schema up to date and makes the first key.
+    /// one as its owner), checks it and brings its schema up to date.
     ///
     /// # Errors
     /// [`Code::Unavailable`] with the next step to take when there is no database to work with.
@@ -86,8 +86,17 @@ impl Backend {
         let store = Store::new(pool);
         make_temp_dir(&config.service)?;
         let service = Service::new(store.clone(), config.service.clone());
-        let first_key = service.create_first_key().await?;
-        Ok(Self { service, first_key, running_at, url, store, database })
+        Ok(Self { service, first_key: None, running_at, url, store, database })
+    }
+
+    /// Makes the first admin key where there is none. To be done when nothing can fail any more
+    /// before it is shown, since it is shown only once.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the database can't be reached.
+    pub async fn create_first_key(&mut self) -> Result<()> {
+        self.first_key = self.service.create_first_key().await?;
+        Ok(())
     }
 
     /// Closes the connections, then the database if it is this process's.
@@ -137,6 +146,7 @@ impl App {
             true => Some(start_worker(backend.url.clone(), config.worker.clone()).await?),
             false => None,
         };
+        backend.create_first_key().await?;
         let http = server.handle();
         let serving = tokio::spawn(server.run());
         Ok(Self { backend, worker, address, is_tls, http, serving })

@@ -45,7 +45,8 @@ struct Create {
 }
 
 pub(super) async fn run(config: &Config, keys: Keys) -> Result<()> {
-    let backend = Backend::open(config).await?;
+    let mut backend = Backend::open(config).await?;
+    backend.create_first_key().await?;
     if let Some(key) = &backend.first_key {
         show_first_key(key);
     }

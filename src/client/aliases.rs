@@ -40,13 +40,14 @@ impl Client {
         self.fetch(call).await
     }
 
-    /// Lets an alias point where it pointed before its last move.
+    /// Lets an alias point where it pointed before its last move, which is the one that was seen.
     ///
     /// # Errors
     /// What the server says.
-    pub async fn roll_back_alias(&self, model: &str, alias: &str) -> Result<Alias> {
-        let path = ["models", model, "aliases", alias, "rollback"];
-        self.fetch(self.call(Method::POST, &path)?).await
+    pub async fn roll_back_alias(&self, seen: &Alias) -> Result<Alias> {
+        let path = ["models", &seen.model, "aliases", &seen.alias, "rollback"];
+        let call = self.call(Method::POST, &path)?;
+        self.fetch(call.header(IF_MATCH, &format!("\"{}\"", seen.revision))?).await
     }
 
     /// Every move of an alias, the newest first.

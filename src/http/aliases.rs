@@ -116,9 +116,12 @@ pub(super) async fn delete_alias(call: Call) -> Answer {
 /// Roll an alias back
 ///
 /// Points it at the version before its last move. The history gets a new entry; nothing is
-/// erased.
+/// erased. Like every move it needs the `ETag` of the alias, so that two who roll back at once do
+/// not undo each other.
 #[utoipa::path(
     tag = "aliases",
+    params(("If-Match" = Option<String>, Header,
+        description = "The alias's `ETag`, or `*` where any will do", example = "\"3\"")),
     responses((status = 200, description = "The alias as it is now", body = Alias,
         headers(("ETag" = String, description = "The alias's revision")),
         example = examples::alias))
@@ -127,7 +130,9 @@ pub(super) async fn delete_alias(call: Call) -> Answer {
 pub(super) async fn roll_back_alias(call: Call) -> Answer {
     let (model, alias) = (call.name("model")?, call.name("alias")?);
     let once = call.once(&[])?;
-    tagged(&call.service().roll_back_alias(&call.caller, once.as_ref(), model, alias).await?)
+    let condition = precondition(&call, model, alias).await?;
+    let (service, caller) = (call.service(), &call.caller);
+    tagged(&service.roll_back_alias(caller, once.as_ref(), model, alias, condition).await?)
 }
 
 /// List moves of an alias

@@ -58,12 +58,8 @@ const PROBLEMS: &[(&str, Code)] = &[
 ];
 
 /// Errors of single operations that no general rule gives.
-const FURTHER: &[(&str, u16)] = &[
-    ("delete_dataset_version", 409),
-    ("delete_model_version", 409),
-    ("get_dataset_content", 406),
-    ("roll_back_alias", 412),
-];
+const FURTHER: &[(&str, u16)] =
+    &[("delete_dataset_version", 409), ("delete_model_version", 409), ("get_dataset_content", 406)];
 
 /// POSTs that change nothing and so take no Idempotency-Key.
 const READS: &[&str] = &["replay_prediction"];

@@ -136,22 +136,26 @@ impl Service {
     /// Points an alias at the version before its last move, as a new move.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::PreconditionFailed`] when there is no version to go back to.
+    /// [`Code::NotFound`]; [`Code::PreconditionFailed`], also when there is no version to go back
+    /// to; [`Code::PreconditionRequired`].
     pub async fn roll_back_alias(
         &self,
         caller: &Caller,
         once: Option<&Idempotency>,
         model: &str,
         alias: &str,
+        precondition: Precondition,
     ) -> Result<Alias> {
         let (by, name, alias) = (caller.clone(), model.to_owned(), alias.to_owned());
         let moved = self
             .once(caller, once, |tx| {
                 Box::pin(async move {
                     let row = hold_model(tx, &by, &name).await?;
-                    if tx.get_alias(row.id, &alias).await?.is_none() {
+                    let found = tx.get_alias(row.id, &alias).await?;
+                    if found.is_none() {
                         return Err(not_found("alias", &format!("{alias} of model {name}")));
                     }
+                    precondition.check(&alias, found)?;
                     let previous =
                         tx.previous_of_alias(row.id, &alias).await?.ok_or_else(|| {
                             Error::new(

@@ -95,6 +95,8 @@ impl Service {
 
     /// A blob in a file without a name, verified.
     pub(super) async fn spool(&self, blob: i64) -> Result<File> {
+        // Each may be large: a few at a time, so that readers can't fill the disk.
+        let _turn = self.0.spooling.acquire().await.context("waiting to read a blob")?;
         let mut reader = self.store().read_blob(blob).await?;
         let mut file = tempfile::tempfile_in(&self.0.settings.temp_dir)
             .context(format!("making a file in {}", self.0.settings.temp_dir.display()))?;

@@ -23,6 +23,8 @@ pub use content::Content;
 pub use datasets::Upload;
 pub use idempotency::Idempotency;
 
+use tokio::sync::Semaphore;
+
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use crate::store::connect::{PoolSettings, connect};
@@ -59,6 +61,8 @@ struct Inner {
     watch: Watch,
     recorder: Recorder,
     scorer: Scorer,
+    /// Blobs that may be on their way into files at once.
+    spooling: Semaphore,
 }
 
 impl Service {
@@ -69,7 +73,9 @@ impl Service {
         let watch = Watch::new();
         let recorder = Recorder::start(store.clone());
         let scorer = Scorer::start();
-        let inner = Arc::new(Inner { store, settings, cache, watch, recorder, scorer });
+        let spooling = Semaphore::new(2);
+        let inner = Inner { store, settings, cache, watch, recorder, scorer, spooling };
+        let inner = Arc::new(inner);
         tokio::spawn(listen(Arc::downgrade(&inner), inner.store.clone()));
         Self(inner)
     }
@@ -115,6 +121,7 @@ async fn listen(service: std::sync::Weak<Inner>, store: Store) {
                             inner.cache.note(change);
                             inner.watch.note(change);
                         }
+                        Ok(Err(_)) if store.is_closed() => return,
                         Ok(Err(error)) => {
                             tracing::warn!(%error, "can't hear changes");
                             break;
@@ -122,6 +129,7 @@ async fn listen(service: std::sync::Weak<Inner>, store: Store) {
                     }
                 }
             }
+            Err(_) if store.is_closed() => return,
             Err(error) => tracing::warn!(%error, "can't listen to changes"),
         }
         let Some(inner) = service.upgrade() else { return };

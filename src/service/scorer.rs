@@ -1,6 +1,7 @@
 //! Scoring: cheap requests where they arrive, costly ones on the one thread that owns the device,
 //! which puts together what has queued for the same version and never waits for more.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -51,7 +52,7 @@ impl Scorer {
         self.0.try_send(order).map_err(|_| {
             Error::new(Code::TooManyRequests, "too many predictions wait to be scored; try again")
         })?;
-        outcome.await.map_err(|_| Error::internal("scoring", "the scoring thread is gone"))?
+        outcome.await.map_err(|_| Error::internal("scoring", "it panicked"))?
     }
 }
 
@@ -61,7 +62,10 @@ fn run(orders: &Receiver<Order>) {
         waiting.extend(orders.try_iter());
         while !waiting.is_empty() {
             let batch = take_batch(&mut waiting);
-            answer(batch);
+            // Whoever waits is told by the channel that closes; the thread goes on with the next.
+            if catch_unwind(AssertUnwindSafe(|| answer(batch))).is_err() {
+                tracing::error!("scoring panicked");
+            }
         }
     }
 }

@@ -210,7 +210,9 @@ impl Tx {
             JobRow,
             r#"UPDATE job SET
                 state = CASE state WHEN 'queued' THEN 'cancelled' ELSE 'cancel_pending' END,
-                finished_at = CASE state WHEN 'queued' THEN now() END
+                finished_at = CASE state WHEN 'queued' THEN now() END,
+                upload = CASE state WHEN 'queued' THEN NULL ELSE upload END,
+                checkpoint = CASE state WHEN 'queued' THEN NULL ELSE checkpoint END
                WHERE project = $1 AND id = $2 AND state IN ('queued', 'running')
                RETURNING id, kind, state, subject, attempts, max_attempts,
                 progress AS "progress: Json<Progress>", result AS "result: Json<JobResult>",

@@ -64,6 +64,11 @@ impl Store {
             .map_err(database_error("asking the database whether it is there"))
     }
 
+    /// Whether [`Self::close`] was called.
+    pub fn is_closed(&self) -> bool {
+        self.pool.is_closed()
+    }
+
     /// Closes the connections once they are free.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -340,15 +340,19 @@ impl Tx {
     }
 
     /// Gives a run back that its worker can't go on with, as when it is shut down; the attempt
-    /// does not count.
+    /// does not count. One that was to be cancelled is.
     ///
     /// # Errors
     /// [`Code::Unavailable`] when the database can't be reached.
     pub async fn release_run(&mut self, run: RunRef) -> Result<()> {
-        self.requeue(run, 0.0, 1).await
+        if !self.requeue(run, 0.0, 1).await? {
+            self.cancel_run(run).await?;
+        }
+        Ok(())
     }
 
-    async fn requeue(&mut self, run: RunRef, wait_seconds: f64, uncounted: i32) -> Result<()> {
+    /// False when the run is no longer the job's or is to be cancelled.
+    async fn requeue(&mut self, run: RunRef, wait_seconds: f64, uncounted: i32) -> Result<bool> {
         let updated = sqlx::query!(
             "UPDATE job SET state = 'queued', lease_until = NULL, worker = NULL,
                 attempts = attempts - $4,
@@ -362,10 +366,11 @@ impl Tx {
         .execute(&mut *self.0)
         .await
         .map_err(database_error("putting a job back into the queue"))?;
-        if updated.rows_affected() == 1 {
-            self.add_job_event(run.job, &state_event(JobState::Queued)).await?;
+        if updated.rows_affected() == 0 {
+            return Ok(false);
         }
-        Ok(())
+        self.add_job_event(run.job, &state_event(JobState::Queued)).await?;
+        Ok(true)
     }
 }
 

@@ -130,11 +130,14 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             clock,
         };
         if let Some(bytes) = resume {
-            let checkpoint = Checkpoint::decode(bytes)?;
-            if checkpoint.fingerprint != problem.fingerprint {
-                let problem = "the checkpoint is of another specification, dataset or program";
-                return Err(Error::internal("resuming a training", problem));
-            }
+            let checkpoint = match Checkpoint::decode(bytes) {
+                Ok(checkpoint) if checkpoint.fingerprint == problem.fingerprint => checkpoint,
+                // As after an upgrade: only the program that began it could end it bit by bit.
+                _ => {
+                    tracing::warn!("the checkpoint is of another program; training begins anew");
+                    return Ok(run);
+                }
+            };
             run.network = restore(run.network, &checkpoint.weights)?;
             run.optimiser = run.optimiser.with_bytes(checkpoint.optimiser, device.inner())?;
             run.best = checkpoint.best;

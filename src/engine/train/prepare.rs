@@ -36,7 +36,6 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     findings.into_result()?;
 
     let target = Target::read(frame, spec)?;
-    let weights = class_weights(spec, &target)?;
     let mut warnings = Vec::new();
     let dropped = frame.rows() - target.rows.len();
     let kept;
@@ -51,6 +50,7 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     warnings.extend(check_classes(&target, &parts)?);
 
     let truths = [&parts.train, &parts.validation, &parts.test].map(|rows| target.truth.take(rows));
+    let weights = class_weights(spec, &target, &truths[0])?;
     let scale = target_scale(spec, &truths[0])?;
     let frames =
         [frame.take(&parts.train)?, frame.take(&parts.validation)?, frame.take(&parts.test)?];
@@ -154,8 +154,8 @@ fn targets(target: &Target, truth: &Truth, scale: Option<Standard>) -> Matrix {
 
 /// Weight of each class, such that training rows weigh 1 on average; none where all weigh the
 /// same.
-fn class_weights(spec: &TrainingSpec, target: &Target) -> Result<Option<Vec<f64>>> {
-    let Truth::Classes(truth) = &target.truth else { return Ok(None) };
+fn class_weights(spec: &TrainingSpec, target: &Target, train: &Truth) -> Result<Option<Vec<f64>>> {
+    let Truth::Classes(truth) = train else { return Ok(None) };
     let mut counts = vec![0.0; target.classes.len()];
     truth.iter().for_each(|&class| counts[class] += 1.0);
     let weights: Vec<f64> = match &spec.class_weights {

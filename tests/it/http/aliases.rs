@@ -104,15 +104,19 @@ async fn of_two_who_promote_at_once_one_wins() {
 async fn a_rollback_is_a_new_entry_of_the_history() {
     let served = with_versions(2).await;
     put(&served, 1, Some(("if-none-match", "*"))).await;
-    let nothing = served.post(&format!("{CHAMPION}/rollback")).send().await.unwrap();
+    let path = format!("{CHAMPION}/rollback");
+    problem(served.post(&path).send().await.unwrap(), 428, "precondition_required").await;
+    let nothing = served.post(&path).header("if-match", "\"1\"").send().await.unwrap();
     problem(nothing, 412, "precondition_failed").await;
     put(&served, 2, Some(("if-match", "\"1\""))).await;
     let between = chrono::Utc::now().to_rfc3339();
-    let rollback = || served.post(&format!("{CHAMPION}/rollback")).header("idempotency-key", "r");
+    let rollback = || served.post(&path).header("if-match", "\"2\"").header("idempotency-key", "r");
     let back = json(rollback().send().await.unwrap(), StatusCode::OK).await;
     assert_eq!((&back["version"], &back["revision"]), (&json!(1), &json!(3)));
     let again = json(rollback().send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(again, back, "a repeat does not roll back further");
+    let late = served.post(&path).header("if-match", "\"2\"").send().await.unwrap();
+    problem(late, 412, "precondition_failed").await;
 
     let history = format!("{CHAMPION}/history?limit=2");
     let history = json(served.get(&history).send().await.unwrap(), StatusCode::OK).await;

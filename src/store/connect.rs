@@ -244,7 +244,10 @@ pub(crate) fn database_error(context: impl Into<String>) -> impl FnOnce(sqlx::Er
     move |error| {
         let context = context.into();
         if is_transient(&error) {
-            tracing::warn!(context, %error, "the database can't be reached");
+            // Closed by this program, which is about to end.
+            if !matches!(error, sqlx::Error::PoolClosed) {
+                tracing::warn!(context, %error, "the database can't be reached");
+            }
             Error::new(Code::Unavailable, "The database can't be reached now; try again shortly")
         } else {
             Error::internal(context, error)

@@ -24,6 +24,23 @@ pub struct Idempotency {
 pub(super) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
 
 impl Service {
+    /// What was answered to the same request before. To be asked before anything is checked that
+    /// may have changed since.
+    pub(super) async fn kept<T: DeserializeOwned>(
+        &self,
+        caller: &Caller,
+        once: Option<&Idempotency>,
+    ) -> Result<Option<T>> {
+        let Some(Idempotency { key, fingerprint }) = once else { return Ok(None) };
+        let mut tx = self.store().begin().await?;
+        match tx.hold_idempotency_key(caller.key, key, fingerprint).await? {
+            Earlier::None => Ok(None),
+            Earlier::Answer(kept) => {
+                serde_json::from_str(kept.get()).map(Some).context("reading a kept answer")
+            }
+        }
+    }
+
     /// Does `work` in one transaction together with keeping its answer; a second time it gives the
     /// answer that was kept.
     pub(super) async fn once<T, F>(

@@ -25,6 +25,9 @@ impl Service {
         mut spec: TrainingSpec,
     ) -> Result<Job> {
         check_name("/name", model)?;
+        if let Some(job) = self.kept(caller, once).await? {
+            return Ok(job);
+        }
         engine::check_spec(&spec)?;
         let (dataset, _) = self
             .store()

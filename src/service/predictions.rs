@@ -51,6 +51,9 @@ impl Service {
         request: PredictionRequest,
     ) -> Result<PredictionResponse> {
         check_shape(&request)?;
+        if let Some(response) = self.kept(caller, once).await? {
+            return Ok(response);
+        }
         let name: ModelName = (caller.project.clone(), model.to_owned());
         let registered = self.registered(&name).await?;
         let number = resolve(model, &registered, request.version.as_ref())?;

@@ -107,7 +107,7 @@ pub struct TrainingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10_000)]
     pub epochs: Option<u32>,
-    /// Rows per step; when absent 32 below 3,000 training rows, 64 below 10,000, else 256.
+    /// Rows per step; when absent 32 below 10,000 training rows, else 256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 65_536)]
     pub batch_size: Option<u32>,
@@ -210,12 +210,12 @@ pub struct LinearNetwork {}
 #[serde(deny_unknown_fields)]
 pub struct MlpNetwork {
     /// Width of each hidden layer, 1 to 16 layers of 1 to 4,096 units; when absent 256 below
-    /// 3,000 training rows, else 128 and 64.
+    /// 10,000 training rows, else 128 and 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_items = 1, max_items = 16)]
     pub hidden: Option<Vec<u32>>,
-    /// Share of units that are dropped while training; when absent 0.5 below 3,000 training rows,
-    /// 0.3 below 10,000, else 0.2.
+    /// Share of units that are dropped while training; when absent 0.5 below 10,000 training
+    /// rows, else 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, exclusive_maximum = 1)]
     pub dropout: Option<f64>,
@@ -299,7 +299,7 @@ pub struct AdamW {
     #[serde(default = "defaults::beta_2")]
     #[schema(minimum = 0, exclusive_maximum = 1)]
     pub beta_2: f64,
-    /// When absent 1 below 3,000 training rows, 0.1 below 10,000, else 0.01.
+    /// When absent 1 for an MLP below 10,000 training rows, else 0.01.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1)]
     pub weight_decay: Option<f64>,

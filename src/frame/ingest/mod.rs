@@ -44,7 +44,8 @@ pub type OnProgress<'a> = &'a mut dyn FnMut(IngestionProgress) -> Result<()>;
 
 /// Reads the uploaded file `input` and writes it to `output` as one Parquet file of the five
 /// column types. `types` declares the type of columns whose inferred type would be wrong. After
-/// an error `output` may hold a part of a file, which is of no use.
+/// an error `output` may hold a part of a file, which is of no use. Files without a name may lie in
+/// `temp_dir` meanwhile, as large as what is read.
 ///
 /// CSV: the delimiter is one of `,`, `;`, tab and `|`; the first line names the columns; blank
 /// lines are skipped; `NA`, `null` and their like are missing values, quoted or not; text with
@@ -61,12 +62,13 @@ pub fn ingest(
     format: DataFormat,
     types: &[(String, ColumnType)],
     output: &Path,
+    temp_dir: &Path,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {
     match format {
         DataFormat::Csv => csv::ingest(input, types, output, progress),
         DataFormat::JsonLines => json::ingest(input, types, output, progress),
-        DataFormat::Parquet => parquet::ingest(input, types, output, progress),
+        DataFormat::Parquet => parquet::ingest(input, types, output, temp_dir, progress),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Parquet: untrusted, so its own account of itself is checked before it is believed, and a
 //! batch is decoded at a time. Its types are kept, or converted where others are declared.
 
+mod slices;
+
 use std::fmt::Display;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -13,9 +16,9 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
     DataType, Float64Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType,
 };
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::Compression;
 use parquet::file::metadata::ParquetMetaData;
@@ -25,6 +28,7 @@ use super::faults::{Faults, fault};
 use super::sink::{Sink, rows_at_a_time};
 use super::source::{Reporter, open};
 use super::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress};
+use crate::domain::job::IngestionProgress;
 use crate::domain::schema::ColumnType;
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::builder::Value;
@@ -44,10 +48,11 @@ pub(super) fn ingest(
     input: &Path,
     types: &[(String, ColumnType)],
     output: &Path,
+    temp_dir: &Path,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {
     // The decoder panics on some malformed files; for the caller that is one more bad file.
-    let read = AssertUnwindSafe(|| read(input, types, output, progress));
+    let read = AssertUnwindSafe(|| read(input, types, output, temp_dir, progress));
     catch_unwind(read).unwrap_or_else(|_| Err(invalid("the file is not valid Parquet")))
 }
 
@@ -55,6 +60,7 @@ fn read(
     input: &Path,
     types: &[(String, ColumnType)],
     output: &Path,
+    temp_dir: &Path,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {
     let upload = Upload::open(input)?;
@@ -63,14 +69,14 @@ fn read(
     let declared = declared(&names, types)?.into_iter().zip(&upload.columns);
     let kinds = declared.map(|(d, c)| d.unwrap_or(c.kind)).collect::<Vec<_>>();
     let mut sink = Sink::create(output, names.iter().cloned().zip(kinds.clone()).collect())?;
+    let batches = upload.batches(input, temp_dir, progress)?;
     let mut reporter = Reporter::new(progress, "writing", input)?;
     let mut faults = Faults::default();
     let mut scratch = String::new();
     let mut rows = 0;
-    for batch in upload.reader {
-        let batch = batch.map_err(unreadable)?;
-        let arrays = plain(&batch, &upload.columns)?;
-        for at in 0..batch.num_rows() {
+    for arrays in batches {
+        let arrays = arrays?;
+        for at in 0..arrays.first().map_or(0, |array| array.len()) {
             rows += 1;
             for (position, array) in arrays.iter().enumerate() {
                 let read = value(array, at).and_then(|v| convert(v, kinds[position], &mut scratch));
@@ -99,10 +105,15 @@ struct Upload {
     columns: Vec<Source>,
     rows: i64,
     bytes: u64,
-    reader: ParquetRecordBatchReader,
+    file: File,
+    metadata: ArrowReaderMetadata,
 }
 
+/// The columns' next values, as the arrow types that [`value`] reads.
+type Batches = Box<dyn Iterator<Item = Result<Vec<ArrayRef>>>>;
+
 /// A column as the file holds it.
+#[derive(Clone)]
 struct Source {
     name: String,
     kind: ColumnType,
@@ -128,13 +139,41 @@ impl Upload {
         let hinted =
             ArrowReaderMetadata::try_new(loaded.metadata().clone(), options.with_schema(schema))
                 .map_err(unreadable)?;
-        let metadata = loaded.metadata().clone();
-        let rows = metadata.file_metadata().num_rows();
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, hinted)
-            .with_batch_size(batch_rows(&metadata))
-            .build()
-            .map_err(unreadable)?;
-        Ok(Self { columns, rows, bytes, reader })
+        let rows = loaded.metadata().file_metadata().num_rows();
+        Ok(Self { columns, rows, bytes, file, metadata: hinted })
+    }
+
+    /// All rows, a batch of bounded memory at a time.
+    fn batches(
+        &self,
+        input: &Path,
+        temp_dir: &Path,
+        progress: &mut dyn FnMut(IngestionProgress) -> Result<()>,
+    ) -> Result<Batches> {
+        let slices = slices::plan(self.metadata.metadata());
+        match slices.as_slice() {
+            [all] => self.slice(all.clone()),
+            _ => {
+                let reporter = Reporter::new(progress, "slicing", input)?;
+                slices::abreast(self, &slices, temp_dir, reporter)
+            }
+        }
+    }
+
+    /// All rows of some columns.
+    fn slice(&self, columns: Range<usize>) -> Result<Batches> {
+        let metadata = self.metadata.metadata();
+        let schema = metadata.file_metadata().schema_descr();
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(
+            self.file.try_clone().context("reading an upload")?,
+            self.metadata.clone(),
+        )
+        .with_projection(ProjectionMask::roots(schema, columns.clone()))
+        .with_batch_size(batch_rows(metadata))
+        .build()
+        .map_err(unreadable)?;
+        let columns = self.columns[columns].to_vec();
+        Ok(Box::new(reader.map(move |batch| plain(&batch.map_err(unreadable)?, &columns))))
     }
 }
 

@@ -21,7 +21,7 @@ fn stored(
     let (input, output) = (folder.path().join("in"), folder.path().join("out"));
     fs::write(&input, bytes).unwrap();
     let types = types.iter().map(|(n, k)| ((*n).to_owned(), *k)).collect::<Vec<_>>();
-    let ingested = ingest(&input, format, &types, &output, &mut |_| Ok(()))?;
+    let ingested = ingest(&input, format, &types, &output, folder.path(), &mut |_| Ok(()))?;
     Ok((ingested, File::open(output).unwrap()))
 }
 
@@ -309,13 +309,13 @@ fn progress_is_told_and_may_end_the_work() {
         seen.push((p.stage.clone(), p.rows, p.bytes, p.total_bytes));
         Ok(())
     };
-    ingest(&input, DataFormat::Csv, &[], &output, &mut watch).unwrap();
+    ingest(&input, DataFormat::Csv, &[], &output, folder.path(), &mut watch).unwrap();
     let stages = seen.iter().map(|s| s.0.as_str()).collect::<Vec<_>>();
     assert_eq!(stages, ["typing", "typing", "typing", "writing", "writing", "writing"]);
     assert!(seen[0].2 < seen[1].2 && seen[1].2 < seen[2].2);
     assert_eq!((seen[2].1, seen[2].2), (10_000, seen[2].3));
     let mut stop = |_| Err(Error::new(Code::Cancelled, "stopped"));
-    let stopped = ingest(&input, DataFormat::Csv, &[], &output, &mut stop);
+    let stopped = ingest(&input, DataFormat::Csv, &[], &output, folder.path(), &mut stop);
     assert_eq!(stopped.unwrap_err().code(), Code::Cancelled);
 }
 

@@ -24,14 +24,15 @@ impl Service {
         let (ingested, output) = blocking(move || {
             let output = tempfile::tempfile_in(&temp_dir)
                 .context(format!("making a file in {}", temp_dir.display()))?;
-            let ingested =
-                frame::ingest(&path(&source), format, &types, &path(&output), &mut |progress| {
-                    reporter.step(Progress::Ingestion(progress));
-                    if reporter.lost() {
-                        return Err(Error::new(Code::Unavailable, "the run was taken over"));
-                    }
-                    Ok(())
-                })?;
+            let (from, to) = (path(&source), path(&output));
+            let mut progress = |progress| {
+                reporter.step(Progress::Ingestion(progress));
+                if reporter.lost() {
+                    return Err(Error::new(Code::Unavailable, "the run was taken over"));
+                }
+                Ok(())
+            };
+            let ingested = frame::ingest(&from, format, &types, &to, &temp_dir, &mut progress)?;
             Ok((ingested, output))
         })
         .await?;

@@ -31,7 +31,7 @@ fn ingested(bytes: &[u8], types: &[(&str, ColumnType)]) -> Result<Frame> {
     let (input, output) = (folder.path().join("in"), folder.path().join("out"));
     fs::write(&input, bytes).unwrap();
     let types = types.iter().map(|(n, k)| ((*n).to_owned(), *k)).collect::<Vec<_>>();
-    ingest(&input, &types, &output, &mut |_| Ok(()))?;
+    ingest(&input, &types, &output, folder.path(), &mut |_| Ok(()))?;
     read_parquet(File::open(output).unwrap(), None)
 }
 
@@ -134,7 +134,7 @@ fn the_length_of_a_repeated_text_is_written_down() {
     let folder = TempDir::new().unwrap();
     let (input, output) = (folder.path().join("in"), folder.path().join("out"));
     fs::write(&input, bytes).unwrap();
-    let done = ingest(&input, &[], &output, &mut |_| Ok(())).unwrap();
+    let done = ingest(&input, &[], &output, folder.path(), &mut |_| Ok(())).unwrap();
     assert_eq!((done.rows, done.columns[1].distinct), (40, 1));
     let file = File::open(output).unwrap();
     let loaded = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).unwrap();
@@ -172,4 +172,62 @@ fn damaged_files_are_refused() {
     for end in (0..bytes.len()).step_by(7) {
         assert!(ingested(&bytes[..end], &[]).is_err());
     }
+}
+
+/// A wide file is read in slices; what comes out is what a narrow reading gives.
+#[test]
+fn wide_files_are_read_in_slices() {
+    const ROWS: usize = 70_000;
+    let number = |c: usize| {
+        let values = (0..ROWS).map(|r| (r % 7 != c % 7).then_some((r * 31 + c) as f64 / 7.0));
+        Arc::new(values.collect::<Float64Array>()) as ArrayRef
+    };
+    let text = |c: usize| {
+        let values = (0..ROWS).map(|r| (r % 5 != 0).then(|| format!("{}", (r * 17 + c) % 9_999)));
+        Arc::new(values.collect::<StringArray>()) as ArrayRef
+    };
+    let columns = (0..240).map(|c| match c % 4 {
+        0 => (format!("t{c}"), text(c)),
+        _ => (format!("n{c}"), number(c)),
+    });
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(50_000));
+    let bytes = written(&batch, properties.build());
+    let folder = TempDir::new().unwrap();
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    fs::write(&input, &bytes).unwrap();
+    let upload = Upload::open(&input).unwrap();
+    assert!(slices::plan(upload.metadata.metadata()).len() > 1);
+    let mut stages = Vec::new();
+    let mut note = |progress: IngestionProgress| {
+        assert!(progress.bytes <= progress.total_bytes);
+        stages.push(progress.stage);
+        Ok(())
+    };
+    let done = ingest(&input, &[], &output, folder.path(), &mut note).unwrap();
+    assert_eq!(done.rows, ROWS as u64);
+    stages.dedup();
+    assert_eq!(stages, ["slicing", "writing"]);
+    let wanted = ["t0".to_owned(), "n1".to_owned(), "n239".to_owned()];
+    let frame = read_parquet(File::open(&output).unwrap(), Some(&wanted)).unwrap();
+    let numbers = |c: usize| number(c).as_primitive::<Float64Type>().clone();
+    for (name, c) in [("n1", 1), ("n239", 239)] {
+        for (read, sent) in frame.numbers(name).unwrap().iter().zip(&numbers(c)) {
+            assert_eq!(
+                sent.map_or(u64::MAX, f64::to_bits),
+                match read.is_nan() {
+                    true => u64::MAX,
+                    false => read.to_bits(),
+                }
+            );
+        }
+    }
+    let texts = text(0);
+    let sent = texts.as_string::<i32>().iter();
+    assert!(frame.texts("t0").unwrap().into_iter().eq(sent));
+    // Damaged within, it is refused as any other.
+    let mut damaged = bytes;
+    let middle = damaged.len() / 2;
+    damaged[middle..middle + 4096].fill(0xff);
+    assert_ne!(ingested(&damaged, &[]).unwrap_err().code(), Code::Internal);
 }

@@ -135,6 +135,12 @@ impl App {
     /// # Errors
     /// Those of [`Backend::own`], and when the address can't be bound.
     pub async fn start(config: &Config) -> Result<Self> {
+        let mut config = config.clone();
+        let wish = config.models_device;
+        config.service.device = blocking(move || wish.resolve()).await.map_err(|error| {
+            Error::field(Code::DeviceUnavailable, "models.device", error.to_string())
+        })?;
+        let config = &config;
         let mut backend = Backend::own(config).await?;
         let server = http::bind(config.http.clone(), backend.service.clone())?;
         let address = server.address();

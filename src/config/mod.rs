@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::engine::{Device, DeviceWish};
 use crate::error::{Code, Error, Result};
 use crate::http::HttpSettings;
 use crate::jobs::WorkerSettings;
@@ -38,6 +39,8 @@ pub struct Config {
     pub pool: PoolSettings,
     pub postgres: EmbeddedSettings,
     pub http: HttpSettings,
+    /// Where a server keeps large models; its service is told which device that is.
+    pub models_device: DeviceWish,
     pub service: ServiceSettings,
     /// Whether `serve` runs jobs, too.
     pub worker_enabled: bool,
@@ -139,8 +142,13 @@ impl Config {
         from.set("postgres.bin_dir", &mut postgres.bin_dir);
         from.set("postgres.run_as", &mut postgres.run_as);
         let http = http(&mut from);
-        let mut service =
-            ServiceSettings { temp_dir: temp_dir.clone(), model_cache_bytes: MODEL_CACHE };
+        let mut models_device = DeviceWish::Auto;
+        from.set("models.device", &mut models_device);
+        let mut service = ServiceSettings {
+            temp_dir: temp_dir.clone(),
+            model_cache_bytes: MODEL_CACHE,
+            device: Device::Cpu,
+        };
         from.set("models.cache_bytes", &mut service.model_cache_bytes);
         let mut worker_enabled = true;
         from.set("worker.enabled", &mut worker_enabled);
@@ -165,6 +173,7 @@ impl Config {
             pool,
             postgres,
             http,
+            models_device,
             service,
             worker_enabled,
             worker,

@@ -37,6 +37,7 @@ table! {
     "http.body_idle_seconds": "ACTUARY_HTTP_BODY_IDLE_SECONDS";
     "http.body_min_bytes_per_second": "ACTUARY_HTTP_BODY_MIN_BYTES_PER_SECOND";
     "http.shutdown_seconds": "ACTUARY_HTTP_SHUTDOWN_SECONDS";
+    "models.device": "ACTUARY_MODELS_DEVICE";
     "models.cache_bytes": "ACTUARY_MODELS_CACHE_BYTES";
     "worker.enabled": "ACTUARY_WORKER_ENABLED";
     "worker.slots": "ACTUARY_WORKER_SLOTS";

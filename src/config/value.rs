@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::engine::DeviceWish;
 use crate::telemetry::LogFormat;
 
 /// What a setting may hold.
@@ -36,6 +37,7 @@ values! {
     SocketAddr: "give an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
     String: "give text";
     LogFormat: "give pretty or json";
+    DeviceWish: "give auto, cpu, or cuda:N as in cuda:0";
 }
 
 fn shown(value: &impl Display) -> String {

@@ -1,5 +1,7 @@
 //! Where a training runs: `auto`, `cpu` or `cuda:N`, chosen at run time.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::OnceLock;
 
 use burn::backend::cuda::CudaDevice;
@@ -26,9 +28,9 @@ pub struct DeviceInfo {
     pub description: String,
 }
 
-/// What a specification asks for.
+/// What a specification or a setting asks for: `auto`, `cpu`, `cuda` (the first) or `cuda:N`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub enum DeviceWish {
     Auto,
     Exactly(Device),
 }
@@ -37,14 +39,44 @@ pub(crate) enum Wish {
 /// needs for all of the work.
 const WORTH_A_GPU: u64 = 500_000_000;
 
-impl Wish {
-    /// Reads `auto`, `cpu`, `cuda` (the first) or `cuda:N`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+impl FromStr for DeviceWish {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
         match text {
-            "auto" => Some(Self::Auto),
-            "cpu" => Some(Self::Exactly(Device::Cpu)),
-            "cuda" => Some(Self::Exactly(Device::Cuda(0))),
-            _ => text.strip_prefix("cuda:")?.parse().ok().map(|n| Self::Exactly(Device::Cuda(n))),
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Exactly(Device::Cpu)),
+            "cuda" => Ok(Self::Exactly(Device::Cuda(0))),
+            _ => {
+                let number = text.strip_prefix("cuda:").ok_or(())?;
+                number.parse().map(|n| Self::Exactly(Device::Cuda(n))).map_err(|_| ())
+            }
+        }
+    }
+}
+
+impl fmt::Display for DeviceWish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Exactly(device) => f.write_str(&device.name()),
+        }
+    }
+}
+
+impl DeviceWish {
+    /// The device that is meant; `auto` is the first CUDA device where there is one, else the
+    /// CPU.
+    ///
+    /// # Errors
+    /// [`Code::DeviceUnavailable`] for a CUDA device that is not there.
+    pub fn resolve(self) -> Result<Device> {
+        match self {
+            Self::Exactly(Device::Cpu) => Ok(Device::Cpu),
+            Self::Auto if cuda_devices() == 0 => Ok(Device::Cpu),
+            Self::Auto => Ok(Device::Cuda(0)),
+            Self::Exactly(Device::Cuda(n)) if n < cuda_devices() => Ok(Device::Cuda(n)),
+            Self::Exactly(Device::Cuda(n)) => Err(unavailable(n)),
         }
     }
 }
@@ -57,20 +89,15 @@ impl Device {
     /// [`Code::InvalidSpec`] for other text, [`Code::DeviceUnavailable`] for a CUDA device that
     /// is not there.
     pub fn resolve(text: &str) -> Result<Self> {
-        Self::for_work(text, u64::MAX)
+        parse(text)?.resolve()
     }
 
     /// As [`Device::resolve`], but `auto` is the CPU where a step of so many multiply-adds is
     /// done sooner there.
     pub(crate) fn for_work(text: &str, multiply_adds: u64) -> Result<Self> {
-        let wish = Wish::parse(text)
-            .ok_or_else(|| Error::field(Code::InvalidSpec, "/device", unknown(text)))?;
-        match wish {
-            Wish::Exactly(Self::Cpu) => Ok(Self::Cpu),
-            Wish::Auto if multiply_adds < WORTH_A_GPU || cuda_devices() == 0 => Ok(Self::Cpu),
-            Wish::Auto => Ok(Self::Cuda(0)),
-            Wish::Exactly(Self::Cuda(n)) if n < cuda_devices() => Ok(Self::Cuda(n)),
-            Wish::Exactly(Self::Cuda(n)) => Err(unavailable(n)),
+        match parse(text)? {
+            DeviceWish::Auto if multiply_adds < WORTH_A_GPU => Ok(Self::Cpu),
+            wish => wish.resolve(),
         }
     }
 
@@ -98,6 +125,10 @@ pub fn devices() -> Vec<DeviceInfo> {
         .chain((0..cuda_devices()).map(Device::Cuda))
         .map(|d| DeviceInfo { name: d.name(), description: d.description() })
         .collect()
+}
+
+fn parse(text: &str) -> Result<DeviceWish> {
+    text.parse().map_err(|()| Error::field(Code::InvalidSpec, "/device", unknown(text)))
 }
 
 /// What is wrong with a device's name.
@@ -159,12 +190,13 @@ mod tests {
 
     #[test]
     fn names_are_read() {
-        assert_eq!(Wish::parse("auto"), Some(Wish::Auto));
-        assert_eq!(Wish::parse("cpu"), Some(Wish::Exactly(Device::Cpu)));
-        assert_eq!(Wish::parse("cuda"), Some(Wish::Exactly(Device::Cuda(0))));
-        assert_eq!(Wish::parse("cuda:3"), Some(Wish::Exactly(Device::Cuda(3))));
+        let exactly = |device| Ok(DeviceWish::Exactly(device));
+        assert_eq!("auto".parse(), Ok(DeviceWish::Auto));
+        assert_eq!("cpu".parse(), exactly(Device::Cpu));
+        assert_eq!("cuda".parse(), exactly(Device::Cuda(0)));
+        assert_eq!("cuda:3".parse(), exactly(Device::Cuda(3)));
         for bad in ["", "gpu", "cuda:", "cuda:-1", "cuda:1.5", "CPU", "cuda:99999999999999999999"] {
-            assert_eq!(Wish::parse(bad), None, "{bad}");
+            assert_eq!(bad.parse::<DeviceWish>(), Err(()), "{bad}");
         }
     }
 

@@ -1,15 +1,18 @@
-//! A registered version, ready to answer.
-//!
-//! Versions are served on the CPU in f32, whatever device trained them: the networks of tables
-//! take microseconds there, less than a GPU's launch.
+//! A registered version, ready to answer, in f32, on whatever device: where it was trained does
+//! not matter.
 
 use burn::backend::Flex;
+use burn::backend::cuda::CudaDevice;
+use burn::backend::flex::FlexDevice;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
+use burn::{Dispatch, DispatchDevice};
 
+use super::device::Device;
 use super::features::{FittedFeatures, Matrix};
 use super::networks::parameters::{Builder, Parameters, parameters, restore};
 use super::networks::{Network, outputs};
+use super::random::{Purpose, keyed, symmetric};
 use super::weights;
 use crate::domain::model::{NetworkSpec, Task};
 use crate::domain::version::Signature;
@@ -19,6 +22,10 @@ use crate::frame::Frame;
 /// Rows that go through the network at once: enough to fill the CPU, few enough to stay in its
 /// cache.
 const CHUNK: usize = 1024;
+/// Rows on which a device is tried before it may answer, and how far from the CPU's logits its own
+/// may lie, relative to the largest or to 1.
+const PROBES: usize = 64;
+const TOLERANCE: f32 = 1e-4;
 
 /// A version's function. It has no state: any number of threads may call it at once.
 #[derive(Debug)]
@@ -28,7 +35,14 @@ pub struct LoadedModel {
     /// Index of the positive class (binary).
     positive: usize,
     features: FittedFeatures,
-    network: Network<Flex>,
+    network: Placed,
+}
+
+/// A network where it answers. A GPU is reached through burn's `Dispatch`, as in training.
+#[derive(Debug)]
+enum Placed {
+    Cpu(Network<Flex>),
+    Elsewhere(Network<Dispatch>, DispatchDevice),
 }
 
 /// What a model answers, row after row.
@@ -42,7 +56,7 @@ pub struct Outputs {
 }
 
 impl LoadedModel {
-    /// Puts a version together from what was stored of it.
+    /// Puts a version together on the CPU from what was stored of it.
     ///
     /// # Errors
     /// [`Code::InvalidData`] when the weights are no safetensors, don't have the names and shapes
@@ -53,18 +67,66 @@ impl LoadedModel {
         features: FittedFeatures,
         weights: &[u8],
     ) -> Result<Self> {
+        Self::load_on(Device::Cpu, signature, network, features, weights)
+    }
+
+    /// The same on a device. A GPU answers only after it has agreed with the CPU on random rows:
+    /// a driver or a matrix unit that rounds more coarsely must not decide.
+    ///
+    /// # Errors
+    /// As [`LoadedModel::load`]; [`Code::DeviceUnavailable`] when the device disagrees.
+    pub fn load_on(
+        device: Device,
+        signature: &Signature,
+        network: &NetworkSpec,
+        features: FittedFeatures,
+        weights: &[u8],
+    ) -> Result<Self> {
+        let model = Self::on_cpu(signature, network, features, weights)?;
+        match device {
+            Device::Cpu => Ok(model),
+            Device::Cuda(number) => {
+                model.moved(network, weights, DispatchDevice::from(CudaDevice::new(number)))
+            }
+        }
+    }
+
+    fn on_cpu(
+        signature: &Signature,
+        network: &NetworkSpec,
+        features: FittedFeatures,
+        weights: &[u8],
+    ) -> Result<Self> {
         let classes = signature.classes.len();
         let positive = signature.positive_class.as_ref();
         let positive = positive
             .and_then(|class| signature.classes.iter().position(|c| c == class))
             .unwrap_or(1);
-        let device = Default::default();
         let outputs = outputs(signature.task, classes);
-        let empty = Network::new(network, features.width(), outputs, &mut Builder::zeros(&device));
         let weights = weights::decode(weights)?;
-        check_shapes(&parameters(&empty)?, &weights)?;
-        let network = restore(empty, &weights)?;
+        let network = build(network, features.width(), outputs, &weights, &FlexDevice)?;
+        let network = Placed::Cpu(network);
         Ok(Self { task: signature.task, classes, positive, features, network })
+    }
+
+    /// The same model on another device, after a trial.
+    fn moved(self, spec: &NetworkSpec, weights: &[u8], device: DispatchDevice) -> Result<Self> {
+        let (width, outputs) = (self.features.width(), outputs(self.task, self.classes));
+        let network = build(spec, width, outputs, &weights::decode(weights)?, &device)?;
+        let moved = Placed::Elsewhere(network, device);
+        let mut rng = keyed(0, Purpose::Probe, 0, 0);
+        let probes: Vec<f32> = (0..PROBES * width).map(|_| symmetric(&mut rng, 2.0)).collect();
+        let (wanted, found) = (self.network.logits(&probes, width)?, moved.logits(&probes, width)?);
+        let largest = wanted.iter().fold(1_f32, |largest, z| largest.max(z.abs()));
+        let apart = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs());
+        // Written so that a NaN counts as disagreement.
+        if !apart.into_iter().all(|apart| apart <= TOLERANCE * largest) {
+            return Err(Error::new(
+                Code::DeviceUnavailable,
+                "the device's answers differ from the CPU's by more than 1e-4",
+            ));
+        }
+        Ok(Self { network: moved, ..self })
     }
 
     /// Scores the rows of a frame, which may have columns besides the signature's inputs.
@@ -77,11 +139,10 @@ impl LoadedModel {
     }
 
     pub(crate) fn score(&self, inputs: &Matrix) -> Result<Outputs> {
-        let device = Default::default();
         let width = self.classes.max(1);
         let mut values = Vec::with_capacity(inputs.rows * width);
         for rows in inputs.data.chunks(CHUNK * inputs.width.max(1)) {
-            let logits = forward(&self.network, rows, inputs.width, &device)?;
+            let logits = self.network.logits(rows, inputs.width)?;
             for row in logits.chunks_exact(outputs(self.task, self.classes).max(1)) {
                 self.answer(row, &mut values);
             }
@@ -107,6 +168,27 @@ impl LoadedModel {
             }
         }
     }
+}
+
+impl Placed {
+    fn logits(&self, rows: &[f32], width: usize) -> Result<Vec<f32>> {
+        match self {
+            Self::Cpu(network) => forward(network, rows, width, &FlexDevice),
+            Self::Elsewhere(network, device) => forward(network, rows, width, device),
+        }
+    }
+}
+
+fn build<B: Backend>(
+    spec: &NetworkSpec,
+    inputs: usize,
+    outputs: usize,
+    weights: &Parameters,
+    device: &B::Device,
+) -> Result<Network<B>> {
+    let empty = Network::<B>::new(spec, inputs, outputs, &mut Builder::zeros(device));
+    check_shapes(&parameters(&empty)?, weights)?;
+    restore(empty, weights)
 }
 
 /// Logits of some rows.

@@ -25,6 +25,7 @@ pub use idempotency::Idempotency;
 
 use tokio::sync::Semaphore;
 
+use crate::engine::Device;
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use crate::store::connect::{PoolSettings, connect};
@@ -41,12 +42,14 @@ pub struct ServiceSettings {
     pub temp_dir: PathBuf,
     /// Loaded models are kept up to so many bytes of weights.
     pub model_cache_bytes: u64,
+    /// Where models live that are too large to be scored where a request arrives.
+    pub device: Device,
 }
 
 impl ServiceSettings {
     /// What a job's child needs, which serves nobody.
     pub fn for_child(temp_dir: PathBuf) -> Self {
-        Self { temp_dir, model_cache_bytes: 0 }
+        Self { temp_dir, model_cache_bytes: 0, device: Device::Cpu }
     }
 }
 
@@ -72,7 +75,7 @@ impl Service {
         let cache = Cache::new(settings.model_cache_bytes);
         let watch = Watch::new();
         let recorder = Recorder::start(store.clone());
-        let scorer = Scorer::start();
+        let scorer = Scorer::start(settings.device);
         let spooling = Semaphore::new(2);
         let inner = Inner { store, settings, cache, watch, recorder, scorer, spooling };
         let inner = Arc::new(inner);

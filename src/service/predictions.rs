@@ -6,7 +6,6 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::cache::{ModelName, Registered};
-use super::content::blocking;
 use super::versions::no_version;
 use super::{Idempotency, Service, not_found};
 use crate::domain::key::Caller;
@@ -158,17 +157,18 @@ impl Service {
         let servable = self.store().get_servable(project, model, number).await?;
         let servable = servable.ok_or_else(|| no_version(model, number))?;
         let weights = self.store().load_blob(servable.weights).await?;
-        let loaded = blocking(move || {
-            let version = servable.version;
+        let parameters = servable.version.provenance.parameters;
+        let load = move |device| {
+            let version = servable.version.clone();
             let features = serde_json::from_str(servable.features.get())
                 .context("reading a version's fitted features")?;
-            let network = &version.provenance.spec.network;
-            let model = LoadedModel::load(&version.signature, network, features, &weights)?;
+            let (signature, network) = (&version.signature, &version.provenance.spec.network);
+            let model = LoadedModel::load_on(device, signature, network, features, &weights)?;
             let reader = RowReader::new(&version.signature.inputs);
             let bytes = weights.len() as u64;
             Ok(Arc::new(Loaded { model, reader, row: servable.model, bytes, version }))
-        })
-        .await?;
+        };
+        let loaded = self.0.scorer.load(parameters, load).await?;
         self.0.cache.keep_loaded(epoch, key, loaded.clone());
         Ok(loaded)
     }

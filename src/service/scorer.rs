@@ -7,8 +7,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tokio::sync::oneshot;
 
+use super::blocking;
 use super::predictions::Loaded;
 use crate::domain::prediction::Prediction;
+use crate::engine::Device;
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 
@@ -19,7 +21,17 @@ const QUEUE: usize = 256;
 /// Most rows that are put together.
 const BATCH: usize = 8192;
 
-pub(super) struct Scorer(SyncSender<Order>);
+pub(super) struct Scorer {
+    device: Device,
+    work: SyncSender<Work>,
+}
+
+/// What the thread does.
+enum Work {
+    Score(Order),
+    /// Something else that needs the device.
+    Other(Box<dyn FnOnce() + Send>),
+}
 
 struct Order {
     loaded: Arc<Loaded>,
@@ -28,10 +40,45 @@ struct Order {
 }
 
 impl Scorer {
-    pub(super) fn start() -> Self {
-        let (sender, receiver) = sync_channel(QUEUE);
+    /// Starts the thread that owns the device.
+    pub(super) fn start(device: Device) -> Self {
+        let (work, receiver) = sync_channel(QUEUE);
         std::thread::spawn(move || run(&receiver));
-        Self(sender)
+        Self { device, work }
+    }
+
+    /// Loads a version of so many parameters on the device on which it is to be scored.
+    ///
+    /// # Errors
+    /// Those of `load`; [`Code::TooManyRequests`] when too many costly requests wait.
+    pub(super) async fn load(
+        &self,
+        parameters: u64,
+        load: impl Fn(Device) -> Result<Arc<Loaded>> + Send + 'static,
+    ) -> Result<Arc<Loaded>> {
+        if parameters <= CHEAP || self.device == Device::Cpu {
+            return blocking(move || load(Device::Cpu)).await;
+        }
+        let (done, outcome) = oneshot::channel();
+        let device = self.device;
+        self.send(Work::Other(Box::new(move || {
+            let loaded = load(device).or_else(|error| match error.code() {
+                Code::DeviceUnavailable => {
+                    tracing::error!(%error, device = device.name(), "a version is served by the CPU");
+                    load(Device::Cpu)
+                }
+                _ => Err(error),
+            });
+            // Who asked may have left.
+            let _ = done.send(loaded);
+        })))?;
+        outcome.await.map_err(|_| Error::internal("loading a version", "it panicked"))?
+    }
+
+    fn send(&self, work: Work) -> Result<()> {
+        self.work.try_send(work).map_err(|_| {
+            Error::new(Code::TooManyRequests, "too many predictions wait to be scored; try again")
+        })
     }
 
     /// One prediction a row.
@@ -48,25 +95,31 @@ impl Scorer {
             return predict(loaded, &frame);
         }
         let (done, outcome) = oneshot::channel();
-        let order = Order { loaded: loaded.clone(), frame, done };
-        self.0.try_send(order).map_err(|_| {
-            Error::new(Code::TooManyRequests, "too many predictions wait to be scored; try again")
-        })?;
+        self.send(Work::Score(Order { loaded: loaded.clone(), frame, done }))?;
         outcome.await.map_err(|_| Error::internal("scoring", "it panicked"))?
     }
 }
 
-fn run(orders: &Receiver<Order>) {
-    while let Ok(first) = orders.recv() {
-        let mut waiting = vec![first];
-        waiting.extend(orders.try_iter());
-        while !waiting.is_empty() {
-            let batch = take_batch(&mut waiting);
-            // Whoever waits is told by the channel that closes; the thread goes on with the next.
-            if catch_unwind(AssertUnwindSafe(|| answer(batch))).is_err() {
-                tracing::error!("scoring panicked");
+fn run(work: &Receiver<Work>) {
+    while let Ok(first) = work.recv() {
+        let mut waiting = Vec::new();
+        for work in std::iter::once(first).chain(work.try_iter()) {
+            match work {
+                Work::Score(order) => waiting.push(order),
+                Work::Other(work) => guarded(work),
             }
         }
+        while !waiting.is_empty() {
+            let batch = take_batch(&mut waiting);
+            guarded(|| answer(batch));
+        }
+    }
+}
+
+/// Whoever waits is told of a panic by the channel that closes; the thread goes on with the next.
+fn guarded(work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        tracing::error!("scoring panicked");
     }
 }
 
@@ -148,4 +201,26 @@ fn predict(loaded: &Loaded, frame: &Frame) -> Result<Vec<Prediction>> {
         value: None,
     };
     Ok(outputs.values.chunks_exact(signature.classes.len()).map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unavailable(device: Device) -> Result<Arc<Loaded>> {
+        Err(Error::new(Code::DeviceUnavailable, device.name()))
+    }
+
+    /// The thread that owns the device outlives a panic, and whoever waited for it is told.
+    #[tokio::test]
+    async fn a_panic_ends_one_request_and_not_the_thread() {
+        let scorer = Scorer::start(Device::Cuda(0));
+        let panicked = scorer.load(CHEAP + 1, |_| panic!("a driver that gives up")).await;
+        assert_eq!(panicked.err().map(|e| e.code()), Some(Code::Internal));
+        // It goes on: a device that is refused is asked first, then the CPU.
+        let refused = scorer.load(CHEAP + 1, unavailable).await;
+        assert_eq!(refused.err().map(|e| e.to_string()), Some("cpu".to_owned()));
+        let small = scorer.load(CHEAP, unavailable).await;
+        assert_eq!(small.err().map(|e| e.to_string()), Some("cpu".to_owned()));
+    }
 }

@@ -214,3 +214,20 @@ fn a_single_row_takes_microseconds() {
     println!("one row of 20 columns, 64-64: network {network:?}, with features {all:?}");
     assert!(network < std::time::Duration::from_millis(1));
 }
+
+/// The way to a GPU, tried on the CPU.
+#[test]
+fn a_model_answers_alike_on_another_device() {
+    let (trained, frame) = binary(200);
+    let cpu = load(&trained, &trained.weights).unwrap();
+    let expected = cpu.predict(&frame).unwrap();
+    let device = DispatchDevice::from(FlexDevice);
+    let moved = cpu.moved(&trained.spec.network, &trained.weights, device.clone()).unwrap();
+    assert!(matches!(moved.network, Placed::Elsewhere(..)));
+    assert_eq!(moved.predict(&frame).unwrap(), expected);
+    // A device that computes something else may not answer.
+    let (other, _) = binary(300);
+    let cpu = load(&trained, &trained.weights).unwrap();
+    let refused = cpu.moved(&trained.spec.network, &other.weights, device).unwrap_err();
+    assert_eq!(refused.code(), Code::DeviceUnavailable);
+}

@@ -8,7 +8,7 @@ use crate::domain::model::{
 };
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{ColumnSummary, ColumnType};
-use crate::engine::device::{self, Wish};
+use crate::engine::device::{self, DeviceWish};
 use crate::engine::train::target::infer_task;
 use crate::error::{Code, Error, FieldError, Result};
 
@@ -101,7 +101,7 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
         findings.whole("/patience", patience.into(), 0..=10_000);
     }
     findings.whole("/seed", spec.seed, 0..=MAX_SEED);
-    if Wish::parse(&spec.device).is_none() {
+    if spec.device.parse::<DeviceWish>().is_err() {
         findings.add("/device", device::unknown(&spec.device));
     }
     let preprocessing = &spec.preprocessing;

@@ -1,5 +1,5 @@
 use super::{actuary, stderr, succeeded};
-use crate::support::Scratch;
+use crate::support::{Program, Scratch};
 
 #[test]
 fn the_operator_makes_lists_and_revokes_keys_without_a_server() {
@@ -37,4 +37,25 @@ fn the_operator_makes_lists_and_revokes_keys_without_a_server() {
     let misspelt = keys(&["create", "--name", "x", "--scope", "predikt"]);
     assert_eq!(misspelt.status.code(), Some(2));
     assert!(stderr(&misspelt).contains("did you mean predict?"), "{}", stderr(&misspelt));
+}
+
+#[test]
+fn the_first_key_is_not_lost_when_the_address_is_taken() {
+    let scratch = Scratch::new("cli-first-key");
+    let data_dir = scratch.path().join("data");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refused = actuary(&data_dir).args(["serve", "--address", &address]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = stderr(&refused);
+    assert!(said.contains("taken by another program") && !said.contains("admin key"), "{said}");
+    drop(taken);
+    let log = scratch.path().join("log");
+    let mut command = actuary(&data_dir);
+    command.args(["serve", "--address", &address]);
+    let mut program = Program::spawn(command, &log);
+    program.url();
+    assert!(program.stop().success());
+    let said = std::fs::read_to_string(log).unwrap();
+    assert!(said.contains("first admin key, shown this once: act_"), "{said}");
 }

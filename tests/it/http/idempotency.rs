@@ -1,7 +1,7 @@
 //! A request with an Idempotency-Key takes effect once.
 
 use futures_util::future::join_all;
-use reqwest::{Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::server::{Served, json, pointers, problem};
@@ -80,4 +80,47 @@ async fn a_key_that_is_none_is_refused() {
         twice.header("idempotency-key", "b").json(&json!({"name": "x", "scopes": ["read"]}));
     problem(twice.send().await.unwrap(), 422, "invalid_request").await;
     assert_eq!(count(&served).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_is_answered_even_when_what_it_named_is_gone() {
+    let served = Served::start().await;
+    let rows: String = (0..200).map(|i| format!("{},{}\n", i % 17, u8::from(i % 17 > 8))).collect();
+    served.upload("loans", &format!("x,y\n{rows}")).await;
+    served.work_off().await;
+    let train = || {
+        let spec = json!({"dataset": {"name": "loans"}, "target": "y", "epochs": 1,
+            "network": {"kind": "linear"}});
+        let request = served.post("/api/v1/models/risk/versions").header("idempotency-key", "t");
+        request.json(&spec).send()
+    };
+    let queued = json(train().await.unwrap(), StatusCode::ACCEPTED).await;
+    served.work_off().await;
+    let champion = "/api/v1/models/risk/aliases/champion";
+    let to = served.request(Method::PUT, champion).header("if-none-match", "*");
+    let moved = to.json(&json!({"version": 1})).send().await.unwrap();
+    let tag = moved.headers()["etag"].to_str().unwrap().to_owned();
+    json(moved, StatusCode::OK).await;
+    let predict = || {
+        let request = served.post("/api/v1/models/risk/predictions").header("idempotency-key", "p");
+        request.json(&json!({"rows": [{"x": 3}], "record": true})).send()
+    };
+    let answered = json(predict().await.unwrap(), StatusCode::OK).await;
+
+    let gone = served.request(Method::DELETE, champion).header("if-match", tag);
+    assert_eq!(gone.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    for path in ["/api/v1/models/risk/versions/1", "/api/v1/datasets/loans/versions/1"] {
+        let gone = served.request(Method::DELETE, path).send().await.unwrap();
+        let (status, body) = (gone.status(), gone.text().await.unwrap());
+        // A version with recorded predictions stays, and with it its data.
+        assert!(status.is_success() || status == StatusCode::CONFLICT, "{path}: {body}");
+    }
+    sqlx::query("UPDATE dataset SET name = 'elsewhere'")
+        .execute(&served.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(json(train().await.unwrap(), StatusCode::ACCEPTED).await, queued);
+    assert_eq!(json(predict().await.unwrap(), StatusCode::OK).await, answered);
+    let unkept = served.post("/api/v1/models/risk/predictions").json(&json!({"rows": [{"x": 3}]}));
+    problem(unkept.send().await.unwrap(), 404, "not_found").await;
 }

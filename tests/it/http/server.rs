@@ -31,8 +31,10 @@ impl Served {
     /// With other settings than the default ones.
     pub(crate) async fn with(change: impl FnOnce(&mut HttpSettings)) -> Self {
         let database = database().await;
-        let settings =
-            ServiceSettings { temp_dir: std::env::temp_dir(), model_cache_bytes: 64 << 20 };
+        let settings = ServiceSettings {
+            model_cache_bytes: 64 << 20,
+            ..ServiceSettings::for_child(std::env::temp_dir())
+        };
         let service = Service::connect(&database.url, settings).await.unwrap();
         let mut settings = HttpSettings {
             address: "127.0.0.1:0".parse().unwrap(),

@@ -41,6 +41,9 @@ async fn a_queued_training_is_cancelled_without_a_worker() {
     assert_eq!((job.state, job.attempts), (JobState::Cancelled, 0));
     let claimed = bench.store.claim("worker", Duration::from_secs(9)).await.unwrap();
     assert_eq!(claimed, None);
+    let kept = sqlx::query_scalar::<_, Option<i64>>("SELECT upload FROM job WHERE id = $1");
+    let kept = kept.bind(job.id).fetch_one(&bench.database.pool).await.unwrap();
+    assert_eq!(kept, None, "nobody will read what was uploaded");
 }
 
 async fn fails_three_times(executable: &str, reason: &str) {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::output::grouped;
+use super::text::grouped;
 use crate::domain::job::{self, JobEvent, JobEventKind, TrainingProgress};
 
 /// Goes when it is dropped.
-pub(super) struct Progress(ProgressBar);
+pub struct Progress(ProgressBar);
 
 impl Progress {
-    pub(super) fn start(what: &str) -> Self {
+    pub fn start(what: &str) -> Self {
         // Draws nothing where standard error is no terminal.
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template(" {spinner} {prefix:<10} {wide_msg}") {
@@ -22,7 +22,7 @@ impl Progress {
         Self(bar)
     }
 
-    pub(super) fn note(&self, event: &JobEvent) {
+    pub fn note(&self, event: &JobEvent) {
         let JobEventKind::Progress(event) = &event.event else { return };
         match &event.progress {
             job::Progress::Ingestion(p) => {

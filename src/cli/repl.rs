@@ -114,8 +114,8 @@ impl Connected {
             None => "",
         };
         format!(
-            "actuary {} · {}{place}\nhelp() lists the functions, train? explains one · Ctrl-C \
-             stops a cell, Ctrl-D ends",
+            "actuary {} · {}{place}\nhelp() lists the functions · Ctrl-C stops a cell · Ctrl-D \
+             ends",
             crate::code_version(),
             self.client.url()
         )

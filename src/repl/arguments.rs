@@ -105,7 +105,12 @@ impl<'v> Arguments<'v> {
     /// JSON as the type that it has to be of.
     pub(super) fn typed<T: DeserializeOwned>(&self, name: &str, json: Json) -> Result<T> {
         serde_json::from_value(json).map_err(|error| {
-            let text = error.to_string();
+            let text = match error.to_string() {
+                text if text == "invalid number" => {
+                    "has a number that is out of range: counts are whole and not negative".into()
+                }
+                text => text,
+            };
             self.wrong(name, &format!("{text}{}", suggestion(&text)))
         })
     }

@@ -25,6 +25,8 @@ pub(super) struct Context {
     pub(super) printed: RefCell<String>,
     /// The exit code that the running cell asks for.
     pub(super) exit: Cell<Option<u8>>,
+    /// A function has heard the interrupt, and its error says what came of it.
+    heard: Cell<bool>,
 }
 
 thread_local! {
@@ -62,6 +64,7 @@ impl Context {
             observer: RefCell::new(Arc::new(Nobody)),
             printed: RefCell::default(),
             exit: Cell::default(),
+            heard: Cell::default(),
         });
         CURRENT.set(Some(context.clone()));
         context
@@ -72,6 +75,12 @@ impl Context {
         self.observer.replace(observer);
         self.printed.take();
         self.exit.take();
+        self.heard.take();
+    }
+
+    /// Whether the evaluator is to break the cell off by itself.
+    pub(super) fn is_to_end(&self) -> bool {
+        self.interrupt.count() > 0 && !self.heard.get()
     }
 
     fn observer(&self) -> Arc<dyn Observer> {
@@ -86,15 +95,35 @@ impl Context {
         printed.push('\n');
     }
 
-    /// Carries a request out.
+    /// Carries a request out that changes nothing.
     ///
     /// # Errors
     /// What it says, or [`Code::Cancelled`] when it was interrupted.
     pub(super) fn wait<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
+        self.unless_interrupted(request, "interrupted")
+    }
+
+    /// Carries a request out that changes something, which an interrupt does not undo.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub(super) fn change<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
+        let detail = "interrupted; the server may have carried it out: look before you repeat it";
+        self.unless_interrupted(request, detail)
+    }
+
+    fn unless_interrupted<T>(
+        &self,
+        request: impl Future<Output = Result<T>>,
+        detail: &str,
+    ) -> Result<T> {
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
-                () = self.interrupt.beyond(0) => Err(interrupted("interrupted")),
+                () = self.interrupt.beyond(0) => {
+                    self.heard.set(true);
+                    Err(interrupted(detail))
+                }
                 result = request => result,
             }
         })
@@ -115,6 +144,7 @@ impl Context {
                 tokio::select! {
                     biased;
                     () = self.interrupt.beyond(0) => {
+                        self.heard.set(true);
                         observer.job(JobUpdate::Cancelling(job));
                         return Err(self.cancel(job).await);
                     }

@@ -11,6 +11,9 @@ pub struct Outcome {
     pub number: u32,
     /// The value of the last expression, unless it is None or hidden by a `;`.
     pub value: Option<Shown>,
+    /// A dataset, a version or another object that its last statement gave a name to, which a
+    /// prompt shows since it is what the cell was for.
+    pub assigned: Option<Shown>,
     /// What it printed, in whole lines.
     pub printed: String,
     pub fault: Option<Fault>,

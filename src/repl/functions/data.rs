@@ -107,7 +107,7 @@ fn upload(
     check_name("name", &name)?;
     let types = types(arguments)?;
     let source = Source::File(path);
-    let job = context.wait(context.client.upload_dataset(&name, format, &types, source))?;
+    let job = context.change(context.client.upload_dataset(&name, format, &types, source))?;
     match outcome(context.follow(&job)?)? {
         JobResult::DatasetVersion(made) => {
             context.wait(context.client.get_dataset_version(&name, made.version))
@@ -179,6 +179,10 @@ pub(super) fn dataset_of(arguments: &Arguments<'_>, context: &Context) -> Result
     match (object_of(value), value.unpack_str()) {
         (Some(Object::Dataset(dataset)), _) => Ok(dataset.clone()),
         (_, Some(text)) => {
+            if file_of(text)?.is_some() {
+                let problem = format!("{text} is a file; load(\"{text}\") makes it a dataset");
+                return Err(arguments.wrong("dataset", &problem));
+            }
             let (name, number) = name_and_number(text);
             context.wait(find(&context.client, name, number))
         }

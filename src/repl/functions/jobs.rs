@@ -101,7 +101,7 @@ pub(super) fn cancel<'v>(
 ) -> Result<Value<'v>> {
     let context = &*context()?;
     let id = id_of(arguments, "job")?;
-    let ended = context.wait(async {
+    let ended = context.change(async {
         context.client.cancel_job(id).await?;
         context.client.wait_for_job(id, |_| {}).await
     })?;

@@ -183,7 +183,7 @@ pub(super) fn promote<'v>(
     };
     let alias = arguments.text("alias")?.unwrap_or(CHAMPION);
     let reason = arguments.text("reason")?.map(str::to_owned);
-    let moved = context.wait(async {
+    let moved = context.change(async {
         let seen = context.client.get_alias(&model, alias).await?;
         let target = AliasTarget { version, reason };
         let moved = context.client.move_alias(&model, alias, &target, seen.as_ref()).await?;

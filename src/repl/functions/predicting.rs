@@ -42,7 +42,8 @@ pub(super) fn predict<'v>(
         record,
         ..PredictionRequest::default()
     };
-    let response = context.wait(context.client.predict(&model, &request))?;
+    let asked = context.client.predict(&model, &request);
+    let response = if record { context.change(asked) } else { context.wait(asked) }?;
     let positive_class = version.signature.positive_class;
     let predictions = Predictions { response, rows, positive_class };
     alloc(Object::Predictions(predictions), eval)

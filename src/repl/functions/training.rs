@@ -32,7 +32,7 @@ pub(super) fn train<'v>(
     check_name("model", &model)?;
     let wait = arguments.flag("wait", true)?;
     let spec = specification(arguments, context, target)?;
-    let job = context.wait(context.client.train(&model, &spec))?;
+    let job = context.change(context.client.train(&model, &spec))?;
     if !wait {
         return alloc(Object::Job(Box::new(job)), eval);
     }
@@ -93,6 +93,9 @@ const FIELDS: &[&str] = &[
     "threshold",
 ];
 
+/// The largest that the specification takes: JSON's readers know no larger whole number.
+const MAX_SEED: u64 = (1 << 53) - 1;
+
 /// What a short form stands for.
 fn long_form(name: &str, value: Json) -> Json {
     match (name, value) {
@@ -123,8 +126,10 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
         "positive_class" | "device" => is!(String),
         "network" => is!(NetworkSpec),
         "optimiser" => is!(OptimiserSpec),
-        "epochs" | "batch_size" | "patience" => is!(u32),
-        "seed" => is!(u64),
+        "epochs" | "batch_size" | "patience" => {
+            arguments.number(name, 0..=u64::from(u32::MAX)).map(|_| ())
+        }
+        "seed" => arguments.number(name, 0..=MAX_SEED).map(|_| ()),
         "parts" => is!(PartsSpec),
         "class_weights" => is!(ClassWeights),
         "preprocessing" => is!(PreprocessingSpec),

@@ -133,7 +133,8 @@ fn evaluate(session: &mut Session, cell: &str, label: Option<u32>, screen: Scree
     // What was meant for the cell before.
     session.interrupt().clear();
     let outcome = session.evaluate(None, cell, Arc::new(Watcher::new(screen)));
-    if let Some(shown) = &outcome.value {
+    let assigned = outcome.assigned.as_ref().filter(|_| label.is_some());
+    if let Some(shown) = outcome.value.as_ref().or(assigned) {
         screen.value(label, shown);
     }
     if let Some(fault) = &outcome.fault {

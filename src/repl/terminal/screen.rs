@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn parts_flow_to_the_next_line() {
         let text = "default 3   AUC 0.783 (0.774 to 0.792)   n test 6,000\n! warned";
-        let flown = flowed(text, 45, 8);
+        let flown = flowed(text, 50, 8);
         let expected =
             "default 3   AUC 0.783 (0.774 to 0.792)\n        n test 6,000\n        ! warned";
         assert_eq!(flown, expected);

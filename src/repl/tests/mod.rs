@@ -115,8 +115,15 @@ fn an_error_shows_its_line_and_where_it_was_called() {
 #[case("train(\"d\", \"t\", target=\"t\")", "target is given twice")]
 #[case("train(\"d\", \"t\", network={\"kind\": \"mlp\", \"hiden\": [1]})", "did you mean hidden?")]
 #[case("train(\"d\", \"t\", network=\"mpl\")", "network: unknown variant `mpl`")]
-#[case("train(\"d\", \"t\", epochs=\"many\")", "epochs: invalid type")]
-#[case("train(\"d\", \"t\", epochs=-1)", "epochs: invalid value")]
+#[case(
+    "train(\"d\", \"t\", epochs=\"many\")",
+    "epochs: must be a whole number from 0 to 4294967295, not \"many\""
+)]
+#[case("train(\"d\", \"t\", epochs=-1)", "epochs: must be a whole number")]
+#[case(
+    "train(\"d\", \"t\", network={\"kind\": \"mlp\", \"hidden\": [-1]})",
+    "counts are whole and not negative"
+)]
 #[case("head(3)", "dataset: must be a dataset or its name, not 3")]
 #[case("head(\"d\", n=0)", "n: must be a whole number from 1 to 10000, not 0")]
 #[case("predict(\"m\", 3)", "rows: must be a dict or a list of dicts, not 3")]

@@ -247,12 +247,13 @@ static FUNCTIONS: &[Function] = &[
             needed(
                 "rows",
                 "a dict, a list of dicts, a dataset, or a local file; of the last two \
-                at most 10,000 rows, and columns that the model does not know are left out",
+                at most 10,000 rows",
             ),
             optional("version", NONE, "a number or an alias; 'champion' when absent"),
             optional("record", "False", "keep the answer; its id is p.id"),
         ],
-        notes: "p.labels, p.scores (probability of the positive class) and p.values are lists.",
+        notes: "Columns that the model does not read are left out of a dataset, of a file, and of \
+                dicts where its training data had them; others are refused. p.labels, p.scores (probability of the positive class) and p.values are lists.",
         example: "predict(\"default\", loans.head(3)).labels",
     },
     Function {

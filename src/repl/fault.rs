@@ -6,6 +6,9 @@ use starlark::codemap::FileSpan;
 use super::source::unmasked;
 use crate::error::{Code, Error, FieldError};
 
+/// So many bad fields are shown.
+const DETAILS: usize = 8;
+
 /// Why a cell failed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
@@ -55,6 +58,8 @@ impl Fault {
         let above = frames.iter().filter(|frame| !frame.name.is_empty());
         fault.called_from = above
             .filter_map(|frame| frame.location.as_ref())
+            // Starlark names places in its own source, too, which help nobody here.
+            .filter(|location| !location.filename().ends_with(".rs"))
             .map(|location| {
                 let at = location.resolve_span().begin;
                 format!("{}, line {}", location.filename(), at.line + 1)
@@ -80,11 +85,14 @@ impl Fault {
     /// The whole error in lines. `strong` is put round what matters most.
     pub fn render(&self, strong: impl Fn(&str) -> String) -> String {
         let mut text = format!("{} {}", strong("error:"), self.message);
-        for (place, detail) in &self.details {
+        for (place, detail) in self.details.iter().take(DETAILS) {
             match detail.as_str() {
                 "" => text.push_str(&format!("\n  at {place}")),
                 detail => text.push_str(&format!("\n  {place}: {detail}")),
             }
+        }
+        if let Some(more) = self.details.len().checked_sub(DETAILS).filter(|more| *more > 0) {
+            text.push_str(&format!("\n  and {more} more"));
         }
         if let Some(place) = &self.place {
             text.push_str(&place.render(&strong));

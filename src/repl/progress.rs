@@ -9,8 +9,8 @@ use crate::domain::job::{self, JobEvent, JobEventKind, TrainingProgress};
 
 /// Where the terminal does not say how wide it is.
 const WIDTH: usize = 80;
-/// From so many columns on there is room for a long bar.
-const WIDE: usize = 100;
+/// Lengths of the bar, of which the longest is taken that there is room for.
+const BARS: [u32; 4] = [20, 12, 6, 0];
 /// Columns that are left free: a `^C` that the terminal echoes must not begin a new line.
 const FREE: usize = 6;
 
@@ -37,31 +37,34 @@ impl Progress {
     pub fn note(&self, event: &JobEvent) {
         let JobEventKind::Progress(event) = &event.event else { return };
         let width = comfy_table::Table::new().width().map_or(WIDTH, usize::from);
+        let room = width.saturating_sub(FREE + self.what.chars().count() + 1);
         let text = match &event.progress {
             job::Progress::Ingestion(p) => format!("{} {} rows", p.stage, grouped(p.rows)),
-            job::Progress::Training(p) => training(p, width),
+            job::Progress::Training(p) => training(p, room),
         };
-        let text = format!("{:<10} {text}", self.what);
-        self.line.set_message(shortened(&text, width.saturating_sub(FREE)));
+        self.line.set_message(format!("{} {}", self.what, shortened(&text, room)));
     }
 }
 
 /// `epoch 11/24 ━━━━━━━── loss 0.4271 score 0.7831 212k rows/s 0:09 left`.
-fn training(p: &TrainingProgress, width: usize) -> String {
-    let length = if width < WIDE { 6 } else { 20 };
-    let full = (p.epoch * length).checked_div(p.epochs).unwrap_or(0).min(length) as usize;
-    let bar = format!("{}{}", "━".repeat(full), "─".repeat(length as usize - full));
+fn training(p: &TrainingProgress, room: usize) -> String {
     let metric = p.last.validation_metric.map(|m| format!(" score {m:.4}")).unwrap_or_default();
     let left = p.seconds_left.max(0.0).round() as u64;
-    format!(
-        "epoch {}/{} {bar} loss {:.4}{metric} {}k rows/s {}:{:02} left",
-        p.epoch,
-        p.epochs,
+    let figures = format!(
+        "loss {:.4}{metric} {}k rows/s {}:{:02} left",
         p.last.validation_loss,
         grouped((p.rows_per_second / 1e3).round() as u64),
         left / 60,
         left % 60
-    )
+    );
+    let line = |length: u32| {
+        let full = (p.epoch * length).checked_div(p.epochs).unwrap_or(0).min(length);
+        let bar: String = (0..length).map(|at| if at < full { '━' } else { '─' }).collect();
+        let gap = if bar.is_empty() { "" } else { " " };
+        format!("epoch {}/{} {bar}{gap}{figures}", p.epoch, p.epochs)
+    };
+    let fitting = BARS.into_iter().map(line).find(|line| line.chars().count() <= room);
+    fitting.unwrap_or_else(|| line(0))
 }
 
 impl Drop for Progress {
@@ -91,10 +94,10 @@ mod tests {
             rows_per_second: 212_300.0,
             seconds_left: 69.4,
         };
-        let line = training(&progress, 80);
         let end = "loss 0.4271 score 0.7831 212k rows/s 1:09 left";
-        assert_eq!(line, format!("epoch 12/24 ━━━─── {end}"));
-        assert!(line.chars().count() + 11 + 3 + 2 <= 80);
-        assert!(training(&progress, 120).contains(&"━".repeat(10)));
+        let bar = |full: usize, rest: usize| format!("{}{}", "━".repeat(full), "─".repeat(rest));
+        assert_eq!(training(&progress, 120), format!("epoch 12/24 {} {end}", bar(10, 10)));
+        assert_eq!(training(&progress, 66), format!("epoch 12/24 {} {end}", bar(3, 3)));
+        assert_eq!(training(&progress, 60), format!("epoch 12/24 {end}"));
     }
 }

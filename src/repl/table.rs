@@ -34,14 +34,22 @@ impl Table {
 
     /// The table in lines of at most `width` characters. `strong` is put round the headings.
     pub fn render(&self, width: usize, strong: impl Fn(&str) -> String) -> String {
+        // One of two columns may take what there is.
+        let most = if self.headings.len() <= 2 { width } else { CELL };
         let rows: Vec<Vec<String>> = self
             .rows
             .iter()
             .take(SHOWN_ROWS)
-            .map(|row| row.iter().map(|cell| shortened(cell, CELL)).collect())
+            .map(|row| row.iter().map(|cell| shortened(cell, most)).collect())
             .collect();
         let headings: Vec<String> = self.headings.iter().map(|h| shortened(h, CELL)).collect();
-        let columns = fitting(&headings, &rows, width);
+        let (rows, columns) = match headings.len() {
+            2 => (last_cut(rows, &headings, width), 2),
+            _ => {
+                let columns = fitting(&headings, &rows, width);
+                (rows, columns)
+            }
+        };
         let mut table = comfy_table::Table::new();
         table
             .load_style(comfy_table::presets::NOTHING)
@@ -99,6 +107,16 @@ impl Table {
     }
 }
 
+/// Cuts the second of two columns to what the first leaves.
+fn last_cut(mut rows: Vec<Vec<String>>, headings: &[String], width: usize) -> Vec<Vec<String>> {
+    let first = rows.iter().filter_map(|row| row.first()).chain(headings.first());
+    let used = first.map(|cell| cell.chars().count()).max().unwrap_or(0) + GAP;
+    for cell in rows.iter_mut().filter_map(|row| row.get_mut(1)) {
+        *cell = shortened(cell, width.saturating_sub(used).max(1));
+    }
+    rows
+}
+
 /// So many of the first columns fit; the first is always shown.
 fn fitting(headings: &[String], rows: &[Vec<String>], width: usize) -> usize {
     let mut used = 0;
@@ -143,6 +161,14 @@ mod tests {
         assert_eq!(lines[0], "name    value");
         assert_eq!(lines[21], "20 of 25 rows, 2 of 3 columns (not shown: long)");
         assert!(lines[..21].iter().all(|line| line.chars().count() <= 30), "{text}");
+    }
+
+    #[test]
+    fn the_second_of_two_columns_takes_what_is_left() {
+        let rows = vec![vec!["name".to_owned(), "x".repeat(200)]];
+        let table = Table::new(&[("field", false), ("value", false)], rows);
+        let text = plain(&table, 60);
+        assert_eq!(text, format!("field  value\nname   {}…", "x".repeat(52)));
     }
 
     #[test]

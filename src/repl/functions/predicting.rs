@@ -31,9 +31,14 @@ pub(super) fn predict<'v>(
     let record = arguments.flag("record", false)?;
     let rows = rows(arguments, context)?;
     let version = context.wait(resolve(&context.client, &model, wanted.as_ref()))?;
+    let inputs: Vec<&str> = version.signature.inputs.iter().map(|i| i.name.as_str()).collect();
     let rows = match rows {
-        Rows::Given(rows) => rows,
-        Rows::Found(rows) => known(rows, &version),
+        Rows::Given(rows) if reads_all(&rows, &inputs) => rows,
+        Rows::Given(rows) => {
+            let spare = context.wait(spare(context, &version))?;
+            dropping(rows, |name| !inputs.contains(&name) && spare.iter().any(|s| s == name))
+        }
+        Rows::Found(rows) => dropping(rows, |name| !inputs.contains(&name)),
     };
     // The number, so that what answers is what the columns were chosen by.
     let request = PredictionRequest {
@@ -44,13 +49,13 @@ pub(super) fn predict<'v>(
     };
     let asked = context.client.predict(&model, &request);
     let response = if record { context.change(asked) } else { context.wait(asked) }?;
-    let positive_class = version.signature.positive_class;
+    let positive_class = version.signature.positive_class.clone();
     let predictions = Predictions { response, rows, positive_class };
     alloc(Object::Predictions(predictions), eval)
 }
 
 enum Rows {
-    /// Typed out: a column that the model does not know is a mistake.
+    /// Typed out, or taken from a dataset: a column that neither knows is a mistake.
     Given(Vec<Row>),
     /// Of a dataset or a file, which may have more columns than the model reads.
     Found(Vec<Row>),
@@ -124,12 +129,30 @@ fn read(arguments: &Arguments<'_>, path: &Path, format: DataFormat) -> Result<Ve
     Ok(rows)
 }
 
-/// The columns that a version reads.
-fn known(rows: Vec<Row>, version: &Version) -> Vec<Row> {
-    let inputs = &version.signature.inputs;
+fn reads_all(rows: &[Row], inputs: &[&str]) -> bool {
+    rows.iter().flat_map(Row::keys).all(|name| inputs.contains(&name.as_str()))
+}
+
+/// Columns that a row of the data has though the model does not read them: its target, and those
+/// that the training left out. Any other is a mistake, which the server names.
+async fn spare(context: &Context, version: &Version) -> Result<Vec<String>> {
+    let mut names = vec![version.signature.target.clone()];
+    let trained_on = &version.provenance.spec.dataset;
+    if let Some(number) = trained_on.version {
+        match context.client.get_dataset_version(&trained_on.name, number).await {
+            Ok(dataset) => names.extend(dataset.columns.into_iter().map(|column| column.name)),
+            // It was deleted since.
+            Err(error) if error.code() == Code::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(names)
+}
+
+fn dropping(rows: Vec<Row>, unwanted: impl Fn(&str) -> bool) -> Vec<Row> {
     rows.into_iter()
         .map(|mut row| {
-            row.retain(|name, _| inputs.iter().any(|input| input.name == *name));
+            row.retain(|name, _| !unwanted(name));
             row
         })
         .collect()

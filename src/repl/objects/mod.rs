@@ -37,6 +37,8 @@ pub(super) use version::{Move, Trained};
 const ITSELF: &str = "_";
 /// Deeper lists are cut: one may hold itself.
 const DEPTH: usize = 6;
+/// A longer dict is shown as a table.
+const LONG_DICT: usize = 76;
 
 /// What a value is.
 pub(super) enum Object {
@@ -241,7 +243,26 @@ pub(super) fn shown(value: Value<'_>) -> Shown {
         };
         return Shown { text: object.text(), table };
     }
-    Shown { text: text_of(value, true), table: listed(value) }
+    let text = text_of(value, true);
+    let table = listed(value).or_else(|| {
+        // A short one reads well as it is.
+        (text.chars().count() > LONG_DICT).then(|| pairs(value)).flatten()
+    });
+    Shown { text, table }
+}
+
+/// A dict of names as a table of its fields.
+fn pairs(value: Value<'_>) -> Option<Table> {
+    let dict = DictRef::from_value(value)?;
+    let row = |(key, value): (Value<'_>, Value<'_>)| {
+        let cell = match value.to_json_value().ok()? {
+            nested @ (Json::Array(_) | Json::Object(_)) => nested.to_string(),
+            plain => cell_of(&plain),
+        };
+        Some(vec![key.unpack_str()?.to_owned(), cell])
+    };
+    let rows: Option<Vec<Vec<String>>> = dict.iter().map(row).collect();
+    Some(Table::new(&[("field", false), ("value", false)], rows?))
 }
 
 /// A list of objects of one kind, or of dicts, as a table.

@@ -49,8 +49,9 @@ impl Screen {
         let strong = |text: &str| self.out("1", text);
         let text = match &shown.table {
             Some(table) => {
-                // The text of a list would only repeat its table.
-                let head = if shown.text.starts_with('[') { "" } else { shown.text.as_str() };
+                // The text of a list or a dict would only repeat its table.
+                let repeats = shown.text.starts_with(['[', '{']);
+                let head = if repeats { "" } else { shown.text.as_str() };
                 let head = format!("{label}{head}");
                 let table = table.render(width, strong);
                 if head.is_empty() { table } else { format!("{}\n{table}", head.trim_end()) }

@@ -13,15 +13,12 @@ fn interrupt(child: &Child) {
     kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
 }
 
-/// Waits until the server runs a job.
+/// Waits until the training runs: a child of an earlier job may not be gone yet.
 fn until_running(place: &Place) {
     let start = Instant::now();
-    while place.server.jobs().is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(60), "no job was started");
-        std::thread::sleep(Duration::from_millis(100));
+    while states(place) != "[\"running\"]\n" {
+        assert!(start.elapsed() < Duration::from_secs(60), "no training was started");
     }
-    // It has its first epochs behind it then, or not: both must do.
-    std::thread::sleep(Duration::from_millis(700));
 }
 
 fn states(place: &Place) -> String {

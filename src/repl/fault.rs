@@ -6,6 +6,8 @@ use starlark::codemap::FileSpan;
 use super::source::unmasked;
 use crate::error::{Code, Error, FieldError};
 
+/// So many characters of a long line are shown.
+const EXCERPT: usize = 66;
 /// So many bad fields are shown.
 const DETAILS: usize = 8;
 
@@ -105,14 +107,35 @@ impl Fault {
 }
 
 impl Place {
+    /// What is shown of the line, and the column in it: a long line is cut round the place.
+    fn window(&self) -> (String, usize) {
+        let line: Vec<char> = self.excerpt.trim_end().chars().collect();
+        let column = self.column.max(1);
+        if line.len() <= EXCERPT {
+            return (line.into_iter().collect(), column);
+        }
+        let from = if column + EXCERPT / 3 <= EXCERPT { 0 } else { column - 1 - EXCERPT / 3 };
+        let to = (from + EXCERPT).min(line.len());
+        let mut shown: String = line.get(from..to).unwrap_or_default().iter().collect();
+        let mut column = column - from;
+        if from > 0 {
+            shown.insert(0, '…');
+            column += 1;
+        }
+        if to < line.len() {
+            shown.push('…');
+        }
+        (shown, column)
+    }
+
     fn render(&self, strong: impl Fn(&str) -> String) -> String {
         let number = self.line.to_string();
         let margin = " ".repeat(number.len());
-        let excerpt = self.excerpt.trim_end();
+        let (excerpt, column) = self.window();
         // Tabs keep their width above the carets.
-        let lead = excerpt.chars().take(self.column - 1);
+        let lead = excerpt.chars().take(column - 1);
         let lead: String = lead.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        let rest = excerpt.chars().count().saturating_sub(self.column - 1);
+        let rest = excerpt.chars().count().saturating_sub(column - 1);
         let carets = "^".repeat(self.length.clamp(1, rest.max(1)));
         format!(
             "\n{margin}--> {}:{}:{}\n{number} | {excerpt}\n{margin} | {lead}{}",
@@ -136,7 +159,8 @@ fn sentence(error: &starlark::Error) -> String {
     let text = unmasked(&error.without_diagnostic().to_string());
     let text = text.strip_prefix("Parse error: ").unwrap_or(&text);
     let text = text.strip_prefix("fail: ").unwrap_or(text);
-    text.trim_end().to_owned()
+    // That this program's values are structs is of no use here.
+    text.trim_end().replace("Object of type `struct` has", "the value has")
 }
 
 fn place(span: &FileSpan) -> Place {
@@ -199,6 +223,26 @@ mod tests {
             "error: 2 fields are wrong\n  network.hidden[0]: too wide\n  at a/b\n  line 7, column \
              age: not a number"
         );
+    }
+
+    #[test]
+    fn a_long_line_is_cut_round_the_place() {
+        let line = format!("{}wrong{}", "a".repeat(200), "b".repeat(200));
+        for (excerpt, column, length) in [
+            (line.clone(), 201, 5),
+            (line.clone(), 1, 400),
+            (line, 404, 2),
+            ("x".repeat(70), 70, 1),
+        ] {
+            let source = "s".to_owned();
+            let place = Place { source, line: 1, column, excerpt: excerpt.clone(), length };
+            let (shown, at) = place.window();
+            assert!(shown.chars().count() <= EXCERPT + 2);
+            assert_eq!(shown.chars().nth(at - 1), excerpt.chars().nth(column - 1), "{shown}");
+            let text = place.render(str::to_owned);
+            let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
+            assert!(widths.iter().all(|width| *width <= 80), "{text}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A job's progress as a line below the page, where there is a terminal; else nothing.
 
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::text::{grouped, shortened};
 use crate::domain::job::{self, JobEvent, JobEventKind, TrainingProgress};
@@ -11,8 +12,59 @@ use crate::domain::job::{self, JobEvent, JobEventKind, TrainingProgress};
 const WIDTH: usize = 80;
 /// Lengths of the bar, of which the longest is taken that there is room for.
 const BARS: [u32; 4] = [20, 12, 6, 0];
-/// Columns that are left free: a `^C` that the terminal echoes must not begin a new line.
-const FREE: usize = 6;
+/// A line is drawn at most so often a second.
+const DRAWS: u8 = 20;
+/// Columns that are left free.
+const FREE: usize = 4;
+
+/// The terminal of standard error, as if it were a little narrower: a line is filled up to its
+/// end, and the `^C` that the terminal echoes behind it would begin a new one and leave it there.
+#[derive(Debug)]
+struct Narrow;
+
+impl TermLike for Narrow {
+    fn width(&self) -> u16 {
+        u16::try_from(width()).unwrap_or(u16::MAX)
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        if n == 0 { Ok(()) } else { self.write_str(&format!("\x1b[{n}A")) }
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        if n == 0 { Ok(()) } else { self.write_str(&format!("\x1b[{n}B")) }
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        if n == 0 { Ok(()) } else { self.write_str(&format!("\x1b[{n}C")) }
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        if n == 0 { Ok(()) } else { self.write_str(&format!("\x1b[{n}D")) }
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.write_str(&format!("{line}\n"))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        io::stderr().write_all(text.as_bytes())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.write_str("\r\x1b[2K")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// Columns that a line may take.
+fn width() -> usize {
+    let there = comfy_table::Table::new().use_stderr().width().map_or(WIDTH, usize::from);
+    there.saturating_sub(FREE)
+}
 
 /// Goes when it is dropped.
 pub struct Progress {
@@ -23,8 +75,12 @@ pub struct Progress {
 impl Progress {
     /// Begins to show the progress of a job; `what` says of which.
     pub fn start(what: &str) -> Self {
-        // Draws nothing where standard error is no terminal.
-        let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::term_like_with_hz(Box::new(Narrow), DRAWS)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let line = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template(" {spinner} {msg}") {
             line.set_style(style);
         }
@@ -36,8 +92,8 @@ impl Progress {
     /// Shows what an event tells.
     pub fn note(&self, event: &JobEvent) {
         let JobEventKind::Progress(event) = &event.event else { return };
-        let width = comfy_table::Table::new().width().map_or(WIDTH, usize::from);
-        let room = width.saturating_sub(FREE + self.what.chars().count() + 1);
+        // The line begins with a spinner.
+        let room = width().saturating_sub(self.what.chars().count() + 4);
         let text = match &event.progress {
             job::Progress::Ingestion(p) => format!("{} {} rows", p.stage, grouped(p.rows)),
             job::Progress::Training(p) => training(p, room),

@@ -255,10 +255,7 @@ pub(super) fn shown(value: Value<'_>) -> Shown {
 fn pairs(value: Value<'_>) -> Option<Table> {
     let dict = DictRef::from_value(value)?;
     let row = |(key, value): (Value<'_>, Value<'_>)| {
-        let cell = match value.to_json_value().ok()? {
-            nested @ (Json::Array(_) | Json::Object(_)) => nested.to_string(),
-            plain => cell_of(&plain),
-        };
+        let cell = cell_of(&value.to_json_value().ok()?);
         Some(vec![key.unpack_str()?.to_owned(), cell])
     };
     let rows: Option<Vec<Vec<String>>> = dict.iter().map(row).collect();
@@ -344,6 +341,15 @@ fn cell_of(value: &Json) -> String {
             Some(whole) => whole.to_string(),
             None => number.as_f64().map_or_else(|| number.to_string(), figure),
         },
-        other => other.to_string(),
+        Json::Bool(truth) => truth.to_string(),
+        Json::Array(items) => {
+            let items: Vec<String> = items.iter().map(cell_of).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Json::Object(fields) => {
+            let fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name}: {}", cell_of(value))).collect();
+            fields.join(", ")
+        }
     }
 }

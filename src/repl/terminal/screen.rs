@@ -73,6 +73,10 @@ impl Screen {
     /// Shows an error, on standard error.
     pub(in crate::repl) fn fault(self, fault: &Fault) {
         let code = if fault.interrupted { "33" } else { "31" };
+        if fault.interrupted && std::io::stderr().is_terminal() {
+            // The terminal has echoed a ^C.
+            let _ = write!(std::io::stderr(), "\r\x1b[2K");
+        }
         self.say(&fault.render(|text| self.wrapped(self.error_colours, code, text)));
     }
 

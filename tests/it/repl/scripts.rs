@@ -18,20 +18,22 @@ fn every_example_of_the_help_works() {
         let rest = printed.split(&format!("== {name}\n")).nth(1).unwrap();
         rest.split("\n== ").next().unwrap().to_owned()
     };
+    // Of a table, where its columns stand does not matter here.
+    let words = |name: &str| section(name).split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(section("dataset"), "\"income\"");
-    assert!(section("datasets").contains("loans           1   600        5"), "{printed}");
+    assert!(words("datasets").contains("loans 1 600 5"), "{printed}");
     assert_eq!(section("head").lines().next(), Some("income  age  zip    region  default"));
     assert_eq!(section("head").lines().count(), 4);
-    assert!(section("describe").contains("zip     string"), "{printed}");
-    assert!(section("models").contains("default  binary               1"), "{printed}");
+    assert!(words("describe").contains("zip string"), "{printed}");
+    assert!(words("models").contains("default binary 1"), "{printed}");
     assert!(section("model").contains("linear"), "{printed}");
     assert!(section("version").starts_with("0."), "{printed}");
     assert_eq!(section("promote"), "champion of default: 1, the first");
-    assert!(section("aliases").contains("champion        1"), "{printed}");
+    assert!(words("aliases").contains("champion 1 1"), "{printed}");
     assert!(section("history").contains("first"), "{printed}");
     assert_eq!(section("predict").matches('"').count(), 6, "{printed}");
     assert!(section("jobs").contains("done: default 1"), "{printed}");
-    assert!(section("job").starts_with("training of default   "), "{printed}");
+    assert!(words("job").starts_with("training of default "), "{printed}");
     assert!(section("wait").starts_with("default 2   AUC 0."), "{printed}");
     assert!(section("wait").contains("champion 1: 0."), "{printed}");
     assert!(section("cancel").contains("cancelled"), "{printed}");

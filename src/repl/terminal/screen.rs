@@ -77,7 +77,9 @@ impl Screen {
             // The terminal has echoed a ^C.
             let _ = write!(std::io::stderr(), "\r\x1b[2K");
         }
-        self.say(&fault.render(|text| self.wrapped(self.error_colours, code, text)));
+        let text = fault.render(|text| self.wrapped(self.error_colours, code, text));
+        let is_terminal = std::io::stderr().is_terminal();
+        self.say(&if is_terminal { folded(&text, width()) } else { text });
     }
 
     /// Writes a line to standard error.
@@ -130,6 +132,29 @@ fn flowed(text: &str, width: usize, indent: usize) -> String {
     lines.join(&format!("\n{}", " ".repeat(indent)))
 }
 
+/// Folds what is said at spaces, in lines of at most `width`; a cell's own lines stay as they are.
+fn folded(text: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        if line.contains(" | ") || line.chars().count() <= width {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let indent = line.chars().take_while(|c| *c == ' ').count();
+        let mut current = " ".repeat(indent);
+        for (at, word) in line.trim_start().split(' ').enumerate() {
+            if at > 0 && current.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::replace(&mut current, " ".repeat(indent + 2)));
+            } else if at > 0 {
+                current.push(' ');
+            }
+            current.push_str(word);
+        }
+        lines.push(current);
+    }
+    lines.join("\n")
+}
+
 /// Writes lines to standard output; a reader that has gone away is no error.
 pub(in crate::repl) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
@@ -175,6 +200,14 @@ impl Observer for Watcher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_error_is_folded_at_spaces() {
+        let text = "error: no argument targt; did you mean target?\n  a.b: is not right\n1 | a long line of a cell";
+        let expected = "error: no argument\n  targt; did you\n  mean target?\n  a.b: is not right\n1 | a long line of a cell";
+        assert_eq!(folded(text, 19), expected);
+        assert_eq!(folded(text, 80), text);
+    }
 
     #[test]
     fn parts_flow_to_the_next_line() {

@@ -6,6 +6,7 @@
 //! | [`app`] | the composition root |
 //! | [`config`], [`telemetry`] | settings and logs |
 //! | [`http`] | the HTTP interface and its OpenAPI document |
+//! | [`repl`] | the prompt and scripts over the client |
 //! | [`client`] | the typed client of that interface |
 //! | [`jobs`] | the worker and the child processes that carry jobs out |
 //! | [`service`] | what the program does |
@@ -28,6 +29,7 @@ pub mod finance;
 pub mod frame;
 pub mod http;
 pub mod jobs;
+pub mod repl;
 pub mod service;
 pub mod stats;
 pub mod store;

@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use super::demo::Demo;
 use super::job::InternalJob;
 use super::keys::Keys;
+use super::repl::Repl;
+use super::run::Run;
 use crate::config::Flags;
 
 static VERSION: LazyLock<String> = LazyLock::new(crate::code_version);
@@ -28,6 +30,10 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Generate loans, train on them, and score the first applicants: a minute, no other step
     Demo(Demo),
+    /// Explore, train and compare at a prompt
+    Repl(Repl),
+    /// Run a script of the same cells
+    Run(Run),
     /// Serve the HTTP interface and run jobs
     Serve(Serve),
     /// Run jobs for a server that uses the same database

@@ -7,7 +7,10 @@ mod job;
 mod keys;
 mod openapi;
 mod output;
+mod repl;
+mod run;
 mod serve;
+mod server;
 mod worker;
 
 use std::process::ExitCode;
@@ -31,16 +34,17 @@ pub fn main() -> ExitCode {
         return output::report(&app::become_postgres(arguments));
     }
     match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if error.code() == Code::Cancelled => ExitCode::from(INTERRUPTED),
         Err(error) => output::report(&error),
     }
 }
 
-fn run(arguments: Arguments) -> Result<()> {
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
     let command = match arguments.command {
-        Command::Openapi => return openapi::run(),
-        Command::InternalJob(job) => return job::run(job),
+        Command::Openapi => return openapi::run().map(done),
+        Command::InternalJob(job) => return job::run(job).map(done),
         command => command,
     };
     let mut flags = arguments.settings.flags();
@@ -52,7 +56,7 @@ fn run(arguments: Arguments) -> Result<()> {
     }
     let config = Config::load(flags, &crate::config::environment())?;
     if matches!(command, Command::Config) {
-        return config::run(&config);
+        return config::run(&config).map(done);
     }
     let level = match command {
         Command::Serve(_) | Command::Worker(_) => telemetry::DEFAULT_LEVEL,
@@ -66,11 +70,13 @@ fn run(arguments: Arguments) -> Result<()> {
         .context("starting the runtime")?;
     runtime.block_on(async {
         match command {
-            Command::Serve(_) => serve::run(&config).await,
-            Command::Worker(_) => worker::run(&config).await,
-            Command::Demo(demo) => demo::run(config, demo).await,
-            Command::Keys(keys) => keys::run(&config, keys).await,
-            Command::Config | Command::Openapi | Command::InternalJob(_) => Ok(()),
+            Command::Serve(_) => serve::run(&config).await.map(done),
+            Command::Worker(_) => worker::run(&config).await.map(done),
+            Command::Demo(demo) => demo::run(config, demo).await.map(done),
+            Command::Repl(repl) => repl::run(&config, repl).await,
+            Command::Run(run) => run::run(&config, run).await,
+            Command::Keys(keys) => keys::run(&config, keys).await.map(done),
+            Command::Config | Command::Openapi | Command::InternalJob(_) => Ok(done(())),
         }
     })
 }

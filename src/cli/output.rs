@@ -1,10 +1,10 @@
 //! What people read: lines, tables, errors.
 
+use crate::error::{Context, Error, Result};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use crate::error::{Context, Error, Result};
+pub(super) use crate::repl::{duration, grouped};
 
 /// Writes to standard output; a reader that has gone away is no error.
 ///
@@ -76,31 +76,6 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// `20,000`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `0.3 s`, `14 s`, `2:05 min`.
-pub(super) fn duration(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    match seconds.round() as u64 {
-        whole if whole < 100 => format!("{whole} s"),
-        whole => format!("{}:{:02} min", whole / 60, whole % 60),
-    }
-}
-
 /// Colours, where they are welcome.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
@@ -147,14 +122,6 @@ pub(super) fn shell_word(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::error::{Code, FieldError};
-
-    #[test]
-    fn numbers_and_times_are_short() {
-        let numbers = [0, 999, 1_000, 20_000, 1_234_567].map(grouped);
-        assert_eq!(numbers, ["0", "999", "1,000", "20,000", "1,234,567"]);
-        let times = [0.04, 1.84, 9.96, 14.4, 125.2].map(Duration::from_secs_f64).map(duration);
-        assert_eq!(times, ["0.0 s", "1.8 s", "10 s", "14 s", "2:05 min"]);
-    }
 
     #[test]
     fn columns_are_aligned() {

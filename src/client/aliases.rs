@@ -2,13 +2,28 @@
 
 use reqwest::Method;
 use reqwest::header::{IF_MATCH, IF_NONE_MATCH};
+use serde::Deserialize;
 
 use super::Client;
 use crate::domain::page::{Page, PageQuery};
 use crate::domain::version::{Alias, AliasMove, AliasTarget};
 use crate::error::{Code, Result};
 
+#[derive(Deserialize)]
+struct AliasList {
+    items: Vec<Alias>,
+}
+
 impl Client {
+    /// Every alias of a model.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn list_aliases(&self, model: &str) -> Result<Vec<Alias>> {
+        let call = self.call(Method::GET, &["models", model, "aliases"])?;
+        Ok(self.fetch::<AliasList>(call).await?.items)
+    }
+
     /// Where an alias points; None where it points nowhere.
     ///
     /// # Errors

@@ -5,10 +5,28 @@ use uuid::Uuid;
 
 use super::Client;
 use super::events::Events;
-use crate::domain::job::{Job, JobEvent, JobResult, JobState};
+use crate::domain::job::{Job, JobEvent, JobKind, JobResult, JobState};
+use crate::domain::page::{Page, PageQuery};
 use crate::error::{Code, Error, Result};
 
 impl Client {
+    /// Jobs, the newest first; of one kind or in one state, if wanted.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn list_jobs(
+        &self,
+        kind: Option<JobKind>,
+        state: Option<JobState>,
+        query: &PageQuery,
+    ) -> Result<Page<Job>> {
+        let call = self
+            .call(Method::GET, &["jobs"])?
+            .query("kind", kind.map(JobKind::as_str))
+            .query("state", state.map(JobState::as_str));
+        self.page_of(call, query).await
+    }
+
     /// # Errors
     /// What the server says.
     pub async fn get_job(&self, id: Uuid) -> Result<Job> {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Client;
+use super::call::Call;
 use crate::domain::page::{Page, PageQuery};
 use crate::error::Result;
 
@@ -20,10 +21,16 @@ impl Client {
         path: &[&str],
         query: &PageQuery,
     ) -> Result<Page<T>> {
-        let call = self
-            .call(Method::GET, path)?
-            .query("limit", query.limit)
-            .query("cursor", query.cursor.as_ref());
+        self.page_of(self.call(Method::GET, path)?, query).await
+    }
+
+    /// The page of a call that may have a query of its own.
+    pub(super) async fn page_of<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        query: &PageQuery,
+    ) -> Result<Page<T>> {
+        let call = call.query("limit", query.limit).query("cursor", query.cursor.as_ref());
         let Body { items, next_cursor } = self.fetch(call).await?;
         Ok(Page { items, next_cursor })
     }

@@ -2,7 +2,7 @@
 //! own runtime and connections: training keeps the machine busy, and requests the server, but a
 //! lease must never be lost by either.
 
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -188,6 +188,9 @@ impl Supervisor {
             .arg("--temp-dir")
             .arg(&self.settings.temp_dir)
             .env("DATABASE_URL", &self.database_url)
+            // Its own group: an interrupt at the terminal is for this program, which ends or
+            // cancels its jobs in order.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()

@@ -9,5 +9,6 @@ mod crash;
 mod http;
 mod jobs;
 mod openapi;
+mod repl;
 mod store;
 mod support;

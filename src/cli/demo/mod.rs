@@ -3,7 +3,6 @@
 mod input;
 mod next;
 mod predictions;
-mod progress;
 mod screen;
 
 use std::path::PathBuf;
@@ -12,22 +11,20 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::output::grouped;
+use super::server::{KEY_HOURS, Server};
 use super::{interruptible, serve};
-use crate::app::{App, Backend};
 use crate::client::{Client, outcome};
 use crate::config::Config;
 use crate::domain::job::{Job, JobResult};
-use crate::domain::key::{CreatedKey, NewKey, Scope};
 use crate::domain::model::{LinearNetwork, NetworkSpec, TrainingSpec};
 use crate::domain::version::{AliasTarget, Version};
-use crate::error::{Code, Context, Error, Result};
+use crate::error::{Context, Error, Result};
+use crate::repl::Progress;
 use input::Input;
 use screen::Screen;
 
 /// The alias that answers when a request names no version.
 const CHAMPION: &str = "champion";
-/// A key that is printed does not live long.
-const KEY_HOURS: u32 = 24;
 
 #[derive(Args)]
 pub(super) struct Demo {
@@ -45,14 +42,6 @@ pub(super) struct Demo {
     rows: usize,
 }
 
-/// What the demonstration talks to.
-enum Server {
-    /// Started for it.
-    Own(Box<App>),
-    /// It was there already.
-    Running(Box<Backend>, String),
-}
-
 pub(super) async fn run(config: Config, demo: Demo) -> Result<()> {
     let input = match (demo.data, demo.target) {
         (Some(path), Some(target)) => Input::of_file(path, target)?,
@@ -62,7 +51,8 @@ pub(super) async fn run(config: Config, demo: Demo) -> Result<()> {
     screen.heading(&config)?;
     let start = Instant::now();
     let server = interruptible(Server::start(&config)).await?;
-    let result = interruptible(server.demonstrate(&config, &screen, input, start)).await;
+    let show = Show { server: &server, config: &config, screen: &screen };
+    let result = interruptible(show.run(input, start)).await;
     // Also when it failed: it can't be shown again.
     if let Some(key) = server.first_key() {
         serve::show_first_key(key);
@@ -72,78 +62,28 @@ pub(super) async fn run(config: Config, demo: Demo) -> Result<()> {
     if demo.serve { serve::run(&config).await } else { Ok(()) }
 }
 
-impl Server {
-    async fn start(config: &Config) -> Result<Self> {
-        let mut own = config.clone();
-        own.http.address = ([127, 0, 0, 1], 0).into();
-        (own.http.tls_cert, own.http.tls_key) = (None, None);
-        own.worker_enabled = true;
-        match App::start(&own).await {
-            Ok(app) => Ok(Self::Own(Box::new(app))),
-            Err(error) if error.code() == Code::InUse => {
-                let backend = Backend::open(config).await?;
-                match backend.running_at.clone() {
-                    Some(url) => Ok(Self::Running(Box::new(backend), url)),
-                    None => backend.close().await.and(Err(error)),
-                }
-            }
-            Err(error) => Err(error),
-        }
-    }
+/// The demonstration on a server.
+struct Show<'a> {
+    server: &'a Server,
+    config: &'a Config,
+    screen: &'a Screen,
+}
 
-    async fn end(self) -> Result<()> {
-        match self {
-            Self::Own(app) => app.stop().await,
-            Self::Running(backend, _) => backend.close().await,
-        }
-    }
-
-    fn url(&self) -> String {
-        match self {
-            Self::Own(app) => app.url(),
-            Self::Running(_, url) => url.clone(),
-        }
-    }
-
-    fn first_key(&self) -> Option<&CreatedKey> {
-        match self {
-            Self::Own(app) => app.first_key(),
-            Self::Running(backend, _) => backend.first_key.as_ref(),
-        }
-    }
-
-    async fn create_key(&self) -> Result<CreatedKey> {
-        let service = match self {
-            Self::Own(app) => app.service(),
-            Self::Running(backend, _) => &backend.service,
-        };
-        let new = NewKey {
-            name: "demo".to_owned(),
-            scopes: Scope::ALL.to_vec(),
-            expires_in_hours: Some(KEY_HOURS),
-        };
-        service.create_key(&service.operator()?, None, new).await
-    }
-
-    async fn demonstrate(
-        &self,
-        config: &Config,
-        screen: &Screen,
-        input: Input,
-        start: Instant,
-    ) -> Result<()> {
-        let database = match (self, &config.database_url) {
-            (Self::Running(_, url), _) => format!("of the server at {url}"),
+impl Show<'_> {
+    async fn run(&self, input: Input, start: Instant) -> Result<()> {
+        let Self { server, config, screen } = self;
+        let database = match (server, &config.database_url) {
+            (Server::Running(_, url), _) => format!("of the server at {url}"),
             (_, Some(_)) => "external PostgreSQL".to_owned(),
             (_, None) => "embedded PostgreSQL, checksums on".to_owned(),
         };
         screen.done("database", &database, Some(start.elapsed()), "")?;
-        let key = self.create_key().await?;
-        let run = Run { client: Client::new(&self.url(), &key.secret)?, screen, input };
+        let key = server.create_key("demo").await?;
+        let run = Run { client: Client::new(&server.url(), &key.secret)?, screen, input };
         let made = run.work().await?;
-        let running_at = match self {
-            Self::Own(_) => None,
-            Self::Running(_, url) => Some(url.as_str()),
+        let running_at = match server {
+            Server::Own(_) => None,
+            Server::Running(_, url) => Some(url.as_str()),
         };
         let steps = next::steps(config, running_at, &key.secret, &made)?;
         screen.next(&steps, &next::about_key(config))
@@ -229,7 +169,7 @@ impl Run<'_> {
     }
 
     async fn follow(&self, what: &str, job: Job) -> Result<Job> {
-        let progress = progress::Progress::start(what);
+        let progress = Progress::start(what);
         self.client.wait_for_job(job.id, |event| progress.note(event)).await
     }
 

@@ -1,0 +1,335 @@
+//! The one table of functions. Calls are checked against it, help and completion read it, and
+//! every example is run by the tests.
+
+/// A function of the cells.
+#[derive(Debug)]
+pub struct Function {
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub parameters: &'static [Parameter],
+    /// What it gives and what else is worth knowing.
+    pub notes: &'static str,
+    /// Cells that work as they stand where `loans.csv` is, with the target `default`; they come
+    /// after those of the functions above it in the table.
+    pub example: &'static str,
+}
+
+/// A parameter of a function.
+#[derive(Debug)]
+pub struct Parameter {
+    pub name: &'static str,
+    /// None: it must be given.
+    pub default: Option<&'static str>,
+    pub about: &'static str,
+}
+
+impl Function {
+    /// `load(source, name=None, types=None)`.
+    pub fn signature(&self) -> String {
+        let parameters: Vec<String> = self
+            .parameters
+            .iter()
+            .map(|p| match p.default {
+                Some(default) => format!("{}={default}", p.name),
+                None => p.name.to_owned(),
+            })
+            .collect();
+        format!("{}({})", self.name, parameters.join(", "))
+    }
+}
+
+/// Every function, in the order of the work.
+pub fn functions() -> &'static [Function] {
+    FUNCTIONS
+}
+
+pub(super) fn find(name: &str) -> Option<&'static Function> {
+    FUNCTIONS.iter().find(|f| f.name == name)
+}
+
+const fn needed(name: &'static str, about: &'static str) -> Parameter {
+    Parameter { name, default: None, about }
+}
+
+const fn optional(name: &'static str, default: &'static str, about: &'static str) -> Parameter {
+    Parameter { name, default: Some(default), about }
+}
+
+const NONE: &str = "None";
+const LIMIT: Parameter = optional("limit", "50", "at most so many, 1 to 500");
+
+static FUNCTIONS: &[Function] = &[
+    Function {
+        name: "load",
+        summary: "a dataset: from a file, which is uploaded, or by its name on the server",
+        parameters: &[
+            needed(
+                "source",
+                "a path (.csv, .tsv, .jsonl, .ndjson, .parquet), or 'loans', 'loans 3'",
+            ),
+            optional("name", NONE, "the dataset's name; the file's when absent"),
+            optional(
+                "types",
+                NONE,
+                "a dict of column to bool, int64, float64, string or timestamp",
+            ),
+        ],
+        notes: "A file becomes the next version of the dataset. A text that ends like a file or \
+                has a / in it is a path.",
+        example: "loans = load(\"loans.csv\", types={\"zip\": \"string\"})",
+    },
+    Function {
+        name: "dataset",
+        summary: "a dataset of the server",
+        parameters: &[
+            needed("name", "its name, or name and number: 'loans 3'"),
+            optional("version", NONE, "its number; the newest when absent"),
+        ],
+        notes: "Its columns are d.columns, its rows d.rows (a number) and d.head(n).",
+        example: "dataset(\"loans\", 1).columns[0][\"name\"]",
+    },
+    Function {
+        name: "datasets",
+        summary: "the datasets, each in its newest version",
+        parameters: &[LIMIT],
+        notes: "",
+        example: "datasets()",
+    },
+    Function {
+        name: "head",
+        summary: "the first rows of a dataset",
+        parameters: &[
+            needed("dataset", "a dataset or its name"),
+            optional("n", "10", "so many rows, 1 to 10,000"),
+            optional("offset", "0", "rows to pass over"),
+        ],
+        notes: "A list of dicts, which predict() takes as rows.",
+        example: "loans.head(3)",
+    },
+    Function {
+        name: "describe",
+        summary: "what there is to say of a value, as a table",
+        parameters: &[needed("value", "a dataset, model, version, job or predictions")],
+        notes: "Of a dataset its columns with their statistics, of a version its metrics on the \
+                rows that training never saw.",
+        example: "loans.describe()",
+    },
+    Function {
+        name: "train",
+        summary: "a new version of a model",
+        parameters: &[
+            needed("dataset", "a dataset or its name"),
+            needed("target", "the column to predict"),
+            optional("model", NONE, "the model's name; the target's when absent"),
+            optional(
+                "features",
+                NONE,
+                "the columns to predict from; all but the target when absent",
+            ),
+            optional("exclude", NONE, "columns to leave out, when features is absent"),
+            optional("task", NONE, "'binary', 'multiclass' or 'regression'; inferred when absent"),
+            optional("positive_class", NONE, "the class whose probability is the score"),
+            optional(
+                "network",
+                NONE,
+                "'mlp' (default), 'linear', or a dict: {'kind': 'mlp', \
+                'hidden': [64, 32], 'dropout': 0.2}",
+            ),
+            optional(
+                "optimiser",
+                NONE,
+                "'adamw' (default), 'adam', 'sgd', or a dict: {'kind': \
+                'adam', 'learning_rate': 0.01}",
+            ),
+            optional("epochs", NONE, "how often every training row is seen, at most"),
+            optional("batch_size", NONE, "rows per step"),
+            optional("seed", NONE, "same seed, data and build: same weights (CPU)"),
+            optional("device", NONE, "'auto' (default), 'cpu' or 'cuda:N'"),
+            optional(
+                "parts",
+                NONE,
+                "'random' (default) or a dict: {'by': 'time', 'column': \
+                'month'}, {'by': 'column', 'column': 'part'}",
+            ),
+            optional("patience", NONE, "epochs without improvement before it stops; 0 never stops"),
+            optional(
+                "class_weights",
+                NONE,
+                "'none' (default), 'balanced', or a dict of class to \
+                weight",
+            ),
+            optional(
+                "preprocessing",
+                NONE,
+                "'quantile' (default), 'standard', or a dict: \
+                {'scaling': 'standard', 'max_categories': 64, 'min_category_count': 5}",
+            ),
+            optional(
+                "threshold",
+                NONE,
+                "'f1' (default), a number, or a dict: {'by': 'cost', \
+                'false_positive': 1, 'false_negative': 5}",
+            ),
+            optional("wait", "True", "False gives the job at once"),
+        ],
+        notes: "Gives the version with its metrics on test rows. Ctrl-C cancels the job.",
+        example: "m = train(loans, \"default\", network=\"linear\", epochs=3, seed=1)",
+    },
+    Function {
+        name: "models",
+        summary: "the models",
+        parameters: &[LIMIT],
+        notes: "",
+        example: "models()",
+    },
+    Function {
+        name: "model",
+        summary: "a model by its name",
+        parameters: &[needed("name", "its name")],
+        notes: "",
+        example: "model(\"default\").versions()",
+    },
+    Function {
+        name: "versions",
+        summary: "the versions of a model, the newest first",
+        parameters: &[
+            needed("model", "a model, a version of it, or its name"),
+            optional("limit", "20", "at most so many, 1 to 500"),
+        ],
+        notes: "",
+        example: "versions(\"default\")",
+    },
+    Function {
+        name: "version",
+        summary: "one version of a model",
+        parameters: &[
+            needed("model", "a model or its name, or name and number: 'default 3'"),
+            optional("version", NONE, "a number or an alias; 'champion' when absent"),
+        ],
+        notes: "v.metrics, v.curve, v.signature, v.provenance and v.warnings say how it came about.",
+        example: "version(\"default\", 1).metrics[\"auc\"]",
+    },
+    Function {
+        name: "promote",
+        summary: "let an alias point at a version",
+        parameters: &[
+            needed("version", "a version; or a model or its name, with n"),
+            optional("n", NONE, "the version's number"),
+            optional("alias", "\"champion\"", "the alias"),
+            optional("reason", NONE, "kept in the history"),
+        ],
+        notes: "Moves it from where it points now; when someone else is faster, it is refused.",
+        example: "m.promote(reason=\"first\")",
+    },
+    Function {
+        name: "aliases",
+        summary: "the aliases of a model and where they point",
+        parameters: &[needed("model", "a model, a version of it, or its name")],
+        notes: "A list of dicts.",
+        example: "aliases(\"default\")",
+    },
+    Function {
+        name: "history",
+        summary: "every move of an alias, the newest first",
+        parameters: &[
+            needed("model", "a model, a version of it, or its name"),
+            optional("alias", "\"champion\"", "the alias"),
+            LIMIT,
+        ],
+        notes: "A list of dicts.",
+        example: "history(\"default\")",
+    },
+    Function {
+        name: "predict",
+        summary: "probabilities and labels, or numbers, for rows",
+        parameters: &[
+            needed("model", "a version, a model, or a model's name"),
+            needed(
+                "rows",
+                "a dict, a list of dicts, a dataset, or a local file; of the last two \
+                at most 10,000 rows",
+            ),
+            optional("version", NONE, "a number or an alias; 'champion' when absent"),
+            optional("record", "False", "keep the answer; its id is p.id"),
+        ],
+        notes: "Columns that the model does not read are left out of a dataset, of a file, and of \
+                dicts where its training data had them; others are refused. p.labels, p.scores (probability of the positive class) and p.values are lists.",
+        example: "predict(\"default\", loans.head(3)).labels",
+    },
+    Function {
+        name: "jobs",
+        summary: "the jobs, the newest first",
+        parameters: &[
+            optional("kind", NONE, "'ingestion', 'training' or 'sweep'"),
+            optional(
+                "state",
+                NONE,
+                "'queued', 'running', 'cancel_pending', 'cancelled', 'done' \
+                or 'failed'",
+            ),
+            optional("limit", "20", "at most so many, 1 to 500"),
+        ],
+        notes: "",
+        example: "jobs(kind=\"training\")",
+    },
+    Function {
+        name: "job",
+        summary: "a job as it is now",
+        parameters: &[needed("id", "its id, or a job")],
+        notes: "",
+        example: "j = train(loans, \"default\", network=\"linear\", epochs=2, wait=False); job(j.id)",
+    },
+    Function {
+        name: "wait",
+        summary: "what a job made, once it is done",
+        parameters: &[needed("job", "a job or its id")],
+        notes: "Gives the version or the dataset; a job that failed is an error. Ctrl-C cancels it.",
+        example: "j.wait()",
+    },
+    Function {
+        name: "cancel",
+        summary: "cancel a job and wait for its end",
+        parameters: &[needed("job", "a job or its id")],
+        notes: "Gives the job as it ended; one that was done before is an error.",
+        example: "train(loans, \"default\", epochs=1000, patience=0, wait=False).cancel()",
+    },
+    Function {
+        name: "help",
+        summary: "this list, or what a function does",
+        parameters: &[optional("of", NONE, "a function, its name, or a value")],
+        notes: "At the prompt, train? is short for help(train).",
+        example: "help(train)",
+    },
+    Function {
+        name: "exit",
+        summary: "end the session or the script",
+        parameters: &[optional("code", "0", "the exit code, 0 to 255")],
+        notes: "quit() is the same. Ctrl-D on an empty line, too.",
+        example: "exit()",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_what_may_be_typed() {
+        let load = find("load").map(Function::signature);
+        assert_eq!(load.as_deref(), Some("load(source, name=None, types=None)"));
+    }
+
+    #[test]
+    fn needed_parameters_come_first_and_no_name_twice() {
+        for function in functions() {
+            let names: Vec<_> = function.parameters.iter().map(|p| p.name).collect();
+            let mut unique = names.clone();
+            unique.sort_unstable();
+            unique.dedup();
+            assert_eq!(unique.len(), names.len(), "{}", function.name);
+            let optional = function.parameters.iter().skip_while(|p| p.default.is_none());
+            assert!(optional.into_iter().all(|p| p.default.is_some()), "{}", function.name);
+            assert!(function.example.contains(function.name), "{}", function.name);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Training: every field of the specification by its own name, with short forms for the usual.
+
+use serde_json::{Value as Json, json};
+use starlark::eval::Evaluator;
+use starlark::values::Value;
+
+use super::super::arguments::Arguments;
+use super::super::context::{Context, context};
+use super::super::objects::{Object, Trained, alloc};
+use super::data::{dataset_of, valid_name};
+use super::models::with_champion;
+use crate::client::outcome;
+use crate::domain::job::{Job, JobResult};
+use crate::domain::model::{
+    ClassWeights, NetworkSpec, OptimiserSpec, PartsSpec, PreprocessingSpec, Task, ThresholdSpec,
+    TrainingSpec,
+};
+use crate::domain::name::check_name;
+use crate::error::{Error, Result};
+
+/// `train(dataset, target, ...)`.
+pub(super) fn train<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    let context = &*context()?;
+    let target = arguments.text("target")?.unwrap_or_default();
+    let model = match arguments.text("model")? {
+        Some(model) => model.to_owned(),
+        None => valid_name(target),
+    };
+    check_name("model", &model)?;
+    let wait = arguments.flag("wait", true)?;
+    let spec = specification(arguments, context, target)?;
+    let job = context.change(context.client.train(&model, &spec))?;
+    if !wait {
+        return alloc(Object::Job(Box::new(job)), eval);
+    }
+    let ended = context.follow(&job)?;
+    let trained = trained(context, ended)?;
+    alloc(Object::Version(Box::new(trained)), eval)
+}
+
+/// The version that a training job made, beside the champion.
+///
+/// # Errors
+/// Why it failed.
+pub(super) fn trained(context: &Context, job: Job) -> Result<Trained> {
+    match outcome(job)? {
+        JobResult::ModelVersion(made) => context.wait(async {
+            let version = context.client.get_version(&made.model, made.version).await?;
+            with_champion(&context.client, version).await
+        }),
+        _ => Err(Error::internal("training", "the job made something else")),
+    }
+}
+
+fn specification(
+    arguments: &Arguments<'_>,
+    context: &Context,
+    target: &str,
+) -> Result<TrainingSpec> {
+    let mut spec = json!({ "target": target });
+    for name in FIELDS {
+        if let Some(value) = arguments.json(name)? {
+            let value = long_form(name, value);
+            check(arguments, name, &value)?;
+            spec[*name] = value;
+        }
+    }
+    // Last, since it may ask the server.
+    let dataset = dataset_of(arguments, context)?;
+    spec["dataset"] = json!({ "name": dataset.dataset, "version": dataset.version });
+    arguments.typed("dataset", spec)
+}
+
+/// The fields of the specification that stand for themselves.
+const FIELDS: &[&str] = &[
+    "features",
+    "exclude",
+    "task",
+    "positive_class",
+    "network",
+    "optimiser",
+    "epochs",
+    "batch_size",
+    "seed",
+    "device",
+    "parts",
+    "patience",
+    "class_weights",
+    "preprocessing",
+    "threshold",
+];
+
+/// The largest that the specification takes: JSON's readers know no larger whole number.
+const MAX_SEED: u64 = (1 << 53) - 1;
+
+/// What a short form stands for.
+fn long_form(name: &str, value: Json) -> Json {
+    match (name, value) {
+        ("network" | "optimiser", Json::String(kind)) => json!({ "kind": kind }),
+        ("parts" | "class_weights" | "threshold", Json::String(by)) => json!({ "by": by }),
+        ("class_weights", Json::Object(weights)) if !weights.contains_key("by") => {
+            json!({ "by": "given", "weights": weights })
+        }
+        ("threshold", value @ Json::Number(_)) => json!({ "by": "value", "value": value }),
+        ("preprocessing", Json::String(scaling)) => json!({ "scaling": scaling }),
+        ("features" | "exclude", value @ Json::String(_)) => json!([value]),
+        // A class is a text, also where it looks like a number.
+        ("positive_class", value @ (Json::Number(_) | Json::Bool(_))) => value.to_string().into(),
+        (_, value) => value,
+    }
+}
+
+/// Whether a field has the type of its name, so that an error can say which one has not.
+fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
+    macro_rules! is {
+        ($type:ty) => {
+            arguments.typed::<$type>(name, value.clone()).map(|_| ())
+        };
+    }
+    match name {
+        "features" | "exclude" => is!(Vec<String>),
+        "task" => is!(Task),
+        "positive_class" | "device" => is!(String),
+        "network" => is!(NetworkSpec),
+        "optimiser" => is!(OptimiserSpec),
+        "epochs" | "batch_size" | "patience" => {
+            arguments.number(name, 0..=u64::from(u32::MAX)).map(|_| ())
+        }
+        "seed" => arguments.number(name, 0..=MAX_SEED).map(|_| ()),
+        "parts" => is!(PartsSpec),
+        "class_weights" => is!(ClassWeights),
+        "preprocessing" => is!(PreprocessingSpec),
+        "threshold" => is!(ThresholdSpec),
+        other => Err(Error::internal("checking an argument", format!("{other} is unknown"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repl::catalogue;
+
+    #[test]
+    fn every_field_of_the_specification_is_an_argument() {
+        let spec: TrainingSpec = serde_json::from_value(json!({
+            "dataset": {"name": "d"}, "target": "t", "features": ["a"], "exclude": ["b"],
+            "task": "binary", "positive_class": "1", "epochs": 1, "batch_size": 1, "patience": 1,
+        }))
+        .unwrap();
+        let written = serde_json::to_value(&spec).unwrap();
+        let train = catalogue::find("train").unwrap();
+        for field in written.as_object().unwrap().keys() {
+            let is_named = ["dataset", "target"].contains(&field.as_str());
+            assert!(is_named || FIELDS.contains(&field.as_str()), "{field}");
+            assert!(train.parameters.iter().any(|p| p.name == field), "{field}");
+        }
+        assert_eq!(written.as_object().unwrap().len(), FIELDS.len() + 2);
+    }
+
+    #[test]
+    fn a_short_form_is_a_specification() {
+        let long = |name, value| long_form(name, value);
+        assert_eq!(long("network", json!("linear")), json!({"kind": "linear"}));
+        assert_eq!(
+            long("class_weights", json!({"1": 5.0})),
+            json!({"by": "given", "weights": {"1": 5.0}})
+        );
+        assert_eq!(long("threshold", json!(0.2)), json!({"by": "value", "value": 0.2}));
+        assert_eq!(long("threshold", json!("f1")), json!({"by": "f1"}));
+        assert_eq!(long("features", json!("age")), json!(["age"]));
+        assert_eq!(long("positive_class", json!(1)), json!("1"));
+        assert_eq!(long("epochs", json!(3)), json!(3));
+    }
+}

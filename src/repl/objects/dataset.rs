@@ -1,0 +1,102 @@
+//! Datasets: rows, columns, nulls.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::super::table::Table;
+use super::super::text::{counted, grouped};
+use crate::domain::dataset::DatasetVersion;
+use crate::domain::schema::{ColumnSummary, ColumnType};
+use crate::error::{Context, Result};
+
+/// `loans 3   30,000 rows × 24 columns   4 text · 19 number · 1 time   no nulls`.
+pub(super) fn text(dataset: &DatasetVersion) -> String {
+    let with_nulls = dataset.columns.iter().filter(|column| column.nulls > 0).count();
+    let nulls = match with_nulls {
+        0 => "no nulls".to_owned(),
+        n => {
+            let cells: u64 = dataset.columns.iter().map(|column| column.nulls).sum();
+            format!("{} in {}", counted(cells, "null"), counted(n as u64, "column"))
+        }
+    };
+    format!(
+        "{} {}   {} × {}   {}   {nulls}",
+        dataset.dataset,
+        dataset.version,
+        counted(dataset.rows, "row"),
+        counted(dataset.columns.len() as u64, "column"),
+        kinds(&dataset.columns)
+    )
+}
+
+fn kinds(columns: &[ColumnSummary]) -> String {
+    let names = [
+        ("text", &[ColumnType::String][..]),
+        ("number", &[ColumnType::Int64, ColumnType::Float64]),
+        ("bool", &[ColumnType::Bool]),
+        ("time", &[ColumnType::Timestamp]),
+    ];
+    let counts: Vec<String> = names
+        .iter()
+        .filter_map(|(name, kinds)| {
+            let count = columns.iter().filter(|column| kinds.contains(&column.kind)).count();
+            (count > 0).then(|| format!("{count} {name}"))
+        })
+        .collect();
+    counts.join(" · ")
+}
+
+pub(super) fn table(datasets: &[&DatasetVersion]) -> Table {
+    let columns = [
+        ("dataset", false),
+        ("version", true),
+        ("rows", true),
+        ("columns", true),
+        ("kinds", false),
+        ("created", false),
+    ];
+    let rows = datasets
+        .iter()
+        .map(|d| {
+            vec![
+                d.dataset.clone(),
+                d.version.to_string(),
+                grouped(d.rows),
+                d.columns.len().to_string(),
+                kinds(&d.columns),
+                d.created_at.format("%Y-%m-%d %H:%M").to_string(),
+            ]
+        })
+        .collect();
+    Table::new(&columns, rows)
+}
+
+/// A row for each column.
+pub(super) fn described(dataset: &DatasetVersion) -> Result<Vec<Map<String, Json>>> {
+    let row = |column: &ColumnSummary| {
+        let top: Vec<String> = column
+            .top
+            .iter()
+            .take(3)
+            .map(|value| {
+                let name = serde_json::to_value(&value.value).context("reading a value")?;
+                Ok(format!("{} ({})", super::cell_of(&name), grouped(value.count)))
+            })
+            .collect::<Result<_>>()?;
+        let values = json!({
+            "column": column.name,
+            "type": column.kind.as_str(),
+            "nulls": column.nulls,
+            "distinct": column.distinct,
+            "min": column.min,
+            "mean": column.mean,
+            "max": column.max,
+            "std": column.std,
+            "top": top.join(", "),
+        });
+        match values {
+            Json::Object(row) => Ok(row),
+            _ => Ok(Map::new()),
+        }
+    };
+    dataset.columns.iter().map(row).collect()
+}

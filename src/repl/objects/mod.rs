@@ -1,0 +1,355 @@
+//! The values that functions give. To Starlark each is a struct: what is known of it are its
+//! fields, what can be done with it are functions of the catalogue bound to it, and one hidden
+//! field holds the value itself.
+
+mod dataset;
+mod job;
+mod predictions;
+mod version;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+use starlark::__derive_refs as pagable;
+use starlark::eval::Evaluator;
+use starlark::values::any::StarlarkAny;
+use starlark::values::dict::DictRef;
+use starlark::values::list::ListRef;
+use starlark::values::structs::{AllocStruct, StructRef};
+use starlark::values::tuple::TupleRef;
+use starlark::values::{StarlarkPagablePanic, Value};
+
+use super::context::context;
+use super::outcome::Shown;
+use super::table::Table;
+use super::text::figure;
+use crate::domain::dataset::DatasetVersion;
+use crate::domain::job::Job;
+use crate::domain::model::Model;
+use crate::error::{Context as _, Error, Result};
+
+pub(super) use predictions::Predictions;
+pub(super) use version::{Move, Trained};
+
+/// The field that holds the value itself.
+const ITSELF: &str = "_";
+/// Deeper lists are cut: one may hold itself.
+const DEPTH: usize = 6;
+/// A longer dict is shown as a table.
+const LONG_DICT: usize = 76;
+
+/// What a value is.
+pub(super) enum Object {
+    Dataset(DatasetVersion),
+    Model(Model),
+    Version(Box<Trained>),
+    Job(Box<Job>),
+    Predictions(Predictions),
+    Move(Move),
+}
+
+impl Object {
+    /// What `type()` says.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Dataset(_) => "dataset",
+            Self::Model(_) => "model",
+            Self::Version(_) => "version",
+            Self::Job(_) => "job",
+            Self::Predictions(_) => "predictions",
+            Self::Move(_) => "move",
+        }
+    }
+
+    /// The short form, which answers the next question.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Dataset(d) => dataset::text(d),
+            Self::Model(m) => version::model_text(m),
+            Self::Version(v) => v.text(),
+            Self::Job(j) => job::text(j),
+            Self::Predictions(p) => p.text(),
+            Self::Move(m) => m.text(),
+        }
+    }
+
+    /// The functions that take it first.
+    pub(super) fn methods(&self) -> &'static [&'static str] {
+        match self {
+            Self::Dataset(_) => &["head", "describe", "train"],
+            Self::Model(_) => &["versions", "version", "predict", "aliases", "history", "describe"],
+            Self::Version(_) => &["promote", "predict", "describe"],
+            Self::Job(_) => &["wait", "cancel", "describe"],
+            Self::Predictions(_) => &["describe"],
+            Self::Move(_) => &[],
+        }
+    }
+
+    pub(super) fn fields(&self) -> Result<Map<String, Json>> {
+        match self {
+            Self::Dataset(d) => object(d),
+            Self::Model(m) => object(m),
+            Self::Version(v) => v.fields(),
+            Self::Job(j) => object(j.as_ref()),
+            Self::Predictions(p) => p.fields(),
+            Self::Move(m) => object(m),
+        }
+    }
+
+    /// What there is to say of it, a row a thing.
+    pub(super) fn described(&self) -> Result<Vec<Map<String, Json>>> {
+        match self {
+            Self::Dataset(d) => dataset::described(d),
+            Self::Version(v) => v.described(),
+            Self::Predictions(p) => Ok(p.described()),
+            Self::Model(_) | Self::Job(_) | Self::Move(_) => {
+                let pair = |(name, value): (String, Json)| {
+                    Map::from_iter([
+                        ("field".to_owned(), name.into()),
+                        ("value".to_owned(), cell_of(&value).into()),
+                    ])
+                };
+                Ok(self.fields()?.into_iter().map(pair).collect())
+            }
+        }
+    }
+}
+
+/// A value's fields.
+fn object(value: &impl Serialize) -> Result<Map<String, Json>> {
+    match serde_json::to_value(value).context("reading a value's fields")? {
+        Json::Object(fields) => Ok(fields),
+        _ => Err(Error::internal("reading a value's fields", "it has none")),
+    }
+}
+
+/// An object as Starlark holds it.
+#[derive(StarlarkPagablePanic)]
+pub(super) struct Handle(Arc<Object>);
+
+starlark::register_starlark_any!(Handle);
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}>", self.0.text())
+    }
+}
+
+/// Makes a value of an object.
+pub(super) fn alloc<'v>(object: Object, eval: &mut Evaluator<'v, '_, '_>) -> Result<Value<'v>> {
+    let heap = eval.heap();
+    let object = Arc::new(object);
+    let itself = heap.alloc(StarlarkAny::new(Handle(object.clone())));
+    let mut fields: Vec<(String, Value<'v>)> = vec![(ITSELF.to_owned(), itself)];
+    for (name, value) in object.fields()? {
+        fields.push((name, heap.alloc(value)));
+    }
+    let functions = &context()?.globals;
+    let find = |name: &str| {
+        let name = if name == "load" { super::source::LOAD } else { name };
+        let found = functions.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, value)| value.to_value())
+            .ok_or_else(|| Error::internal("binding a method", format!("there is no {name}")))
+    };
+    let bind = find("partial")?;
+    for name in object.methods() {
+        let bound = eval
+            .eval_function(bind, &[find(name)?, itself], &[])
+            .map_err(|error| Error::internal("binding a method", error.to_string()))?;
+        fields.push(((*name).to_owned(), bound));
+    }
+    Ok(heap.alloc(AllocStruct(fields)))
+}
+
+/// The object in a value.
+pub(super) fn object_of(value: Value<'_>) -> Option<&Object> {
+    let handle = match StarlarkAny::<Handle>::get(value) {
+        Some(handle) => handle,
+        None => {
+            let fields = StructRef::from_value(value)?;
+            let (_, itself) = fields.iter().find(|(name, _)| name.as_str() == ITSELF)?;
+            StarlarkAny::<Handle>::get(itself)?
+        }
+    };
+    Some(handle.0.as_ref())
+}
+
+/// What a value reads like; `quoted` puts texts in quotes.
+pub(super) fn text_of(value: Value<'_>, quoted: bool) -> String {
+    let mut out = String::new();
+    write(value, quoted, DEPTH, &mut out);
+    super::source::unmasked(&out)
+}
+
+fn write(value: Value<'_>, quoted: bool, depth: usize, out: &mut String) {
+    if let Some(object) = object_of(value) {
+        return out.push_str(&object.text());
+    }
+    let list = ListRef::from_value(value).map(|list| ("[", list.content(), "]"));
+    let tuple = || TupleRef::from_value(value).map(|tuple| ("(", tuple.content(), ")"));
+    if let Some((open, items, close)) = list.or_else(tuple) {
+        out.push_str(open);
+        for (i, item) in items.iter().enumerate() {
+            if i > 0 {
+                out.push_str(", ");
+            }
+            nested(*item, depth, out);
+        }
+        if open == "(" && items.len() == 1 {
+            out.push(',');
+        }
+        return out.push_str(close);
+    }
+    if let Some(dict) = DictRef::from_value(value) {
+        out.push('{');
+        for (i, (key, item)) in dict.iter().enumerate() {
+            if i > 0 {
+                out.push_str(", ");
+            }
+            nested(key, depth, out);
+            out.push_str(": ");
+            nested(item, depth, out);
+        }
+        return out.push('}');
+    }
+    if let Some(fields) = StructRef::from_value(value) {
+        out.push_str("struct(");
+        for (i, (name, item)) in fields.iter().enumerate() {
+            if i > 0 {
+                out.push_str(", ");
+            }
+            out.push_str(name.as_str());
+            out.push('=');
+            nested(item, depth, out);
+        }
+        return out.push(')');
+    }
+    out.push_str(&if quoted { value.to_repr() } else { value.to_str() });
+}
+
+fn nested(value: Value<'_>, depth: usize, out: &mut String) {
+    if depth == 0 { out.push('…') } else { write(value, true, depth - 1, out) }
+}
+
+/// How a cell's value is shown.
+pub(super) fn shown(value: Value<'_>) -> Shown {
+    if let Some(object) = object_of(value) {
+        let table = match object {
+            Object::Predictions(p) => Some(p.table()),
+            _ => None,
+        };
+        return Shown { text: object.text(), table };
+    }
+    let text = text_of(value, true);
+    let table = listed(value).or_else(|| {
+        // A short one reads well as it is.
+        (text.chars().count() > LONG_DICT).then(|| pairs(value)).flatten()
+    });
+    Shown { text, table }
+}
+
+/// A dict of names as a table of its fields.
+fn pairs(value: Value<'_>) -> Option<Table> {
+    let dict = DictRef::from_value(value)?;
+    let row = |(key, value): (Value<'_>, Value<'_>)| {
+        let cell = cell_of(&value.to_json_value().ok()?);
+        Some(vec![key.unpack_str()?.to_owned(), cell])
+    };
+    let rows: Option<Vec<Vec<String>>> = dict.iter().map(row).collect();
+    Some(Table::new(&[("field", false), ("value", false)], rows?))
+}
+
+/// A list of objects of one kind, or of dicts, as a table.
+fn listed(value: Value<'_>) -> Option<Table> {
+    let items = ListRef::from_value(value)?.content();
+    let first = items.first()?;
+    match object_of(*first) {
+        Some(_) => {
+            let objects: Option<Vec<&Object>> = items.iter().map(|item| object_of(*item)).collect();
+            table_of(&objects?)
+        }
+        None => {
+            let rows: Option<Vec<Map<String, Json>>> = items
+                .iter()
+                .map(|item| {
+                    DictRef::from_value(*item)?;
+                    match item.to_json_value().ok()? {
+                        Json::Object(row) => Some(row),
+                        _ => None,
+                    }
+                })
+                .collect();
+            let rows = rows?;
+            (!rows.iter().all(Map::is_empty)).then(|| table_of_rows(&rows))
+        }
+    }
+}
+
+fn table_of(objects: &[&Object]) -> Option<Table> {
+    use std::borrow::Borrow;
+    macro_rules! all {
+        ($kind:ident, $table:path) => {{
+            let found: Option<Vec<_>> = objects
+                .iter()
+                .map(|object| match object {
+                    Object::$kind(value) => Some(value.borrow()),
+                    _ => None,
+                })
+                .collect();
+            Some($table(&found?))
+        }};
+    }
+    match objects.first()? {
+        Object::Dataset(_) => all!(Dataset, dataset::table),
+        Object::Model(_) => all!(Model, version::model_table),
+        Object::Version(_) => all!(Version, version::table),
+        Object::Job(_) => all!(Job, job::table),
+        Object::Predictions(_) | Object::Move(_) => None,
+    }
+}
+
+/// Rows of any fields as a table, the columns in the order in which they come.
+pub(super) fn table_of_rows(rows: &[Map<String, Json>]) -> Table {
+    let mut names: Vec<&String> = Vec::new();
+    for name in rows.iter().flat_map(Map::keys) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let columns: Vec<(&str, bool)> = names
+        .iter()
+        .map(|name| {
+            let mut values = rows.iter().filter_map(|row| row.get(*name)).filter(|v| !v.is_null());
+            (name.as_str(), values.all(Json::is_number))
+        })
+        .collect();
+    let line = |row: &Map<String, Json>| {
+        names.iter().map(|name| row.get(*name).map(cell_of).unwrap_or_default()).collect()
+    };
+    Table::new(&columns, rows.iter().map(line).collect())
+}
+
+/// A JSON value in a cell.
+fn cell_of(value: &Json) -> String {
+    match value {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => whole.to_string(),
+            None => number.as_f64().map_or_else(|| number.to_string(), figure),
+        },
+        Json::Bool(truth) => truth.to_string(),
+        Json::Array(items) => {
+            let items: Vec<String> = items.iter().map(cell_of).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Json::Object(fields) => {
+            let fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name}: {}", cell_of(value))).collect();
+            fields.join(", ")
+        }
+    }
+}

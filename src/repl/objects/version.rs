@@ -1,0 +1,225 @@
+//! Models, their versions, and the moves of their aliases.
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::super::table::Table;
+use super::super::text::{figure, grouped};
+use crate::domain::model::{Model, Task};
+use crate::domain::version::{Interval, Metrics, Version};
+use crate::error::Result;
+
+/// A version, and what stands beside it.
+pub(in crate::repl) struct Trained {
+    pub(in crate::repl) version: Version,
+    /// Aliases that point at it, where they were asked for.
+    pub(in crate::repl) aliases: Vec<String>,
+    /// The champion's number and main metric, where that is another version.
+    pub(in crate::repl) champion: Option<(u32, Option<f64>)>,
+}
+
+/// An alias that was moved.
+#[derive(Debug, Serialize)]
+pub(in crate::repl) struct Move {
+    pub(in crate::repl) model: String,
+    pub(in crate::repl) alias: String,
+    /// None: it is new.
+    pub(in crate::repl) previous: Option<u32>,
+    pub(in crate::repl) version: u32,
+    pub(in crate::repl) revision: u64,
+}
+
+impl Move {
+    pub(super) fn text(&self) -> String {
+        let Self { model, alias, version, .. } = self;
+        match self.previous {
+            Some(previous) if previous == *version => {
+                format!("{alias} of {model} stays at {version}")
+            }
+            Some(previous) => format!("{alias} of {model}: {previous} → {version}"),
+            None => format!("{alias} of {model}: {version}, the first"),
+        }
+    }
+}
+
+/// `AUC`, `accuracy`, `R2`.
+fn label(metric: &str) -> &str {
+    match metric {
+        "auc" => "AUC",
+        "r2" => "R2",
+        other => other,
+    }
+}
+
+/// A metric to three digits.
+fn short(value: Option<f64>) -> String {
+    value.map_or_else(|| "not defined".to_owned(), |value| format!("{value:.3}"))
+}
+
+fn interval(metrics: &Metrics) -> Option<Interval> {
+    match metrics {
+        Metrics::Binary(m) => m.auc_interval,
+        Metrics::Multiclass(m) => Some(m.accuracy_interval),
+        // The interval of a regression is the RMSE's.
+        Metrics::Regression(_) => None,
+    }
+}
+
+fn tested(metrics: &Metrics) -> u64 {
+    match metrics {
+        Metrics::Binary(m) => m.n,
+        Metrics::Multiclass(m) => m.n,
+        Metrics::Regression(m) => m.n,
+    }
+}
+
+impl Trained {
+    /// `default 3   AUC 0.783 (0.774 to 0.792)   champion 2: 0.776   threshold 0.18   n test 6,000`.
+    pub(super) fn text(&self) -> String {
+        let version = &self.version;
+        let (metric, value) = version.metrics.main();
+        let mut figures = format!("{} {}", label(metric), short(value));
+        if let Some(Interval { low, high }) = interval(&version.metrics) {
+            figures.push_str(&format!(" ({low:.3} to {high:.3})"));
+        }
+        let mut parts = vec![format!("{} {}", version.model, version.version), figures];
+        if let Metrics::Regression(m) = &version.metrics {
+            let spread =
+                m.rmse_interval.map(|i| format!(" ({} to {})", figure(i.low), figure(i.high)));
+            parts.push(format!("RMSE {}{}", figure(m.rmse), spread.unwrap_or_default()));
+        }
+        if let Some((number, value)) = self.champion {
+            parts.push(format!("champion {number}: {}", short(value)));
+        }
+        if let Some(threshold) = version.signature.threshold {
+            parts.push(format!("threshold {threshold:.2}"));
+        }
+        parts.push(format!("n test {}", grouped(tested(&version.metrics))));
+        if !self.aliases.is_empty() {
+            parts.push(self.aliases.join(", "));
+        }
+        let mut text = parts.join("   ");
+        for warning in &version.warnings {
+            text.push_str(&format!("\n! {warning}"));
+        }
+        text
+    }
+
+    pub(super) fn fields(&self) -> Result<Map<String, Json>> {
+        let mut fields = super::object(&self.version)?;
+        fields.insert("aliases".to_owned(), self.aliases.clone().into());
+        Ok(fields)
+    }
+
+    /// Its metrics, then how it came about.
+    pub(super) fn described(&self) -> Result<Vec<Map<String, Json>>> {
+        let version = &self.version;
+        let mut rows: Vec<(String, Json)> = Vec::new();
+        for (name, value) in super::object(&version.metrics)? {
+            match value {
+                Json::Object(range) => {
+                    let ends = [range.get("low"), range.get("high")]
+                        .map(|end| end.and_then(Json::as_f64).map(figure).unwrap_or_default());
+                    rows.push((name, format!("{} to {}", ends[0], ends[1]).into()));
+                }
+                Json::Array(_) => {}
+                value => rows.push((name, value)),
+            }
+        }
+        let provenance = &version.provenance;
+        let parts = provenance.rows;
+        let data = &provenance.spec.dataset;
+        let number = data.version.map(|n| format!(" {n}")).unwrap_or_default();
+        rows.extend([
+            ("network".to_owned(), provenance.spec.network_kind().into()),
+            ("parameters".to_owned(), provenance.parameters.into()),
+            ("best epoch".to_owned(), provenance.best_epoch.into()),
+            ("dataset".to_owned(), format!("{}{number}", data.name).into()),
+            (
+                "rows".to_owned(),
+                format!(
+                    "{} train, {} validation, {} test",
+                    grouped(parts.train),
+                    grouped(parts.validation),
+                    grouped(parts.test)
+                )
+                .into(),
+            ),
+            ("device".to_owned(), provenance.device.clone().into()),
+            ("seconds".to_owned(), provenance.seconds.into()),
+        ]);
+        let row = |(name, value): (String, Json)| {
+            Map::from_iter([
+                ("field".to_owned(), name.into()),
+                ("value".to_owned(), super::cell_of(&value).into()),
+            ])
+        };
+        Ok(rows.into_iter().map(row).collect())
+    }
+}
+
+pub(super) fn table(versions: &[&Trained]) -> Table {
+    let metric = versions.first().map_or("metric", |first| label(first.version.metrics.main().0));
+    let columns = [
+        ("version", true),
+        (metric, true),
+        ("95 % interval", false),
+        ("threshold", true),
+        ("n test", true),
+        ("network", false),
+        ("aliases", false),
+        ("created", false),
+    ];
+    let rows = versions
+        .iter()
+        .map(|trained| {
+            let version = &trained.version;
+            let range = interval(&version.metrics);
+            vec![
+                version.version.to_string(),
+                short(version.metrics.main().1),
+                range.map(|i| format!("{:.3} to {:.3}", i.low, i.high)).unwrap_or_default(),
+                version.signature.threshold.map(|t| format!("{t:.2}")).unwrap_or_default(),
+                grouped(tested(&version.metrics)),
+                version.provenance.spec.network_kind().to_owned(),
+                trained.aliases.join(", "),
+                version.created_at.format("%Y-%m-%d %H:%M").to_string(),
+            ]
+        })
+        .collect();
+    Table::new(&columns, rows)
+}
+
+/// `default   binary   newest version 3`.
+pub(super) fn model_text(model: &Model) -> String {
+    let recorded = if model.record { "   every prediction is recorded" } else { "" };
+    format!(
+        "{}   {}   newest version {}{recorded}",
+        model.name,
+        Task::as_str(model.task),
+        model.latest_version
+    )
+}
+
+pub(super) fn model_table(models: &[&Model]) -> Table {
+    let columns = [
+        ("model", false),
+        ("task", false),
+        ("newest version", true),
+        ("recorded", false),
+        ("created", false),
+    ];
+    let rows = models
+        .iter()
+        .map(|model| {
+            vec![
+                model.name.clone(),
+                model.task.as_str().to_owned(),
+                model.latest_version.to_string(),
+                if model.record { "always" } else { "on request" }.to_owned(),
+                model.created_at.format("%Y-%m-%d %H:%M").to_string(),
+            ]
+        })
+        .collect();
+    Table::new(&columns, rows)
+}

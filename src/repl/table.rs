@@ -1,0 +1,179 @@
+//! Tables that fit a given width: numbers to the right, what does not fit is counted.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement};
+
+use super::text::{counted, grouped, shortened};
+
+/// So many rows are shown of a long table.
+pub(super) const SHOWN_ROWS: usize = 20;
+/// Longest cell.
+const CELL: usize = 40;
+const GAP: usize = 2;
+
+/// A table that any front end can show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    pub headings: Vec<String>,
+    /// Whether a column's values stand to the right.
+    pub numeric: Vec<bool>,
+    pub rows: Vec<Vec<String>>,
+    /// Rows there are, of which `rows` may be the first.
+    pub total: u64,
+}
+
+impl Table {
+    /// A table of all its rows.
+    pub(super) fn new(columns: &[(&str, bool)], rows: Vec<Vec<String>>) -> Self {
+        Self {
+            headings: columns.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            numeric: columns.iter().map(|(_, numeric)| *numeric).collect(),
+            total: rows.len() as u64,
+            rows,
+        }
+    }
+
+    /// The table in lines of at most `width` characters. `strong` is put round the headings.
+    pub fn render(&self, width: usize, strong: impl Fn(&str) -> String) -> String {
+        // One of two columns may take what there is.
+        let most = if self.headings.len() <= 2 { width } else { CELL };
+        let rows: Vec<Vec<String>> = self
+            .rows
+            .iter()
+            .take(SHOWN_ROWS)
+            .map(|row| row.iter().map(|cell| shortened(cell, most)).collect())
+            .collect();
+        let headings: Vec<String> = self.headings.iter().map(|h| shortened(h, CELL)).collect();
+        let (rows, columns) = match headings.len() {
+            2 => (last_cut(rows, &headings, width), 2),
+            _ => {
+                let columns = fitting(&headings, &rows, width);
+                (rows, columns)
+            }
+        };
+        let mut table = comfy_table::Table::new();
+        table
+            .load_style(comfy_table::presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(self.line(&headings, columns, width));
+        for row in &rows {
+            table.add_row(self.line(row, columns, width));
+        }
+        let last = columns.saturating_sub(1);
+        for (at, column) in table.column_iter_mut().enumerate() {
+            let gap = if at == last { 0 } else { GAP };
+            column.set_padding((0, u16::try_from(gap).unwrap_or(0)));
+        }
+        let text = table.to_string();
+        let mut lines: Vec<String> = text.lines().map(|l| l.trim_end().to_owned()).collect();
+        if let Some(first) = lines.first_mut() {
+            *first = strong(first);
+        }
+        lines.extend(self.remark(columns));
+        lines.join("\n")
+    }
+
+    fn line(&self, cells: &[String], columns: usize, width: usize) -> Vec<Cell> {
+        let cut = |text: &String| shortened(text, width.max(1));
+        cells
+            .iter()
+            .take(columns)
+            .enumerate()
+            .map(|(at, text)| {
+                let right = self.numeric.get(at).copied().unwrap_or(false);
+                let side = if right { CellAlignment::Right } else { CellAlignment::Left };
+                Cell::new(cut(text)).set_alignment(side)
+            })
+            .collect()
+    }
+
+    /// What is not shown.
+    fn remark(&self, columns: usize) -> Option<String> {
+        let shown = self.rows.len().min(SHOWN_ROWS) as u64;
+        let mut parts = Vec::new();
+        if shown < self.total {
+            parts.push(format!("{} of {}", grouped(shown), counted(self.total, "row")));
+        }
+        if columns < self.headings.len() {
+            let hidden: Vec<&str> =
+                self.headings.iter().skip(columns).take(4).map(String::as_str).collect();
+            let more = if self.headings.len() - columns > hidden.len() { ", …" } else { "" };
+            parts.push(format!(
+                "{columns} of {} columns (not shown: {}{more})",
+                self.headings.len(),
+                hidden.join(", ")
+            ));
+        }
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
+/// Cuts the second of two columns to what the first leaves.
+fn last_cut(mut rows: Vec<Vec<String>>, headings: &[String], width: usize) -> Vec<Vec<String>> {
+    let first = rows.iter().filter_map(|row| row.first()).chain(headings.first());
+    let used = first.map(|cell| cell.chars().count()).max().unwrap_or(0) + GAP;
+    for cell in rows.iter_mut().filter_map(|row| row.get_mut(1)) {
+        *cell = shortened(cell, width.saturating_sub(used).max(1));
+    }
+    rows
+}
+
+/// So many of the first columns fit; the first is always shown.
+fn fitting(headings: &[String], rows: &[Vec<String>], width: usize) -> usize {
+    let mut used = 0;
+    for (at, heading) in headings.iter().enumerate() {
+        let cells = rows.iter().filter_map(|row| row.get(at)).chain([heading]);
+        let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
+        used += widest + if at == 0 { 0 } else { GAP };
+        if at > 0 && used > width {
+            return at;
+        }
+    }
+    headings.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(table: &Table, width: usize) -> String {
+        table.render(width, str::to_owned)
+    }
+
+    fn table(rows: usize) -> Table {
+        let rows = (0..rows)
+            .map(|i| vec![format!("row {i}"), (i * 1000).to_string(), "x".repeat(30)])
+            .collect();
+        Table::new(&[("name", false), ("value", true), ("long", false)], rows)
+    }
+
+    #[test]
+    fn numbers_stand_to_the_right() {
+        let expected =
+            format!("name   value  long\nrow 0      0  {0}\nrow 1   1000  {0}", "x".repeat(30));
+        assert_eq!(plain(&table(2), 80), expected);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let text = plain(&table(25), 30);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 22, "{text}");
+        assert_eq!(lines[0], "name    value");
+        assert_eq!(lines[21], "20 of 25 rows, 2 of 3 columns (not shown: long)");
+        assert!(lines[..21].iter().all(|line| line.chars().count() <= 30), "{text}");
+    }
+
+    #[test]
+    fn the_second_of_two_columns_takes_what_is_left() {
+        let rows = vec![vec!["name".to_owned(), "x".repeat(200)]];
+        let table = Table::new(&[("field", false), ("value", false)], rows);
+        let text = plain(&table, 60);
+        assert_eq!(text, format!("field  value\nname   {}…", "x".repeat(52)));
+    }
+
+    #[test]
+    fn a_narrow_place_still_shows_the_first_column() {
+        let text = plain(&table(1), 4);
+        assert!(text.starts_with("name\nrow…\n"), "{text}");
+    }
+}

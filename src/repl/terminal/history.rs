@@ -1,0 +1,49 @@
+//! What was typed, kept across sessions, readable by its user only.
+
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use crate::error::{Context, Result};
+
+/// Entries that are kept.
+pub(super) const ENTRIES: usize = 10_000;
+/// What every key begins with.
+const KEY: &str = "act_";
+
+/// Makes the file where there is none, and closes it to others.
+///
+/// # Errors
+/// [`Error::Internal`](crate::error::Error::Internal) when it can't be written.
+pub(super) fn prepare(file: &Path) -> Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).context(format!("making {}", folder.display()))?;
+    }
+    let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(file);
+    opened.context(format!("opening {}", file.display()))?;
+    std::fs::set_permissions(file, Permissions::from_mode(0o600))
+        .context(format!("closing {} to others", file.display()))
+}
+
+/// Whether a cell may be kept: none that may hold a key is.
+pub(super) fn may_keep(cell: &str) -> bool {
+    !cell.trim().is_empty() && !cell.contains(KEY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_its_users_alone_and_holds_no_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("state/actuary/history");
+        prepare(&file).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        prepare(&file).unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(may_keep("load(\"x.csv\")"));
+        assert!(!may_keep("k = \"act_0123456789\""));
+        assert!(!may_keep(" \n"));
+    }
+}

@@ -1,0 +1,86 @@
+//! Numbers and times as people read them.
+
+use std::time::Duration;
+
+/// `20,000`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `0.3 s`, `14 s`, `2:05 min`.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 9.95 {
+        return format!("{seconds:.1} s");
+    }
+    match seconds.round() as u64 {
+        whole if whole < 100 => format!("{whole} s"),
+        whole => format!("{}:{:02} min", whole / 60, whole % 60),
+    }
+}
+
+/// A number by its five leading digits: `0.43712`, `52000`, `1.2e-7`.
+pub(super) fn figure(number: f64) -> String {
+    const DIGITS: i32 = 5;
+    if number == 0.0 || !number.is_finite() {
+        return number.to_string();
+    }
+    let exponent = number.abs().log10().floor() as i32;
+    if !(-5..15).contains(&exponent) {
+        return format!("{number:.3e}");
+    }
+    let decimals = usize::try_from(DIGITS - 1 - exponent).unwrap_or(0);
+    let text = format!("{number:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// One line of at most `width` characters.
+pub(super) fn shortened(text: &str, width: usize) -> String {
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(width + 1).collect();
+    if line.chars().count() <= width {
+        return line;
+    }
+    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+/// `1 row`, `2 rows`.
+pub(super) fn counted(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_are_short() {
+        let numbers = [0, 999, 1_000, 20_000, 1_234_567].map(grouped);
+        assert_eq!(numbers, ["0", "999", "1,000", "20,000", "1,234,567"]);
+        let times = [0.04, 1.84, 9.96, 14.4, 125.2].map(Duration::from_secs_f64).map(duration);
+        assert_eq!(times, ["0.0 s", "1.8 s", "10 s", "14 s", "2:05 min"]);
+        let figures = [0.0, 0.437_123_4, 52_000.0, 1_234_567.8, 0.25, -3.0, 1.2e-7].map(figure);
+        assert_eq!(figures, ["0", "0.43712", "52000", "1234568", "0.25", "-3", "1.200e-7"]);
+        assert_eq!([counted(1, "row"), counted(2_000, "row")], ["1 row", "2,000 rows"]);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_so() {
+        assert_eq!(shortened("short", 5), "short");
+        assert_eq!(shortened("größer\nals", 6), "größe…");
+    }
+}

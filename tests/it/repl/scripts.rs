@@ -1,0 +1,129 @@
+use super::{Place, stderr, stdout};
+use crate::support::{Scratch, actuary};
+
+/// In the order of the table, since later ones use what earlier ones made.
+#[test]
+fn every_example_of_the_help_works() {
+    let place = Place::new("repl-examples");
+    let mut cells = String::new();
+    for function in actuary::repl::functions() {
+        // What goes wrong shall be found by the name of its function.
+        cells.push_str(&format!("print(\"== {}\");\n{}\n", function.name, function.example));
+    }
+    let output = place.run(&["repl"], &cells);
+    assert_eq!(stderr(&output), "", "{}", stdout(&output));
+    assert_eq!(output.status.code(), Some(0));
+    let printed = stdout(&output);
+    let section = |name: &str| {
+        let rest = printed.split(&format!("== {name}\n")).nth(1).unwrap();
+        rest.split("\n== ").next().unwrap().to_owned()
+    };
+    // Of a table, where its columns stand does not matter here.
+    let words = |name: &str| section(name).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(section("dataset"), "\"income\"");
+    assert!(words("datasets").contains("loans 1 600 5"), "{printed}");
+    assert_eq!(section("head").lines().next(), Some("income  age  zip    region  default"));
+    assert_eq!(section("head").lines().count(), 4);
+    assert!(words("describe").contains("zip string"), "{printed}");
+    assert!(words("models").contains("default binary 1"), "{printed}");
+    assert!(section("model").contains("linear"), "{printed}");
+    assert!(section("version").starts_with("0."), "{printed}");
+    assert_eq!(section("promote"), "champion of default: 1, the first");
+    assert!(words("aliases").contains("champion 1 1"), "{printed}");
+    assert!(section("history").contains("first"), "{printed}");
+    assert_eq!(section("predict").matches('"').count(), 6, "{printed}");
+    assert!(section("jobs").contains("done: default 1"), "{printed}");
+    assert!(words("job").starts_with("training of default "), "{printed}");
+    assert!(section("wait").starts_with("default 2   AUC 0."), "{printed}");
+    assert!(section("wait").contains("champion 1: 0."), "{printed}");
+    assert!(section("cancel").contains("cancelled"), "{printed}");
+    assert!(section("help").starts_with("train(dataset, target, model=None"), "{printed}");
+}
+
+#[test]
+fn a_script_is_the_same_from_a_file_a_text_and_standard_input() {
+    let place = Place::new("repl-scripts");
+    place.code("load('loans.csv', types={'zip': 'string'});");
+    let script = "d = load(\"loans\")\nfor c in d.columns:\n    if c[\"nulls\"] == 0:\n        \
+                  print(c[\"name\"], c[\"type\"])\n[d.rows, d.version]\n";
+    let expected = "income int64\nage int64\nzip string\nregion string\ndefault int64\n[600, 1]\n";
+    let file = place.scratch.path().join("a.star");
+    std::fs::write(&file, script).unwrap();
+    for (arguments, input) in [
+        (vec!["run", "a.star"], ""),
+        (vec!["run", "-"], script),
+        (vec!["run", "-c", script], ""),
+        (vec!["repl", "-c", script], ""),
+        (
+            vec!["repl"],
+            "d = load(\"loans\")\nfor c in d.columns:\n    if c[\"nulls\"] == 0:\n        \
+                        print(c[\"name\"], c[\"type\"])\n\n[d.rows, d.version]",
+        ),
+    ] {
+        let output = place.run(&arguments, input);
+        assert_eq!(stderr(&output), "", "{arguments:?}");
+        assert_eq!(stdout(&output), expected, "{arguments:?}");
+        assert!(output.status.success());
+    }
+    assert_eq!(
+        place.code("d = dataset('loans')\nprint(d, type(d), d.rows);\nd;"),
+        "loans 1   \
+               600 rows × 5 columns   2 text · 3 number   no nulls dataset 600\n"
+    );
+}
+
+#[test]
+fn values_have_fields_and_methods_and_rows_may_come_from_anywhere() {
+    let place = Place::new("repl-values");
+    let script = r#"
+d = load("loans.csv")
+m = train(d, "default", network={"kind": "mlp", "hidden": [4], "dropout": 0.1}, epochs=2, seed=3,
+          optimiser={"kind": "adam", "learning_rate": 0.01}, class_weights={"1": 2.0},
+          parts={"by": "random", "test": 0.3}, threshold=0.4, preprocessing="standard",
+          exclude=["zip"], batch_size=64, patience=0, device="cpu", positive_class=1)
+print(dir(m.provenance)[0] if False else m.provenance["spec"]["network"])
+print(m.provenance["spec"]["class_weights"], m.signature["threshold"], len(m.curve))
+print(hasattr(m, "promote"), hasattr(m, "nothing"), "promote" in dir(m), "_" in dir(m))
+print([i["name"] for i in m.signature["inputs"]])
+print(m.promote(reason="first"))
+print(m.promote(reason="again"))
+row = {"income": 20000, "age": 30, "region": "north"}
+one = m.predict(row)
+print(one.labels == predict("default", [row]).labels, one.scores == predict(m, row).scores)
+print(len(m.predict(d).labels), len(m.predict("loans.csv").labels), len(m.predict("loans 1").labels))
+kept = predict("default", d.head(2), version="champion", record=True)
+print(kept.id != None, one.id == None, kept.version)
+print([h["reason"] for h in history(m)], aliases("default")[0]["alias"])
+kept
+"#;
+    let printed = place.code(script);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines[0], "{\"kind\": \"mlp\", \"hidden\": [4], \"dropout\": 0.1}");
+    assert_eq!(lines[1], "{\"by\": \"given\", \"weights\": {\"1\": 2.0}} 0.4 2");
+    assert_eq!(lines[2], "True False True False");
+    assert_eq!(lines[3], "[\"income\", \"age\", \"region\"]");
+    assert_eq!(lines[4], "champion of default: 1, the first");
+    assert_eq!(lines[5], "champion of default stays at 1");
+    assert_eq!(lines[6], "True True");
+    assert_eq!(lines[7], "600 600 600");
+    assert_eq!(lines[8], "True True 1");
+    assert_eq!(lines[9], "[\"again\", \"first\"] champion");
+    assert!(
+        lines[10].starts_with("2 rows by default 1   threshold 0.40   recorded as "),
+        "{printed}"
+    );
+    let heading: Vec<&str> = lines[11].split_whitespace().collect();
+    assert_eq!(heading, ["p(1)", "label", "age", "income", "region"]);
+    assert_eq!(lines.len(), 14, "{printed}");
+}
+
+#[test]
+fn without_a_server_one_is_started_and_ends() {
+    let scratch = Scratch::new("repl-alone");
+    let run = |code: &str| actuary(scratch.path()).args(["run", "-c", code]).output().unwrap();
+    let first = run("datasets()");
+    assert_eq!(stdout(&first), "[]\n", "{}", stderr(&first));
+    assert!(stderr(&first).contains("first admin key, shown this once: act_"));
+    let again = run("models()");
+    assert_eq!((stdout(&again).as_str(), stderr(&again).as_str()), ("[]\n", ""));
+}

@@ -28,6 +28,14 @@ deny:
 demo:
     cargo run --release -- demo
 
+# Generate clients in other languages and run them
+clients: build
+    examples/clients/run.sh
+
+# Try every operation with made-up requests
+fuzz *SEED: build
+    examples/clients/run.sh --fuzz {{ SEED }}
+
 # Write openapi/actuary.json anew from the program
 openapi:
     mkdir -p openapi

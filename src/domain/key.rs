@@ -58,7 +58,13 @@ pub struct Key {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
-    #[schema(example = "scoring service", min_length = 1, max_length = 100)]
+    /// What it is for, in printable characters.
+    #[schema(
+        example = "scoring service",
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]+$"
+    )]
     pub name: String,
     #[schema(min_items = 1)]
     pub scopes: Vec<Scope>,

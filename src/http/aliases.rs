@@ -78,9 +78,9 @@ fn tagged(alias: &Alias) -> Answer {
     tag = "aliases",
     params(
         ("If-Match" = Option<String>, Header,
-            description = "The alias's `ETag`, or `*` where any will do", example = "\"3\""),
+            description = "The alias's `ETag` such as `\"3\"`, or `*` where any will do"),
         ("If-None-Match" = Option<String>, Header,
-            description = "`*` when the alias points at nothing yet", example = "*"),
+            description = "`*` when the alias points at nothing yet"),
     ),
     request_body(content = AliasTarget, description = "Where to, and why",
         example = examples::alias_target),
@@ -102,7 +102,7 @@ pub(super) async fn move_alias(mut call: Call) -> Answer {
 #[utoipa::path(
     tag = "aliases",
     params(("If-Match" = Option<String>, Header,
-        description = "The alias's `ETag`, or `*` where any will do", example = "\"3\"")),
+        description = "The alias's `ETag` such as `\"3\"`, or `*` where any will do")),
     responses((status = 204, description = "It points at nothing"))
 )]
 #[delete("/api/v1/models/{model}/aliases/{alias}")]
@@ -121,7 +121,7 @@ pub(super) async fn delete_alias(call: Call) -> Answer {
 #[utoipa::path(
     tag = "aliases",
     params(("If-Match" = Option<String>, Header,
-        description = "The alias's `ETag`, or `*` where any will do", example = "\"3\"")),
+        description = "The alias's `ETag` such as `\"3\"`, or `*` where any will do")),
     responses((status = 200, description = "The alias as it is now", body = Alias,
         headers(("ETag" = String, description = "The alias's revision")),
         example = examples::alias))

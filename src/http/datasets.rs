@@ -83,9 +83,8 @@ pub(super) async fn list_dataset_versions(call: Call) -> Answer {
     tag = "datasets",
     params(("types" = Option<String>, Query,
         description = "Types that are wanted whatever the values look like, as \
-            `column:type` with commas between; the types are `bool`, `int64`, `float64`, `string` \
-            and `timestamp`",
-        example = "age:int64,zip:string")),
+            `age:int64,zip:string`; the types are `bool`, `int64`, `float64`, `string` and \
+            `timestamp`")),
     request_body(description = "The data",
         content((String = "text/csv", example = examples::csv),
             (String = "application/x-ndjson", example = examples::json_lines),
@@ -195,12 +194,8 @@ pub(super) async fn preview_dataset_version(call: Call) -> Answer {
 /// changes, since a version does not.
 #[utoipa::path(
     tag = "datasets",
-    params(
-        ("Accept" = Option<String>, Header,
-            description = "`application/vnd.apache.parquet` (the default) or `text/csv`"),
-        ("If-None-Match" = Option<String>, Header,
-            description = "The `ETag` of what the client has already"),
-    ),
+    params(("If-None-Match" = Option<String>, Header,
+        description = "The `ETag` of what the client has already")),
     responses(
         (status = 200, description = "The data",
             headers(("ETag" = String, description = "Names these bytes"),

@@ -1,6 +1,7 @@
 //! The OpenAPI document: what the handlers declare, plus what holds for all of them.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -153,7 +154,7 @@ fn complete(operation: &mut Value, template: &str, method: &str, access: Access)
     }
     let mut parameters: Vec<Value> = template.split('/').filter_map(place).collect();
     if let Some(Value::Array(own)) = operation.get_mut("parameters").map(Value::take) {
-        parameters.extend(own);
+        parameters.extend(own.into_iter().map(without_null));
     }
     if once {
         parameters.push(idempotency_key());
@@ -185,7 +186,18 @@ fn complete(operation: &mut Value, template: &str, method: &str, access: Access)
     }
 }
 
-/// Says of a body that is not JSON that it is bytes, and what a stream of events carries.
+/// Neither a header nor a query can say null: an optional parameter is absent.
+fn without_null(mut parameter: Value) -> Value {
+    let types = parameter["schema"]["type"].as_array();
+    let stated = types.and_then(|types| types.iter().find(|t| **t != "null").cloned());
+    if let Some(stated) = stated {
+        parameter["schema"]["type"] = stated;
+    }
+    parameter
+}
+
+/// Says of a body that is not JSON that it is bytes, and what a stream of events carries. Of
+/// several bodies CSV comes first.
 fn describe_streams(operation: &mut Value) {
     for body in ["/requestBody/content", "/responses/200/content"] {
         let Some(Value::Object(content)) = operation.pointer_mut(body) else { continue };
@@ -200,6 +212,13 @@ fn describe_streams(operation: &mut Value) {
                 _ => described["schema"]["format"] = json!("binary"),
             }
         }
+    }
+    if let Some(Value::Object(content)) = operation.pointer_mut("/requestBody/content") {
+        // What comes first is what a page or a client sends when nobody says otherwise.
+        let (csv, others): (Map<String, Value>, Map<String, Value>) =
+            mem::take(content).into_iter().partition(|(media_type, _)| media_type == "text/csv");
+        content.extend(csv);
+        content.extend(others);
     }
 }
 
@@ -261,7 +280,6 @@ fn idempotency_key() -> Value {
         "description": "Names this request, so that a repeat takes effect once (kept for 24 hours); \
             a UUID will do",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        "example": "7f1d2c3b-4a59-4e68-8f70-a1b2c3d4e5f6",
     })
 }
 

@@ -1,12 +1,14 @@
 //! Where a training runs: `auto`, `cpu` or `cuda:N`, chosen at run time.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
 use burn::backend::cuda::CudaDevice;
 use burn::tensor::backend::{Backend, DeviceOps};
 use burn::{Dispatch, DispatchDevice};
+use nvml_wrapper::Nvml;
 use serde::Serialize;
 
 use crate::error::{Code, Error, Result};
@@ -131,6 +133,18 @@ fn parse(text: &str) -> Result<DeviceWish> {
     text.parse().map_err(|()| Error::field(Code::InvalidSpec, "/device", unknown(text)))
 }
 
+/// Bytes used, by any program, and bytes there are, of each CUDA device, as NVIDIA's driver tells;
+/// nothing where it is not installed.
+pub fn device_memory() -> Vec<(String, u64, u64)> {
+    static DRIVER: OnceLock<Option<Nvml>> = OnceLock::new();
+    let Some(driver) = DRIVER.get_or_init(|| Nvml::init().ok()) else { return Vec::new() };
+    let memory = |number: u32| {
+        let memory = driver.device_by_index(number).and_then(|d| d.memory_info()).ok()?;
+        Some((format!("cuda:{number}"), memory.used, memory.total))
+    };
+    (0..driver.device_count().unwrap_or(0)).filter_map(memory).collect()
+}
+
 /// What is wrong with a device's name.
 pub(crate) fn unknown(text: &str) -> String {
     let shown: String = text.chars().filter(|c| !c.is_control()).take(20).collect();
@@ -168,13 +182,20 @@ fn simd_level() -> &'static str {
     "scalar"
 }
 
+/// What the kernel shows of NVIDIA's devices: a driver, a Jetson's, Windows' for its Linux.
+const NVIDIA: &[&str] = &["/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvmap", "/dev/dxg"];
+
 /// Number of CUDA devices, looked up once.
 ///
-/// Where no driver is installed its loader panics, on a thread that is not ours: so the panic is
-/// caught, and its message kept from the terminal meanwhile.
+/// Where no driver is installed its loader panics, on a thread that is not ours: so it is not
+/// asked where the kernel shows no device, else the panic is caught, and its message kept from
+/// the terminal meanwhile.
 fn cuda_devices() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| {
+        if cfg!(target_os = "linux") && !NVIDIA.iter().any(|path| Path::new(path).exists()) {
+            return 0;
+        }
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| {}));
         let kind = DispatchDevice::from(CudaDevice::new(0)).id().type_id;

@@ -1,6 +1,7 @@
 //! A registered version, ready to answer, in f32, on whatever device: where it was trained does
 //! not matter.
 
+use actuary_kernels::Dense;
 use burn::backend::Flex;
 use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
@@ -11,7 +12,7 @@ use burn::{Dispatch, DispatchDevice};
 use super::device::Device;
 use super::features::{FittedFeatures, Matrix};
 use super::networks::parameters::{Builder, Parameters, parameters, restore};
-use super::networks::{Network, outputs};
+use super::networks::{Network, dense_layers, outputs};
 use super::random::{Purpose, keyed, symmetric};
 use super::weights;
 use crate::domain::model::{NetworkSpec, Task};
@@ -41,8 +42,8 @@ pub struct LoadedModel {
 /// A network where it answers. A GPU is reached through burn's `Dispatch`, as in training.
 #[derive(Debug)]
 enum Placed {
-    Cpu(Network<Flex>),
-    Elsewhere(Network<Dispatch>, DispatchDevice),
+    Cpu(Vec<Dense>),
+    Elsewhere(Box<(Network<Dispatch>, DispatchDevice)>),
 }
 
 /// What a model answers, row after row.
@@ -104,8 +105,9 @@ impl LoadedModel {
             .unwrap_or(1);
         let outputs = outputs(signature.task, classes);
         let weights = weights::decode(weights)?;
-        let network = build(network, features.width(), outputs, &weights, &FlexDevice)?;
-        let network = Placed::Cpu(network);
+        // To be sure that the weights are those of the network.
+        build::<Flex>(network, features.width(), outputs, &weights, &FlexDevice)?;
+        let network = Placed::Cpu(dense_layers(network, &weights)?);
         Ok(Self { task: signature.task, classes, positive, features, network })
     }
 
@@ -113,7 +115,7 @@ impl LoadedModel {
     fn moved(self, spec: &NetworkSpec, weights: &[u8], device: DispatchDevice) -> Result<Self> {
         let (width, outputs) = (self.features.width(), outputs(self.task, self.classes));
         let network = build(spec, width, outputs, &weights::decode(weights)?, &device)?;
-        let moved = Placed::Elsewhere(network, device);
+        let moved = Placed::Elsewhere(Box::new((network, device)));
         let mut rng = keyed(0, Purpose::Probe, 0, 0);
         let probes: Vec<f32> = (0..PROBES * width).map(|_| symmetric(&mut rng, 2.0)).collect();
         let (wanted, found) = (self.network.logits(&probes, width)?, moved.logits(&probes, width)?);
@@ -173,10 +175,24 @@ impl LoadedModel {
 impl Placed {
     fn logits(&self, rows: &[f32], width: usize) -> Result<Vec<f32>> {
         match self {
-            Self::Cpu(network) => forward(network, rows, width, &FlexDevice),
-            Self::Elsewhere(network, device) => forward(network, rows, width, device),
+            Self::Cpu(layers) => Ok(dense(layers, rows, width)),
+            Self::Elsewhere(placed) => forward(&placed.0, rows, width, &placed.1),
         }
     }
+}
+
+/// Logits of some rows by layers in a row, of which there is one at least.
+fn dense(layers: &[Dense], rows: &[f32], width: usize) -> Vec<f32> {
+    let count = rows.len() / width.max(1);
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    let mut stride = width;
+    for (index, layer) in layers.iter().enumerate() {
+        layer.apply(count, if index == 0 { rows } else { &x }, stride, &mut y);
+        stride = layer.stride();
+        std::mem::swap(&mut x, &mut y);
+    }
+    let outputs = layers.last().map_or(0, Dense::outputs);
+    x.chunks_exact(stride.max(1)).flat_map(|row| &row[..outputs]).copied().collect()
 }
 
 fn build<B: Backend>(

@@ -12,7 +12,7 @@ mod random;
 mod train;
 mod weights;
 
-pub use device::{Device, DeviceInfo, DeviceWish, devices};
+pub use device::{Device, DeviceInfo, DeviceWish, device_memory, devices};
 pub use features::{FittedFeatures, Matrix};
 pub use infer::{LoadedModel, Outputs};
 pub use train::{

@@ -60,6 +60,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("datafusion", &["frame"]),
     ("reqwest", &["client"]),
     ("clap", &["cli", "config"]),
+    ("nvml_wrapper", &["engine"]),
 ];
 
 const LONGEST_FILE: usize = 600;

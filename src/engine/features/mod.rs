@@ -130,8 +130,8 @@ impl FittedFeatures {
         let (rows, width) = (frame.rows(), self.width());
         let mut data = vec![0.0; rows * width];
         let mut offset = 0;
-        for FittedColumn { name, encoder } in &self.columns {
-            encoder.encode(frame, name, Block { data: &mut data, width, offset })?;
+        for (position, FittedColumn { name, encoder }) in self.columns.iter().enumerate() {
+            encoder.encode(frame, position, name, Block { data: &mut data, width, offset })?;
             offset += encoder.width();
         }
         Ok(Matrix { rows, width, data })
@@ -179,9 +179,9 @@ impl Encoder {
         }
     }
 
-    fn encode(&self, frame: &Frame, name: &str, block: Block<'_>) -> Result<()> {
+    fn encode(&self, frame: &Frame, hint: usize, name: &str, block: Block<'_>) -> Result<()> {
         match self {
-            Self::Numeric(e) => e.encode(&frame.numbers(name)?, block),
+            Self::Numeric(e) => e.encode(&frame.numbers_near(hint, name)?, block),
             Self::Category(e) => e.encode(&frame.texts(name)?, block),
             Self::Boolean(e) => e.encode(&frame.numbers(name)?, block),
             Self::Timestamp(e) => e.encode(&frame.timestamps(name)?, block),

@@ -59,7 +59,11 @@ impl Quantile {
 
     fn apply(&self, value: f64) -> f64 {
         let below = self.quantiles.partition_point(|q| *q < value);
-        let through = self.quantiles.partition_point(|q| *q <= value);
+        let ties = self.quantiles.get(below..).unwrap_or_default();
+        let through = match ties.first() {
+            Some(first) if *first == value => below + ties.partition_point(|q| *q <= value),
+            _ => below,
+        };
         let position = if below < through {
             (below + through - 1) as f64 / 2.0
         } else {

@@ -224,10 +224,29 @@ fn a_model_answers_alike_on_another_device() {
     let device = DispatchDevice::from(FlexDevice);
     let moved = cpu.moved(&trained.spec.network, &trained.weights, device.clone()).unwrap();
     assert!(matches!(moved.network, Placed::Elsewhere(..)));
-    assert_eq!(moved.predict(&frame).unwrap(), expected);
+    let found = moved.predict(&frame).unwrap().values;
+    assert!(found.iter().zip(&expected.values).all(|(a, b)| (a - b).abs() < 1e-6));
     // A device that computes something else may not answer.
     let (other, _) = binary(300);
     let cpu = load(&trained, &trained.weights).unwrap();
     let refused = cpu.moved(&trained.spec.network, &other.weights, device).unwrap_err();
     assert_eq!(refused.code(), Code::DeviceUnavailable);
+}
+
+/// What is served is what was trained: the layers agree with the network that training validates.
+#[test]
+fn layers_answer_as_the_network_does() {
+    let (trained, frame) = binary(300);
+    let weights = weights::decode(&trained.weights).unwrap();
+    let inputs = trained.features.transform(&frame).unwrap();
+    let network =
+        build::<Flex>(&trained.spec.network, inputs.width, 1, &weights, &FlexDevice).unwrap();
+    let expected = forward(&network, &inputs.data, inputs.width, &FlexDevice).unwrap();
+    let layers = dense_layers(&trained.spec.network, &weights).unwrap();
+    assert!(layers.len() > 1);
+    let found = dense(&layers, &inputs.data, inputs.width);
+    assert_eq!(found.len(), 300);
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!((found - expected).abs() <= 1e-5 * expected.abs().max(1.0), "{found} {expected}");
+    }
 }

@@ -7,6 +7,7 @@ mod linear;
 mod mlp;
 pub(crate) mod parameters;
 
+use actuary_kernels::Dense;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -14,8 +15,9 @@ use burn::tensor::backend::Backend;
 use self::dropout::Dropout;
 use self::linear::Linear;
 use self::mlp::Mlp;
-use self::parameters::Builder;
+use self::parameters::{Builder, Parameters};
 use crate::domain::model::{NetworkSpec, Task};
+use crate::error::{Error, Result};
 
 /// Any of the networks.
 #[derive(Module, Debug)]
@@ -49,6 +51,25 @@ impl<B: Backend> Network<B> {
             Self::Mlp(network) => network.forward(inputs, dropout),
         }
     }
+}
+
+/// The layers of a network for inference on a CPU, in their order.
+///
+/// # Errors
+/// [`Error::Internal`] when a parameter is missing or has another shape.
+pub(crate) fn dense_layers(spec: &NetworkSpec, parameters: &Parameters) -> Result<Vec<Dense>> {
+    let hidden = match spec {
+        NetworkSpec::Linear(_) => 0,
+        NetworkSpec::Mlp(spec) => spec.hidden.iter().flatten().count(),
+    };
+    let hidden = (0..hidden).map(|layer| (format!("hidden.{layer}"), true));
+    let layers = hidden.chain([("output".to_owned(), false)]).map(|(name, rectified)| {
+        let weights = parameters.get(&format!("{name}.weight"))?;
+        let bias = parameters.get(&format!("{name}.bias"))?;
+        Dense::new(*weights.shape.first()?, &weights.values, &bias.values, rectified)
+    });
+    let layers: Option<Vec<Dense>> = layers.collect();
+    layers.ok_or_else(|| Error::internal("loading a network", "its layers don't fit its weights"))
 }
 
 /// Number of logits.

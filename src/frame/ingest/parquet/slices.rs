@@ -31,7 +31,7 @@ const COLUMN_BYTES: i64 = 2 << 20;
 const PAGE_BYTES: usize = 8 << 10;
 const PAGE_CHECK_ROWS: usize = 128;
 /// Memory that a row group of a slice may take while it is written.
-const GROUP_BYTES: usize = 16 << 20;
+const GROUP_BYTES: usize = if cfg!(test) { 1 << 20 } else { 16 << 20 };
 
 /// Columns that are read at once: all of them where that takes little memory.
 pub(super) fn plan(metadata: &ParquetMetaData) -> Vec<Range<usize>> {
@@ -76,6 +76,10 @@ pub(super) fn abreast(
             let share = rows as f64 / upload.rows.max(1) as f64;
             let share = (done as f64 + share) / slices.len() as f64;
             reporter.reached(rows, (upload.bytes as f64 * share) as u64)?;
+        }
+        if i64::try_from(rows) != Ok(upload.rows) {
+            let columns = format!("columns {} to {}", slice.start + 1, slice.end);
+            return Err(unreadable(format!("{columns} hold {rows} of {} rows", upload.rows)));
         }
         let file = writer.0.into_inner().context("slicing an upload")?;
         readers.push(

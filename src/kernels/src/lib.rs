@@ -1,0 +1,9 @@
+//! SIMD on plain `f32` slices, chosen at run time: AVX-512, AVX2 with FMA, or scalar.
+//!
+//! A crate of its own, since what is generic over the instruction set must be compiled in one
+//! unit: split into several, its innermost functions are no longer inlined, at a fifth of the
+//! speed.
+
+mod dense;
+
+pub use dense::Dense;

@@ -6,7 +6,10 @@ use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::backup::BackupFile;
+use super::bench::Bench;
 use super::demo::Demo;
+use super::doctor::Doctor;
 use super::job::InternalJob;
 use super::keys::Keys;
 use super::repl::Repl;
@@ -40,6 +43,14 @@ pub(super) enum Command {
     Worker(WorkerSettings),
     /// Make, list and revoke API keys
     Keys(Keys),
+    /// Write everything into one file, while a server works or not
+    Backup(BackupFile),
+    /// Put a backup into an empty data directory
+    Restore(BackupFile),
+    /// Look at everything that a server needs, and say what to do
+    Doctor(Doctor),
+    /// Measure this machine, each figure beside its limit or a peer
+    Bench(Bench),
     /// Print every setting and where it comes from
     Config,
     /// Print the OpenAPI document

@@ -1,8 +1,11 @@
 //! The command line: one file per subcommand.
 
 mod arguments;
+mod backup;
+mod bench;
 mod config;
 mod demo;
+mod doctor;
 mod job;
 mod keys;
 mod openapi;
@@ -54,7 +57,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     if let Command::Worker(worker) = &command {
         worker.add_to(&mut flags);
     }
-    let config = Config::load(flags, &crate::config::environment())?;
+    let config = Config::load(flags.clone(), &crate::config::environment())?;
     if matches!(command, Command::Config) {
         return config::run(&config).map(done);
     }
@@ -75,6 +78,10 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Command::Demo(demo) => demo::run(config, demo).await.map(done),
             Command::Repl(repl) => repl::run(&config, repl).await,
             Command::Run(run) => run::run(&config, run).await,
+            Command::Backup(file) => interruptible(backup::back_up(&config, file)).await.map(done),
+            Command::Restore(file) => interruptible(backup::restore(&config, file)).await.map(done),
+            Command::Bench(bench) => bench::run(flags, bench).await.map(done),
+            Command::Doctor(doctor) => doctor::run(&config, doctor).await.map(done),
             Command::Keys(keys) => keys::run(&config, keys).await.map(done),
             Command::Config | Command::Openapi | Command::InternalJob(_) => Ok(done(())),
         }
@@ -99,7 +106,11 @@ async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
         result = work => result,
         stop = asked_to_stop() => {
             stop?;
-            Err(Error::new(Code::Cancelled, "interrupted"))
+            Err(interrupted())
         }
     }
+}
+
+fn interrupted() -> Error {
+    Error::new(Code::Cancelled, "interrupted")
 }

@@ -88,8 +88,18 @@ impl Style {
         Self { colours: std::io::stdout().is_terminal() && !refused }
     }
 
+    /// None at all.
+    #[cfg(test)]
+    pub(super) fn plain() -> Self {
+        Self { colours: false }
+    }
+
     pub(super) fn good(self, text: &str) -> String {
         self.wrapped("32", text)
+    }
+
+    pub(super) fn bad(self, text: &str) -> String {
+        self.wrapped("31", text)
     }
 
     pub(super) fn strong(self, text: &str) -> String {

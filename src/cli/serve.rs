@@ -1,7 +1,7 @@
 //! `actuary serve`
 
 use super::output::{print, remark};
-use super::{asked_to_stop, interruptible};
+use super::{asked_to_stop, interrupted};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::key::CreatedKey;
@@ -9,14 +9,20 @@ use crate::error::Result;
 
 /// Serves until it is asked to stop.
 pub(super) async fn run(config: &Config) -> Result<()> {
-    let mut app = interruptible(App::start(config)).await?;
+    // One listener from first to last: a signal between two of them would be lost.
+    let stop = asked_to_stop();
+    tokio::pin!(stop);
+    let mut app = tokio::select! {
+        app = App::start(config) => app?,
+        asked = &mut stop => return asked.and(Err(interrupted())),
+    };
     if let Some(key) = app.first_key() {
         show_first_key(key);
     }
     print(&format!("serving {0} · documentation on {0}/docs · Ctrl-C stops\n", app.url()))?;
     let result = tokio::select! {
         result = app.ended() => result,
-        result = asked_to_stop() => result,
+        result = stop => result,
     };
     result.and(app.stop().await)
 }

@@ -32,7 +32,7 @@ impl Server {
             Ok(app) => Ok(Self::Own(Box::new(app))),
             Err(error) if error.code() == Code::InUse => {
                 let backend = Backend::open(config).await?;
-                match backend.running_at.clone() {
+                match backend.running_at().map(str::to_owned) {
                     Some(url) => Ok(Self::Running(Box::new(backend), url)),
                     None => backend.close().await.and(Err(error)),
                 }

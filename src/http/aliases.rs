@@ -188,6 +188,10 @@ async fn precondition(call: &Call, model: &str, alias: &str) -> Result<Precondit
         },
         (Some(tag), None) => match revision(tag) {
             Some(revision) => Ok(Precondition::Revision(revision)),
+            None if is_tag(tag) => Err(Error::new(
+                Code::PreconditionFailed,
+                format!("{} is none of this server's ETags: read the alias again", shown(tag)),
+            )),
             None => {
                 let detail = format!("'{}' is not an ETag like \"3\", in quotes", shown(tag));
                 invalid("If-Match", detail)
@@ -202,9 +206,25 @@ fn revision(tag: &str) -> Option<u64> {
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
+/// Whether a text is written as an ETag or a list of them, if not as one of ours.
+fn is_tag(text: &str) -> bool {
+    let tag = text.trim().trim_start_matches("W/");
+    tag.len() > 1 && tag.starts_with('"') && tag.ends_with('"')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_foreign_tag_is_told_from_what_is_none() {
+        for tag in ["\"x\"", "W/\"3\"", "\"1\", \"2\"", "\"\""] {
+            assert!(is_tag(tag), "{tag}");
+        }
+        for other in ["3", "\"", "", "\"3", "*"] {
+            assert!(!is_tag(other), "{other}");
+        }
+    }
 
     #[test]
     fn only_a_strong_tag_is_a_revision() {

@@ -13,7 +13,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use super::extract::Call;
-use super::{HttpSettings, json};
+use super::{HttpSettings, json, rows};
+use crate::domain::prediction::PredictionRequest;
 use crate::error::{Code, Context as _, Error, Result};
 
 /// Most bytes of a JSON body.
@@ -21,8 +22,10 @@ pub(super) const JSON_LIMIT: u64 = 1 << 20;
 /// Most bytes of the JSON body of a prediction.
 pub(super) const PREDICTION_LIMIT: u64 = 64 << 20;
 
-/// A larger body is parsed on a thread that may be busy for long.
+/// A larger body is parsed on a thread that may be busy for long, and so is one that is scanned
+/// the quick way.
 const PARSED_AT_ONCE: usize = 128 << 10;
+const SCANNED_AT_ONCE: usize = 1 << 20;
 
 /// A JSON body, with its bytes for the Idempotency-Key.
 pub(super) struct Json<T> {
@@ -41,21 +44,50 @@ impl Call {
     where
         T: DeserializeOwned + Send + 'static,
     {
+        let bytes = self.json_bytes(limit).await?;
+        Ok(Json { value: parsed(&bytes, PARSED_AT_ONCE, json::parse).await?, bytes })
+    }
+
+    /// Reads the rows of a prediction and gives them to `predict`, with the body's bytes.
+    ///
+    /// # Errors
+    /// Those of [`Call::json`] and of `predict`.
+    pub(super) async fn rows<T>(
+        &mut self,
+        predict: impl AsyncFn(&Self, PredictionRequest, &Bytes) -> Result<T>,
+    ) -> Result<T> {
+        let bytes = self.json_bytes(PREDICTION_LIMIT).await?;
+        let quick = parsed(&bytes, SCANNED_AT_ONCE, |bytes| Ok(rows::columnar(bytes))).await?;
+        if let Some(request) = quick {
+            match predict(self, request, &bytes).await {
+                // The general way finds the places in the body as it was sent.
+                Err(error) if error.code() == Code::InvalidRows => {}
+                outcome => return outcome,
+            }
+        }
+        let request = parsed(&bytes, PARSED_AT_ONCE, json::parse).await?;
+        predict(self, request, &bytes).await
+    }
+
+    async fn json_bytes(&mut self, limit: u64) -> Result<Bytes> {
         let media_type = self.media_type();
         if media_type != "application/json" {
             return Err(unsupported(&media_type, "application/json"));
         }
+        self.bytes(limit).await
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// [`Code::TooLarge`], [`Code::RequestTimeout`].
+    pub(super) async fn bytes(&mut self, limit: u64) -> Result<Bytes> {
         let mut pieces = self.pieces(limit)?;
         let mut bytes = BytesMut::new();
         while let Some(piece) = pieces.next().await? {
             bytes.extend_from_slice(&piece);
         }
-        let bytes = bytes.freeze();
-        if bytes.len() <= PARSED_AT_ONCE {
-            return Ok(Json { value: json::parse(&bytes)?, bytes });
-        }
-        let parsing = spawn_blocking(move || Ok(Json { value: json::parse(&bytes)?, bytes }));
-        parsing.await.context("parsing a body on another thread")?
+        Ok(bytes.freeze())
     }
 
     /// The body's media type without parameters, in lower case; empty where none is given.
@@ -81,6 +113,19 @@ impl Call {
         let pace = Pace::new(&self.state.settings);
         Ok(Pieces { payload: &mut self.payload, pace, limit, received: 0 })
     }
+}
+
+/// What `parse` makes of a body: here where it is short, else on a thread that may be busy.
+async fn parsed<T: Send + 'static>(
+    bytes: &Bytes,
+    at_once: usize,
+    parse: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    if bytes.len() <= at_once {
+        return parse(bytes);
+    }
+    let bytes = bytes.clone();
+    spawn_blocking(move || parse(&bytes)).await.context("parsing a body on another thread")?
 }
 
 /// The length that the headers promise.

@@ -256,7 +256,8 @@ fn flow(
 
 /// The format that `Accept` likes best.
 fn accepted_format(call: &Call) -> Result<DataFormat> {
-    if !call.request.headers().contains_key(header::ACCEPT) {
+    let given = call.request.headers().get(header::ACCEPT);
+    if given.is_none_or(|accept| accept.as_bytes().trim_ascii().is_empty()) {
         return Ok(DataFormat::Parquet);
     }
     let malformed = |_| Error::field(Code::InvalidRequest, "header Accept", "can't be read");

@@ -17,6 +17,11 @@ pub(super) fn ready() -> Value {
     json!({"status": "ready"})
 }
 
+pub(super) fn metrics_text() -> &'static str {
+    "# HELP actuary_jobs Jobs by kind and state\n# TYPE actuary_jobs gauge\n\
+     actuary_jobs{kind=\"training\",state=\"queued\"} 0\n"
+}
+
 pub(super) fn csv() -> &'static str {
     "income,age,education,default\n42000,31,master,0\n18500,,secondary,1\n"
 }

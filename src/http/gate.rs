@@ -23,6 +23,7 @@ use super::{State, extract};
 use crate::domain::key::{Caller, Scope};
 use crate::error::{Code, Error, Result};
 use crate::service::Service;
+use crate::telemetry::metrics as names;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -49,6 +50,7 @@ pub(super) async fn gate(
         return Err(Failure(Error::new(Code::Internal, "the server has no state")).into());
     };
     let mut admission = Admission::new(&request);
+    let in_flight = InFlight::begin();
     let span = tracing::info_span!("request", request_id = %admission.request_id);
     let answered = async {
         let admitted = admit(&mut request, &state, &mut admission).await;
@@ -56,9 +58,27 @@ pub(super) async fn gate(
             Ok(()) => handle(request, next, &admission).await,
             Err(error) => Ok(request.error_response(Failure(error))),
         };
+        drop(in_flight);
         outcome.map(|response| finish(response, &admission, started))
     };
     TokioContext::new(answered.instrument(span), state.runtime.clone()).await
+}
+
+/// A request that is not answered yet; one whose client leaves is dropped with it.
+struct InFlight(metrics::Gauge);
+
+impl InFlight {
+    fn begin() -> Self {
+        let gauge = metrics::gauge!(names::REQUESTS_IN_FLIGHT);
+        gauge.increment(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
 }
 
 impl Admission {
@@ -86,8 +106,16 @@ fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
     match given.filter(|id| plain(id)) {
         Some(id) => id.to_owned(),
-        None => Uuid::now_v7().to_string(),
+        None => new_id().to_string(),
     }
+}
+
+/// A new version 7 UUID. Its random bits are the thread's own generator's: to ask the system for
+/// them costs as much as all else that is done here.
+fn new_id() -> Uuid {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let milliseconds = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &rand::random()).into_uuid()
 }
 
 /// Lets a request through to its handler, or says why not. A stranger learns nothing but which
@@ -207,16 +235,34 @@ fn finish(response: ServiceResponse, admission: &Admission, started: Instant) ->
     }
     head.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     let key = admission.key.map(|key| key.to_string());
+    let route = if admission.template.is_empty() { "unknown" } else { &admission.template };
+    let (status, seconds) = (response.status().as_u16(), started.elapsed().as_secs_f64());
+    metrics::histogram!(names::REQUEST_SECONDS, "method" => method_label(&admission.method),
+        "route" => route.to_owned(), "status" => status.to_string())
+    .record(seconds);
     tracing::info!(
         target: "actuary::access",
         method = %admission.method,
-        route = if admission.template.is_empty() { "unknown" } else { &admission.template },
-        status = response.status().as_u16(),
-        ms = started.elapsed().as_secs_f64() * 1e3,
+        route,
+        status,
+        ms = seconds * 1e3,
         key = key.as_deref().unwrap_or("none"),
         "answered"
     );
     if admission.method == Method::HEAD { without_body(response) } else { response }
+}
+
+/// A method that a label may hold: a client can send any.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
 }
 
 fn render(response: ServiceResponse, admission: &Admission) -> ServiceResponse {

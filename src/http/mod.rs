@@ -5,13 +5,14 @@
 //! |---|---|
 //! | `routes` | the one table of operations and the scope that each needs |
 //! | `gate` | the middleware round everything: request id, key, scope, access log, problems |
-//! | `extract`, `body`, `json` | what handlers read from a request |
+//! | `extract`, `body`, `json`, `rows` | what handlers read from a request |
 //! | `answer`, `problem` | what they make of it |
 //! | `openapi`, `examples`, `docs` | the description of all that |
 //! | the others | one file per noun |
 
 mod aliases;
 mod answer;
+pub mod bench;
 mod body;
 mod datasets;
 mod docs;
@@ -22,11 +23,13 @@ mod health;
 mod jobs;
 mod json;
 mod keys;
+mod metrics;
 mod models;
 pub mod openapi;
 mod predictions;
 pub mod problem;
 mod routes;
+mod rows;
 mod schemas;
 mod settings;
 mod tls;
@@ -37,6 +40,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
+use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer, web};
 use bytes::Bytes;
 use tokio::runtime;
@@ -84,19 +88,34 @@ pub struct Handle {
 /// [`Code::InvalidRequest`] where the settings are not safe or the certificate can't be read;
 /// [`Code::AlreadyExists`] where the address is taken.
 pub fn bind(settings: HttpSettings, service: Service) -> Result<Server> {
+    bind_with(settings, service, routes::Routes::new(), |_| {})
+}
+
+/// The same with further routes, which `routes` must know and `mount` adds.
+fn bind_with(
+    settings: HttpSettings,
+    service: Service,
+    routes: routes::Routes,
+    mount: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> Result<Server> {
     let certificate = settings.tls()?.map(|(cert, key)| tls::load(cert, key)).transpose()?;
+    crate::telemetry::metrics::install()?;
     let wanted = settings.address;
     let stopping = CancellationToken::new();
     let state = web::Data::new(State {
         service,
-        routes: routes::Routes::new(),
+        routes,
         openapi: Bytes::from(openapi::document()),
         stopping: stopping.clone(),
         runtime: runtime::Handle::try_current().context("starting the HTTP server")?,
         settings: settings.clone(),
     });
     let mut server = HttpServer::new(move || {
-        App::new().app_data(state.clone()).wrap(from_fn(gate::gate)).configure(routes::mount)
+        App::new()
+            .app_data(state.clone())
+            .wrap(from_fn(gate::gate))
+            .configure(&mount)
+            .configure(routes::mount)
     })
     .disable_signals()
     .tcp_nodelay(true)

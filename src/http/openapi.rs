@@ -23,7 +23,7 @@ const TAGS: &[(&str, &str)] = &[
     ("predictions", "Rows scored by a version, recorded and replayed."),
     ("jobs", "Durable work: ingestion and training."),
     ("keys", "Who may do what."),
-    ("service", "Health, and this document."),
+    ("service", "Health, metrics, and this document."),
 ];
 
 /// Names in paths.
@@ -85,7 +85,6 @@ pub fn document() -> String {
         "openapi": "3.1.0",
         "info": {
             "title": "Actuary",
-            "summary": "Trains, versions and serves neural models for lending, risk and investing",
             "description": include_str!("about.md"),
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
             "version": env!("CARGO_PKG_VERSION"),

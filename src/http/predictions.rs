@@ -1,9 +1,9 @@
 //! Predictions: made, recorded, replayed.
 
 use actix_web::{get, post};
+use bytes::Bytes;
 
 use super::answer::{Answer, ok};
-use super::body::PREDICTION_LIMIT;
 use super::examples;
 use super::extract::Call;
 use crate::domain::prediction::{PredictionRecord, PredictionRequest, PredictionResponse, Replay};
@@ -23,9 +23,11 @@ use crate::domain::prediction::{PredictionRecord, PredictionRequest, PredictionR
 )]
 #[post("/api/v1/models/{model}/predictions")]
 pub(super) async fn create_prediction(mut call: Call) -> Answer {
-    let body = call.json::<PredictionRequest>(PREDICTION_LIMIT).await?;
-    let (once, model) = (call.once(&body.bytes)?, call.name("model")?);
-    ok(&call.service().predict(&call.caller, once.as_ref(), model, body.value).await?)
+    let predict = async |call: &Call, request: PredictionRequest, bytes: &Bytes| {
+        let (once, model) = (call.once(bytes)?, call.name("model")?);
+        call.service().predict(&call.caller, once.as_ref(), model, request).await
+    };
+    ok(&call.rows(predict).await?)
 }
 
 /// Get a recorded prediction

@@ -9,7 +9,7 @@ use utoipa::openapi::path::{Operation as Description, Parameter, ParameterIn, Pa
 use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::OpenApiFactory;
 
-use super::{aliases, datasets, docs, health, jobs, keys, models, predictions, versions};
+use super::{aliases, datasets, docs, health, jobs, keys, metrics, models, predictions, versions};
 use crate::domain::key::Scope;
 
 /// Who may use an operation.
@@ -53,6 +53,11 @@ macro_rules! routes {
 
 routes! {
     Access::Public => [health::livez, health::readyz, docs::get_openapi]
+    // First of those with names in their paths, since each is tried in its turn.
+    Access::Scope(Scope::Predict) => [
+        predictions::create_prediction,
+        predictions::replay_prediction,
+    ]
     Access::Scope(Scope::Read) => [
         datasets::list_datasets,
         datasets::get_dataset,
@@ -72,10 +77,7 @@ routes! {
         jobs::list_jobs,
         jobs::get_job,
         jobs::stream_job_events,
-    ]
-    Access::Scope(Scope::Predict) => [
-        predictions::create_prediction,
-        predictions::replay_prediction,
+        metrics::get_metrics,
     ]
     Access::Scope(Scope::Train) => [
         datasets::create_dataset_version,
@@ -119,6 +121,13 @@ impl Routes {
             routes.insert((*template).to_owned(), vec![page]);
         }
         Self(routes)
+    }
+
+    /// Adds a POST route that is no part of the interface.
+    pub(super) fn add(&mut self, template: &str, scope: Scope) {
+        let access = Access::Scope(scope);
+        let operation = Operation { method: Method::POST, access, query: None };
+        self.0.insert(template.to_owned(), vec![operation]);
     }
 
     /// The operations of the route that actix-web matched.

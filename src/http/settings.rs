@@ -80,6 +80,18 @@ impl HttpSettings {
         }
     }
 
+    /// Whether a server could begin with these: that keys are not in the clear, and that the
+    /// certificate can be read.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] with the way out.
+    pub fn check(&self) -> Result<()> {
+        match self.tls()? {
+            Some((cert, key)) => super::tls::load(cert, key).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn body_idle(&self) -> Duration {
         Duration::from_secs(self.body_idle_seconds)
     }

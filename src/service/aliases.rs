@@ -91,8 +91,8 @@ impl Service {
             let detail = "an alias needs a letter: numbers name versions";
             return Err(Error::field(Code::InvalidRequest, "/alias", detail));
         }
-        if target.reason.as_ref().is_some_and(|reason| reason.len() > 1000) {
-            let detail = "a reason has at most 1,000 bytes";
+        if target.reason.as_ref().is_some_and(|reason| reason.chars().count() > 1000) {
+            let detail = "a reason has at most 1,000 characters";
             return Err(Error::field(Code::InvalidRequest, "/reason", detail));
         }
         let mut tx = self.store().begin().await?;

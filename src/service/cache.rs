@@ -82,6 +82,13 @@ impl Cache {
         self.hearing.load(Ordering::SeqCst) && self.epoch() == epoch
     }
 
+    /// Number of loaded versions, and the bytes of their weights.
+    pub(super) fn size(&self) -> (u64, u64) {
+        // Counted when its own work is done, which nothing else may have asked for lately.
+        self.loaded.run_pending_tasks();
+        (self.loaded.entry_count(), self.loaded.weighted_size())
+    }
+
     pub(super) fn key(&self, sha256: &[u8; 32]) -> Option<(Key, String)> {
         self.keys.get(sha256)
     }

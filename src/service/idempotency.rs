@@ -33,7 +33,10 @@ impl Service {
     ) -> Result<Option<T>> {
         let Some(Idempotency { key, fingerprint }) = once else { return Ok(None) };
         let mut tx = self.store().begin().await?;
-        match tx.hold_idempotency_key(caller.key, key, fingerprint).await? {
+        let found = tx.hold_idempotency_key(caller.key, key, fingerprint).await?;
+        // The key is free again when this returns: a transaction that is only dropped ends later.
+        tx.roll_back().await?;
+        match found {
             Earlier::None => Ok(None),
             Earlier::Answer(kept) => {
                 serde_json::from_str(kept.get()).map(Some).context("reading a kept answer")
@@ -61,9 +64,17 @@ impl Service {
         };
         if let Earlier::Answer(kept) = tx.hold_idempotency_key(caller.key, key, fingerprint).await?
         {
+            tx.roll_back().await?;
             return serde_json::from_str(kept.get()).context("reading a kept answer");
         }
-        let answer = work(&mut tx).await?;
+        let answer = match work(&mut tx).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                // So that whoever tries again at once does not meet this attempt.
+                tx.roll_back().await?;
+                return Err(error);
+            }
+        };
         let kept = to_raw_value(&answer).context("keeping an answer")?;
         tx.keep_answer(caller.key, key, fingerprint, &kept).await?;
         tx.commit().await?;

@@ -55,9 +55,16 @@ impl Service {
         &self,
         caller: &Caller,
         once: Option<&Idempotency>,
-        new: NewKey,
+        mut new: NewKey,
     ) -> Result<CreatedKey> {
         check(&new)?;
+        let mut scopes = Vec::new();
+        for scope in std::mem::take(&mut new.scopes) {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        new.scopes = scopes;
         // What is kept for a repeated request is a nonce: only with the caller's own secret does
         // it give the new one, so that the database never holds a secret.
         let nonce = random()?;
@@ -158,7 +165,7 @@ fn derive(caller: &Caller, nonce: &str) -> String {
 
 fn check(new: &NewKey) -> Result<()> {
     let mut errors = Vec::new();
-    if new.name.is_empty() || new.name.len() > 100 || new.name.chars().any(char::is_control) {
+    if !(1..=100).contains(&new.name.chars().count()) || new.name.chars().any(char::is_control) {
         errors.push(FieldError::new("/name", "a name has 1 to 100 printable characters"));
     }
     if new.scopes.is_empty() {

@@ -7,6 +7,7 @@ mod datasets;
 mod idempotency;
 mod jobs;
 mod keys;
+mod metrics;
 mod models;
 mod predictions;
 mod recorder;
@@ -22,6 +23,7 @@ pub use aliases::Precondition;
 pub use content::Content;
 pub use datasets::Upload;
 pub use idempotency::Idempotency;
+pub use predictions::Scoring;
 
 use tokio::sync::Semaphore;
 

@@ -1,7 +1,7 @@
 //! Predictions: asked for, recorded, scored again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use uuid::Uuid;
 
@@ -17,8 +17,9 @@ use crate::domain::prediction::{
 use crate::domain::version::Version;
 use crate::engine::LoadedModel;
 use crate::error::{Code, Context, Error, Result};
-use crate::frame::RowReader;
+use crate::frame::{Frame, RowReader};
 use crate::store::NewRecord;
+use crate::telemetry::metrics as names;
 
 /// The alias that answers when none is named.
 const DEFAULT_ALIAS: &str = "champion";
@@ -32,6 +33,27 @@ pub(super) struct Loaded {
     pub(super) row: i64,
     /// Size of the weights.
     pub(super) bytes: u64,
+}
+
+/// A request whose version is loaded and whose rows are read.
+struct Asked {
+    loaded: Arc<Loaded>,
+    frame: Frame,
+    number: u32,
+    record: bool,
+}
+
+/// A loaded version and rows for it; see [`Service::scoring`].
+pub struct Scoring(Asked);
+
+impl Scoring {
+    /// Puts the rows through the model once.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when an output is not finite.
+    pub fn run(&self) -> Result<()> {
+        self.0.loaded.model.predict(&self.0.frame).map(|_| ())
+    }
 }
 
 impl Service {
@@ -53,15 +75,10 @@ impl Service {
         if let Some(response) = self.kept(caller, once).await? {
             return Ok(response);
         }
-        let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered(&name).await?;
-        let number = resolve(model, &registered, request.version.as_ref())?;
-        let loaded = self.loaded(&name, number).await?;
-        let frame = match (&request.rows, &request.columns) {
-            (Some(rows), _) => loaded.reader.rows(rows)?,
-            (None, Some(columns)) => loaded.reader.columns(columns)?,
-            (None, None) => return Err(no_rows()),
-        };
+        let Asked { loaded, frame, number, record } = self.asked(caller, model, &request).await?;
+        static ROWS: LazyLock<metrics::Histogram> =
+            LazyLock::new(|| metrics::histogram!(names::PREDICTION_ROWS));
+        ROWS.record(frame.rows() as f64);
         let predictions = self.0.scorer.score(&loaded, frame).await?;
         let mut response = PredictionResponse {
             predictions,
@@ -70,7 +87,7 @@ impl Service {
             version: number,
             id: None,
         };
-        if !(request.record || registered.record) {
+        if !record {
             return Ok(response);
         }
         let record = NewRecord {
@@ -95,6 +112,54 @@ impl Service {
             })
         })
         .await
+    }
+
+    /// Reads the rows of a request as [`Service::predict`] does, and scores nothing. Returns
+    /// their number.
+    ///
+    /// # Errors
+    /// Those of [`Service::predict`].
+    pub async fn parse_rows(
+        &self,
+        caller: &Caller,
+        model: &str,
+        request: &PredictionRequest,
+    ) -> Result<usize> {
+        check_shape(request)?;
+        Ok(self.asked(caller, model, request).await?.frame.rows())
+    }
+
+    /// The model and the rows of a request, to be scored again and again without a server.
+    ///
+    /// # Errors
+    /// Those of [`Service::predict`].
+    pub async fn scoring(
+        &self,
+        caller: &Caller,
+        model: &str,
+        request: &PredictionRequest,
+    ) -> Result<Scoring> {
+        check_shape(request)?;
+        Ok(Scoring(self.asked(caller, model, request).await?))
+    }
+
+    /// The version that is asked, and the rows as its columns.
+    async fn asked(
+        &self,
+        caller: &Caller,
+        model: &str,
+        request: &PredictionRequest,
+    ) -> Result<Asked> {
+        let name: ModelName = (caller.project.clone(), model.to_owned());
+        let registered = self.registered(&name).await?;
+        let number = resolve(model, &registered, request.version.as_ref())?;
+        let loaded = self.loaded(&name, number).await?;
+        let frame = match (&request.rows, &request.columns) {
+            (Some(rows), _) => loaded.reader.rows(rows)?,
+            (None, Some(columns)) => loaded.reader.columns(columns)?,
+            (None, None) => return Err(no_rows()),
+        };
+        Ok(Asked { loaded, frame, number, record: request.record || registered.record })
     }
 
     /// A recorded answer.
@@ -131,9 +196,14 @@ impl Service {
 
     /// Where a model's aliases point, from memory while changes are heard.
     async fn registered(&self, name: &ModelName) -> Result<Arc<Registered>> {
-        if let Some(found) = self.0.cache.registered(name) {
-            return Ok(found);
+        match self.0.cache.registered(name) {
+            Some(found) => Ok(found),
+            // Boxed, as what follows is rare and large, and every prediction's future holds it.
+            None => Box::pin(self.read_registered(name)).await,
         }
+    }
+
+    async fn read_registered(&self, name: &ModelName) -> Result<Arc<Registered>> {
         let epoch = self.0.cache.epoch();
         let (project, model) = name;
         let row = self.store().get_model(project, model).await?;
@@ -149,11 +219,15 @@ impl Service {
     /// when they are read.
     async fn loaded(&self, name: &ModelName, number: u32) -> Result<Arc<Loaded>> {
         let key = (name.clone(), number);
-        if let Some(loaded) = self.0.cache.loaded(&key) {
-            return Ok(loaded);
+        match self.0.cache.loaded(&key) {
+            Some(loaded) => Ok(loaded),
+            None => Box::pin(self.load(key)).await,
         }
+    }
+
+    async fn load(&self, key: (ModelName, u32)) -> Result<Arc<Loaded>> {
         let epoch = self.0.cache.epoch();
-        let (project, model) = name;
+        let ((project, model), number) = (&key.0, key.1);
         let servable = self.store().get_servable(project, model, number).await?;
         let servable = servable.ok_or_else(|| no_version(model, number))?;
         let weights = self.store().load_blob(servable.weights).await?;

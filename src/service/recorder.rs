@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Code, Error, Result};
 use crate::store::{NewRecord, Store};
+use crate::telemetry::metrics as names;
 
 /// Most answers in one group, and most that may wait.
 const GROUP: usize = 256;
@@ -42,6 +43,7 @@ async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
     while orders.recv_many(&mut group, GROUP).await > 0 {
         let (records, waiting): (Vec<_>, Vec<_>) =
             group.drain(..).map(|order| (order.record, order.done)).unzip();
+        metrics::histogram!(names::RECORDING_BATCH).record(records.len() as f64);
         let together = write(&store, &records).await;
         for (record, done) in records.iter().zip(waiting) {
             let outcome = match &together {

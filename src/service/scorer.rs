@@ -2,9 +2,11 @@
 //! which puts together what has queued for the same version and never waits for more.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
+use metrics::{Gauge, Histogram, gauge, histogram};
 use tokio::sync::oneshot;
 
 use super::blocking;
@@ -13,6 +15,7 @@ use crate::domain::prediction::Prediction;
 use crate::engine::Device;
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
+use crate::telemetry::metrics as names;
 
 /// Parameters times rows up to which scoring is no dearer than handing it over.
 const CHEAP: u64 = 4_000_000;
@@ -37,6 +40,24 @@ struct Order {
     loaded: Arc<Loaded>,
     frame: Frame,
     done: oneshot::Sender<Result<Vec<Prediction>>>,
+    _counted: Counted,
+}
+
+/// Counts an order among those that wait, for as long as it lives.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new() -> Self {
+        let gauge = gauge!(names::SCORING_QUEUE);
+        gauge.increment(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
 }
 
 impl Scorer {
@@ -62,12 +83,12 @@ impl Scorer {
         let (done, outcome) = oneshot::channel();
         let device = self.device;
         self.send(Work::Other(Box::new(move || {
-            let loaded = load(device).or_else(|error| match error.code() {
-                Code::DeviceUnavailable => {
+            let loaded = tried(|| load(device)).or_else(|error| match error.code() {
+                Code::InvalidData => Err(error),
+                _ => {
                     tracing::error!(%error, device = device.name(), "a version is served by the CPU");
                     load(Device::Cpu)
                 }
-                _ => Err(error),
             });
             // Who asked may have left.
             let _ = done.send(loaded);
@@ -92,10 +113,11 @@ impl Scorer {
     ) -> Result<Vec<Prediction>> {
         let cost = loaded.version.provenance.parameters.saturating_mul(frame.rows() as u64);
         if cost <= CHEAP {
-            return predict(loaded, &frame);
+            return INLINE.time(frame.rows(), || predict(loaded, &frame));
         }
         let (done, outcome) = oneshot::channel();
-        self.send(Work::Score(Order { loaded: loaded.clone(), frame, done }))?;
+        let loaded = loaded.clone();
+        self.send(Work::Score(Order { loaded, frame, done, _counted: Counted::new() }))?;
         outcome.await.map_err(|_| Error::internal("scoring", "it panicked"))?
     }
 }
@@ -111,9 +133,42 @@ fn run(work: &Receiver<Work>) {
         }
         while !waiting.is_empty() {
             let batch = take_batch(&mut waiting);
-            guarded(|| answer(batch));
+            let rows = batch.iter().map(|order| order.frame.rows()).sum();
+            guarded(|| QUEUED.time(rows, || answer(batch)));
         }
     }
+}
+
+/// What is measured of scoring in one place; to look a histogram up costs as much as a short row.
+struct Measured {
+    seconds: Histogram,
+    rows: Histogram,
+}
+
+impl Measured {
+    fn at(place: &'static str) -> Self {
+        Self {
+            seconds: histogram!(names::SCORING_SECONDS, "place" => place),
+            rows: histogram!(names::SCORING_BATCH_ROWS, "place" => place),
+        }
+    }
+
+    fn time<T>(&self, rows: usize, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let outcome = work();
+        self.seconds.record(start.elapsed());
+        self.rows.record(rows as f64);
+        outcome
+    }
+}
+
+static INLINE: LazyLock<Measured> = LazyLock::new(|| Measured::at("inline"));
+static QUEUED: LazyLock<Measured> = LazyLock::new(|| Measured::at("queue"));
+
+/// Work on a device, whose driver may panic.
+fn tried<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::internal("using a device", "it panicked")))
 }
 
 /// Whoever waits is told of a panic by the channel that closes; the thread goes on with the next.
@@ -217,7 +272,13 @@ mod tests {
         let scorer = Scorer::start(Device::Cuda(0));
         let panicked = scorer.load(CHEAP + 1, |_| panic!("a driver that gives up")).await;
         assert_eq!(panicked.err().map(|e| e.code()), Some(Code::Internal));
-        // It goes on: a device that is refused is asked first, then the CPU.
+        // It goes on: a device that panics or is refused is asked first, then the CPU.
+        let panics = |device| match device {
+            Device::Cuda(_) => panic!("out of memory"),
+            Device::Cpu => unavailable(device),
+        };
+        let panicked = scorer.load(CHEAP + 1, panics).await;
+        assert_eq!(panicked.err().map(|e| e.to_string()), Some("cpu".to_owned()));
         let refused = scorer.load(CHEAP + 1, unavailable).await;
         assert_eq!(refused.err().map(|e| e.to_string()), Some("cpu".to_owned()));
         let small = scorer.load(CHEAP, unavailable).await;

@@ -99,6 +99,24 @@ impl Store {
             .map_err(database_error("discarding a blob"))
     }
 
+    /// Reads every complete blob and holds it against its hash. Returns their number and bytes.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] naming the first whose bytes are not those that were stored.
+    pub async fn verify_blobs(&self) -> Result<(u64, u64)> {
+        let ids = sqlx::query_scalar!("SELECT id FROM blob WHERE sha256 IS NOT NULL ORDER BY id")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(database_error("listing blobs"))?;
+        let mut bytes = 0;
+        for id in &ids {
+            let mut reader = self.read_blob(*id).await?;
+            bytes += reader.size();
+            while reader.next().await?.is_some() {}
+        }
+        Ok((ids.len() as u64, bytes))
+    }
+
     /// Removes blobs to which nothing refers and that are not being written (those without a hash
     /// get a day). Returns their number and bytes.
     ///

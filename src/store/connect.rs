@@ -184,6 +184,53 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
     migrate_with(pool, &MIGRATOR).await
 }
 
+/// How far a database's schema is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrations {
+    pub applied: usize,
+    pub missing: usize,
+}
+
+/// How far the database's schema is; changes nothing.
+///
+/// # Errors
+/// [`Code::Unavailable`] when the database is of a newer or a modified program, or can't be
+/// reached.
+pub async fn check_migrations(pool: &PgPool) -> Result<Migrations> {
+    let known = MIGRATOR.iter().count();
+    let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+        .fetch_one(pool)
+        .await
+        .map_err(database_error("looking for migrations"))?;
+    if !exists {
+        return Ok(Migrations { applied: 0, missing: known });
+    }
+    let applied: Vec<(i64, Vec<u8>, bool)> =
+        sqlx::query_as("SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version")
+            .fetch_all(pool)
+            .await
+            .map_err(database_error("listing migrations"))?;
+    for (version, checksum, success) in &applied {
+        let known = MIGRATOR.iter().find(|migration| migration.version == *version);
+        let wrong = match known {
+            _ if !success => MigrateError::Dirty(*version),
+            None => MigrateError::VersionMissing(*version),
+            Some(known) if *known.checksum != **checksum => MigrateError::VersionMismatch(*version),
+            Some(_) => continue,
+        };
+        let mut connection =
+            pool.acquire().await.map_err(database_error("looking at migrations"))?;
+        return Err(explain(wrong, &mut connection, &MIGRATOR).await);
+    }
+    let applied = applied.len();
+    Ok(Migrations { applied, missing: known.saturating_sub(applied) })
+}
+
+/// The newest migration that this program knows.
+pub(super) fn newest_migration() -> i64 {
+    MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
 async fn migrate_with(pool: &PgPool, migrator: &Migrator) -> Result<()> {
     // The lock is the session's and stays when a migration fails, so the connection must not go
     // back to the pool. Neither may a pool's time limits end a migration, or the wait for it.

@@ -141,20 +141,6 @@ impl Store {
             .collect())
     }
 
-    /// Numbers of jobs by kind and state, of all projects, for the metrics.
-    ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
-    pub async fn count_jobs(&self) -> Result<Vec<(String, String, u64)>> {
-        let rows = sqlx::query!(
-            r#"SELECT kind, state, count(*) AS "count!" FROM job GROUP BY kind, state"#
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(database_error("counting jobs"))?;
-        Ok(rows.into_iter().map(|r| (r.kind, r.state, unsigned(r.count))).collect())
-    }
-
     /// Whether a sweep is waiting, running or was queued within the hour.
     ///
     /// # Errors

@@ -96,6 +96,22 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether a key with the scope `admin` is neither revoked nor past its end.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
+    pub async fn has_usable_admin_key(&self) -> Result<bool> {
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM key WHERE 'admin' = ANY (scopes) AND revoked_at IS NULL
+                AND (expires_at IS NULL OR expires_at > now())) AS "exists!""#
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(database_error("looking for an admin key"))
+    }
+}
+
 impl Tx {
     /// Adds a key by its secret's hash.
     ///

@@ -2,6 +2,7 @@
 //! writes of [`Tx`], so that what belongs together is committed together.
 
 mod aliases;
+pub mod backup;
 mod blobs;
 mod changes;
 pub mod connect;
@@ -9,6 +10,7 @@ mod datasets;
 mod idempotency;
 mod jobs;
 mod keys;
+mod metrics;
 mod models;
 pub mod postgres;
 mod predictions;
@@ -49,7 +51,9 @@ impl Store {
     /// # Errors
     /// [`Code::Unavailable`] when the database can't be reached.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx(self.pool.begin().await.map_err(database_error("beginning a transaction"))?))
+        // Boxed: it is 14 KB large, and would be moved about within every request's future.
+        let begun = Box::pin(self.pool.begin()).await;
+        Ok(Tx(begun.map_err(database_error("beginning a transaction"))?))
     }
 
     /// Whether the database answers.
@@ -85,6 +89,14 @@ impl Tx {
     /// [`Code::Unavailable`] when the database can't say whether it is.
     pub async fn commit(self) -> Result<()> {
         self.0.commit().await.map_err(database_error("committing"))
+    }
+
+    /// Undoes it, and lets go of what it holds before this returns.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the database can't be reached.
+    pub async fn roll_back(self) -> Result<()> {
+        self.0.rollback().await.map_err(database_error("rolling back"))
     }
 }
 

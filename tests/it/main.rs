@@ -6,6 +6,7 @@
 mod architecture;
 mod cli;
 mod crash;
+mod examples;
 mod http;
 mod jobs;
 mod openapi;

@@ -79,7 +79,7 @@ impl Input {
 }
 
 /// By its ending, else by how it begins.
-fn format_of(path: &Path) -> std::io::Result<DataFormat> {
+pub(in crate::cli) fn format_of(path: &Path) -> std::io::Result<DataFormat> {
     let mut begin = [0; 256];
     let length = File::open(path)?.read(&mut begin)?;
     let begin = begin.get(..length).unwrap_or_default();

@@ -21,6 +21,7 @@ use crate::domain::version::{AliasTarget, Version};
 use crate::error::{Context, Error, Result};
 use crate::repl::Progress;
 use input::Input;
+pub(super) use input::format_of;
 use screen::Screen;
 
 /// The alias that answers when a request names no version.

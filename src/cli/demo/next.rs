@@ -22,6 +22,7 @@ pub(super) fn steps(
         None => (command("serve", config), format!("the API and its documentation on {page}")),
         Some(_) => (page, "the API and its documentation".to_owned()),
     }];
+    steps.push((command("repl", config), "explore, train and compare".to_owned()));
     let key = format!("-H {}", shell_word(&format!("Authorization: Bearer {secret}")));
     let api = format!("{url}/api/v1");
     let body = serde_json::to_string(&json!({"rows": [made.row]})).context("writing a row")?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{MIN_MAJOR, unavailable};
+use super::{Installed, MIN_MAJOR, unavailable};
 use crate::error::Result;
 
 /// Where packages put PostgreSQL, one directory per major version, without being on the PATH.
@@ -41,6 +41,10 @@ impl Binaries {
         self.dir.join("initdb")
     }
 
+    pub(super) fn installed(self) -> Installed {
+        Installed { major: self.major, directory: self.dir }
+    }
+
     fn probe(dir: PathBuf) -> Option<Self> {
         if !dir.join("initdb").is_file() {
             return None;
@@ -48,6 +52,35 @@ impl Binaries {
         let output = Command::new(dir.join("postgres")).arg("--version").output().ok()?;
         let major = parse_major(&String::from_utf8_lossy(&output.stdout))?;
         Some(Self { dir, major })
+    }
+}
+
+/// See [`super::client_programs`].
+pub(super) fn clients(configured: Option<&Path>, server: u32) -> Result<PathBuf> {
+    let dirs = match configured {
+        Some(dir) => vec![dir.to_path_buf()],
+        None => candidates(),
+    };
+    let major = |dir: &PathBuf| {
+        let output = Command::new(dir.join("pg_dump")).arg("--version").output().ok()?;
+        dir.join("pg_restore").is_file().then_some(())?;
+        parse_major(&String::from_utf8_lossy(&output.stdout))
+    };
+    let found = dirs.into_iter().filter_map(|dir| Some((major(&dir)?, dir)));
+    let fitting = found.filter(|(major, _)| *major >= server).min_by_key(|(major, _)| *major);
+    fitting.map(|(_, dir)| dir).ok_or_else(|| {
+        unavailable(format!(
+            "pg_dump and pg_restore of PostgreSQL {server} or newer are not installed: {}",
+            install_clients(server)
+        ))
+    })
+}
+
+/// How this machine's package manager installs PostgreSQL's client programs.
+fn install_clients(major: u32) -> String {
+    match Path::new("/usr/bin/apt-get").exists() {
+        true => format!("run `apt-get install postgresql-client-{major}`"),
+        false => format!("install PostgreSQL {major}'s client programs with your package manager"),
     }
 }
 

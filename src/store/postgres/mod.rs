@@ -249,6 +249,31 @@ pub fn open(settings: &EmbeddedSettings) -> Result<Opened> {
     }
 }
 
+/// An installed PostgreSQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    pub major: u32,
+    pub directory: PathBuf,
+}
+
+/// The PostgreSQL that a start would take.
+///
+/// # Errors
+/// [`Code::Unavailable`], with the next step to take, when there is none that fits the data.
+pub fn installed(settings: &EmbeddedSettings) -> Result<Installed> {
+    let data = Paths::of(&settings.data_dir).major()?;
+    Ok(Binaries::find(settings.bin_dir.as_deref(), data)?.installed())
+}
+
+/// The directory of an installed `pg_dump` and `pg_restore` that fit a server of a major version:
+/// of the same one if possible, else of the next newer one, since older ones refuse it.
+///
+/// # Errors
+/// [`Code::Unavailable`] with the command that installs them.
+pub fn client_programs(bin_dir: Option<&Path>, server: u32) -> Result<PathBuf> {
+    binaries::clients(bin_dir, server)
+}
+
 /// What the operator can mend.
 fn unavailable(detail: impl Into<String>) -> Error {
     Error::new(Code::Unavailable, detail)

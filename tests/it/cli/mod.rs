@@ -1,6 +1,9 @@
 //! The program as a shell runs it.
 
+mod backup;
+mod bench;
 mod demo;
+mod doctor;
 mod keys;
 mod settings;
 

@@ -124,3 +124,17 @@ async fn a_repeat_is_answered_even_when_what_it_named_is_gone() {
     let unkept = served.post("/api/v1/models/risk/predictions").json(&json!({"rows": [{"x": 3}]}));
     problem(unkept.send().await.unwrap(), 404, "not_found").await;
 }
+
+/// Looking for an earlier answer must have let go of the key before the work takes hold of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_key_never_meets_itself() {
+    let served = Served::start().await;
+    served.upload("loans", "x,y\n1,0\n2,1\n3,0\n4,1\n").await;
+    served.work_off().await;
+    for number in 0..40 {
+        let spec = json!({"dataset": {"name": "loans"}, "target": "y", "epochs": 1});
+        let request = served.post("/api/v1/models/risk/versions").json(&spec);
+        let request = request.header("idempotency-key", format!("fresh-{number}"));
+        json(request.send().await.unwrap(), StatusCode::ACCEPTED).await;
+    }
+}

@@ -7,5 +7,6 @@ mod datasets;
 mod idempotency;
 mod jobs;
 mod keys;
+mod metrics;
 mod problems;
 mod server;

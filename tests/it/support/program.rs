@@ -12,6 +12,13 @@ use nix::unistd::Pid;
 /// The program, with nothing in its environment that a developer may have set.
 pub(crate) fn actuary(data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_actuary"));
+    unset_settings(&mut command);
+    command.arg("--data-dir").arg(data_dir);
+    command
+}
+
+/// Takes what a developer may have set out of a program's environment.
+pub(crate) fn unset_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let is_setting = text.starts_with("ACTUARY_") && !text.starts_with("ACTUARY_POSTGRES_");
@@ -19,8 +26,6 @@ pub(crate) fn actuary(data_dir: &Path) -> Command {
             command.env_remove(&name);
         }
     }
-    command.arg("--data-dir").arg(data_dir);
-    command
 }
 
 /// A server or a worker; killed when it is dropped.

@@ -1,5 +1,10 @@
 //! The composition root: settings become a running program, and a running program ends in order.
 
+mod backup;
+mod database;
+mod doctor;
+mod psql;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -13,10 +18,17 @@ use crate::jobs::{Worker, WorkerSettings};
 use crate::service::{Service, ServiceSettings};
 use crate::store::Store;
 use crate::store::connect::{boot_check, connect, migrate};
-use crate::store::postgres::{self, Embedded, Opened};
+use crate::store::postgres;
+
+pub use backup::{BackedUp, Restored, backup, restore};
+use database::Database;
+pub use doctor::{Finding, Health, examine, size};
+pub use psql::{Psql, create_day_key};
 
 // What the command line reaches through here, since it names no layer below.
+pub use crate::engine::devices;
 pub use crate::finance::loan_book;
+pub use crate::http::bench::Peers;
 pub use crate::http::openapi::document as openapi;
 pub use crate::jobs::child::{ChildArguments, run as run_child};
 pub use crate::store::postgres::{SUBCOMMAND as POSTGRES_SUBCOMMAND, become_postgres};
@@ -27,17 +39,9 @@ pub struct Backend {
     pub service: Service,
     /// The first admin key, when [`Self::create_first_key`] made it.
     pub first_key: Option<CreatedKey>,
-    /// Where a server that runs on the same data directory can be reached.
-    pub running_at: Option<String>,
-    url: String,
     store: Store,
     // The last to go.
     database: Database,
-}
-
-enum Database {
-    Owned(Box<Embedded>),
-    Elsewhere,
 }
 
 impl Backend {
@@ -47,12 +51,7 @@ impl Backend {
     /// # Errors
     /// [`Code::Unavailable`] with the next step to take when there is no database to work with.
     pub async fn open(config: &Config) -> Result<Self> {
-        let postgres = config.postgres.clone();
-        let opened = match &config.database_url {
-            Some(_) => None,
-            None => Some(blocking(move || postgres::open(&postgres)).await?),
-        };
-        Self::over(config, opened).await
+        Self::over(config, Database::open(config).await?).await
     }
 
     /// The same as the owner of the embedded database; refused when another process is.
@@ -60,33 +59,22 @@ impl Backend {
     /// # Errors
     /// [`Code::InUse`] when another process owns the data directory, and as [`Self::open`].
     pub async fn own(config: &Config) -> Result<Self> {
-        let postgres = config.postgres.clone();
-        let opened = match &config.database_url {
-            Some(_) => None,
-            None => Some(Opened::Owned(blocking(move || Embedded::start(&postgres)).await?)),
-        };
-        Self::over(config, opened).await
+        Self::over(config, Database::own(config).await?).await
     }
 
-    async fn over(config: &Config, opened: Option<Opened>) -> Result<Self> {
-        let is_embedded = opened.is_some();
-        let (url, database, running_at) = match (opened, &config.database_url) {
-            (Some(Opened::Owned(embedded)), _) => {
-                (embedded.url().to_owned(), Database::Owned(Box::new(embedded)), None)
-            }
-            (Some(Opened::Attached(attached)), _) => {
-                (attached.url, Database::Elsewhere, attached.http_address)
-            }
-            (None, Some(url)) => (url.clone(), Database::Elsewhere, None),
-            (None, None) => return Err(Error::internal("opening the database", "there is none")),
-        };
-        let pool = connect(&url, &config.pool).await?;
-        boot_check(&pool, is_embedded).await?;
+    async fn over(config: &Config, database: Database) -> Result<Self> {
+        let pool = connect(&database.url, &config.pool).await?;
+        boot_check(&pool, database.is_embedded).await?;
         migrate(&pool).await?;
         let store = Store::new(pool);
         make_temp_dir(&config.service)?;
         let service = Service::new(store.clone(), config.service.clone());
-        Ok(Self { service, first_key: None, running_at, url, store, database })
+        Ok(Self { service, first_key: None, store, database })
+    }
+
+    /// Where a server that runs on the same data directory can be reached.
+    pub fn running_at(&self) -> Option<&str> {
+        self.database.running_at.as_deref()
     }
 
     /// Makes the first admin key where there is none. To be done when nothing can fail any more
@@ -106,16 +94,7 @@ impl Backend {
     pub async fn close(self) -> Result<()> {
         drop(self.service);
         self.store.close().await;
-        match self.database {
-            Database::Owned(embedded) => {
-                blocking(move || {
-                    embedded.stop();
-                    Ok(())
-                })
-                .await
-            }
-            Database::Elsewhere => Ok(()),
-        }
+        self.database.close().await
     }
 }
 
@@ -145,11 +124,9 @@ impl App {
         let server = http::bind(config.http.clone(), backend.service.clone())?;
         let address = server.address();
         let is_tls = config.http.tls_cert.is_some();
-        if let Database::Owned(embedded) = &mut backend.database {
-            embedded.set_http_address(url_of(address, is_tls))?;
-        }
+        backend.database.set_http_address(url_of(address, is_tls))?;
         let worker = match config.worker_enabled {
-            true => Some(start_worker(backend.url.clone(), config.worker.clone()).await?),
+            true => Some(start_worker(backend.database.url.clone(), config.worker.clone()).await?),
             false => None,
         };
         backend.create_first_key().await?;
@@ -197,6 +174,23 @@ impl App {
         .await;
         self.backend.close().await.and(given_back)
     }
+}
+
+/// A server of the interface and its peers over a running program's service, for `actuary bench`:
+/// one thread, any free port of this machine. Ends with the returned handle's `stop`.
+///
+/// # Errors
+/// When no port can be bound.
+pub fn serve_bench(app: &App, peers: Peers) -> Result<(String, http::Handle)> {
+    let settings = http::HttpSettings {
+        address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        workers: Some(1),
+        ..http::HttpSettings::default()
+    };
+    let server = http::bench::bind(settings, app.service().clone(), peers)?;
+    let (url, handle) = (url_of(server.address(), false), server.handle());
+    tokio::spawn(server.run());
+    Ok((url, handle))
 }
 
 /// A worker alone, for a machine beside the server's.

@@ -131,6 +131,10 @@ impl LoadedModel {
         Ok(Self { network: moved, ..self })
     }
 
+    pub fn is_on_cpu(&self) -> bool {
+        matches!(self.network, Placed::Cpu(_))
+    }
+
     /// Scores the rows of a frame, which may have columns besides the signature's inputs.
     ///
     /// # Errors

@@ -72,7 +72,10 @@ impl Service {
         request: PredictionRequest,
     ) -> Result<PredictionResponse> {
         check_shape(&request)?;
-        if let Some(response) = self.kept(caller, once).await? {
+        // What is rare is boxed: the future of every prediction would hold it.
+        if once.is_some()
+            && let Some(response) = Box::pin(self.kept(caller, once)).await?
+        {
             return Ok(response);
         }
         let Asked { loaded, frame, number, record } = self.asked(caller, model, &request).await?;
@@ -80,22 +83,34 @@ impl Service {
             LazyLock::new(|| metrics::histogram!(names::PREDICTION_ROWS));
         ROWS.record(frame.rows() as f64);
         let predictions = self.0.scorer.score(&loaded, frame).await?;
-        let mut response = PredictionResponse {
+        let response = PredictionResponse {
             predictions,
             threshold: loaded.version.signature.threshold,
             model: model.to_owned(),
             version: number,
             id: None,
         };
-        if !record {
-            return Ok(response);
+        match record {
+            true => Box::pin(self.record(caller, once, loaded.row, request, response)).await,
+            false => Ok(response),
         }
+    }
+
+    /// Makes an answer durable before it is given.
+    async fn record(
+        &self,
+        caller: &Caller,
+        once: Option<&Idempotency>,
+        model: i64,
+        request: PredictionRequest,
+        mut response: PredictionResponse,
+    ) -> Result<PredictionResponse> {
         let record = NewRecord {
             id: Uuid::now_v7(),
             project: caller.project.clone(),
             key: caller.key,
-            model: loaded.row,
-            version: number,
+            model,
+            version: response.version,
             rows: rows_of(request),
             predictions: response.predictions.clone(),
             threshold: response.threshold,

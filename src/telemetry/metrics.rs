@@ -19,7 +19,7 @@ pub const PREDICTION_ROWS: &str = "actuary_prediction_rows";
 /// Scoring by `place`: `inline` where the request arrived, `queue` on the thread that owns the
 /// device.
 pub const SCORING_SECONDS: &str = "actuary_scoring_seconds";
-/// Rows that were scored at once, by `place`.
+/// Rows that the thread which owns the device scored at once.
 pub const SCORING_BATCH_ROWS: &str = "actuary_scoring_batch_rows";
 pub const SCORING_QUEUE: &str = "actuary_scoring_queue";
 /// Predictions that were made durable together.
@@ -60,7 +60,7 @@ const HISTOGRAMS: &[(&str, Unit, &[f64], &str)] = &[
     (REQUEST_SECONDS, Unit::Seconds, SECONDS, "Time from a request to the start of its answer"),
     (PREDICTION_ROWS, Unit::Count, ROWS, "Rows of a request for predictions"),
     (SCORING_SECONDS, Unit::Seconds, SECONDS, "Time to score a batch"),
-    (SCORING_BATCH_ROWS, Unit::Count, ROWS, "Rows that were scored at once"),
+    (SCORING_BATCH_ROWS, Unit::Count, ROWS, "Rows that the thread of the device scored at once"),
     (RECORDING_BATCH, Unit::Count, ROWS, "Predictions that were made durable together"),
 ];
 

@@ -1,5 +1,7 @@
 //! Scaling of numbers.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::model::Scaling;
@@ -47,6 +49,8 @@ pub(super) struct Quantile {
     quantiles: Vec<f64>,
     /// Lowest level: half a training row, since nothing is known beyond.
     floor: f64,
+    #[serde(skip)]
+    guide: Guide,
 }
 
 impl Quantile {
@@ -54,11 +58,12 @@ impl Quantile {
         let count = values.len().clamp(2, MAX_QUANTILES);
         let levels: Vec<f64> = (0..count).map(|i| i as f64 / (count - 1) as f64).collect();
         let floor = (0.5 / values.len() as f64).min(0.5);
-        Some(Self { quantiles: stats::quantiles(values, &levels)?, floor })
+        let quantiles = stats::quantiles(values, &levels)?;
+        Some(Self { quantiles, floor, guide: Guide::default() })
     }
 
     fn apply(&self, value: f64) -> f64 {
-        let below = self.quantiles.partition_point(|q| *q < value);
+        let below = self.guide.below(&self.quantiles, value);
         let ties = self.quantiles.get(below..).unwrap_or_default();
         let through = match ties.first() {
             Some(first) if *first == value => below + ties.partition_point(|q| *q <= value),
@@ -81,6 +86,65 @@ impl Quantile {
         let level = position / (self.quantiles.len().max(2) - 1) as f64;
         stats::normal_inverse_cdf(level.clamp(self.floor, 1.0 - self.floor))
             .map_or(0.0, |z| z.clamp(-MAX_NORMAL, MAX_NORMAL))
+    }
+}
+
+/// Parts of equal width of the range of the quantiles.
+const PARTS: usize = 1024;
+
+/// Where among the quantiles a value is to be looked for. A search from the middle would read ten
+/// places of them; this one reads two or three, and where the quantiles lie so unevenly that a part
+/// holds many, no more than the other.
+#[derive(Debug, Clone, Default)]
+struct Guide(OnceLock<Parts>);
+
+/// It follows from the quantiles.
+impl PartialEq for Guide {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Parts {
+    lowest: f64,
+    /// Parts per unit; 0 where the range is empty or too large to be parted.
+    scale: f64,
+    /// Number of quantiles in the parts before each.
+    starts: Vec<u16>,
+}
+
+impl Guide {
+    /// Number of ascending quantiles below a value.
+    fn below(&self, quantiles: &[f64], value: f64) -> usize {
+        let parts = self.0.get_or_init(|| Parts::of(quantiles));
+        let part = parts.part(value);
+        // What stands in an earlier part is smaller, what stands in a later one is larger: the part
+        // never falls while the value rises, also by rounding.
+        let (from, to) = (usize::from(parts.starts[part]), usize::from(parts.starts[part + 1]));
+        from + quantiles[from..to].partition_point(|q| *q < value)
+    }
+}
+
+impl Parts {
+    fn of(quantiles: &[f64]) -> Self {
+        let (lowest, highest) = (quantiles.first(), quantiles.last());
+        let (lowest, highest) = (lowest.copied().unwrap_or(0.0), highest.copied().unwrap_or(0.0));
+        let scale = PARTS as f64 / (highest - lowest);
+        let scale = if scale.is_normal() { scale } else { 0.0 };
+        let mut parts = Self { lowest, scale, starts: Vec::with_capacity(PARTS + 1) };
+        let mut start = 0;
+        for part in 0..=PARTS {
+            let rest = quantiles.get(start..).unwrap_or_default();
+            start += rest.iter().take_while(|q| parts.part(**q) < part).count();
+            parts.starts.push(u16::try_from(start).unwrap_or(u16::MAX));
+        }
+        parts
+    }
+
+    fn part(&self, value: f64) -> usize {
+        // A negative number and NaN become 0, one that is too large the last.
+        (((value - self.lowest) * self.scale) as usize).min(PARTS - 1)
     }
 }
 
@@ -140,6 +204,24 @@ mod tests {
                 {
                     assert!(scale.apply(value).is_finite(), "{scale:?} of {value}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_guide_finds_what_a_search_finds() {
+        let even: Vec<f64> = (0..1000).map(f64::from).collect();
+        let skewed: Vec<f64> = (0..1000).map(|i| f64::from(i).powi(5)).collect();
+        let tied: Vec<f64> = (0..1000).map(|i| f64::from((i - 600).max(0) / 7)).collect();
+        let huge = vec![f64::MIN, -1.0, 0.0, 1e-300, f64::MAX];
+        let same = vec![3.0; 10];
+        for quantiles in [even, skewed, tied, huge, same, vec![1.0, 1.0 + f64::EPSILON]] {
+            let guide = Guide::default();
+            let beyond = [f64::NEG_INFINITY, f64::MIN, -1.0, 0.5, f64::MAX, f64::INFINITY];
+            let near = quantiles.iter().flat_map(|q| [q.next_down(), *q, q.next_up()]);
+            for value in near.chain(beyond).collect::<Vec<_>>() {
+                let searched = quantiles.partition_point(|q| *q < value);
+                assert_eq!(guide.below(&quantiles, value), searched, "{value}");
             }
         }
     }

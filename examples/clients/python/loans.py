@@ -108,7 +108,9 @@ def train(version: int, network: LinearNetwork | MlpNetwork) -> int:
         target="default",
         network=NetworkSpec(network),
     )
-    made = result(versions.create_model_version(MODEL, spec))
+    # Sent again after a broken connection, it trains once.
+    once = str(uuid.uuid4())
+    made = result(versions.create_model_version(MODEL, spec, idempotency_key=once))
     assert isinstance(made, ModelVersionResult)
     metrics = versions.get_model_version(MODEL, made.version).metrics.actual_instance
     assert isinstance(metrics, BinaryMetrics)

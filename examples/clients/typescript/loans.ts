@@ -98,7 +98,8 @@ async function upload(csv: string): Promise<number> {
 async function train(version: number, network: Schemas["NetworkSpec"]): Promise<number> {
   const job = answer(
     await api.POST("/api/v1/models/{model}/versions", {
-      params: { path: { model: MODEL } },
+      // Sent again after a broken connection, it trains once.
+      params: { path: { model: MODEL }, header: { "Idempotency-Key": randomUUID() } },
       body: { dataset: { name: DATASET, version }, target: "default", network },
     }),
   );

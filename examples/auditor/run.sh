@@ -3,20 +3,8 @@
 # data, and would the answer be the same today? Takes the program as ACTUARY_BIN (default: the
 # release build) and works in a directory of its own, which it removes.
 set -euo pipefail
-# Nothing that is real: no other database, no other settings.
-unset DATABASE_URL ACTUARY_DATABASE_URL ACTUARY_CONFIG ACTUARY_DATA_DIR
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-
-actuary=${ACTUARY_BIN:-${CARGO_TARGET_DIR:-target}/release/actuary}
-place=$(mktemp -d "${TMPDIR:-/tmp}/actuary-auditor-XXXXXX")
-# PostgreSQL's user must be able to enter it.
-chmod 755 "$place"
-server=""
-finish() {
-    [[ -z $server ]] || { kill "$server" && wait "$server"; } || true
-    rm -rf "$place"
-}
-trap finish EXIT
+source examples/server.sh
 
 api() {
     local method=$1 path=$2
@@ -30,12 +18,7 @@ value() {
 }
 
 "$actuary" demo --data-dir "$place/data" >/dev/null
-"$actuary" serve --data-dir "$place/data" --address 127.0.0.1:0 >"$place/out" 2>"$place/log" &
-server=$!
-until url=$(sed -n 's/^serving \([^ ]*\) .*/\1/p' "$place/out") && [[ -n $url ]]; do
-    kill -0 "$server" || { cat "$place/log" >&2; exit 1; }
-    sleep 0.1
-done
+serve "$place/data"
 key=$("$actuary" keys create --name auditor --scope read --scope predict --scope train \
     --data-dir "$place/data" 2>/dev/null)
 
@@ -71,6 +54,4 @@ echo "== scored again"
 replayed=$(api POST "/predictions/$id/replay")
 echo "$replayed"
 [[ $(value identical <<<"$replayed") == true ]] || { echo "it differs" >&2; exit 1; }
-kill "$server"
-wait "$server"
-server=""
+stop

@@ -3,37 +3,8 @@
 # it can be restored. Takes the program as ACTUARY_BIN (default: the release build) and works in a
 # directory of its own, which it removes.
 set -euo pipefail
-# Nothing that is real: no other database, no other settings.
-unset DATABASE_URL ACTUARY_DATABASE_URL ACTUARY_CONFIG ACTUARY_DATA_DIR
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-
-actuary=${ACTUARY_BIN:-${CARGO_TARGET_DIR:-target}/release/actuary}
-place=$(mktemp -d "${TMPDIR:-/tmp}/actuary-operator-XXXXXX")
-# PostgreSQL's user must be able to enter it.
-chmod 755 "$place"
-server=""
-finish() {
-    [[ -z $server ]] || { kill "$server" && wait "$server"; } || true
-    rm -rf "$place"
-}
-trap finish EXIT
-
-# Starts a server on a data directory, on any free port, and waits until it serves.
-serve() {
-    : >"$place/out"
-    "$actuary" serve --data-dir "$1" --address 127.0.0.1:0 >"$place/out" 2>"$place/log" &
-    server=$!
-    until url=$(sed -n 's/^serving \([^ ]*\) .*/\1/p' "$place/out") && [[ -n $url ]]; do
-        kill -0 "$server" || { cat "$place/log" >&2; exit 1; }
-        sleep 0.1
-    done
-}
-
-stop() {
-    kill "$server"
-    wait "$server"
-    server=""
-}
+source examples/server.sh
 
 # What a server answers for one applicant.
 decision() {

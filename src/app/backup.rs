@@ -37,14 +37,10 @@ pub struct Restored {
 pub async fn backup(
     config: &Config,
     file: PathBuf,
-    mut written: impl FnMut(u64) + Send + 'static,
+    written: impl FnMut(u64) + Send + 'static,
 ) -> Result<BackedUp> {
     let work = Work::begin();
-    let mut going_on = work.going_on();
-    let written = move |bytes| {
-        written(bytes);
-        going_on()
-    };
+    let written = work.telling(written);
     if config.database_url.is_none() && !has_cluster(config) {
         let detail = format!("{} holds nothing to back up", config.data_dir.display());
         return Err(Error::new(Code::NotFound, detail));
@@ -83,14 +79,10 @@ async fn back_up(
 pub async fn restore(
     config: &Config,
     file: PathBuf,
-    mut checked: impl FnMut(u64) + Send + 'static,
+    checked: impl FnMut(u64) + Send + 'static,
 ) -> Result<Restored> {
     let work = Work::begin();
-    let mut going_on = work.going_on();
-    let checked = move |bytes| {
-        checked(bytes);
-        going_on()
-    };
+    let checked = work.telling(checked);
     let (manifest, file) = blocking(move || {
         let manifest = backup::verify(&file, checked)?;
         backup::check_schema(&manifest)?;
@@ -161,6 +153,18 @@ impl Work {
         move || match left.load(Ordering::Relaxed) {
             true => Err(Error::new(Code::Cancelled, "interrupted")),
             false => Ok(()),
+        }
+    }
+
+    /// Tells how many bytes are done, and asks the same.
+    fn telling(
+        &self,
+        mut tell: impl FnMut(u64) + Send + 'static,
+    ) -> impl FnMut(u64) -> Result<()> + Send + 'static {
+        let mut going_on = self.going_on();
+        move |bytes| {
+            tell(bytes);
+            going_on()
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use actuary::client::{Client, Source, outcome};
 use actuary::domain::dataset::DataFormat;
 use actuary::domain::job::JobResult;
-use actuary::domain::model::TrainingSpec;
+use actuary::domain::training::TrainingSpec;
 use actuary::error::{Code, Context, Error, Result};
 use serde_json::json;
 

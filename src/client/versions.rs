@@ -4,8 +4,8 @@ use reqwest::Method;
 
 use super::Client;
 use crate::domain::job::Job;
-use crate::domain::model::TrainingSpec;
 use crate::domain::page::{Page, PageQuery};
+use crate::domain::training::TrainingSpec;
 use crate::domain::version::{Version, VersionSummary};
 use crate::error::Result;
 

@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::dataset::DataFormat;
-use super::model::TrainingSpec;
 use super::schema::ColumnType;
 use super::tagged::deserialize_tagged;
+use super::training::TrainingSpec;
 use super::version::EpochLoss;
 use crate::error::{Code, FieldError};
 

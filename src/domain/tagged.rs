@@ -57,8 +57,10 @@ pub(super) use deserialize_tagged;
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::model::{ClassWeights, MlpNetwork, NetworkSpec, OptimiserSpec, PartsSpec};
+    use crate::domain::network::{MlpNetwork, NetworkSpec};
+    use crate::domain::optimiser::OptimiserSpec;
     use crate::domain::schema::Cell;
+    use crate::domain::training::{ClassWeights, PartsSpec};
 
     /// Fails under a plain derive once `arbitrary_precision` is on.
     #[test]

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::model::{Task, TrainingSpec};
+use super::model::Task;
 use super::schema::Column;
 use super::tagged::deserialize_tagged;
+use super::training::TrainingSpec;
 
 /// One trained, immutable version of a model: a pure function of its inputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -1,8 +1,8 @@
 //! Rows fall into a training, a validation and a test part.
 
-use crate::domain::model::{PartsSpec, RandomParts};
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::ColumnType;
+use crate::domain::training::{PartsSpec, RandomParts};
 use crate::engine::random::{Purpose, keyed, shuffle};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;

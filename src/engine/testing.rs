@@ -6,7 +6,7 @@ use rand::RngCore;
 
 use super::random::{Purpose, keyed, symmetric};
 use super::{CheckpointPolicy, Control, EpochReport, Hooks};
-use crate::domain::model::TrainingSpec;
+use crate::domain::training::TrainingSpec;
 use crate::error::Result;
 use crate::frame::{Frame, Values};
 

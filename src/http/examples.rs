@@ -287,7 +287,7 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::*;
-    use crate::domain::{dataset, job, key, model, prediction, version};
+    use crate::domain::{dataset, job, key, model, prediction, training, version};
     use crate::http::answer;
 
     /// An example is what its type reads and writes, no more and no less.
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn a_version_is_what_its_type_writes_once_the_defaults_are_filled_in() {
         let mut example = version();
-        let spec: model::TrainingSpec =
+        let spec: training::TrainingSpec =
             serde_json::from_value(example["provenance"]["spec"].clone()).unwrap();
         example["provenance"]["spec"] = serde_json::to_value(spec).unwrap();
         check::<version::Version>(example);
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn requests_can_be_read() {
-        serde_json::from_value::<model::TrainingSpec>(training_spec()).unwrap();
+        serde_json::from_value::<training::TrainingSpec>(training_spec()).unwrap();
         check::<model::ModelSettings>(model_settings());
         check::<version::AliasTarget>(alias_target());
         check::<prediction::PredictionRequest>(prediction_request());

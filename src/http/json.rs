@@ -268,8 +268,8 @@ fn escape(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::model::TrainingSpec;
     use crate::domain::prediction::PredictionRequest;
+    use crate::domain::training::TrainingSpec;
 
     fn errors<T: DeserializeOwned>(body: &str) -> Vec<(String, String)> {
         match parse::<T>(body.as_bytes()) {

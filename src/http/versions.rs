@@ -7,8 +7,8 @@ use super::body::JSON_LIMIT;
 use super::examples;
 use super::extract::Call;
 use crate::domain::job::Job;
-use crate::domain::model::TrainingSpec;
 use crate::domain::page::PageQuery;
+use crate::domain::training::TrainingSpec;
 use crate::domain::version::Version;
 
 /// Train a version

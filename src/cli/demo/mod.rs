@@ -16,7 +16,8 @@ use super::{interruptible, serve};
 use crate::client::{Client, outcome};
 use crate::config::Config;
 use crate::domain::job::{Job, JobResult};
-use crate::domain::model::{LinearNetwork, NetworkSpec, TrainingSpec};
+use crate::domain::network::{LinearNetwork, NetworkSpec};
+use crate::domain::training::TrainingSpec;
 use crate::domain::version::{AliasTarget, Version};
 use crate::error::{Context, Error, Result};
 use crate::repl::Progress;
@@ -117,7 +118,7 @@ impl Run<'_> {
         let name = format!("{} {}", version.model, version.version);
         let epochs = version.curve.len();
         let device = &version.provenance.device;
-        let network = version.provenance.spec.network_kind();
+        let network = version.provenance.spec.network.kind();
         let text = format!("{name}   {network} · {epochs} epochs · {device}");
         let figures = self.figures(&version, &baseline);
         self.screen.done("training", &text, Some(took + baseline_took), &figures)?;

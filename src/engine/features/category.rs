@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Block, CONSTANT, EMPTY};
-use crate::domain::model::PreprocessingSpec;
+use crate::domain::training::PreprocessingSpec;
 
 /// A text column of at least so many training rows in which nearly every value differs names its
 /// rows instead of grouping them.

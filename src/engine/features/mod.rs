@@ -15,8 +15,8 @@ use self::category::Category;
 use self::numeric::Numeric;
 pub(crate) use self::scale::Standard;
 use self::timestamp::Timestamp;
-use crate::domain::model::PreprocessingSpec;
 use crate::domain::schema::{Column, ColumnType};
+use crate::domain::training::PreprocessingSpec;
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 

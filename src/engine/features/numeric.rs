@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::scale::Scale;
 use super::{Block, CONSTANT, EMPTY};
-use crate::domain::model::PreprocessingSpec;
+use crate::domain::training::PreprocessingSpec;
 use crate::stats;
 
 /// A whole-number column with at most so many different values may be a code: each value gets an

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::model::Scaling;
+use crate::domain::training::Scaling;
 use crate::stats;
 
 /// Most quantiles that are kept.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::model::Scaling;
+use crate::domain::training::Scaling;
 use crate::frame::Values;
 
 fn texts(values: &[Option<&str>]) -> Values {

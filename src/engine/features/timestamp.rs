@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::scale::Scale;
 use super::{Block, CONSTANT, EMPTY};
-use crate::domain::model::Scaling;
+use crate::domain::training::Scaling;
 
 /// What is taken of a point in time (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -193,7 +193,7 @@ fn a_single_row_takes_microseconds() {
     let frame = frame(&columns, target);
     let mut spec = spec("y");
     spec.epochs = Some(1);
-    spec.network = NetworkSpec::Mlp(crate::domain::model::MlpNetwork {
+    spec.network = NetworkSpec::Mlp(crate::domain::network::MlpNetwork {
         hidden: Some(vec![64, 64]),
         dropout: None,
     });

@@ -7,7 +7,7 @@ use burn::tensor::{Tensor, activation};
 
 use super::dropout::Dropout;
 use super::parameters::Builder;
-use crate::domain::model::MlpNetwork;
+use crate::domain::network::MlpNetwork;
 
 /// Fully connected layers with ReLU and dropout between; tensors `hidden.N.weight`
 /// `[inputs, units]`, `hidden.N.bias` `[units]`, `output.weight`, `output.bias`.

@@ -16,7 +16,8 @@ use self::dropout::Dropout;
 use self::linear::Linear;
 use self::mlp::Mlp;
 use self::parameters::{Builder, Parameters};
-use crate::domain::model::{NetworkSpec, Task};
+use crate::domain::model::Task;
+use crate::domain::network::NetworkSpec;
 use crate::error::{Error, Result};
 
 /// Any of the networks.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::model::{ColumnParts, TimeParts};
+use crate::domain::training::{ColumnParts, TimeParts};
 use crate::frame::Values;
 
 fn rows(count: usize) -> Frame {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use crate::domain::model::{
-    ClassWeights, NetworkSpec, OptimiserSpec, PartsSpec, Task, ThresholdSpec, TrainingSpec,
-};
+use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
+use crate::domain::network::NetworkSpec;
+use crate::domain::optimiser::OptimiserSpec;
 use crate::domain::schema::{ColumnSummary, ColumnType};
+use crate::domain::training::{ClassWeights, PartsSpec, ThresholdSpec, TrainingSpec};
 use crate::engine::device::{self, DeviceWish};
 use crate::engine::train::target::infer_task;
 use crate::error::{Code, Error, FieldError, Result};

@@ -8,7 +8,7 @@ use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Recorder};
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
-use crate::domain::model::OptimiserSpec;
+use crate::domain::optimiser::OptimiserSpec;
 use crate::error::{Context, Result};
 
 /// Longest gradient of a step, all parameters taken together (Pascanu et al. 2013).
@@ -175,7 +175,7 @@ mod tests {
     use burn::backend::{Autodiff, Flex};
 
     use super::*;
-    use crate::domain::model::{AdamW, Sgd};
+    use crate::domain::optimiser::{AdamW, Sgd};
     use crate::engine::networks::parameters::Builder;
 
     #[test]

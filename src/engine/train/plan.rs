@@ -1,6 +1,8 @@
 //! A specification with every default filled in.
 
-use crate::domain::model::{NetworkSpec, OptimiserSpec, TrainingSpec};
+use crate::domain::network::NetworkSpec;
+use crate::domain::optimiser::OptimiserSpec;
+use crate::domain::training::TrainingSpec;
 
 /// Training rows below which rows are few.
 const FEW: usize = 10_000;
@@ -50,7 +52,7 @@ pub(super) fn resolve(spec: &TrainingSpec, rows: usize) -> TrainingSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::model::{LinearNetwork, MlpNetwork};
+    use crate::domain::network::{LinearNetwork, MlpNetwork};
     use crate::engine::testing::spec;
 
     #[test]

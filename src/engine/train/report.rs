@@ -2,7 +2,8 @@
 
 use super::fit::Part;
 use super::target::Truth;
-use crate::domain::model::{Task, ThresholdSpec};
+use crate::domain::model::Task;
+use crate::domain::training::ThresholdSpec;
 use crate::domain::version::Metrics;
 use crate::error::{Error, Result};
 use crate::stats;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::model::{Task, TrainingSpec};
+use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::ColumnType;
+use crate::domain::training::TrainingSpec;
 use crate::error::{Code, Error, FieldError, Result};
 use crate::frame::Frame;
 

@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::model::{
-    Adam, AdamW, ClassWeights, ColumnParts, GivenWeights, LinearNetwork, MlpNetwork, NetworkSpec,
-    OptimiserSpec, PartsSpec, Sgd, ThresholdCost, ThresholdSpec, ThresholdValue, TimeParts,
+use crate::domain::network::{LinearNetwork, MlpNetwork, NetworkSpec};
+use crate::domain::optimiser::{Adam, AdamW, OptimiserSpec, Sgd};
+use crate::domain::training::{
+    ClassWeights, ColumnParts, GivenWeights, PartsSpec, ThresholdCost, ThresholdSpec,
+    ThresholdValue, TimeParts,
 };
 use crate::engine::testing::{Record, frame, noise, spec, uniform};
 use crate::error::{Code, Error};
@@ -228,7 +230,7 @@ fn a_column_that_knows_the_answer_is_named() {
     assert!(trained.warnings.iter().any(|w| w.contains("x0 alone")), "{:?}", trained.warnings);
     let number = frame(&x, Values::Float64(x[1].iter().map(|v| Some(5.0 - v)).collect()));
     let mut spec = short(OptimiserSpec::default());
-    spec.preprocessing.scaling = crate::domain::model::Scaling::Standard;
+    spec.preprocessing.scaling = crate::domain::training::Scaling::Standard;
     let trained = run(&number, &spec);
     assert!(trained.warnings.iter().any(|w| w.contains("x1 alone")), "{:?}", trained.warnings);
 }
@@ -342,7 +344,7 @@ fn hostile_numbers_neither_panic_nor_come_out() {
     let frame =
         frame(&x, bools(x[1].clone().into_iter().zip(uniform(200, 3)).map(|(x, u)| x + u > 0.6)));
     for scaling in
-        [crate::domain::model::Scaling::Quantile, crate::domain::model::Scaling::Standard]
+        [crate::domain::training::Scaling::Quantile, crate::domain::training::Scaling::Standard]
     {
         let mut spec = short(OptimiserSpec::default());
         spec.preprocessing.scaling = scaling;
@@ -353,7 +355,7 @@ fn hostile_numbers_neither_panic_nor_come_out() {
         let Metrics::Binary(metrics) = &trained.metrics else { panic!("not binary") };
         assert!(metrics.log_loss.is_finite() && metrics.brier.is_finite());
         // What is so far out spoils a mean and a deviation, but not a rank.
-        if scaling == crate::domain::model::Scaling::Quantile {
+        if scaling == crate::domain::training::Scaling::Quantile {
             assert!(auc(&trained) > 0.6, "{}", auc(&trained));
         }
     }

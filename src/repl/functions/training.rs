@@ -11,11 +11,13 @@ use super::data::{dataset_of, valid_name};
 use super::models::with_champion;
 use crate::client::outcome;
 use crate::domain::job::{Job, JobResult};
-use crate::domain::model::{
-    ClassWeights, NetworkSpec, OptimiserSpec, PartsSpec, PreprocessingSpec, Task, ThresholdSpec,
-    TrainingSpec,
-};
+use crate::domain::model::Task;
 use crate::domain::name::check_name;
+use crate::domain::network::NetworkSpec;
+use crate::domain::optimiser::OptimiserSpec;
+use crate::domain::training::{
+    ClassWeights, PartsSpec, PreprocessingSpec, ThresholdSpec, TrainingSpec,
+};
 use crate::error::{Error, Result};
 
 /// `train(dataset, target, ...)`.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use actuary::domain::dataset::DataFormat;
 use actuary::domain::job::{Job, JobEventKind, JobResult, JobState};
 use actuary::domain::key::Caller;
-use actuary::domain::model::TrainingSpec;
+use actuary::domain::training::TrainingSpec;
 use actuary::domain::version::Version;
 use actuary::service::{Service, ServiceSettings};
 use actuary::store::Store;

@@ -67,7 +67,7 @@ fn bad_fields_are_named(#[case] fields: Value, #[case] expected: &[&str]) {
 #[test]
 fn numbers_that_are_none_are_refused() {
     let mut spec = parse(json!({}));
-    spec.optimiser = OptimiserSpec::AdamW(crate::domain::model::AdamW {
+    spec.optimiser = OptimiserSpec::AdamW(crate::domain::optimiser::AdamW {
         learning_rate: f64::NAN,
         beta_1: f64::INFINITY,
         ..Default::default()

@@ -1,0 +1,259 @@
+//! The specification by which a version of a model is trained.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::dataset::DatasetRef;
+use super::model::Task;
+use super::network::NetworkSpec;
+use super::optimiser::OptimiserSpec;
+use super::tagged::deserialize_tagged;
+
+/// How a version is trained. Everything but `dataset` and `target` has a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSpec {
+    pub dataset: DatasetRef,
+    /// The column to predict.
+    #[schema(example = "default")]
+    pub target: String,
+    /// The columns to predict from; every column but the target (and a time or part column named
+    /// in `parts`) when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
+    /// Columns to leave out, when `features` is absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+    /// Inferred from the target when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+    /// The class whose probability is the score of a binary model; when absent `1`, `true`,
+    /// `yes` or `y` where one of the two classes is one of these, else the rarer class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive_class: Option<String>,
+    #[serde(default)]
+    pub network: NetworkSpec,
+    #[serde(default)]
+    pub optimiser: OptimiserSpec,
+    /// How often every training row is seen, at most; when absent 40 below 10,000 training rows,
+    /// else 30, and five times that for the linear network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10_000)]
+    pub epochs: Option<u32>,
+    /// Rows per step; when absent 32 below 10,000 training rows, else 256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 65_536)]
+    pub batch_size: Option<u32>,
+    /// Same seed, data, build and device: same weights (CPU).
+    #[serde(default = "defaults::seed")]
+    #[schema(maximum = 9_007_199_254_740_991u64)]
+    pub seed: u64,
+    /// `auto`, `cpu` or `cuda:N`.
+    #[serde(default = "defaults::device")]
+    #[schema(example = "auto", max_length = 20)]
+    pub device: String,
+    #[serde(default)]
+    pub parts: PartsSpec,
+    /// Stop when the validation loss has not improved for so many epochs; the best epoch's
+    /// weights are kept in any case. 0 never stops early. A quarter of the epochs when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 10_000)]
+    pub patience: Option<u32>,
+    #[serde(default)]
+    pub class_weights: ClassWeights,
+    #[serde(default)]
+    pub preprocessing: PreprocessingSpec,
+    #[serde(default)]
+    pub threshold: ThresholdSpec,
+}
+
+/// The defaults that have no type of their own to stand in.
+mod defaults {
+    pub(super) fn seed() -> u64 {
+        0
+    }
+    pub(super) fn device() -> String {
+        "auto".into()
+    }
+    pub(super) fn validation() -> f64 {
+        0.16
+    }
+    pub(super) fn test() -> f64 {
+        0.20
+    }
+    pub(super) fn max_categories() -> u32 {
+        64
+    }
+    pub(super) fn min_category_count() -> u32 {
+        5
+    }
+}
+
+/// How rows fall into the training, validation and test parts.
+///
+/// Training rows fit the features and the weights; validation rows stop the training and set the
+/// threshold; test rows are only reported on.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum PartsSpec {
+    Random(RandomParts),
+    Time(TimeParts),
+    Column(ColumnParts),
+}
+
+deserialize_tagged! { PartsSpec by "by":
+    "random" => Random(RandomParts),
+    "time" => Time(TimeParts),
+    "column" => Column(ColumnParts),
+}
+
+impl Default for PartsSpec {
+    fn default() -> Self {
+        Self::Random(RandomParts::default())
+    }
+}
+
+/// At random by the seed, each class in the same proportions in every part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomParts {
+    /// Share of the validation rows.
+    #[serde(default = "defaults::validation")]
+    #[schema(exclusive_minimum = 0, exclusive_maximum = 1)]
+    pub validation: f64,
+    /// Share of the test rows.
+    #[serde(default = "defaults::test")]
+    #[schema(exclusive_minimum = 0, exclusive_maximum = 1)]
+    pub test: f64,
+}
+
+impl Default for RandomParts {
+    fn default() -> Self {
+        Self { validation: defaults::validation(), test: defaults::test() }
+    }
+}
+
+/// By time: the oldest rows train, the newest test; rows of one instant stay together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimeParts {
+    /// A column that orders the rows: a timestamp or a number. Not used as a feature.
+    pub column: String,
+    /// Share of the validation rows.
+    #[serde(default = "defaults::validation")]
+    #[schema(exclusive_minimum = 0, exclusive_maximum = 1)]
+    pub validation: f64,
+    /// Share of the test rows.
+    #[serde(default = "defaults::test")]
+    #[schema(exclusive_minimum = 0, exclusive_maximum = 1)]
+    pub test: f64,
+}
+
+/// By a column that says `train`, `validation` or `test` in every row. Not used as a feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnParts {
+    pub column: String,
+}
+
+/// How much a row of each class counts in the loss.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum ClassWeights {
+    /// Every row counts 1: probabilities stay those of the data.
+    #[default]
+    None,
+    /// Rows of every class together count the same; the probabilities then are those of balanced
+    /// classes.
+    Balanced,
+    Given(GivenWeights),
+}
+
+deserialize_tagged! { ClassWeights by "by":
+    "none" => None,
+    "balanced" => Balanced,
+    "given" => Given(GivenWeights),
+}
+
+/// A weight for each class by its label; a class not named counts 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GivenWeights {
+    pub weights: BTreeMap<String, f64>,
+}
+
+/// How columns become numbers. What is fitted is fitted on training rows and kept in the version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreprocessingSpec {
+    #[serde(default)]
+    pub scaling: Scaling,
+    /// Categories kept per column, most frequent first; the others share one rare slot.
+    #[serde(default = "defaults::max_categories")]
+    #[schema(minimum = 1, maximum = 4_096)]
+    pub max_categories: u32,
+    /// A category seen less often in the training rows is rare.
+    #[serde(default = "defaults::min_category_count")]
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    pub min_category_count: u32,
+}
+
+impl Default for PreprocessingSpec {
+    fn default() -> Self {
+        Self {
+            scaling: Scaling::default(),
+            max_categories: defaults::max_categories(),
+            min_category_count: defaults::min_category_count(),
+        }
+    }
+}
+
+/// How numbers are scaled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scaling {
+    /// To a normal distribution by the quantiles of the training rows: robust against outliers.
+    #[default]
+    Quantile,
+    /// To mean 0 and standard deviation 1.
+    Standard,
+}
+
+/// How the decision threshold of a binary model is set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum ThresholdSpec {
+    /// Where the F1 score of the validation rows is greatest.
+    #[default]
+    F1,
+    Value(ThresholdValue),
+    Cost(ThresholdCost),
+}
+
+deserialize_tagged! { ThresholdSpec by "by":
+    "f1" => F1,
+    "value" => Value(ThresholdValue),
+    "cost" => Cost(ThresholdCost),
+}
+
+/// A fixed threshold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdValue {
+    #[schema(minimum = 0, maximum = 1)]
+    pub value: f64,
+}
+
+/// By costs: positive when p >= false_positive / (false_positive + false_negative).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdCost {
+    /// What it costs to call a negative row positive.
+    #[schema(exclusive_minimum = 0)]
+    pub false_positive: f64,
+    /// What it costs to call a positive row negative.
+    #[schema(exclusive_minimum = 0)]
+    pub false_negative: f64,
+}

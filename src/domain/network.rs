@@ -18,12 +18,6 @@ deserialize_tagged! { NetworkSpec by "kind":
     "mlp" => Mlp(MlpNetwork),
 }
 
-impl Default for NetworkSpec {
-    fn default() -> Self {
-        Self::Mlp(MlpNetwork::default())
-    }
-}
-
 impl NetworkSpec {
     /// As a specification names it.
     pub fn kind(&self) -> &'static str {

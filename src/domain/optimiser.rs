@@ -31,9 +31,10 @@ impl Default for OptimiserSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sgd {
-    #[serde(default = "defaults::learning_rate_sgd")]
+    /// Of the steps at full height; when absent 0.05.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 1_000_000)]
-    pub learning_rate: f64,
+    pub learning_rate: Option<f64>,
     #[serde(default = "defaults::momentum")]
     #[schema(minimum = 0, exclusive_maximum = 1)]
     pub momentum: f64,
@@ -41,7 +42,7 @@ pub struct Sgd {
 
 impl Default for Sgd {
     fn default() -> Self {
-        Self { learning_rate: defaults::learning_rate_sgd(), momentum: defaults::momentum() }
+        Self { learning_rate: None, momentum: defaults::momentum() }
     }
 }
 
@@ -49,9 +50,10 @@ impl Default for Sgd {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Adam {
-    #[serde(default = "defaults::learning_rate_adam")]
+    /// Of the steps at full height; when absent what suits the network and the number of rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 1_000_000)]
-    pub learning_rate: f64,
+    pub learning_rate: Option<f64>,
     #[serde(default = "defaults::beta_1")]
     #[schema(minimum = 0, exclusive_maximum = 1)]
     pub beta_1: f64,
@@ -62,11 +64,7 @@ pub struct Adam {
 
 impl Default for Adam {
     fn default() -> Self {
-        Self {
-            learning_rate: defaults::learning_rate_adam(),
-            beta_1: defaults::beta_1(),
-            beta_2: defaults::beta_2(),
-        }
+        Self { learning_rate: None, beta_1: defaults::beta_1(), beta_2: defaults::beta_2() }
     }
 }
 
@@ -74,9 +72,10 @@ impl Default for Adam {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdamW {
-    #[serde(default = "defaults::learning_rate_adam")]
+    /// Of the steps at full height; when absent what suits the network and the number of rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 1_000_000)]
-    pub learning_rate: f64,
+    pub learning_rate: Option<f64>,
     #[serde(default = "defaults::beta_1")]
     #[schema(minimum = 0, exclusive_maximum = 1)]
     pub beta_1: f64,
@@ -92,7 +91,7 @@ pub struct AdamW {
 impl Default for AdamW {
     fn default() -> Self {
         Self {
-            learning_rate: defaults::learning_rate_adam(),
+            learning_rate: None,
             beta_1: defaults::beta_1(),
             beta_2: defaults::beta_2(),
             weight_decay: None,
@@ -102,12 +101,6 @@ impl Default for AdamW {
 
 /// The defaults that have no type of their own to stand in.
 mod defaults {
-    pub(super) fn learning_rate_sgd() -> f64 {
-        0.05
-    }
-    pub(super) fn learning_rate_adam() -> f64 {
-        0.001
-    }
     pub(super) fn momentum() -> f64 {
         0.9
     }

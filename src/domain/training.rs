@@ -33,10 +33,12 @@ pub struct TrainingSpec {
     /// `yes` or `y` where one of the two classes is one of these, else the rarer class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive_class: Option<String>,
-    #[serde(default)]
-    pub network: NetworkSpec,
-    #[serde(default)]
-    pub optimiser: OptimiserSpec,
+    /// What suits the kind of input when absent: `mlp` for a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkSpec>,
+    /// What suits the network when absent: `adamw`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimiser: Option<OptimiserSpec>,
     /// How often every training row is seen, at most; when absent 40 below 10,000 training rows,
     /// else 30, and five times that for the linear network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +69,13 @@ pub struct TrainingSpec {
     pub preprocessing: PreprocessingSpec,
     #[serde(default)]
     pub threshold: ThresholdSpec,
+}
+
+impl TrainingSpec {
+    /// Name of the network; `default` where none is named and none has been chosen yet.
+    pub fn network_kind(&self) -> &'static str {
+        self.network.as_ref().map_or("default", NetworkSpec::kind)
+    }
 }
 
 /// The defaults that have no type of their own to stand in.

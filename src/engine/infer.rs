@@ -10,13 +10,15 @@ use burn::tensor::{Tensor, TensorData};
 use burn::{Dispatch, DispatchDevice};
 
 use super::device::Device;
-use super::features::{FittedFeatures, Matrix};
+use super::features::{FittedFeatures, Layout, Matrix};
+use super::networks::members::averaged;
 use super::networks::parameters::{Builder, Parameters, parameters, restore};
 use super::networks::{Network, dense_layers, outputs};
 use super::random::{Purpose, keyed, symmetric};
 use super::weights;
 use crate::domain::model::Task;
 use crate::domain::network::NetworkSpec;
+use crate::domain::training::TrainingSpec;
 use crate::domain::version::Signature;
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::Frame;
@@ -65,11 +67,11 @@ impl LoadedModel {
     /// of the network, or hold a number that is not finite.
     pub fn load(
         signature: &Signature,
-        network: &NetworkSpec,
+        spec: &TrainingSpec,
         features: FittedFeatures,
         weights: &[u8],
     ) -> Result<Self> {
-        Self::load_on(Device::Cpu, signature, network, features, weights)
+        Self::load_on(Device::Cpu, signature, spec, features, weights)
     }
 
     /// The same on a device. A GPU answers only after it has agreed with the CPU on random rows:
@@ -80,10 +82,13 @@ impl LoadedModel {
     pub fn load_on(
         device: Device,
         signature: &Signature,
-        network: &NetworkSpec,
+        spec: &TrainingSpec,
         features: FittedFeatures,
         weights: &[u8],
     ) -> Result<Self> {
+        let network = spec.network.as_ref().ok_or_else(|| {
+            Error::new(Code::InvalidData, "the version's specification names no network")
+        })?;
         let model = Self::on_cpu(signature, network, features, weights)?;
         match device {
             Device::Cpu => Ok(model),
@@ -107,7 +112,7 @@ impl LoadedModel {
         let outputs = outputs(signature.task, classes);
         let weights = weights::decode(weights)?;
         // To be sure that the weights are those of the network.
-        build::<Flex>(network, features.width(), outputs, &weights, &FlexDevice)?;
+        build::<Flex>(network, &features.layout(), outputs, &weights, &FlexDevice)?;
         let network = Placed::Cpu(dense_layers(network, &weights)?);
         Ok(Self { task: signature.task, classes, positive, features, network })
     }
@@ -115,7 +120,8 @@ impl LoadedModel {
     /// The same model on another device, after a trial.
     fn moved(self, spec: &NetworkSpec, weights: &[u8], device: DispatchDevice) -> Result<Self> {
         let (width, outputs) = (self.features.width(), outputs(self.task, self.classes));
-        let network = build(spec, width, outputs, &weights::decode(weights)?, &device)?;
+        let layout = self.features.layout();
+        let network = build(spec, &layout, outputs, &weights::decode(weights)?, &device)?;
         let moved = Placed::Elsewhere(Box::new((network, device)));
         let mut rng = keyed(0, Purpose::Probe, 0, 0);
         let probes: Vec<f32> = (0..PROBES * width).map(|_| symmetric(&mut rng, 2.0)).collect();
@@ -150,7 +156,9 @@ impl LoadedModel {
         let mut values = Vec::with_capacity(inputs.rows * width);
         for rows in inputs.data.chunks(CHUNK * inputs.width.max(1)) {
             let logits = self.network.logits(rows, inputs.width)?;
-            for row in logits.chunks_exact(outputs(self.task, self.classes).max(1)) {
+            let outputs = outputs(self.task, self.classes).max(1);
+            let logits = averaged(self.task, &logits, self.network.members(), outputs);
+            for row in logits.chunks_exact(outputs) {
                 self.answer(row, &mut values);
             }
         }
@@ -161,16 +169,16 @@ impl LoadedModel {
     }
 
     /// Appends the numbers of one row.
-    fn answer(&self, logits: &[f32], values: &mut Vec<f64>) {
+    fn answer(&self, logits: &[f64], values: &mut Vec<f64>) {
         match self.task {
             Task::Binary => {
-                let logit = f64::from(logits[0]);
+                let logit = logits[0];
                 let (yes, no) = (sigmoid(logit), sigmoid(-logit));
                 values.extend(if self.positive == 0 { [yes, no] } else { [no, yes] });
             }
             Task::Multiclass => softmax(logits, values),
             Task::Regression => {
-                let scaled = f64::from(logits[0]);
+                let scaled = logits[0];
                 values.push(self.features.target().map_or(scaled, |scale| scale.undo(scaled)));
             }
         }
@@ -178,6 +186,14 @@ impl LoadedModel {
 }
 
 impl Placed {
+    fn members(&self) -> usize {
+        match self {
+            Self::Cpu(_) => 1,
+            Self::Elsewhere(placed) => placed.0.members(),
+        }
+    }
+
+    /// `[members, rows, outputs]`.
     fn logits(&self, rows: &[f32], width: usize) -> Result<Vec<f32>> {
         match self {
             Self::Cpu(layers) => Ok(dense(layers, rows, width)),
@@ -202,17 +218,17 @@ fn dense(layers: &[Dense], rows: &[f32], width: usize) -> Vec<f32> {
 
 fn build<B: Backend>(
     spec: &NetworkSpec,
-    inputs: usize,
+    layout: &Layout,
     outputs: usize,
     weights: &Parameters,
     device: &B::Device,
 ) -> Result<Network<B>> {
-    let empty = Network::<B>::new(spec, inputs, outputs, &mut Builder::zeros(device));
+    let empty = Network::<B>::new(spec, layout, outputs, &mut Builder::zeros(device));
     check_shapes(&parameters(&empty)?, weights)?;
     restore(empty, weights)
 }
 
-/// Logits of some rows.
+/// Logits of some rows, `[members, rows, outputs]`.
 pub(crate) fn forward<B: Backend>(
     network: &Network<B>,
     rows: &[f32],
@@ -250,9 +266,9 @@ fn sigmoid(z: f64) -> f64 {
     if z >= 0.0 { 1.0 / (1.0 + (-z).exp()) } else { z.exp() / (1.0 + z.exp()) }
 }
 
-fn softmax(logits: &[f32], values: &mut Vec<f64>) {
-    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers = || logits.iter().map(|z| f64::from(*z - greatest).exp());
+fn softmax(logits: &[f64], values: &mut Vec<f64>) {
+    let greatest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers = || logits.iter().map(|z| (*z - greatest).exp());
     let sum: f64 = powers().sum();
     values.extend(powers().map(|p| p / sum));
 }

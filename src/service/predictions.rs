@@ -251,8 +251,8 @@ impl Service {
             let version = servable.version.clone();
             let features = serde_json::from_str(servable.features.get())
                 .context("reading a version's fitted features")?;
-            let (signature, network) = (&version.signature, &version.provenance.spec.network);
-            let model = LoadedModel::load_on(device, signature, network, features, &weights)?;
+            let (signature, spec) = (&version.signature, &version.provenance.spec);
+            let model = LoadedModel::load_on(device, signature, spec, features, &weights)?;
             let reader = RowReader::new(&version.signature.inputs);
             let bytes = weights.len() as u64;
             Ok(Arc::new(Loaded { model, reader, row: servable.model, bytes, version }))

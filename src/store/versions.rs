@@ -68,7 +68,7 @@ impl Store {
                 let (metric, value) = version.metrics.main();
                 VersionSummary {
                     task: version.signature.task,
-                    network: version.provenance.spec.network.kind().to_owned(),
+                    network: version.provenance.spec.network_kind().to_owned(),
                     metric: metric.to_owned(),
                     value,
                     aliases: row.aliases,

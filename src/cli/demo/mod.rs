@@ -110,7 +110,7 @@ impl Run<'_> {
         let (dataset, rows) = self.upload().await?;
         let (version, job, took) = self.train(&self.input.model, &self.spec(dataset)?).await?;
         let baseline = TrainingSpec {
-            network: NetworkSpec::Linear(LinearNetwork::default()),
+            network: Some(NetworkSpec::Linear(LinearNetwork::default())),
             ..self.spec(dataset)?
         };
         let name = format!("{}-logistic", self.input.model);
@@ -118,7 +118,7 @@ impl Run<'_> {
         let name = format!("{} {}", version.model, version.version);
         let epochs = version.curve.len();
         let device = &version.provenance.device;
-        let network = version.provenance.spec.network.kind();
+        let network = version.provenance.spec.network_kind();
         let text = format!("{name}   {network} · {epochs} epochs · {device}");
         let figures = self.figures(&version, &baseline);
         self.screen.done("training", &text, Some(took + baseline_took), &figures)?;

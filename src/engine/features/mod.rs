@@ -8,6 +8,8 @@ mod numeric;
 mod scale;
 mod timestamp;
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use self::boolean::Boolean;
@@ -29,6 +31,44 @@ pub struct Matrix {
     pub width: usize,
     /// `rows * width` values.
     pub data: Vec<f32>,
+}
+
+/// What the numbers of a row of inputs mean.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Layout {
+    /// The columns of a table, in order.
+    Table(Vec<Group>),
+}
+
+/// Inputs of one column that belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Group {
+    /// A scaled number.
+    Number(usize),
+    /// 0 or 1.
+    Flag(usize),
+    /// At most one of them is 1: which category it is.
+    Category(Range<usize>),
+    /// At most one of them is 1: which of the frequent values the number of the same column is.
+    Code(Range<usize>),
+}
+
+impl Layout {
+    /// Number of inputs.
+    pub(crate) fn width(&self) -> usize {
+        match self {
+            Self::Table(groups) => groups.iter().map(Group::width).sum(),
+        }
+    }
+}
+
+impl Group {
+    fn width(&self) -> usize {
+        match self {
+            Self::Number(_) | Self::Flag(_) => 1,
+            Self::Category(range) | Self::Code(range) => range.len(),
+        }
+    }
 }
 
 /// How the columns of a frame become the inputs of a network.
@@ -113,12 +153,23 @@ impl FittedFeatures {
     }
 
     /// Each column's name with its inputs' positions.
-    pub(crate) fn spans(&self) -> impl Iterator<Item = (&str, std::ops::Range<usize>)> {
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
         self.columns.iter().scan(0, |start, column| {
             let range = *start..*start + column.encoder.width();
             *start = range.end;
             Some((column.name.as_str(), range))
         })
+    }
+
+    /// What the inputs mean.
+    pub(crate) fn layout(&self) -> Layout {
+        let mut groups = Vec::new();
+        let mut offset = 0;
+        for column in &self.columns {
+            column.encoder.groups(offset, &mut groups);
+            offset += column.encoder.width();
+        }
+        Layout::Table(groups)
     }
 
     /// The inputs of the rows of a frame, which may have columns besides those that are read.
@@ -176,6 +227,16 @@ impl Encoder {
             Self::Category(e) => e.width(),
             Self::Boolean(e) => e.width(),
             Self::Timestamp(e) => e.width(),
+        }
+    }
+
+    /// What its inputs mean, the first of which is at `offset`.
+    fn groups(&self, offset: usize, groups: &mut Vec<Group>) {
+        match self {
+            Self::Numeric(e) => e.groups(offset, groups),
+            Self::Category(e) => groups.push(Group::Category(offset..offset + e.width())),
+            Self::Boolean(e) => groups.extend((offset..offset + e.width()).map(Group::Flag)),
+            Self::Timestamp(e) => e.groups(offset, groups),
         }
     }
 

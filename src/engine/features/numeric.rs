@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::scale::Scale;
-use super::{Block, CONSTANT, EMPTY};
+use super::{Block, CONSTANT, EMPTY, Group};
 use crate::domain::training::PreprocessingSpec;
 use crate::stats;
 
@@ -54,6 +54,15 @@ impl Numeric {
 
     pub(super) fn width(&self) -> usize {
         1 + usize::from(self.missing) + self.codes.len()
+    }
+
+    pub(super) fn groups(&self, offset: usize, groups: &mut Vec<Group>) {
+        groups.push(Group::Number(offset));
+        let codes = offset + 1 + usize::from(self.missing);
+        groups.extend(self.missing.then_some(Group::Flag(offset + 1)));
+        if !self.codes.is_empty() {
+            groups.push(Group::Code(codes..codes + self.codes.len()));
+        }
     }
 
     pub(super) fn encode(&self, values: &[f64], mut block: Block<'_>) {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::scale::Scale;
-use super::{Block, CONSTANT, EMPTY};
+use super::{Block, CONSTANT, EMPTY, Group};
 use crate::domain::training::Scaling;
 
 /// What is taken of a point in time (UTC).
@@ -69,6 +69,12 @@ impl Timestamp {
 
     pub(super) fn width(&self) -> usize {
         self.parts.len() + usize::from(self.missing)
+    }
+
+    pub(super) fn groups(&self, offset: usize, groups: &mut Vec<Group>) {
+        let flag = offset + self.parts.len();
+        groups.extend((offset..flag).map(Group::Number));
+        groups.extend(self.missing.then_some(Group::Flag(flag)));
     }
 
     pub(super) fn encode(&self, values: &[Option<i64>], mut block: Block<'_>) {

@@ -9,6 +9,10 @@ use crate::engine::testing::{Record, frame, noise, spec, uniform};
 use crate::engine::{Trained, train};
 use crate::frame::Values;
 
+fn network_of(trained: &Trained) -> &NetworkSpec {
+    trained.spec.network.as_ref().unwrap()
+}
+
 fn trained(target: Values, rows: usize) -> (Trained, Frame) {
     let frame = frame(&noise(rows, 3, 1), target);
     let mut spec = spec("y");
@@ -21,8 +25,7 @@ fn binary(rows: usize) -> (Trained, Frame) {
 }
 
 fn load(trained: &Trained, weights: &[u8]) -> Result<LoadedModel> {
-    let network = &trained.spec.network;
-    LoadedModel::load(&trained.signature, network, trained.features.clone(), weights)
+    LoadedModel::load(&trained.signature, &trained.spec, trained.features.clone(), weights)
 }
 
 #[test]
@@ -193,10 +196,10 @@ fn a_single_row_takes_microseconds() {
     let frame = frame(&columns, target);
     let mut spec = spec("y");
     spec.epochs = Some(1);
-    spec.network = NetworkSpec::Mlp(crate::domain::network::MlpNetwork {
+    spec.network = Some(NetworkSpec::Mlp(crate::domain::network::MlpNetwork {
         hidden: Some(vec![64, 64]),
         dropout: None,
-    });
+    }));
     let trained = train(&frame, &spec, None, &mut Record::default()).unwrap();
     let model = load(&trained, &trained.weights).unwrap();
     let row = model.features.transform(&frame.take(&[0]).unwrap()).unwrap();
@@ -222,14 +225,14 @@ fn a_model_answers_alike_on_another_device() {
     let cpu = load(&trained, &trained.weights).unwrap();
     let expected = cpu.predict(&frame).unwrap();
     let device = DispatchDevice::from(FlexDevice);
-    let moved = cpu.moved(&trained.spec.network, &trained.weights, device.clone()).unwrap();
+    let moved = cpu.moved(network_of(&trained), &trained.weights, device.clone()).unwrap();
     assert!(matches!(moved.network, Placed::Elsewhere(..)));
     let found = moved.predict(&frame).unwrap().values;
     assert!(found.iter().zip(&expected.values).all(|(a, b)| (a - b).abs() < 1e-6));
     // A device that computes something else may not answer.
     let (other, _) = binary(300);
     let cpu = load(&trained, &trained.weights).unwrap();
-    let refused = cpu.moved(&trained.spec.network, &other.weights, device).unwrap_err();
+    let refused = cpu.moved(network_of(&trained), &other.weights, device).unwrap_err();
     assert_eq!(refused.code(), Code::DeviceUnavailable);
 }
 
@@ -240,9 +243,10 @@ fn layers_answer_as_the_network_does() {
     let weights = weights::decode(&trained.weights).unwrap();
     let inputs = trained.features.transform(&frame).unwrap();
     let network =
-        build::<Flex>(&trained.spec.network, inputs.width, 1, &weights, &FlexDevice).unwrap();
+        build::<Flex>(network_of(&trained), &trained.features.layout(), 1, &weights, &FlexDevice)
+            .unwrap();
     let expected = forward(&network, &inputs.data, inputs.width, &FlexDevice).unwrap();
-    let layers = dense_layers(&trained.spec.network, &weights).unwrap();
+    let layers = dense_layers(network_of(&trained), &weights).unwrap();
     assert!(layers.len() > 1);
     let found = dense(&layers, &inputs.data, inputs.width);
     assert_eq!(found.len(), 300);

@@ -9,38 +9,36 @@ use rand_chacha::ChaCha8Rng;
 use crate::engine::random::{Purpose, keyed};
 
 /// The masks of one step.
-pub(crate) struct Dropout {
-    rng: ChaCha8Rng,
-    /// A unit is dropped where 16 random bits lie under this.
-    threshold: u16,
-    /// What the units that stay are multiplied by, so that sums keep their size.
-    gain: f32,
-}
+pub(crate) struct Dropout(ChaCha8Rng);
 
 impl Dropout {
-    /// Masks of one batch of one epoch; none where nothing is dropped.
-    pub(crate) fn new(share: f64, seed: u64, epoch: u32, batch: usize) -> Option<Self> {
-        let threshold = (share * 65_536.0).round().clamp(0.0, 65_535.0) as u16;
-        (threshold > 0).then(|| Self {
-            rng: keyed(seed, Purpose::Dropout, u64::from(epoch), batch as u64),
-            threshold,
-            gain: (65_536.0 / (65_536.0 - f64::from(threshold))) as f32,
-        })
+    /// Masks of one batch of one epoch.
+    pub(crate) fn new(seed: u64, epoch: u32, batch: usize) -> Self {
+        Self(keyed(seed, Purpose::Dropout, u64::from(epoch), batch as u64))
     }
 
-    /// Drops units of `[rows, units]`; the masks of one step are drawn in the order of the calls.
-    pub(crate) fn apply<B: Backend>(&mut self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let [rows, units] = x.dims();
-        let mut bits = vec![0; rows * units * 2];
-        self.rng.fill_bytes(&mut bits);
+    /// Drops a share of the units; the masks of one step are drawn in the order of the calls.
+    pub(crate) fn apply<B: Backend, const D: usize>(
+        &mut self,
+        x: Tensor<B, D>,
+        share: f64,
+    ) -> Tensor<B, D> {
+        // A unit is dropped where 16 random bits lie under this.
+        let threshold = (share * 65_536.0).round().clamp(0.0, 65_535.0) as u16;
+        if threshold == 0 {
+            return x;
+        }
+        // What the units that stay are multiplied by, so that sums keep their size.
+        let gain = (65_536.0 / (65_536.0 - f64::from(threshold))) as f32;
+        let shape = x.dims();
+        let mut bits = vec![0; shape.iter().product::<usize>() * 2];
+        self.0.fill_bytes(&mut bits);
         let mask: Vec<f32> = bits
             .chunks_exact(2)
-            .map(
-                |b| if u16::from_le_bytes([b[0], b[1]]) < self.threshold { 0.0 } else { self.gain },
-            )
+            .map(|b| if u16::from_le_bytes([b[0], b[1]]) < threshold { 0.0 } else { gain })
             .collect();
         let device = x.device();
-        x * Tensor::from_data(TensorData::new(mask, [rows, units]), &device)
+        x * Tensor::from_data(TensorData::new(mask, shape), &device)
     }
 }
 
@@ -55,8 +53,8 @@ mod tests {
         let device = Default::default();
         let ones = Tensor::<Flex, 2>::ones([100, 200], &device);
         let draw = |seed, epoch, batch| {
-            let mut dropout = Dropout::new(0.3, seed, epoch, batch).unwrap();
-            dropout.apply(ones.clone()).into_data().to_vec::<f32>().unwrap()
+            let mut dropout = Dropout::new(seed, epoch, batch);
+            dropout.apply(ones.clone(), 0.3).into_data().to_vec::<f32>().unwrap()
         };
         let mask = draw(1, 2, 3);
         assert_eq!(mask, draw(1, 2, 3));
@@ -65,6 +63,7 @@ mod tests {
         assert!((dropped - 0.3).abs() < 0.01, "{dropped}");
         let mean = mask.iter().sum::<f32>() / 20_000.0;
         assert!((mean - 1.0).abs() < 0.02, "{mean}");
-        assert!(Dropout::new(0.0, 1, 1, 1).is_none());
+        let untouched = Dropout::new(1, 1, 1).apply(ones.clone(), 0.0);
+        assert_eq!(untouched.into_data(), ones.into_data());
     }
 }

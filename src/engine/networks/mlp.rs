@@ -15,6 +15,8 @@ use crate::domain::network::MlpNetwork;
 pub(crate) struct Mlp<B: Backend> {
     hidden: Vec<nn::Linear<B>>,
     output: nn::Linear<B>,
+    #[module(skip)]
+    dropout: f64,
 }
 
 impl<B: Backend> Mlp<B> {
@@ -33,7 +35,8 @@ impl<B: Backend> Mlp<B> {
                 builder.linear(std::mem::replace(&mut width, units as usize), units as usize)
             })
             .collect();
-        Self { hidden, output: builder.linear(width, outputs) }
+        let output = builder.linear(width, outputs);
+        Self { hidden, output, dropout: spec.dropout.unwrap_or(0.0) }
     }
 
     pub(super) fn forward(
@@ -45,7 +48,7 @@ impl<B: Backend> Mlp<B> {
         for layer in &self.hidden {
             x = activation::relu(layer.forward(x));
             if let Some(dropout) = &mut dropout {
-                x = dropout.apply(x);
+                x = dropout.apply(x, self.dropout);
             }
         }
         self.output.forward(x)

@@ -1,9 +1,10 @@
 //! Networks, generic over the backend; one file each. They end in logits: one for a binary model
 //! (of the positive class), one per class for several classes, the scaled target for a
-//! regression.
+//! regression; a network of several members ends in the logits of each.
 
 pub(crate) mod dropout;
 mod linear;
+pub(crate) mod members;
 mod mlp;
 pub(crate) mod parameters;
 
@@ -18,6 +19,7 @@ use self::mlp::Mlp;
 use self::parameters::{Builder, Parameters};
 use crate::domain::model::Task;
 use crate::domain::network::NetworkSpec;
+use crate::engine::features::Layout;
 use crate::error::{Error, Result};
 
 /// Any of the networks.
@@ -28,20 +30,29 @@ pub(crate) enum Network<B: Backend> {
 }
 
 impl<B: Backend> Network<B> {
-    /// A network that reads `inputs` numbers and ends in `outputs` logits.
+    /// A network that reads inputs of a layout and ends in `outputs` logits.
     pub(crate) fn new(
         spec: &NetworkSpec,
-        inputs: usize,
+        layout: &Layout,
         outputs: usize,
         builder: &mut Builder<'_, B>,
     ) -> Self {
+        let inputs = layout.width();
         match spec {
             NetworkSpec::Linear(_) => Self::Linear(Linear::new(inputs, outputs, builder)),
             NetworkSpec::Mlp(spec) => Self::Mlp(Mlp::new(spec, inputs, outputs, builder)),
         }
     }
 
-    /// Logits of `[rows, inputs]` as `[rows, outputs]`. `dropout` is given while training only.
+    /// How many answers it gives to a row, to be averaged.
+    pub(crate) fn members(&self) -> usize {
+        match self {
+            Self::Linear(_) | Self::Mlp(_) => 1,
+        }
+    }
+
+    /// Logits of `[rows, inputs]` as `[members * rows, outputs]`, one member after the other.
+    /// `dropout` is given while training only.
     pub(crate) fn forward(
         &self,
         inputs: Tensor<B, 2>,

@@ -88,8 +88,12 @@ const POSITIVE: Bounds = Bounds { low: 0.0, from: false, high: f64::MAX, below: 
 pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
     let mut findings = Findings::default();
     check_names(spec, &mut findings);
-    check_network(&spec.network, &mut findings);
-    check_optimiser(&spec.optimiser, &mut findings);
+    if let Some(network) = &spec.network {
+        check_network(network, &mut findings);
+    }
+    if let Some(optimiser) = &spec.optimiser {
+        check_optimiser(optimiser, &mut findings);
+    }
     check_parts(spec, &mut findings);
     check_classes(spec, &mut findings);
     if let Some(epochs) = spec.epochs {
@@ -177,7 +181,9 @@ fn check_optimiser(optimiser: &OptimiserSpec, findings: &mut Findings) {
             adam.learning_rate
         }
     };
-    findings.real("/optimiser/learning_rate", rate, RATE);
+    if let Some(rate) = rate {
+        findings.real("/optimiser/learning_rate", rate, RATE);
+    }
 }
 
 fn check_parts(spec: &TrainingSpec, findings: &mut Findings) {

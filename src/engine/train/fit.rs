@@ -10,17 +10,16 @@ use super::checkpoint::{Checkpoint, Progress};
 use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks};
 use super::loss::{batch_loss, row_loss};
 use super::optimiser::{Optimiser, rate};
+use super::plan::Recipe;
 use super::report::main_metric;
 use super::target::Truth;
 use crate::domain::model::Task;
-use crate::domain::network::NetworkSpec;
-use crate::domain::optimiser::OptimiserSpec;
-use crate::domain::training::TrainingSpec;
 use crate::domain::version::EpochLoss;
-use crate::engine::features::Matrix;
+use crate::engine::features::{Layout, Matrix};
 use crate::engine::infer::forward;
 use crate::engine::networks::Network;
 use crate::engine::networks::dropout::Dropout;
+use crate::engine::networks::members::averaged;
 use crate::engine::networks::parameters::{Builder, Parameters, all_finite, parameters, restore};
 use crate::engine::random::{Purpose, keyed, shuffle};
 use crate::error::{Code, Error, Result};
@@ -44,8 +43,8 @@ pub(super) struct Part {
 
 /// All that decides what a training ends in.
 pub(super) struct Problem {
-    /// Every default filled in.
-    pub(super) spec: TrainingSpec,
+    pub(super) recipe: Recipe,
+    pub(super) layout: Layout,
     pub(super) task: Task,
     /// The positive class (binary).
     pub(super) positive: Option<usize>,
@@ -111,10 +110,10 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         resume: Option<&[u8]>,
         hooks: &'a mut dyn Hooks,
     ) -> Result<Self> {
-        let spec = &problem.spec;
-        let (inputs, outputs) = (problem.train.inputs.width, problem.train.targets.width);
-        let mut builder = Builder::random(spec.seed, device);
-        let network = Network::new(&spec.network, inputs, outputs, &mut builder);
+        let recipe = &problem.recipe;
+        let mut builder = Builder::random(recipe.seed, device);
+        let outputs = problem.train.targets.width;
+        let network = Network::new(&recipe.network, &problem.layout, outputs, &mut builder);
         let now = Instant::now();
         let clock = Clock {
             policy: hooks.checkpoint_policy(),
@@ -127,7 +126,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             problem,
             hooks,
             network,
-            optimiser: Optimiser::new(&spec.optimiser),
+            optimiser: Optimiser::new(&recipe.optimiser),
             best: Parameters::new(),
             progress: Progress::default(),
             clock,
@@ -150,11 +149,11 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     }
 
     fn epochs(&self) -> u32 {
-        self.problem.spec.epochs.unwrap_or(1)
+        self.problem.recipe.epochs
     }
 
     fn batch_size(&self) -> usize {
-        self.problem.spec.batch_size.map_or(1, |b| b as usize).max(1)
+        self.problem.recipe.batch_size
     }
 
     /// Epochs that are over.
@@ -163,7 +162,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     }
 
     fn is_over(&self) -> bool {
-        let patience = self.problem.spec.patience.unwrap_or(0);
+        let patience = self.problem.recipe.patience;
         self.done() >= self.epochs()
             || (patience > 0 && self.done() - self.progress.best_epoch >= patience)
     }
@@ -217,10 +216,10 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         let rows = self.problem.train.inputs.rows;
         let epoch = self.done();
         let mut order: Vec<usize> = (0..rows).collect();
-        shuffle(&mut keyed(self.problem.spec.seed, Purpose::Order, epoch.into(), 0), &mut order);
+        shuffle(&mut keyed(self.problem.recipe.seed, Purpose::Order, epoch.into(), 0), &mut order);
         let batches = rows.div_ceil(self.batch_size());
         let steps = batches as u64 * u64::from(self.epochs());
-        let base = learning_rate(&self.problem.spec.optimiser);
+        let base = self.problem.recipe.learning_rate;
         // The sum stays on the device: reading it each time would hold a GPU up.
         let mut sum = self.loss_sum();
         let chunks: Vec<&[usize]> =
@@ -249,7 +248,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
 
     /// One step on the rows of a batch; the batch's mean loss.
     fn step(&mut self, rows: &[usize], epoch: u32, rate: f64) -> Tensor<B::InnerBackend, 1> {
-        let Problem { spec, train, task, .. } = self.problem;
+        let Problem { recipe, train, task, .. } = self.problem;
         let gather = |matrix: &Matrix| -> Tensor<B, 2> {
             let mut data = Vec::with_capacity(rows.len() * matrix.width);
             for &row in rows {
@@ -261,13 +260,13 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             let data: Vec<f32> = rows.iter().map(|&row| weights[row]).collect();
             Tensor::from_data(TensorData::new(data, [rows.len(), 1]), self.device)
         });
-        let share = match &spec.network {
-            NetworkSpec::Mlp(mlp) => mlp.dropout.unwrap_or(0.0),
-            NetworkSpec::Linear(_) => 0.0,
-        };
-        let mut dropout = Dropout::new(share, spec.seed, epoch, self.progress.batch);
-        let logits = self.network.forward(gather(&train.inputs), dropout.as_mut());
-        let loss = batch_loss(*task, logits, gather(&train.targets), weights);
+        let mut dropout = Dropout::new(recipe.seed, epoch, self.progress.batch);
+        let logits = self.network.forward(gather(&train.inputs), Some(&mut dropout));
+        // Each member has a loss of its own: that of their mean would let them lean on each other.
+        let members = self.network.members();
+        let targets = gather(&train.targets).repeat_dim(0, members);
+        let weights = weights.map(|weights| weights.repeat_dim(0, members));
+        let loss = batch_loss(*task, logits, targets, weights);
         let value = loss.clone().inner();
         // A step consumes the network; its clone only counts references.
         self.network = self.optimiser.step(rate, self.network.clone(), loss.backward());
@@ -281,19 +280,21 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         let part = &self.problem.validation;
         let Part { inputs, targets, weights, .. } = part;
         let mut logits = Vec::with_capacity(targets.data.len());
+        let (task, members) = (self.problem.task, network.members());
         for rows in inputs.data.chunks(inputs.width.max(1) * VALIDATION_ROWS) {
             self.poll()?;
-            logits.extend(forward(&network, rows, inputs.width, self.device.inner())?);
+            let each = forward(&network, rows, inputs.width, self.device.inner())?;
+            logits.extend(averaged(task, &each, members, targets.width));
         }
         let width = targets.width.max(1);
         let rows = logits.chunks_exact(width).zip(targets.data.chunks_exact(width)).enumerate();
         let (mut sum, mut weight_sum) = (0.0, 0.0);
         for (row, (logits, targets)) in rows {
             let weight = weights.as_ref().map_or(1.0, |w| f64::from(w[row]));
-            sum += weight * row_loss(self.problem.task, logits, targets);
+            sum += weight * row_loss(task, logits, targets);
             weight_sum += weight;
         }
-        let metric = main_metric(self.problem.task, self.problem.positive, &logits, part);
+        let metric = main_metric(task, self.problem.positive, &logits, part);
         Ok((sum / weight_sum, metric))
     }
 
@@ -333,7 +334,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     }
 
     fn diverged(&self, what: &str) -> Error {
-        let rate = learning_rate(&self.problem.spec.optimiser);
+        let rate = self.problem.recipe.learning_rate;
         let detail = format!(
             "training diverged in epoch {}: {what}; lower the learning rate (now {rate}), or look \
              for extreme values in the data",
@@ -345,14 +346,6 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
 
 fn cancelled() -> Error {
     Error::new(Code::Cancelled, "the training was cancelled")
-}
-
-pub(super) fn learning_rate(spec: &OptimiserSpec) -> f64 {
-    match spec {
-        OptimiserSpec::Sgd(spec) => spec.learning_rate,
-        OptimiserSpec::Adam(spec) => spec.learning_rate,
-        OptimiserSpec::AdamW(spec) => spec.learning_rate,
-    }
 }
 
 /// Reads a tensor of one number.

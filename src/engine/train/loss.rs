@@ -31,8 +31,8 @@ pub(super) fn batch_loss<B: Backend>(
 }
 
 /// Loss of one row in f64; as [`batch_loss`].
-pub(super) fn row_loss(task: Task, logits: &[f32], targets: &[f32]) -> f64 {
-    let pairs = || logits.iter().zip(targets).map(|(z, y)| (f64::from(*z), f64::from(*y)));
+pub(super) fn row_loss(task: Task, logits: &[f64], targets: &[f32]) -> f64 {
+    let pairs = || logits.iter().zip(targets).map(|(z, y)| (*z, f64::from(*y)));
     match task {
         Task::Binary => pairs().map(|(z, y)| z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()).sum(),
         Task::Multiclass => {
@@ -58,6 +58,7 @@ mod tests {
             Tensor::<Flex, 2>::from_data(TensorData::new(values.to_vec(), [rows, width]), &device)
         };
         let on_tensors = batch_loss(task, tensor(logits), tensor(targets), None).into_scalar();
+        let logits: Vec<f64> = logits.iter().map(|z| f64::from(*z)).collect();
         let rows = logits.chunks(width).zip(targets.chunks(width));
         let plain: Vec<f64> = rows.map(|(z, y)| row_loss(task, z, y)).collect();
         (f64::from(on_tensors), plain.iter().sum::<f64>() / plain.len() as f64)

@@ -83,8 +83,7 @@ pub fn train(
     let prepared = prepare(frame, spec)?;
     let problem = &prepared.problem;
     let parameters = count_parameters(problem)?;
-    let batch_size = problem.spec.batch_size.unwrap_or(1);
-    let device = Device::for_work(&spec.device, parameters * u64::from(batch_size) * 3)?;
+    let device = Device::for_work(&spec.device, parameters * problem.recipe.batch_size as u64 * 3)?;
     let fitted = run(device, problem, resume, hooks)?;
     finish(prepared, fitted, device, parameters)
 }
@@ -109,17 +108,18 @@ fn run(
 }
 
 fn count_parameters(problem: &Problem) -> Result<u64> {
-    let (inputs, outputs) = (problem.train.inputs.width, problem.train.targets.width);
     let device = FlexDevice;
     let mut builder = Builder::<Flex>::zeros(&device);
-    let network = Network::new(&problem.spec.network, inputs, outputs, &mut builder);
+    let outputs = problem.train.targets.width;
+    let network = Network::new(&problem.recipe.network, &problem.layout, outputs, &mut builder);
     Ok(parameters(&network)?.values().map(|p| p.values.len() as u64).sum())
 }
 
 /// Threshold and metrics, of the model as it will be served.
 fn finish(prepared: Prepared, fitted: Fit, device: Device, parameters: u64) -> Result<Trained> {
-    let Prepared { problem, test, features, inputs, classes, rows, mut warnings } = prepared;
-    let Problem { mut spec, task, positive, validation, guess, .. } = problem;
+    let Prepared { mut spec, problem, test, features, inputs, classes, rows, mut warnings } =
+        prepared;
+    let Problem { task, positive, validation, guess, .. } = problem;
     let weights = weights::encode(&fitted.weights)?;
     let mut signature = Signature {
         task,
@@ -129,7 +129,7 @@ fn finish(prepared: Prepared, fitted: Fit, device: Device, parameters: u64) -> R
         classes,
         threshold: None,
     };
-    let model = LoadedModel::load(&signature, &spec.network, features.clone(), &weights)?;
+    let model = LoadedModel::load(&signature, &spec, features.clone(), &weights)?;
     if let (Task::Binary, Some(positive), Some(truth)) =
         (task, positive, validation.truth.classes())
     {

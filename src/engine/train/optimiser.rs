@@ -195,7 +195,7 @@ mod tests {
         let device = Default::default();
         let layer = Builder::<B>::zeros(&device).linear(2, 1);
         let mut optimiser: Optimiser<_, B> =
-            Optimiser::new(&OptimiserSpec::Sgd(Sgd { learning_rate: 1.0, momentum: 0.0 }));
+            Optimiser::new(&OptimiserSpec::Sgd(Sgd { momentum: 0.0, ..Sgd::default() }));
         // Gradient (300, 400) and 0 for the bias: length 500.
         let loss = (layer.weight.val() * Tensor::from_data([[300.0], [400.0]], &device)).sum();
         let moved = optimiser.step(1.0, layer, loss.backward());
@@ -213,7 +213,7 @@ mod tests {
             (layer.weight.val().into_data().to_vec::<f32>().unwrap(), bias)
         };
         let before = numbers(&layer);
-        let spec = AdamW { learning_rate: 0.1, weight_decay: Some(0.5), ..AdamW::default() };
+        let spec = AdamW { weight_decay: Some(0.5), ..AdamW::default() };
         let mut optimiser: Optimiser<_, B> = Optimiser::new(&OptimiserSpec::AdamW(spec));
         let nothing = (layer.weight.val() * 0.0).sum();
         let after = numbers(&optimiser.step(0.1, layer, nothing.backward()));

@@ -1,81 +1,140 @@
 //! A specification with every default filled in.
 
-use crate::domain::network::NetworkSpec;
+use serde::Serialize;
+
+use crate::domain::network::{LinearNetwork, MlpNetwork, NetworkSpec};
 use crate::domain::optimiser::OptimiserSpec;
 use crate::domain::training::TrainingSpec;
+use crate::engine::features::Layout;
 
 /// Training rows below which rows are few.
 const FEW: usize = 10_000;
-
-/// What suits a number of training rows: few rows need more noise and decay against learning
-/// them by heart, and smaller batches for enough steps. Chosen by cross-validation on public
-/// credit tables of 1,000 to 45,000 rows.
-struct Defaults {
-    hidden: &'static [u32],
-    dropout: f64,
-    weight_decay: f64,
-    batch_size: u32,
-    epochs: u32,
-}
-
-const SMALL: Defaults =
-    Defaults { hidden: &[256], dropout: 0.5, weight_decay: 1.0, batch_size: 32, epochs: 40 };
-const LARGE: Defaults =
-    Defaults { hidden: &[128, 64], dropout: 0.2, weight_decay: 0.01, batch_size: 256, epochs: 30 };
 
 /// A linear network has one minimum, and takes more steps to it at the same rate.
 const LINEAR_EPOCHS: u32 = 5;
 /// Strong decay would keep it from getting there.
 const LINEAR_DECAY: f64 = 0.01;
+/// Of an optimiser that adapts its steps, and of one that does not.
+const ADAPTIVE_RATE: f64 = 0.001;
+const SGD_RATE: f64 = 0.05;
 
-/// Fills in what is absent, for so many training rows.
-pub(super) fn resolve(spec: &TrainingSpec, rows: usize) -> TrainingSpec {
-    let mut spec = spec.clone();
-    let defaults = if rows < FEW { SMALL } else { LARGE };
-    let (epochs, weight_decay) = match &mut spec.network {
-        NetworkSpec::Linear(_) => (LINEAR_EPOCHS * defaults.epochs, LINEAR_DECAY),
-        NetworkSpec::Mlp(mlp) => {
-            mlp.hidden.get_or_insert_with(|| defaults.hidden.to_vec());
-            mlp.dropout.get_or_insert(defaults.dropout);
-            (defaults.epochs, defaults.weight_decay)
+/// How one network is trained: nothing is left to be chosen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Recipe {
+    pub(super) network: NetworkSpec,
+    pub(super) optimiser: OptimiserSpec,
+    /// Of a step at full height.
+    pub(super) learning_rate: f64,
+    /// Decoupled (AdamW only).
+    pub(super) weight_decay: f64,
+    pub(super) epochs: u32,
+    pub(super) batch_size: usize,
+    /// Epochs without improvement after which it ends; 0 never.
+    pub(super) patience: u32,
+    pub(super) seed: u64,
+}
+
+/// What suits a network and a number of training rows.
+struct Defaults {
+    learning_rate: f64,
+    weight_decay: f64,
+    batch_size: u32,
+    epochs: u32,
+}
+
+impl Recipe {
+    /// The recipe that a specification asks for, for so many training rows of this layout.
+    pub(super) fn of(spec: &TrainingSpec, layout: &Layout, rows: usize) -> Self {
+        let network = spec.network.clone().unwrap_or_else(|| suited(layout));
+        let (network, defaults) = filled(network, rows);
+        let mut optimiser = spec.optimiser.clone().unwrap_or_default();
+        let (learning_rate, weight_decay) = match &mut optimiser {
+            OptimiserSpec::Sgd(sgd) => (*sgd.learning_rate.get_or_insert(SGD_RATE), 0.0),
+            OptimiserSpec::Adam(adam) => {
+                (*adam.learning_rate.get_or_insert(defaults.learning_rate), 0.0)
+            }
+            OptimiserSpec::AdamW(adam) => (
+                *adam.learning_rate.get_or_insert(defaults.learning_rate),
+                *adam.weight_decay.get_or_insert(defaults.weight_decay),
+            ),
+        };
+        let epochs = spec.epochs.unwrap_or(defaults.epochs);
+        Self {
+            network,
+            optimiser,
+            learning_rate,
+            weight_decay,
+            epochs,
+            batch_size: spec.batch_size.unwrap_or(defaults.batch_size).max(1) as usize,
+            patience: spec.patience.unwrap_or(epochs.div_ceil(4)),
+            seed: spec.seed,
+        }
+    }
+
+    /// The specification as it is carried out.
+    pub(super) fn fill(&self, spec: &mut TrainingSpec) {
+        spec.network = Some(self.network.clone());
+        spec.optimiser = Some(self.optimiser.clone());
+        spec.epochs = Some(self.epochs);
+        spec.batch_size = u32::try_from(self.batch_size).ok();
+        spec.patience = Some(self.patience);
+    }
+}
+
+/// The network for inputs of a layout.
+fn suited(layout: &Layout) -> NetworkSpec {
+    match layout {
+        Layout::Table(_) => NetworkSpec::Mlp(MlpNetwork::default()),
+    }
+}
+
+/// A network with its size, and what suits it. Few rows need more noise and decay against learning
+/// them by heart, and smaller batches for enough steps. Chosen by cross-validation on public
+/// credit tables of 1,000 to 45,000 rows.
+fn filled(network: NetworkSpec, rows: usize) -> (NetworkSpec, Defaults) {
+    let is_few = rows < FEW;
+    let (batch_size, epochs) = if is_few { (32, 40) } else { (256, 30) };
+    let mut defaults =
+        Defaults { learning_rate: ADAPTIVE_RATE, weight_decay: 0.01, batch_size, epochs };
+    let network = match network {
+        NetworkSpec::Linear(LinearNetwork {}) => {
+            defaults.epochs *= LINEAR_EPOCHS;
+            defaults.weight_decay = LINEAR_DECAY;
+            network
+        }
+        NetworkSpec::Mlp(mut mlp) => {
+            let hidden: &[u32] = if is_few { &[256] } else { &[128, 64] };
+            mlp.hidden.get_or_insert_with(|| hidden.to_vec());
+            mlp.dropout.get_or_insert(if is_few { 0.5 } else { 0.2 });
+            defaults.weight_decay = if is_few { 1.0 } else { 0.01 };
+            NetworkSpec::Mlp(mlp)
         }
     };
-    spec.batch_size.get_or_insert(defaults.batch_size);
-    let epochs = *spec.epochs.get_or_insert(epochs);
-    spec.patience.get_or_insert(epochs.div_ceil(4));
-    if let OptimiserSpec::AdamW(adam) = &mut spec.optimiser {
-        adam.weight_decay.get_or_insert(weight_decay);
-    }
-    spec
+    (network, defaults)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::network::{LinearNetwork, MlpNetwork};
     use crate::engine::testing::spec;
 
     #[test]
     fn what_is_absent_is_filled_in_and_what_is_given_stays() {
+        let layout = Layout::Table(Vec::new());
         let mut given = spec("y");
-        given.network = NetworkSpec::Mlp(MlpNetwork { hidden: Some(vec![7]), dropout: None });
-        let small = resolve(&given, 500);
-        assert_eq!(
-            (small.epochs, small.batch_size, small.patience),
-            (Some(40), Some(32), Some(10))
-        );
+        given.network = Some(NetworkSpec::Mlp(MlpNetwork { hidden: Some(vec![7]), dropout: None }));
+        let small = Recipe::of(&given, &layout, 500);
+        assert_eq!((small.epochs, small.batch_size, small.patience), (40, 32, 10));
         let mlp = MlpNetwork { hidden: Some(vec![7]), dropout: Some(0.5) };
         assert_eq!(small.network, NetworkSpec::Mlp(mlp));
-        assert_eq!(resolve(&small, 1_000_000), small, "nothing is left to fill in");
+        let mut filled = given.clone();
+        small.fill(&mut filled);
+        assert_eq!(Recipe::of(&filled, &layout, 1_000_000), small, "nothing is left to fill in");
 
-        given.network = NetworkSpec::Linear(LinearNetwork {});
+        given.network = Some(NetworkSpec::Linear(LinearNetwork {}));
         given.patience = Some(0);
-        let large = resolve(&given, 10_000);
-        assert_eq!(
-            (large.epochs, large.batch_size, large.patience),
-            (Some(150), Some(256), Some(0))
-        );
-        let OptimiserSpec::AdamW(adam) = large.optimiser else { panic!("not AdamW") };
-        assert_eq!(adam.weight_decay, Some(0.01));
+        let large = Recipe::of(&given, &layout, 10_000);
+        assert_eq!((large.epochs, large.batch_size, large.patience), (150, 256, 0));
+        assert_eq!((large.learning_rate, large.weight_decay), (0.001, 0.01));
     }
 }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::check::{Findings, check_kinds, feature_names, weight_pointer};
 use super::fit::{Part, Problem};
 use super::loss::row_loss;
-use super::plan;
+use super::plan::Recipe;
 use super::target::{Target, Truth};
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
@@ -20,6 +20,8 @@ use crate::frame::Frame;
 
 /// A training that only has to be run, and what surrounds it.
 pub(super) struct Prepared {
+    /// As it is carried out.
+    pub(super) spec: TrainingSpec,
     pub(super) problem: Problem,
     pub(super) test: (Matrix, Truth),
     pub(super) features: FittedFeatures,
@@ -77,7 +79,10 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     let (train, validation) = (build(&train, train_truth)?, build(&validation, validation_truth)?);
     warnings.extend(leakage(&features, &train, target.positive));
 
-    let mut spec = plan::resolve(spec, train.inputs.rows);
+    let layout = features.layout();
+    let recipe = Recipe::of(spec, &layout, train.inputs.rows);
+    let mut spec = spec.clone();
+    recipe.fill(&mut spec);
     spec.task = Some(target.task);
     spec.features = Some(names);
     spec.exclude = Vec::new();
@@ -86,7 +91,8 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     let fingerprint = fingerprint(&spec, &features, rows)?;
     let guess = guess(target.task, &train, &validation);
     let problem = Problem {
-        spec,
+        recipe,
+        layout,
         task: target.task,
         positive: target.positive,
         train,
@@ -94,7 +100,7 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
         guess,
         fingerprint,
     };
-    Ok(Prepared { problem, test, features, inputs, classes: target.classes, rows, warnings })
+    Ok(Prepared { spec, problem, test, features, inputs, classes: target.classes, rows, warnings })
 }
 
 /// Fails where a part lacks a class that it can't do without; warns where it can.
@@ -201,12 +207,12 @@ fn guess(task: Task, train: &Part, validation: &Part) -> f64 {
         let values = train.targets.data.iter().skip(output).step_by(width);
         values.map(|v| f64::from(*v)).sum::<f64>() / train.inputs.rows as f64
     };
-    let logits: Vec<f32> = (0..width)
+    let logits: Vec<f64> = (0..width)
         .map(share)
         .map(|share| match task {
-            Task::Binary => (share / (1.0 - share)).ln() as f32,
-            Task::Multiclass => share.ln() as f32,
-            Task::Regression => share as f32,
+            Task::Binary => (share / (1.0 - share)).ln(),
+            Task::Multiclass => share.ln(),
+            Task::Regression => share,
         })
         .collect();
     let losses = validation.targets.data.chunks_exact(width).map(|y| row_loss(task, &logits, y));

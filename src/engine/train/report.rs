@@ -13,18 +13,17 @@ use crate::stats;
 pub(super) fn main_metric(
     task: Task,
     positive: Option<usize>,
-    logits: &[f32],
+    logits: &[f64],
     part: &Part,
 ) -> Option<f64> {
-    let scores = || logits.iter().map(|z| f64::from(*z)).collect::<Vec<f64>>();
     match (task, &part.truth) {
         (Task::Binary, Truth::Classes(classes)) => {
-            stats::auc(&scores(), &is_positive(classes, positive?))
+            stats::auc(logits, &is_positive(classes, positive?))
         }
         (Task::Multiclass, Truth::Classes(classes)) => {
             let width = logits.len().checked_div(classes.len())?;
             let right = logits.chunks_exact(width.max(1)).zip(classes).filter(|(row, class)| {
-                let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 row.iter().position(|z| *z == greatest) == Some(**class)
             });
             Some(right.count() as f64 / classes.len() as f64)
@@ -32,7 +31,7 @@ pub(super) fn main_metric(
         // R2 does not depend on the scale that the logits are in.
         (Task::Regression, _) => {
             let truth: Vec<f64> = part.targets.data.iter().map(|y| f64::from(*y)).collect();
-            stats::regression_metrics(&scores(), &truth).ok()?.r2
+            stats::regression_metrics(logits, &truth).ok()?.r2
         }
         _ => None,
     }

@@ -55,8 +55,8 @@ fn logistic(rows: usize) -> (Frame, f64) {
 /// A training of few steps, dropout included.
 fn short(optimiser: OptimiserSpec) -> TrainingSpec {
     let mut spec = spec("y");
-    spec.network = mlp(&[8, 4]);
-    spec.optimiser = optimiser;
+    spec.network = Some(mlp(&[8, 4]));
+    spec.optimiser = Some(optimiser);
     spec.epochs = Some(4);
     spec.batch_size = Some(50);
     spec.patience = Some(0);
@@ -66,9 +66,9 @@ fn short(optimiser: OptimiserSpec) -> TrainingSpec {
 #[test]
 fn a_linear_relation_is_learnt_by_both_networks() {
     let (frame, best) = logistic(3000);
-    for network in [linear(), NetworkSpec::default()] {
+    for network in [linear(), NetworkSpec::Mlp(MlpNetwork::default())] {
         let mut spec = spec("y");
-        spec.network = network;
+        spec.network = Some(network);
         let trained = run(&frame, &spec);
         assert!(auc(&trained) > best - 0.03, "{} of {best}", auc(&trained));
         assert!(trained.warnings.is_empty(), "{:?}", trained.warnings);
@@ -81,9 +81,9 @@ fn only_a_hidden_layer_learns_xor() {
     let x = noise(2000, 2, 3);
     let frame = frame(&x, bools((0..2000).map(|r| (x[0][r] > 0.0) != (x[1][r] > 0.0))));
     let mut spec = spec("y");
-    spec.network = mlp(&[32]);
+    spec.network = Some(mlp(&[32]));
     assert!(auc(&run(&frame, &spec)) > 0.97);
-    spec.network = linear();
+    spec.network = Some(linear());
     assert!(auc(&run(&frame, &spec)) < 0.6);
 }
 
@@ -174,9 +174,9 @@ fn a_checkpoint_of_another_training_is_not_resumed() {
 fn a_training_that_explodes_has_diverged() {
     let (frame, _) = logistic(400);
     for optimiser in [
-        OptimiserSpec::AdamW(AdamW { learning_rate: 1e6, ..AdamW::default() }),
-        OptimiserSpec::Adam(Adam { learning_rate: 1e6, ..Adam::default() }),
-        OptimiserSpec::Sgd(Sgd { learning_rate: 1e6, ..Sgd::default() }),
+        OptimiserSpec::AdamW(AdamW { learning_rate: Some(1e6), ..AdamW::default() }),
+        OptimiserSpec::Adam(Adam { learning_rate: Some(1e6), ..Adam::default() }),
+        OptimiserSpec::Sgd(Sgd { learning_rate: Some(1e6), ..Sgd::default() }),
     ] {
         let mut hooks = Record::default();
         let spec = short(optimiser);
@@ -240,7 +240,7 @@ fn columns_that_tell_nothing_are_called_out() {
     let x = noise(300, 2, 8);
     let frame = frame(&x, bools(uniform(300, 9).into_iter().map(|u| u < 0.5)));
     let trained =
-        run(&frame, &short(OptimiserSpec::Sgd(Sgd { learning_rate: 3.0, ..Sgd::default() })));
+        run(&frame, &short(OptimiserSpec::Sgd(Sgd { learning_rate: Some(3.0), ..Sgd::default() })));
     assert!(
         trained.warnings.iter().any(|w| w.contains("hardly better than")),
         "{:?}",
@@ -271,12 +271,15 @@ fn class_weights_move_the_probabilities() {
     let frame = frame(&x, bools((0..2000).map(|r| u[r] < 0.05 + 0.1 * f64::from(x[0][r] > 0.0))));
     let mean = |weights: ClassWeights| {
         let mut spec = spec("y");
-        spec.network = linear();
+        spec.network = Some(linear());
         spec.class_weights = weights;
         let trained = run(&frame, &spec);
-        let network = &trained.spec.network;
-        let model =
-            LoadedModel::load(&trained.signature, network, trained.features, &trained.weights);
+        let model = LoadedModel::load(
+            &trained.signature,
+            &trained.spec,
+            trained.features,
+            &trained.weights,
+        );
         let values = model.unwrap().predict(&frame).unwrap().values;
         report::positive_scores(&values, 1).iter().sum::<f64>() / 2000.0
     };
@@ -348,7 +351,7 @@ fn hostile_numbers_neither_panic_nor_come_out() {
     {
         let mut spec = short(OptimiserSpec::default());
         spec.preprocessing.scaling = scaling;
-        spec.network = linear();
+        spec.network = Some(linear());
         spec.epochs = Some(300);
         let trained = run(&frame, &spec);
         assert!(trained.warnings.iter().any(|w| w.contains("x2 is left out")));

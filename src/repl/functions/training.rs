@@ -150,6 +150,7 @@ mod tests {
         let spec: TrainingSpec = serde_json::from_value(json!({
             "dataset": {"name": "d"}, "target": "t", "features": ["a"], "exclude": ["b"],
             "task": "binary", "positive_class": "1", "epochs": 1, "batch_size": 1, "patience": 1,
+            "network": {"kind": "mlp"}, "optimiser": {"kind": "adamw"},
         }))
         .unwrap();
         let written = serde_json::to_value(&spec).unwrap();

@@ -131,7 +131,7 @@ impl Trained {
         let data = &provenance.spec.dataset;
         let number = data.version.map(|n| format!(" {n}")).unwrap_or_default();
         rows.extend([
-            ("network".to_owned(), provenance.spec.network.kind().into()),
+            ("network".to_owned(), provenance.spec.network_kind().into()),
             ("parameters".to_owned(), provenance.parameters.into()),
             ("best epoch".to_owned(), provenance.best_epoch.into()),
             ("dataset".to_owned(), format!("{}{number}", data.name).into()),
@@ -181,7 +181,7 @@ pub(super) fn table(versions: &[&Trained]) -> Table {
                 range.map(|i| format!("{:.3} to {:.3}", i.low, i.high)).unwrap_or_default(),
                 version.signature.threshold.map(|t| format!("{t:.2}")).unwrap_or_default(),
                 grouped(tested(&version.metrics)),
-                version.provenance.spec.network.kind().to_owned(),
+                version.provenance.spec.network_kind().to_owned(),
                 trained.aliases.join(", "),
                 version.created_at.format("%Y-%m-%d %H:%M").to_string(),
             ]

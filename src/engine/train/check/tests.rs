@@ -67,11 +67,11 @@ fn bad_fields_are_named(#[case] fields: Value, #[case] expected: &[&str]) {
 #[test]
 fn numbers_that_are_none_are_refused() {
     let mut spec = parse(json!({}));
-    spec.optimiser = OptimiserSpec::AdamW(crate::domain::optimiser::AdamW {
-        learning_rate: f64::NAN,
+    spec.optimiser = Some(OptimiserSpec::AdamW(crate::domain::optimiser::AdamW {
+        learning_rate: Some(f64::NAN),
         beta_1: f64::INFINITY,
         ..Default::default()
-    });
+    }));
     assert_eq!(pointers(check_spec(&spec)), ["/optimiser/beta_1", "/optimiser/learning_rate"]);
 }
 

@@ -5,5 +5,9 @@
 //! speed.
 
 mod dense;
+mod embedding;
+mod members;
 
 pub use dense::Dense;
+pub use embedding::{Bins, EmbeddingGradients, EmbeddingWeights};
+pub use members::{scaled_weights, scaled_weights_gradients};

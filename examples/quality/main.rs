@@ -52,6 +52,9 @@ struct Arguments {
     /// Number of folds; 5, or the known set's own, when absent
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=100))]
     folds: Option<u32>,
+    /// Every fold is trained on with so many seeds: 0, 1, ...
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    seeds: u64,
     /// Finished folds are kept here, and not done again
     #[arg(long)]
     state: Option<PathBuf>,
@@ -148,7 +151,8 @@ async fn all(client: &Client, sets: &[Set], arguments: &Arguments) -> Result<()>
         println!("{}", Outcome::HEADING);
     }
     for set in sets {
-        let outcome = measure::measure(client, set, arguments.state.as_deref()).await?;
+        let outcome =
+            measure::measure(client, set, arguments.seeds, arguments.state.as_deref()).await?;
         println!("{}", if arguments.json { outcome.json() } else { outcome.line() });
     }
     Ok(())

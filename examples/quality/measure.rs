@@ -11,8 +11,8 @@ use actuary::domain::training::TrainingSpec;
 use actuary::error::{Code, Context, Error, Result};
 use serde_json::json;
 
-use crate::folds::{folds, parts};
-use crate::sets::Set;
+use crate::folds::{chronological, folds, parts};
+use crate::sets::{CHRONOLOGICAL, Set};
 use crate::state::{self, Fold};
 use crate::table::Table;
 
@@ -23,9 +23,10 @@ const PART: &str = "part";
 pub(crate) struct Outcome {
     set: String,
     metric: String,
-    /// Mean over the folds.
+    /// Mean over the folds and seeds.
     ours: f64,
-    /// Standard error of that mean.
+    /// Standard error of that mean, from the means of the folds; from the seeds where there is one
+    /// fold.
     se: f64,
     peer: Option<f64>,
     seconds: f64,
@@ -52,31 +53,41 @@ impl Outcome {
 ///
 /// # Errors
 /// Why a fold could not be uploaded or trained on.
-pub(crate) async fn measure(client: &Client, set: &Set, state: Option<&Path>) -> Result<Outcome> {
+pub(crate) async fn measure(
+    client: &Client,
+    set: &Set,
+    seeds: u64,
+    state: Option<&Path>,
+) -> Result<Outcome> {
     let table = Table::read(&set.file)?;
     let classes = table.classes(&set.target)?;
     let part = if table.has_column(PART) { "cross_validation_part" } else { PART };
     let of_row = folds(&classes, set.folds);
     let mut done = state::load(state)?;
     done.retain(|f| {
-        f.set == set.name && f.sha256 == table.sha256 && f.folds == set.folds && f.fold < set.folds
+        let is_asked = f.fold < set.folds && f.seed < seeds;
+        f.set == set.name && f.sha256 == table.sha256 && f.folds == set.folds && is_asked
     });
-    for fold in 0..set.folds {
-        if done.iter().any(|finished| finished.fold == fold) {
+    for (seed, fold) in (0..seeds).flat_map(|seed| (0..set.folds).map(move |fold| (seed, fold))) {
+        if done.iter().any(|finished| finished.fold == fold && finished.seed == seed) {
             continue;
         }
-        note(&format!("{}: fold {} of {}", set.name, fold + 1, set.folds));
-        let csv = table.with_column(part, &parts(&classes, &of_row, fold))?;
+        note(&format!("{}: seed {seed}, fold {} of {}", set.name, fold + 1, set.folds));
+        let parts = match set.folds {
+            CHRONOLOGICAL => chronological(classes.len()),
+            _ => parts(&classes, &of_row, fold),
+        };
+        let csv = table.with_column(part, &parts)?;
         let exclude: Vec<&String> = set.exclude.iter().filter(|c| table.has_column(c)).collect();
         let spec = json!({
             "target": set.target, "exclude": exclude, "positive_class": set.positive,
-            "parts": {"by": "column", "column": part},
+            "parts": {"by": "column", "column": part}, "seed": seed,
         });
         let start = Instant::now();
         let (metric, value) = train(client, &format!("quality-{}", name(set)), csv, spec).await?;
         let seconds = start.elapsed().as_secs_f64();
         let (set, sha256, folds) = (set.name.clone(), table.sha256.clone(), set.folds);
-        let fold = Fold { set, sha256, folds, fold, metric, value, seconds };
+        let fold = Fold { set, sha256, folds, fold, seed, metric, value, seconds };
         state::add(state, &fold)?;
         done.push(fold);
     }
@@ -112,18 +123,31 @@ async fn train(
 }
 
 fn summarise(set: &Set, folds: &[Fold]) -> Result<Outcome> {
-    let n = folds.len() as f64;
-    let ours = folds.iter().map(|f| f.value).sum::<f64>() / n;
-    let squares: f64 = folds.iter().map(|f| (f.value - ours).powi(2)).sum();
+    let ours = mean(folds.iter().map(|f| f.value));
+    // Seeds of one fold are tested on the same rows: they count as one.
+    let groups: Vec<f64> = match set.folds {
+        CHRONOLOGICAL => folds.iter().map(|f| f.value).collect(),
+        count => {
+            let of_fold = |fold| folds.iter().filter(move |f| f.fold == fold).map(|f| f.value);
+            (0..count).map(|fold| mean(of_fold(fold))).collect()
+        }
+    };
+    let n = groups.len() as f64;
+    let squares: f64 = groups.iter().map(|value| (value - ours).powi(2)).sum();
     let metric = folds.first().map(|f| f.metric.clone());
     Ok(Outcome {
         set: set.name.clone(),
         metric: metric.ok_or_else(|| Error::internal("summarising", "no fold is done"))?,
         ours,
-        se: (squares / (n - 1.0) / n).sqrt(),
+        se: (squares / (n - 1.0).max(1.0) / n).sqrt(),
         peer: set.peer,
         seconds: folds.iter().map(|f| f.seconds).sum(),
     })
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
+    sum / f64::from(count)
 }
 
 /// A set's name as a dataset's and a model's may be.

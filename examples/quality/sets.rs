@@ -14,6 +14,7 @@ pub(crate) struct Set {
     pub(crate) target: String,
     pub(crate) positive: Option<String>,
     pub(crate) exclude: Vec<String>,
+    /// Number of folds; of rows in the order of time, 1.
     pub(crate) folds: u32,
     /// What others reach.
     pub(crate) peer: Option<f64>,
@@ -28,6 +29,9 @@ struct Known {
     folds: u32,
     peer: f64,
 }
+
+/// The folds of a set whose rows are in the order of time.
+pub(crate) const CHRONOLOGICAL: u32 = 1;
 
 const KNOWN: &[Known] = &[
     // Statlog German Credit (Hofmann 1994). Peer: random forest in the AutoML benchmark (Gijsbers
@@ -62,6 +66,18 @@ const KNOWN: &[Known] = &[
         exclude: &[],
         folds: 10,
         peer: 0.937,
+    },
+    // The same bank's later file, whose rows are in the order of time, without the duration: the last
+    // 30 % are tested, in which five times as many say yes. Peer: scikit-learn's logistic regression,
+    // trained on the first 70 %.
+    Known {
+        name: "bank-chronological",
+        file: "bank_marketing/bank-additional-full.csv.gz",
+        target: "y",
+        positive: "yes",
+        exclude: &["duration"],
+        folds: CHRONOLOGICAL,
+        peer: 0.667,
     },
 ];
 

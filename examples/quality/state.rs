@@ -15,6 +15,9 @@ pub(crate) struct Fold {
     pub(crate) sha256: String,
     pub(crate) folds: u32,
     pub(crate) fold: u32,
+    /// Of the training.
+    #[serde(default)]
+    pub(crate) seed: u64,
     pub(crate) metric: String,
     pub(crate) value: f64,
     pub(crate) seconds: f64,

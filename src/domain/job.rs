@@ -130,15 +130,24 @@ pub struct IngestionProgress {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TrainingProgress {
+    /// What is being trained of all that the job trains: `tabm`, `linear baseline`.
+    #[serde(default)]
+    pub run: String,
+    /// Its number, from 1 on.
+    #[serde(default)]
+    pub run_number: u64,
+    /// As many trainings as are expected.
+    #[serde(default)]
+    pub runs: u64,
     /// Epochs that are over.
     pub epoch: u32,
     pub epochs: u32,
     /// The last epoch's figures.
     pub last: EpochLoss,
-    /// The epoch with the lowest validation loss up to now.
+    /// The best epoch up to now.
     pub best_epoch: u32,
     pub rows_per_second: f64,
-    /// At most so many seconds are left, if it does not stop early.
+    /// At most so many seconds of this training are left, if it does not stop early.
     pub seconds_left: f64,
 }
 

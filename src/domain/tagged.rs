@@ -89,7 +89,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         for text in [
             r#"{"kind":"adamw","learning_rate":0.001,"beta_1":0.9,"beta_2":0.999,"weight_decay":0.01}"#,
-            r#"{"kind":"sgd","learning_rate":0.05,"momentum":0.9}"#,
+            r#"{"kind":"rmsprop","learning_rate":0.05,"smoothing":0.9,"momentum":0.0}"#,
         ] {
             let read: OptimiserSpec = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&read).unwrap(), text);

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::dataset::DatasetRef;
 use super::model::Task;
 use super::network::NetworkSpec;
-use super::optimiser::OptimiserSpec;
+use super::optimiser::{OptimiserSpec, ScheduleSpec};
 use super::tagged::deserialize_tagged;
 
 /// How a version is trained. Everything but `dataset` and `target` has a default.
@@ -39,6 +39,24 @@ pub struct TrainingSpec {
     /// What suits the network when absent: `adamw`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimiser: Option<OptimiserSpec>,
+    /// What suits the network when absent: `cosine`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleSpec>,
+    /// Longest gradient of a step, all parameters taken together; 0 never shortens it. What suits
+    /// the network when absent: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub gradient_clip: Option<f64>,
+    /// Keeps a running mean of the weights, of which so much stays at each step, and serves it
+    /// instead of the last weights (0.999, say); none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, exclusive_maximum = 1)]
+    pub average: Option<f64>,
+    #[serde(default)]
+    pub loss: LossSpec,
+    /// What decides which epoch is the best one.
+    #[serde(default)]
+    pub monitor: Monitor,
     /// How often every training row is seen, at most; when absent 40 below 10,000 training rows,
     /// else 30, and five times that for the linear network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +66,16 @@ pub struct TrainingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 65_536)]
     pub batch_size: Option<u32>,
+    /// Slices into which a step's rows are cut, one after the other: less memory, the same step.
+    #[serde(default = "defaults::accumulation")]
+    #[schema(minimum = 1, maximum = 1_024)]
+    pub accumulation: u32,
+    /// Several networks, whose answers are averaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<EnsembleSpec>,
+    /// Whether simpler networks are trained beside it, to tell what it is better than.
+    #[serde(default = "defaults::baselines")]
+    pub baselines: bool,
     /// Same seed, data, build and device: same weights (CPU).
     #[serde(default = "defaults::seed")]
     #[schema(maximum = 9_007_199_254_740_991u64)]
@@ -82,6 +110,15 @@ impl TrainingSpec {
 mod defaults {
     pub(super) fn seed() -> u64 {
         0
+    }
+    pub(super) fn accumulation() -> u32 {
+        1
+    }
+    pub(super) fn baselines() -> bool {
+        true
+    }
+    pub(super) fn one() -> u32 {
+        1
     }
     pub(super) fn device() -> String {
         "auto".into()
@@ -228,6 +265,60 @@ pub enum Scaling {
     Quantile,
     /// To mean 0 and standard deviation 1.
     Standard,
+}
+
+/// What a training lessens: the log loss of classes, the squared error of numbers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LossSpec {
+    /// Share of the truth that is spread over all classes: probabilities stay further from 0 and 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, exclusive_maximum = 1)]
+    pub label_smoothing: Option<f64>,
+    /// Rows that are answered well already count less, by this power of what is missing to a
+    /// probability of 1 (focal loss, Lin et al. 2017): 2, say. The probabilities are then no longer
+    /// those of the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 10)]
+    pub focal_gamma: Option<f64>,
+}
+
+/// A figure of the validation rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Monitor {
+    /// Log loss or squared error, the lower the better.
+    #[default]
+    Loss,
+    /// Area under the ROC curve (binary).
+    Auc,
+    /// Share of right labels at the greatest probability (classes).
+    Accuracy,
+    /// Unweighted mean of the classes' F1 (three or more classes).
+    MacroF1,
+    /// Share of the variance explained (regression).
+    R2,
+}
+
+/// Several networks of one specification, whose answers are averaged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnsembleSpec {
+    /// Cross-fitting: the training and validation rows are split anew into so many folds, and each
+    /// network is validated on another one. 1 keeps the parts as they are.
+    #[serde(default = "defaults::one")]
+    #[schema(minimum = 1, maximum = 20)]
+    pub folds: u32,
+    /// So many networks of different seeds for each fold.
+    #[serde(default = "defaults::one")]
+    #[schema(minimum = 1, maximum = 20)]
+    pub seeds: u32,
+}
+
+impl Default for EnsembleSpec {
+    fn default() -> Self {
+        Self { folds: 1, seeds: 1 }
+    }
 }
 
 /// How the decision threshold of a binary model is set.

@@ -21,6 +21,9 @@ pub struct Version {
     pub metrics: Metrics,
     /// Losses epoch by epoch.
     pub curve: Vec<EpochLoss>,
+    /// Simpler networks, trained on the same rows, and how much better this version answers.
+    #[serde(default)]
+    pub baselines: Vec<Baseline>,
     pub provenance: Provenance,
     /// What the training noticed and went on with.
     pub warnings: Vec<String>,
@@ -82,6 +85,27 @@ pub struct Provenance {
     pub job: Uuid,
     /// The key that asked for it.
     pub created_by: Uuid,
+}
+
+/// A simpler network, trained on the same rows, against which a version is held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Baseline {
+    /// Name of its network.
+    #[schema(example = "linear")]
+    pub network: String,
+    /// The main metric: AUC, accuracy or R2.
+    #[schema(example = "auc")]
+    pub metric: String,
+    /// Its main metric on the test rows.
+    pub value: Option<f64>,
+    /// The version's main metric less the baseline's: above 0 the version is better.
+    pub difference: Option<f64>,
+    /// 95 % confidence interval of the difference, the rows of the two taken in pairs.
+    pub interval: Option<Interval>,
+    /// Trainable numbers.
+    pub parameters: u64,
+    /// Seconds of training.
+    pub seconds: f64,
 }
 
 /// Rows in each part.

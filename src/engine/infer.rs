@@ -1,7 +1,6 @@
 //! A registered version, ready to answer, in f32, on whatever device: where it was trained does
 //! not matter.
 
-use actuary_kernels::Dense;
 use burn::backend::Flex;
 use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
@@ -13,7 +12,8 @@ use super::device::Device;
 use super::features::{FittedFeatures, Layout, Matrix};
 use super::networks::members::averaged;
 use super::networks::parameters::{Builder, Parameters, parameters, restore};
-use super::networks::{Network, dense_layers, outputs};
+use super::networks::serving::Serving;
+use super::networks::{Network, outputs, served};
 use super::random::{Purpose, keyed, symmetric};
 use super::weights;
 use crate::domain::model::Task;
@@ -29,7 +29,7 @@ const CHUNK: usize = 1024;
 /// Rows on which a device is tried before it may answer, and how far from the CPU's logits its own
 /// may lie, relative to the largest or to 1.
 const PROBES: usize = 64;
-const TOLERANCE: f32 = 1e-4;
+const TOLERANCE: f64 = 1e-4;
 
 /// A version's function. It has no state: any number of threads may call it at once.
 #[derive(Debug)]
@@ -39,13 +39,14 @@ pub struct LoadedModel {
     /// Index of the positive class (binary).
     positive: usize,
     features: FittedFeatures,
-    network: Placed,
+    /// Their answers are averaged.
+    networks: Vec<Placed>,
 }
 
 /// A network where it answers. A GPU is reached through burn's `Dispatch`, as in training.
 #[derive(Debug)]
 enum Placed {
-    Cpu(Vec<Dense>),
+    Cpu(Serving),
     Elsewhere(Box<(Network<Dispatch>, DispatchDevice)>),
 }
 
@@ -89,11 +90,13 @@ impl LoadedModel {
         let network = spec.network.as_ref().ok_or_else(|| {
             Error::new(Code::InvalidData, "the version's specification names no network")
         })?;
-        let model = Self::on_cpu(signature, network, features, weights)?;
+        let count = spec.ensemble.as_ref().map_or(1, |e| (e.folds * e.seeds) as usize);
+        let weights = weights::parted(weights::decode(weights)?, count)?;
+        let model = Self::on_cpu(signature, network, features, &weights)?;
         match device {
             Device::Cpu => Ok(model),
             Device::Cuda(number) => {
-                model.moved(network, weights, DispatchDevice::from(CudaDevice::new(number)))
+                model.moved(network, &weights, DispatchDevice::from(CudaDevice::new(number)))
             }
         }
     }
@@ -102,7 +105,7 @@ impl LoadedModel {
         signature: &Signature,
         network: &NetworkSpec,
         features: FittedFeatures,
-        weights: &[u8],
+        weights: &[Parameters],
     ) -> Result<Self> {
         let classes = signature.classes.len();
         let positive = signature.positive_class.as_ref();
@@ -110,23 +113,38 @@ impl LoadedModel {
             .and_then(|class| signature.classes.iter().position(|c| c == class))
             .unwrap_or(1);
         let outputs = outputs(signature.task, classes);
-        let weights = weights::decode(weights)?;
-        // To be sure that the weights are those of the network.
-        build::<Flex>(network, &features.layout(), outputs, &weights, &FlexDevice)?;
-        let network = Placed::Cpu(dense_layers(network, &weights)?);
-        Ok(Self { task: signature.task, classes, positive, features, network })
+        let layout = features.layout();
+        let placed = weights.iter().map(|weights| {
+            // To be sure that the weights are those of the network.
+            build::<Flex>(network, &layout, outputs, weights, &FlexDevice)?;
+            Serving::new(network, &layout, outputs, weights).map(Placed::Cpu)
+        });
+        let networks = placed.collect::<Result<_>>()?;
+        Ok(Self { task: signature.task, classes, positive, features, networks })
     }
 
     /// The same model on another device, after a trial.
-    fn moved(self, spec: &NetworkSpec, weights: &[u8], device: DispatchDevice) -> Result<Self> {
+    fn moved(
+        &self,
+        spec: &NetworkSpec,
+        weights: &[Parameters],
+        device: DispatchDevice,
+    ) -> Result<Self> {
         let (width, outputs) = (self.features.width(), outputs(self.task, self.classes));
         let layout = self.features.layout();
-        let network = build(spec, &layout, outputs, &weights::decode(weights)?, &device)?;
-        let moved = Placed::Elsewhere(Box::new((network, device)));
+        let placed = weights.iter().map(|weights| {
+            let network = build(spec, &layout, outputs, weights, &device)?;
+            Ok(Placed::Elsewhere(Box::new((network, device.clone()))))
+        });
+        let moved = Self {
+            networks: placed.collect::<Result<_>>()?,
+            features: self.features.clone(),
+            ..*self
+        };
         let mut rng = keyed(0, Purpose::Probe, 0, 0);
         let probes: Vec<f32> = (0..PROBES * width).map(|_| symmetric(&mut rng, 2.0)).collect();
-        let (wanted, found) = (self.network.logits(&probes, width)?, moved.logits(&probes, width)?);
-        let largest = wanted.iter().fold(1_f32, |largest, z| largest.max(z.abs()));
+        let (wanted, found) = (self.logits(&probes, width)?, moved.logits(&probes, width)?);
+        let largest = wanted.iter().fold(1_f64, |largest, z| largest.max(z.abs()));
         let apart = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs());
         // Written so that a NaN counts as disagreement.
         if !apart.into_iter().all(|apart| apart <= TOLERANCE * largest) {
@@ -135,11 +153,11 @@ impl LoadedModel {
                 "the device's answers differ from the CPU's by more than 1e-4",
             ));
         }
-        Ok(Self { network: moved, ..self })
+        Ok(moved)
     }
 
     pub fn is_on_cpu(&self) -> bool {
-        matches!(self.network, Placed::Cpu(_))
+        self.networks.iter().all(|network| matches!(network, Placed::Cpu(_)))
     }
 
     /// Scores the rows of a frame, which may have columns besides the signature's inputs.
@@ -155,10 +173,8 @@ impl LoadedModel {
         let width = self.classes.max(1);
         let mut values = Vec::with_capacity(inputs.rows * width);
         for rows in inputs.data.chunks(CHUNK * inputs.width.max(1)) {
-            let logits = self.network.logits(rows, inputs.width)?;
-            let outputs = outputs(self.task, self.classes).max(1);
-            let logits = averaged(self.task, &logits, self.network.members(), outputs);
-            for row in logits.chunks_exact(outputs) {
+            let logits = self.logits(rows, inputs.width)?;
+            for row in logits.chunks_exact(outputs(self.task, self.classes).max(1)) {
                 self.answer(row, &mut values);
             }
         }
@@ -166,6 +182,16 @@ impl LoadedModel {
             return Ok(Outputs { width, values });
         }
         Err(Error::internal("scoring", "an output is not finite"))
+    }
+
+    /// Logits of the mean answer to rows of `width` inputs, `[rows, outputs]`.
+    fn logits(&self, rows: &[f32], width: usize) -> Result<Vec<f64>> {
+        let (mut logits, mut members) = (Vec::new(), 0);
+        for network in &self.networks {
+            logits.extend(network.logits(rows, width)?);
+            members += network.members();
+        }
+        Ok(averaged(self.task, &logits, members, outputs(self.task, self.classes).max(1)))
     }
 
     /// Appends the numbers of one row.
@@ -188,7 +214,7 @@ impl LoadedModel {
 impl Placed {
     fn members(&self) -> usize {
         match self {
-            Self::Cpu(_) => 1,
+            Self::Cpu(network) => network.members(),
             Self::Elsewhere(placed) => placed.0.members(),
         }
     }
@@ -196,24 +222,10 @@ impl Placed {
     /// `[members, rows, outputs]`.
     fn logits(&self, rows: &[f32], width: usize) -> Result<Vec<f32>> {
         match self {
-            Self::Cpu(layers) => Ok(dense(layers, rows, width)),
+            Self::Cpu(network) => network.logits(rows, width),
             Self::Elsewhere(placed) => forward(&placed.0, rows, width, &placed.1),
         }
     }
-}
-
-/// Logits of some rows by layers in a row, of which there is one at least.
-fn dense(layers: &[Dense], rows: &[f32], width: usize) -> Vec<f32> {
-    let count = rows.len() / width.max(1);
-    let (mut x, mut y) = (Vec::new(), Vec::new());
-    let mut stride = width;
-    for (index, layer) in layers.iter().enumerate() {
-        layer.apply(count, if index == 0 { rows } else { &x }, stride, &mut y);
-        stride = layer.stride();
-        std::mem::swap(&mut x, &mut y);
-    }
-    let outputs = layers.last().map_or(0, Dense::outputs);
-    x.chunks_exact(stride.max(1)).flat_map(|row| &row[..outputs]).copied().collect()
 }
 
 fn build<B: Backend>(
@@ -223,7 +235,7 @@ fn build<B: Backend>(
     weights: &Parameters,
     device: &B::Device,
 ) -> Result<Network<B>> {
-    let empty = Network::<B>::new(spec, layout, outputs, &mut Builder::zeros(device));
+    let empty = Network::<B>::new(&served(spec), layout, outputs, &mut Builder::zeros(device));
     check_shapes(&parameters(&empty)?, weights)?;
     restore(empty, weights)
 }

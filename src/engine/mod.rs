@@ -6,6 +6,7 @@
 mod device;
 mod features;
 mod infer;
+mod kernels;
 mod networks;
 mod parts;
 mod random;

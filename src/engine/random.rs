@@ -12,6 +12,7 @@ pub(crate) enum Purpose {
     Weights = 2,
     Order = 3,
     Dropout = 4,
+    Folds = 7,
     /// Rows on which a device is tried.
     Probe = 6,
     /// Data of tests.

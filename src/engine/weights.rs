@@ -31,6 +31,40 @@ pub(crate) fn encode(parameters: &Parameters) -> Result<Vec<u8>> {
     serialize(views, Some(metadata)).context("writing weights")
 }
 
+/// The parameters of several networks under names of their own; those of one network as they are.
+pub(crate) fn joined(mut networks: Vec<Parameters>) -> Parameters {
+    if networks.len() == 1 {
+        return networks.swap_remove(0);
+    }
+    let numbered = networks.into_iter().enumerate().flat_map(|(number, parameters)| {
+        parameters.into_iter().map(move |(name, p)| (format!("networks.{number}.{name}"), p))
+    });
+    numbered.collect()
+}
+
+/// The parameters of each of so many networks.
+///
+/// # Errors
+/// [`Code::InvalidData`] for a name that belongs to none of them.
+pub(crate) fn parted(parameters: Parameters, count: usize) -> Result<Vec<Parameters>> {
+    if count <= 1 {
+        return Ok(vec![parameters]);
+    }
+    let mut networks = vec![Parameters::new(); count];
+    for (name, parameter) in parameters {
+        let numbered = name.strip_prefix("networks.").and_then(|rest| rest.split_once('.'));
+        let network = numbered.and_then(|(number, own)| {
+            Some((networks.get_mut(number.parse::<usize>().ok()?)?, own.to_owned()))
+        });
+        let Some((network, own)) = network else {
+            let detail = format!("the weights hold {name}, which is of none of {count} networks");
+            return Err(Error::new(Code::InvalidData, detail));
+        };
+        network.insert(own, parameter);
+    }
+    Ok(networks)
+}
+
 /// Reads parameters, all of them finite.
 ///
 /// # Errors

@@ -93,7 +93,8 @@ pub(super) fn training_job() -> Value {
     running["attempts"] = json!(1);
     running["started_at"] = json!("2026-03-01T09:00:01Z");
     running["progress"] = json!({
-        "kind": "training", "epoch": 11, "epochs": 24, "last": losses(), "best_epoch": 11,
+        "kind": "training", "run": "tabm", "run_number": 1, "runs": 3, "epoch": 11, "epochs": 24,
+        "last": losses(), "best_epoch": 11,
         "rows_per_second": 212000.0, "seconds_left": 9.0
     });
     running
@@ -137,7 +138,7 @@ pub(super) fn training_spec() -> Value {
 
 pub(super) fn model_version_page() -> Value {
     json!({"items": [{
-        "model": "default-risk", "version": 3, "task": "binary", "network": "mlp",
+        "model": "default-risk", "version": 3, "task": "binary", "network": "tabm",
         "metric": "auc", "value": 0.783, "aliases": ["champion"],
         "created_at": "2026-03-01T09:00:15Z"
     }]})
@@ -159,6 +160,10 @@ pub(super) fn version() -> Value {
         },
         "metrics": metrics(),
         "curve": [losses()],
+        "baselines": [{
+            "network": "linear", "metric": "auc", "value": 0.768, "difference": 0.015,
+            "interval": {"low": 0.009, "high": 0.021}, "parameters": 84, "seconds": 3.1
+        }],
         "provenance": {
             "spec": training_spec(),
             "dataset_sha256": LOANS_SHA256,

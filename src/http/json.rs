@@ -299,7 +299,7 @@ mod tests {
                 ("/dataset/versoin", "no such field; did you mean version?"),
                 ("/taget", "no such field; did you mean target?"),
                 ("/epochs", "must be a whole number, 0 or greater, not string \"many\""),
-                ("/optimiser", "'adan' is none of sgd, adam, adamw; did you mean adam?"),
+                ("/optimiser", "'adan' is none of sgd, adam, adamw, rmsprop; did you mean adam?"),
                 ("/target", "is required"),
             ])
         );

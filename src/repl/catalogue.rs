@@ -132,15 +132,42 @@ static FUNCTIONS: &[Function] = &[
             optional(
                 "network",
                 NONE,
-                "'mlp' (default), 'linear', or a dict: {'kind': 'mlp', \
+                "'tabm' (default), 'mlp', 'linear', 'transformer', or a dict: {'kind': 'mlp', \
                 'hidden': [64, 32], 'dropout': 0.2}",
             ),
             optional(
                 "optimiser",
                 NONE,
-                "'adamw' (default), 'adam', 'sgd', or a dict: {'kind': \
+                "'adamw' (default), 'adam', 'sgd', 'rmsprop', or a dict: {'kind': \
                 'adam', 'learning_rate': 0.01}",
             ),
+            optional(
+                "schedule",
+                NONE,
+                "how the learning rate moves: 'cosine' (default), 'one_cycle', 'constant', or a \
+                dict: {'kind': 'step', 'epochs': 10, 'factor': 0.3}",
+            ),
+            optional("gradient_clip", NONE, "longest gradient of a step; 0 never shortens it"),
+            optional("average", NONE, "serves a running mean of the weights: 0.999, say"),
+            optional(
+                "loss",
+                NONE,
+                "label smoothing, or a dict: {'focal_gamma': 2}, {'label_smoothing': 0.1}",
+            ),
+            optional(
+                "monitor",
+                NONE,
+                "what decides which epoch is best: 'loss' (default), 'auc', 'accuracy', \
+                'macro_f1', 'r2'",
+            ),
+            optional(
+                "ensemble",
+                NONE,
+                "folds of a cross-fitting whose networks are averaged, or a dict: {'folds': 5, \
+                'seeds': 2}",
+            ),
+            optional("baselines", "True", "False trains no simpler networks beside it"),
+            optional("accumulation", NONE, "slices into which a step is cut, to save memory"),
             optional("epochs", NONE, "how often every training row is seen, at most"),
             optional("batch_size", NONE, "rows per step"),
             optional("seed", NONE, "same seed, data and build: same weights (CPU)"),

@@ -102,7 +102,7 @@ impl Progress {
     }
 }
 
-/// `epoch 11/24 ━━━━━━━── loss 0.4271 score 0.7831 212k rows/s 0:09 left`.
+/// `tabm (1/3) epoch 11/24 ━━━━━━━── loss 0.4271 score 0.7831 212k rows/s 0:09 left`.
 fn training(p: &TrainingProgress, room: usize) -> String {
     let metric = p.last.validation_metric.map(|m| format!(" score {m:.4}")).unwrap_or_default();
     let left = p.seconds_left.max(0.0).round() as u64;
@@ -113,11 +113,16 @@ fn training(p: &TrainingProgress, room: usize) -> String {
         left / 60,
         left % 60
     );
+    // Which of the trainings of the job, when there are several.
+    let run = match p.runs {
+        0 | 1 => String::new(),
+        runs => format!("{} ({}/{runs}) ", p.run, p.run_number),
+    };
     let line = |length: u32| {
         let full = (p.epoch * length).checked_div(p.epochs).unwrap_or(0).min(length);
         let bar: String = (0..length).map(|at| if at < full { '━' } else { '─' }).collect();
         let gap = if bar.is_empty() { "" } else { " " };
-        format!("epoch {}/{} {bar}{gap}{figures}", p.epoch, p.epochs)
+        format!("{run}epoch {}/{} {bar}{gap}{figures}", p.epoch, p.epochs)
     };
     let fitting = BARS.into_iter().map(line).find(|line| line.chars().count() <= room);
     fitting.unwrap_or_else(|| line(0))
@@ -142,7 +147,10 @@ mod tests {
             validation_loss: 0.42714,
             validation_metric: Some(0.78312),
         };
-        let progress = TrainingProgress {
+        let mut progress = TrainingProgress {
+            run: "mlp".into(),
+            run_number: 1,
+            runs: 1,
             epoch: 12,
             epochs: 24,
             last,
@@ -155,5 +163,7 @@ mod tests {
         assert_eq!(training(&progress, 120), format!("epoch 12/24 {} {end}", bar(10, 10)));
         assert_eq!(training(&progress, 66), format!("epoch 12/24 {} {end}", bar(3, 3)));
         assert_eq!(training(&progress, 60), format!("epoch 12/24 {end}"));
+        progress.runs = 3;
+        assert_eq!(training(&progress, 73), format!("mlp (1/3) epoch 12/24 {end}"));
     }
 }

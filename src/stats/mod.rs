@@ -5,12 +5,14 @@
 //! bad value instead, since a version is never registered without them.
 
 mod classification;
+mod comparison;
 mod descriptive;
 mod normal;
 mod ranking;
 mod regression;
 
 pub use classification::{binary_metrics, multiclass_metrics, wilson_interval};
+pub use comparison::{Difference, auc_difference, mean_difference};
 pub use descriptive::{mean, quantile, quantiles, standard_deviation, variance};
 pub use normal::{normal_cdf, normal_inverse_cdf};
 pub use ranking::{auc, auc_interval, average_precision, kolmogorov_smirnov, threshold_f1};

@@ -1,6 +1,7 @@
 //! What turns columns into numbers: fitted on training rows only, kept inside the version, so
 //! that a row is scored as it was trained on. One file per kind of column.
 
+mod bins;
 mod boolean;
 mod category;
 mod leakage;
@@ -43,8 +44,9 @@ pub(crate) enum Layout {
 /// Inputs of one column that belong together.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Group {
-    /// A scaled number.
-    Number(usize),
+    /// A scaled number, and the edges of its bins: ascending, none beyond which it lies; empty
+    /// where no bins were asked for or it has one value.
+    Number { input: usize, edges: Vec<f32> },
     /// 0 or 1.
     Flag(usize),
     /// At most one of them is 1: which category it is.
@@ -65,7 +67,7 @@ impl Layout {
 impl Group {
     fn width(&self) -> usize {
         match self {
-            Self::Number(_) | Self::Flag(_) => 1,
+            Self::Number { .. } | Self::Flag(_) => 1,
             Self::Category(range) | Self::Code(range) => range.len(),
         }
     }
@@ -112,7 +114,7 @@ impl Block<'_> {
 
 impl FittedFeatures {
     /// Fits every named column on the rows of `frame`, which are the training rows. Columns that
-    /// tell nothing are left out, with a warning each.
+    /// tell nothing are left out, with a warning each. Numbers get up to `bins` bins.
     ///
     /// # Errors
     /// [`Code::InvalidSpec`] when no column is left.
@@ -120,12 +122,13 @@ impl FittedFeatures {
         frame: &Frame,
         names: &[String],
         spec: &PreprocessingSpec,
+        bins: usize,
         target: Option<Standard>,
     ) -> Result<(Self, Vec<String>)> {
         let mut columns = Vec::new();
         let mut warnings = Vec::new();
         for name in names {
-            match fit_column(frame, name, spec)? {
+            match fit_column(frame, name, spec, bins)? {
                 Ok(encoder) => columns.push(FittedColumn { name: name.clone(), encoder }),
                 Err(reason) => warnings.push(format!("column {name} is left out: {reason}")),
             }
@@ -202,17 +205,18 @@ fn fit_column(
     frame: &Frame,
     name: &str,
     spec: &PreprocessingSpec,
+    bins: usize,
 ) -> Result<std::result::Result<Encoder, String>> {
     let kind = frame.column(name).map(|c| c.kind);
     Ok(match kind {
         Some(ColumnType::Int64 | ColumnType::Float64) => {
             let whole = kind == Some(ColumnType::Int64);
-            Numeric::fit(&frame.numbers(name)?, whole, spec).map(Encoder::Numeric)
+            Numeric::fit(&frame.numbers(name)?, whole, spec, bins).map(Encoder::Numeric)
         }
         Some(ColumnType::Bool) => Boolean::fit(&frame.numbers(name)?).map(Encoder::Boolean),
         Some(ColumnType::String) => Category::fit(&frame.texts(name)?, spec).map(Encoder::Category),
         Some(ColumnType::Timestamp) => {
-            Timestamp::fit(&frame.timestamps(name)?, spec.scaling).map(Encoder::Timestamp)
+            Timestamp::fit(&frame.timestamps(name)?, spec.scaling, bins).map(Encoder::Timestamp)
         }
         None => {
             return Err(Error::new(Code::InvalidSpec, format!("there is no column {name}")));

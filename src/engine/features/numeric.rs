@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::scale::Scale;
+use super::scale::Binned;
 use super::{Block, CONSTANT, EMPTY, Group};
 use crate::domain::training::PreprocessingSpec;
 use crate::stats;
@@ -18,7 +18,7 @@ const MIN_ROWS_OF_CODES: usize = 1000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Numeric {
-    scale: Scale,
+    scale: Binned,
     median: f64,
     missing: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -30,6 +30,7 @@ impl Numeric {
         values: &[f64],
         whole: bool,
         spec: &PreprocessingSpec,
+        bins: usize,
     ) -> Result<Self, String> {
         let mut known: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
         known.sort_unstable_by(f64::total_cmp);
@@ -42,9 +43,9 @@ impl Numeric {
         }
         // A constant beside missing values: only that it is missing tells something.
         let scale = if first == last {
-            Scale::Standard(super::Standard { mean: *first, deviation: 1.0 })
+            Binned::constant(*first)
         } else {
-            Scale::fit(&known, spec.scaling)
+            Binned::fit(&known, spec.scaling, bins)
                 .ok_or("its values are too large to standardise; scale by quantile instead")?
         };
         let median = stats::quantile(&known, 0.5).ok_or(EMPTY)?;
@@ -57,7 +58,7 @@ impl Numeric {
     }
 
     pub(super) fn groups(&self, offset: usize, groups: &mut Vec<Group>) {
-        groups.push(Group::Number(offset));
+        groups.push(Group::Number { input: offset, edges: self.scale.edges().to_vec() });
         let codes = offset + 1 + usize::from(self.missing);
         groups.extend(self.missing.then_some(Group::Flag(offset + 1)));
         if !self.codes.is_empty() {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::scale::Scale;
+use super::scale::Binned;
 use super::{Block, CONSTANT, EMPTY, Group};
 use crate::domain::training::Scaling;
 
@@ -29,7 +29,7 @@ const PARTS: [Part; 6] =
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Timestamp {
-    parts: Vec<(Part, Scale)>,
+    parts: Vec<(Part, Binned)>,
     missing: bool,
 }
 
@@ -47,7 +47,11 @@ impl Part {
 }
 
 impl Timestamp {
-    pub(super) fn fit(values: &[Option<i64>], scaling: Scaling) -> Result<Self, String> {
+    pub(super) fn fit(
+        values: &[Option<i64>],
+        scaling: Scaling,
+        bins: usize,
+    ) -> Result<Self, String> {
         let times: Vec<DateTime<Utc>> = values.iter().filter_map(|v| time(*v)).collect();
         let missing = times.len() < values.len();
         if times.is_empty() {
@@ -55,9 +59,10 @@ impl Timestamp {
         }
         let mut parts = Vec::new();
         for part in PARTS {
-            let values: Vec<f64> = times.iter().map(|t| part.of(*t)).collect();
-            let varies = values.iter().any(|v| *v != values[0]);
-            if let Some(scale) = Scale::fit(&values, scaling).filter(|_| varies) {
+            let mut values: Vec<f64> = times.iter().map(|t| part.of(*t)).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            let varies = values.first() != values.last();
+            if let Some(scale) = Binned::fit(&values, scaling, bins).filter(|_| varies) {
                 parts.push((part, scale));
             }
         }
@@ -73,7 +78,12 @@ impl Timestamp {
 
     pub(super) fn groups(&self, offset: usize, groups: &mut Vec<Group>) {
         let flag = offset + self.parts.len();
-        groups.extend((offset..flag).map(Group::Number));
+        groups.extend(
+            self.parts
+                .iter()
+                .zip(offset..)
+                .map(|((_, scale), input)| Group::Number { input, edges: scale.edges().to_vec() }),
+        );
         groups.extend(self.missing.then_some(Group::Flag(flag)));
     }
 

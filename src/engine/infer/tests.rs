@@ -17,7 +17,22 @@ fn trained(target: Values, rows: usize) -> (Trained, Frame) {
     let frame = frame(&noise(rows, 3, 1), target);
     let mut spec = spec("y");
     spec.epochs = Some(2);
+    spec.network = Some(NetworkSpec::Mlp(Default::default()));
     (train(&frame, &spec, None, &mut Record::default()).unwrap(), frame)
+}
+
+fn trained_with(network: Option<NetworkSpec>, rows: usize) -> (Trained, Frame) {
+    let target = Values::Bool(uniform(rows, 2).into_iter().map(|u| Some(u < 0.4)).collect());
+    let frame = frame(&noise(rows, 3, 1), target);
+    let mut spec = spec("y");
+    spec.epochs = Some(2);
+    spec.network = network;
+    spec.baselines = false;
+    (train(&frame, &spec, None, &mut Record::default()).unwrap(), frame)
+}
+
+fn parameters_of(trained: &Trained) -> Vec<Parameters> {
+    vec![weights::decode(&trained.weights).unwrap()]
 }
 
 fn binary(rows: usize) -> (Trained, Frame) {
@@ -225,32 +240,68 @@ fn a_model_answers_alike_on_another_device() {
     let cpu = load(&trained, &trained.weights).unwrap();
     let expected = cpu.predict(&frame).unwrap();
     let device = DispatchDevice::from(FlexDevice);
-    let moved = cpu.moved(network_of(&trained), &trained.weights, device.clone()).unwrap();
-    assert!(matches!(moved.network, Placed::Elsewhere(..)));
+    let moved = cpu.moved(network_of(&trained), &parameters_of(&trained), device.clone()).unwrap();
+    assert!(!moved.is_on_cpu());
     let found = moved.predict(&frame).unwrap().values;
     assert!(found.iter().zip(&expected.values).all(|(a, b)| (a - b).abs() < 1e-6));
     // A device that computes something else may not answer.
     let (other, _) = binary(300);
     let cpu = load(&trained, &trained.weights).unwrap();
-    let refused = cpu.moved(network_of(&trained), &other.weights, device).unwrap_err();
+    let refused = cpu.moved(network_of(&trained), &parameters_of(&other), device).unwrap_err();
     assert_eq!(refused.code(), Code::DeviceUnavailable);
 }
 
-/// What is served is what was trained: the layers agree with the network that training validates.
-#[test]
-fn layers_answer_as_the_network_does() {
-    let (trained, frame) = binary(300);
+/// What is served is what was trained: each network agrees with the one that training validates.
+#[rstest]
+#[case(serde_json::json!({"kind": "mlp"}))]
+#[case(serde_json::json!({"kind": "linear"}))]
+#[case(serde_json::json!({"kind": "tabm", "members": 3, "kept_members": 2}))]
+#[case(serde_json::json!({"kind": "transformer", "width": 16}))]
+fn what_is_served_answers_as_the_network_does(#[case] network: serde_json::Value) {
+    let (trained, frame) = trained_with(Some(serde_json::from_value(network).unwrap()), 300);
     let weights = weights::decode(&trained.weights).unwrap();
     let inputs = trained.features.transform(&frame).unwrap();
-    let network =
-        build::<Flex>(network_of(&trained), &trained.features.layout(), 1, &weights, &FlexDevice)
-            .unwrap();
+    let (spec, layout) = (network_of(&trained), trained.features.layout());
+    let network = build::<Flex>(spec, &layout, 1, &weights, &FlexDevice).unwrap();
     let expected = forward(&network, &inputs.data, inputs.width, &FlexDevice).unwrap();
-    let layers = dense_layers(network_of(&trained), &weights).unwrap();
-    assert!(layers.len() > 1);
-    let found = dense(&layers, &inputs.data, inputs.width);
-    assert_eq!(found.len(), 300);
+    let serving = Serving::new(spec, &layout, 1, &weights).unwrap();
+    assert_eq!(serving.members(), network.members());
+    let found = serving.logits(&inputs.data, inputs.width).unwrap();
+    assert_eq!(found.len(), 300 * network.members());
     for (found, expected) in found.iter().zip(&expected) {
         assert!((found - expected).abs() <= 1e-5 * expected.abs().max(1.0), "{found} {expected}");
     }
+}
+
+/// Cross-fitted networks are kept under names of their own and averaged.
+#[test]
+fn several_networks_answer_as_one() {
+    let frame = frame(
+        &noise(200, 3, 1),
+        Values::Float64(noise(200, 1, 2)[0].iter().map(|v| Some(*v)).collect()),
+    );
+    let mut spec = spec("y");
+    spec.epochs = Some(2);
+    spec.network =
+        Some(serde_json::from_value(serde_json::json!({"kind": "mlp", "hidden": [4]})).unwrap());
+    spec.ensemble =
+        Some(serde_json::from_value(serde_json::json!({"folds": 2, "seeds": 2})).unwrap());
+    let trained = train(&frame, &spec, None, &mut Record::default()).unwrap();
+    let all = load(&trained, &trained.weights).unwrap().predict(&frame).unwrap().values;
+    let parts = weights::parted(weights::decode(&trained.weights).unwrap(), 4).unwrap();
+    let mut sums = vec![0.0; 200];
+    for part in parts {
+        let mut alone = trained.spec.clone();
+        alone.ensemble = None;
+        let bytes = weights::encode(&part).unwrap();
+        let model = LoadedModel::load(&trained.signature, &alone, trained.features.clone(), &bytes);
+        let values = model.unwrap().predict(&frame).unwrap().values;
+        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value / 4.0);
+    }
+    assert!(all.iter().zip(&sums).all(|(a, b)| (a - b).abs() < 1e-6));
+    let mut wrong = trained.spec.clone();
+    wrong.ensemble = Some(serde_json::from_value(serde_json::json!({"folds": 3})).unwrap());
+    let features = trained.features.clone();
+    let refused = LoadedModel::load(&trained.signature, &wrong, features, &trained.weights);
+    assert_eq!(refused.unwrap_err().code(), Code::InvalidData);
 }

@@ -3,12 +3,17 @@
 //! regression; a network of several members ends in the logits of each.
 
 pub(crate) mod dropout;
+mod embedding;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod linear;
 pub(crate) mod members;
 mod mlp;
 pub(crate) mod parameters;
+pub(crate) mod serving;
+mod tabm;
+mod transformer;
 
-use actuary_kernels::Dense;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -17,16 +22,20 @@ use self::dropout::Dropout;
 use self::linear::Linear;
 use self::mlp::Mlp;
 use self::parameters::{Builder, Parameters};
+use self::tabm::Tabm;
+use self::transformer::Transformer;
 use crate::domain::model::Task;
-use crate::domain::network::NetworkSpec;
+use crate::domain::network::{NetworkSpec, TabmNetwork};
 use crate::engine::features::Layout;
-use crate::error::{Error, Result};
 
 /// Any of the networks.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "burn has no boxed modules; a network is one value")]
 pub(crate) enum Network<B: Backend> {
     Linear(Linear<B>),
     Mlp(Mlp<B>),
+    Tabm(Tabm<B>),
+    Transformer(Transformer<B>),
 }
 
 impl<B: Backend> Network<B> {
@@ -41,13 +50,18 @@ impl<B: Backend> Network<B> {
         match spec {
             NetworkSpec::Linear(_) => Self::Linear(Linear::new(inputs, outputs, builder)),
             NetworkSpec::Mlp(spec) => Self::Mlp(Mlp::new(spec, inputs, outputs, builder)),
+            NetworkSpec::Tabm(spec) => Self::Tabm(Tabm::new(spec, layout, outputs, builder)),
+            NetworkSpec::Transformer(spec) => {
+                Self::Transformer(Transformer::new(spec, layout, outputs, builder))
+            }
         }
     }
 
     /// How many answers it gives to a row, to be averaged.
     pub(crate) fn members(&self) -> usize {
         match self {
-            Self::Linear(_) | Self::Mlp(_) => 1,
+            Self::Linear(_) | Self::Mlp(_) | Self::Transformer(_) => 1,
+            Self::Tabm(network) => network.members(),
         }
     }
 
@@ -61,27 +75,28 @@ impl<B: Backend> Network<B> {
         match self {
             Self::Linear(network) => network.forward(inputs),
             Self::Mlp(network) => network.forward(inputs, dropout),
+            Self::Tabm(network) => network.forward(inputs, dropout),
+            Self::Transformer(network) => network.forward(inputs, dropout),
         }
     }
 }
 
-/// The layers of a network for inference on a CPU, in their order.
-///
-/// # Errors
-/// [`Error::Internal`] when a parameter is missing or has another shape.
-pub(crate) fn dense_layers(spec: &NetworkSpec, parameters: &Parameters) -> Result<Vec<Dense>> {
-    let hidden = match spec {
-        NetworkSpec::Linear(_) => 0,
-        NetworkSpec::Mlp(spec) => spec.hidden.iter().flatten().count(),
-    };
-    let hidden = (0..hidden).map(|layer| (format!("hidden.{layer}"), true));
-    let layers = hidden.chain([("output".to_owned(), false)]).map(|(name, rectified)| {
-        let weights = parameters.get(&format!("{name}.weight"))?;
-        let bias = parameters.get(&format!("{name}.bias"))?;
-        Dense::new(*weights.shape.first()?, &weights.values, &bias.values, rectified)
-    });
-    let layers: Option<Vec<Dense>> = layers.collect();
-    layers.ok_or_else(|| Error::internal("loading a network", "its layers don't fit its weights"))
+/// The network that is served of one that was trained, and its weights: of several members the
+/// first ones answer nearly as well as all.
+pub(crate) fn for_serving(spec: &NetworkSpec, mut parameters: Parameters) -> Parameters {
+    if let NetworkSpec::Tabm(TabmNetwork { kept_members: Some(kept), .. }) = spec {
+        tabm::first_members(&mut parameters, *kept as usize);
+    }
+    parameters
+}
+
+/// A specification in the size in which it is served.
+pub(crate) fn served(spec: &NetworkSpec) -> NetworkSpec {
+    let mut spec = spec.clone();
+    if let NetworkSpec::Tabm(tabm) = &mut spec {
+        tabm.members = tabm.kept_members.or(tabm.members);
+    }
+    spec
 }
 
 /// Number of logits.

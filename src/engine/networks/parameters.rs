@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::nn;
-use burn::tensor::backend::Backend;
+use burn::optim::GradientsParams;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
 use crate::engine::random::{Purpose, keyed, symmetric};
 use crate::error::{Context, Error, Result};
+use crate::stats;
 
 /// A parameter outside of any backend.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,12 +50,39 @@ impl<'a, B: Backend> Builder<'a, B> {
         }
     }
 
-    fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f32) -> Param<Tensor<B, D>> {
+    pub(crate) fn device(&self) -> &B::Device {
+        self.device
+    }
+
+    /// Uniform in +-bound.
+    pub(crate) fn uniform<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        bound: f32,
+    ) -> Param<Tensor<B, D>> {
         let count = shape.iter().product();
         let values: Vec<f32> = match &mut self.rng {
-            Some(rng) => (0..count).map(|_| symmetric(rng, bound)).collect(),
-            None => vec![0.0; count],
+            Some(rng) if bound > 0.0 => (0..count).map(|_| symmetric(rng, bound)).collect(),
+            _ => vec![0.0; count],
         };
+        self.parameter(values, shape)
+    }
+
+    /// One number of a standard normal distribution.
+    pub(crate) fn normal(&mut self) -> f32 {
+        self.rng.as_mut().map_or(0.0, |rng| {
+            // The middles of 2^24 steps of (0, 1).
+            let level = (f64::from(symmetric(rng, 0.5)) + 0.5) + 0.5 / f64::from(1 << 24);
+            stats::normal_inverse_cdf(level).map_or(0.0, |z| z as f32)
+        })
+    }
+
+    /// The values that it is to start with.
+    pub(crate) fn parameter<const D: usize>(
+        &mut self,
+        values: Vec<f32>,
+        shape: [usize; D],
+    ) -> Param<Tensor<B, D>> {
         let tensor = Tensor::from_data(TensorData::new(values, shape), self.device);
         let id = ParamId::from(self.next);
         self.next += 1;
@@ -73,6 +102,53 @@ pub(crate) fn restore<B: Backend, M: Module<B>>(network: M, from: &Parameters) -
     let mut writer = Writer { path: Path::default(), from, outcome: Ok(()) };
     let network = network.map(&mut writer);
     writer.outcome.map(|()| network)
+}
+
+/// The same parameters without what led to them.
+pub(crate) fn detached<B: AutodiffBackend, M: Module<B>>(network: M) -> M {
+    network.map(&mut Detacher)
+}
+
+struct Detacher;
+
+impl<B: AutodiffBackend> ModuleMapper<B> for Detacher {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let tensor = Tensor::from_inner(tensor.inner()).require_grad();
+        Param::from_mapped_value(id, tensor, mapper)
+    }
+}
+
+/// A network between two of one build: so much of the second, the rest of the first.
+pub(crate) fn blend<B: Backend, M: Module<B>>(first: M, second: &M, share: f64) -> M {
+    let mut weights = Tensors(GradientsParams::new());
+    second.visit(&mut weights);
+    first.map(&mut Blender { weights: weights.0, share })
+}
+
+/// The tensors of a network by the ids of their parameters.
+struct Tensors(GradientsParams);
+
+impl<B: Backend> ModuleVisitor<B> for Tensors {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        self.0.register::<B, D>(param.id, param.val());
+    }
+}
+
+struct Blender {
+    weights: GradientsParams,
+    share: f64,
+}
+
+impl<B: Backend> ModuleMapper<B> for Blender {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let blended = match self.weights.remove::<B, D>(id) {
+            Some(other) => tensor.clone() + (other - tensor).mul_scalar(self.share),
+            None => tensor,
+        };
+        Param::from_mapped_value(id, blended, mapper)
+    }
 }
 
 /// Whether every number is finite.

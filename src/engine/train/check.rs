@@ -5,13 +5,14 @@ use std::ops::RangeInclusive;
 
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
-use crate::domain::network::NetworkSpec;
-use crate::domain::optimiser::OptimiserSpec;
 use crate::domain::schema::{ColumnSummary, ColumnType};
 use crate::domain::training::{ClassWeights, PartsSpec, ThresholdSpec, TrainingSpec};
 use crate::engine::device::{self, DeviceWish};
 use crate::engine::train::target::infer_task;
 use crate::error::{Code, Error, FieldError, Result};
+
+mod network;
+mod optimiser;
 
 /// Largest seed: the largest whole number that every JSON reader keeps exactly.
 const MAX_SEED: u64 = (1 << 53) - 1;
@@ -89,11 +90,9 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
     let mut findings = Findings::default();
     check_names(spec, &mut findings);
     if let Some(network) = &spec.network {
-        check_network(network, &mut findings);
+        network::check(network, &mut findings);
     }
-    if let Some(optimiser) = &spec.optimiser {
-        check_optimiser(optimiser, &mut findings);
-    }
+    optimiser::check(spec, &mut findings);
     check_parts(spec, &mut findings);
     check_classes(spec, &mut findings);
     if let Some(epochs) = spec.epochs {
@@ -106,6 +105,7 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
         findings.whole("/patience", patience.into(), 0..=10_000);
     }
     findings.whole("/seed", spec.seed, 0..=MAX_SEED);
+    check_ensemble(spec, &mut findings);
     if spec.device.parse::<DeviceWish>().is_err() {
         findings.add("/device", device::unknown(&spec.device));
     }
@@ -141,48 +141,16 @@ fn check_names(spec: &TrainingSpec, findings: &mut Findings) {
     }
 }
 
-fn check_network(network: &NetworkSpec, findings: &mut Findings) {
-    match network {
-        NetworkSpec::Linear(_) => {}
-        NetworkSpec::Mlp(mlp) => {
-            let layers = mlp.hidden.as_ref().map_or(1, Vec::len);
-            if !(1..=16).contains(&layers) {
-                findings.add("/network/hidden", format!("has {layers} layers; take 1 to 16"));
-            }
-            for (i, &units) in mlp.hidden.iter().flatten().enumerate() {
-                findings.whole(&format!("/network/hidden/{i}"), units.into(), 1..=4096);
-            }
-            if let Some(dropout) = mlp.dropout {
-                findings.real("/network/dropout", dropout, SHARE);
-            }
-        }
-    }
-}
-
-fn check_optimiser(optimiser: &OptimiserSpec, findings: &mut Findings) {
-    let betas = |findings: &mut Findings, beta_1: f64, beta_2: f64| {
-        findings.real("/optimiser/beta_1", beta_1, SHARE);
-        findings.real("/optimiser/beta_2", beta_2, SHARE);
-    };
-    let rate = match optimiser {
-        OptimiserSpec::Sgd(sgd) => {
-            findings.real("/optimiser/momentum", sgd.momentum, SHARE);
-            sgd.learning_rate
-        }
-        OptimiserSpec::Adam(adam) => {
-            betas(findings, adam.beta_1, adam.beta_2);
-            adam.learning_rate
-        }
-        OptimiserSpec::AdamW(adam) => {
-            betas(findings, adam.beta_1, adam.beta_2);
-            if let Some(decay) = adam.weight_decay {
-                findings.real("/optimiser/weight_decay", decay, UNIT);
-            }
-            adam.learning_rate
-        }
-    };
-    if let Some(rate) = rate {
-        findings.real("/optimiser/learning_rate", rate, RATE);
+fn check_ensemble(spec: &TrainingSpec, findings: &mut Findings) {
+    let Some(ensemble) = &spec.ensemble else { return };
+    findings.whole("/ensemble/folds", ensemble.folds.into(), 1..=20);
+    findings.whole("/ensemble/seeds", ensemble.seeds.into(), 1..=20);
+    if ensemble.folds > 1 && matches!(spec.parts, PartsSpec::Time(_)) {
+        findings.add(
+            "/ensemble/folds",
+            "cross-fitting mixes earlier with later rows, which parts by time keep apart: take 1, \
+             and several seeds instead",
+        );
     }
 }
 
@@ -229,6 +197,16 @@ fn check_classes(spec: &TrainingSpec, findings: &mut Findings) {
     }
 }
 
+/// Checks what has a meaning for some tasks only against the task that the data have.
+///
+/// # Errors
+/// [`Code::InvalidSpec`] naming every bad field by its JSON pointer.
+pub(super) fn check_task(spec: &TrainingSpec, task: Task) -> Result<()> {
+    let mut findings = Findings::default();
+    optimiser::check_task(spec, task, &mut findings);
+    findings.into_result()
+}
+
 /// Where a class's weight stands.
 pub(super) fn weight_pointer(label: &str) -> String {
     format!("/class_weights/weights/{}", label.replace('~', "~0").replace('/', "~1"))
@@ -256,8 +234,10 @@ pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<(
     if let Some(target) = summary(&spec.target) {
         let enough = !target.distinct_is_lower_bound;
         let distinct = if enough { target.distinct } else { u64::MAX };
-        if let Err(error) = infer_task(spec.task, target.kind, distinct) {
-            findings.0.push(error);
+        match infer_task(spec.task, target.kind, distinct) {
+            Err(error) => findings.0.push(error),
+            Ok(task) if spec.task.is_none() => optimiser::check_task(spec, task, &mut findings),
+            Ok(_) => {}
         }
     }
     if let Some(column) = parts_column(spec).and_then(summary)

@@ -1,9 +1,7 @@
 //! Everything that a training needs to go on where it was.
 //!
-//! Laid out as safetensors: `weights/NAME` and `best/NAME` as f32, the optimiser's record and the
+//! Laid out as safetensors: `weights/NAME`, `average/NAME` and `best/NAME` as f32, the optimiser's record and the
 //! progress as bytes. Random numbers need no state: they are keyed by seed, epoch and batch.
-
-use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
@@ -22,25 +20,25 @@ pub(super) struct Progress {
     pub(super) batch: usize,
     /// Sum of the losses of the running epoch's rows.
     pub(super) loss_sum: f32,
-    /// The epoch with the lowest validation loss, 0 before the first.
+    /// The best epoch, 0 before the first.
     pub(super) best_epoch: u32,
+    /// What epochs are compared by, the higher the better.
+    pub(super) best_score: f64,
     /// Seconds of training.
     pub(super) seconds: f64,
 }
 
 /// A training at rest.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Checkpoint {
-    /// Tells whether a checkpoint belongs to a training: a hash of what was asked for.
-    pub(super) fingerprint: String,
     pub(super) progress: Progress,
     pub(super) weights: Parameters,
+    /// The running mean of the weights; empty where none is wanted.
+    pub(super) average: Parameters,
     /// The weights of the best epoch; empty before the first.
     pub(super) best: Parameters,
     pub(super) optimiser: Vec<u8>,
 }
-
-const FINGERPRINT: &str = "fingerprint";
 
 impl Checkpoint {
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
@@ -50,7 +48,8 @@ impl Checkpoint {
             ("optimiser".to_owned(), bytes(&self.optimiser)),
             ("progress".to_owned(), bytes(&progress)),
         ];
-        for (prefix, parameters) in [("weights", &self.weights), ("best", &self.best)] {
+        let kept = [("weights", &self.weights), ("average", &self.average), ("best", &self.best)];
+        for (prefix, parameters) in kept {
             for (name, parameter) in parameters {
                 let values = bytemuck::cast_slice(&parameter.values);
                 let entry = (Dtype::F32, parameter.shape.clone(), values);
@@ -62,29 +61,24 @@ impl Checkpoint {
             .map(|(name, (dtype, shape, data))| Ok((name, TensorView::new(dtype, shape, data)?)))
             .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
             .context("writing a checkpoint")?;
-        let metadata = HashMap::from([(FINGERPRINT.to_owned(), self.fingerprint.clone())]);
-        serialize(views, Some(metadata)).context("writing a checkpoint")
+        serialize(views, None).context("writing a checkpoint")
     }
 
     /// # Errors
     /// Internal, when the bytes are no checkpoint.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
         const READING: &str = "reading a checkpoint";
-        let (_, metadata) = SafeTensors::read_metadata(bytes).context(READING)?;
-        let fingerprint = metadata.metadata().as_ref().and_then(|m| m.get(FINGERPRINT)).cloned();
         let tensors = SafeTensors::deserialize(bytes).context(READING)?;
         let mut checkpoint = Self {
-            fingerprint: fingerprint.unwrap_or_default(),
-            progress: Progress::default(),
-            weights: Parameters::new(),
-            best: Parameters::new(),
             optimiser: tensors.tensor("optimiser").context(READING)?.data().to_vec(),
+            ..Self::default()
         };
         let progress = tensors.tensor("progress").context(READING)?;
         checkpoint.progress = serde_json::from_slice(progress.data()).context(READING)?;
         for (name, view) in tensors.iter() {
             let (parameters, name) = match name.split_once('/') {
                 Some(("weights", name)) => (&mut checkpoint.weights, name),
+                Some(("average", name)) => (&mut checkpoint.average, name),
                 Some(("best", name)) => (&mut checkpoint.best, name),
                 Some(_) => return Err(Error::internal(READING, format!("unknown entry {name}"))),
                 None => continue,
@@ -105,7 +99,6 @@ mod tests {
         let parameter =
             |values: &[f32]| Parameter { shape: vec![values.len()], values: values.to_vec() };
         let checkpoint = Checkpoint {
-            fingerprint: "abc".into(),
             progress: Progress {
                 curve: vec![EpochLoss {
                     epoch: 1,
@@ -116,9 +109,11 @@ mod tests {
                 batch: 3,
                 loss_sum: 0.1,
                 best_epoch: 1,
+                best_score: -1.0 / 3.0,
                 seconds: 1e-300,
             },
             weights: Parameters::from([("a".into(), parameter(&[0.1, -0.0, f32::MIN_POSITIVE]))]),
+            average: Parameters::from([("b".into(), parameter(&[0.5]))]),
             best: Parameters::from([("a".into(), parameter(&[1.0, 2.0, 3.0]))]),
             optimiser: vec![1, 2, 3],
         };

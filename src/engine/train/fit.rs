@@ -3,24 +3,30 @@
 use std::time::{Duration, Instant};
 
 use burn::module::AutodiffModule;
+use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::{AutodiffBackend, Backend, DeviceOps};
 use burn::tensor::{Tensor, TensorData};
 
+use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};
-use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks};
-use super::loss::{batch_loss, row_loss};
-use super::optimiser::{Optimiser, rate};
+use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, RunLabel};
+use super::loss::{Loss, batch_loss, row_loss};
+use super::optimiser::Optimiser;
 use super::plan::Recipe;
-use super::report::main_metric;
+use super::report::{main_metric, monitored};
+use super::schedule::Schedule;
 use super::target::Truth;
 use crate::domain::model::Task;
+use crate::domain::training::Monitor;
 use crate::domain::version::EpochLoss;
 use crate::engine::features::{Layout, Matrix};
 use crate::engine::infer::forward;
 use crate::engine::networks::Network;
 use crate::engine::networks::dropout::Dropout;
 use crate::engine::networks::members::averaged;
-use crate::engine::networks::parameters::{Builder, Parameters, all_finite, parameters, restore};
+use crate::engine::networks::parameters::{
+    Builder, Parameters, all_finite, detached, parameters, restore,
+};
 use crate::engine::random::{Purpose, keyed, shuffle};
 use crate::error::{Code, Error, Result};
 
@@ -32,6 +38,7 @@ const VALIDATION_ROWS: usize = 1024;
 const HOPELESS: f64 = 1e4;
 
 /// The rows of one part, as numbers.
+#[derive(Debug, Clone)]
 pub(super) struct Part {
     pub(super) inputs: Matrix,
     /// `[rows, outputs]`: what the loss compares the logits with.
@@ -41,9 +48,8 @@ pub(super) struct Part {
     pub(super) truth: Truth,
 }
 
-/// All that decides what a training ends in.
-pub(super) struct Problem {
-    pub(super) recipe: Recipe,
+/// What a network is trained and validated on.
+pub(super) struct Data {
     pub(super) layout: Layout,
     pub(super) task: Task,
     /// The positive class (binary).
@@ -52,10 +58,17 @@ pub(super) struct Problem {
     pub(super) validation: Part,
     /// Validation loss of the best constant.
     pub(super) guess: f64,
-    pub(super) fingerprint: String,
+}
+
+/// All that decides what a training ends in.
+#[derive(Clone, Copy)]
+pub(super) struct Problem<'a> {
+    pub(super) data: &'a Data,
+    pub(super) recipe: &'a Recipe,
 }
 
 /// What a training ends in.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Fit {
     /// Weights of the best epoch.
     pub(super) weights: Parameters,
@@ -64,14 +77,41 @@ pub(super) struct Fit {
     pub(super) seconds: f64,
 }
 
-/// Trains a network on a device of the backend `B`.
+impl Fit {
+    /// Validation loss of the best epoch.
+    pub(super) fn validation_loss(&self) -> f64 {
+        let best = self.curve.iter().find(|loss| loss.epoch == self.best_epoch);
+        best.map_or(f64::INFINITY, |loss| loss.validation_loss)
+    }
+
+    /// As a training at rest, of which [`Fit::from`] makes the same again.
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        let progress = Progress {
+            curve: self.curve.clone(),
+            best_epoch: self.best_epoch,
+            seconds: self.seconds,
+            ..Progress::default()
+        };
+        Checkpoint { progress, best: self.weights.clone(), ..Checkpoint::default() }
+    }
+}
+
+impl From<Checkpoint> for Fit {
+    fn from(checkpoint: Checkpoint) -> Self {
+        let Checkpoint { progress, best, .. } = checkpoint;
+        let Progress { curve, best_epoch, seconds, .. } = progress;
+        Self { weights: best, best_epoch, curve, seconds }
+    }
+}
+
+/// Trains a network on a device of the backend `B`. `resume` is a checkpoint of the same training.
 pub(super) fn fit<B: AutodiffBackend>(
     device: &B::Device,
-    problem: &Problem,
+    problem: &Problem<'_>,
     resume: Option<&[u8]>,
     hooks: &mut dyn Hooks,
 ) -> Result<Fit> {
-    let mut run = Run::<B>::start(device, problem, resume, hooks)?;
+    let mut run = Run::<B>::start(device, *problem, resume, hooks)?;
     while !run.is_over() {
         run.epoch()?;
     }
@@ -85,9 +125,11 @@ pub(super) fn fit<B: AutodiffBackend>(
 
 struct Run<'a, B: AutodiffBackend> {
     device: &'a B::Device,
-    problem: &'a Problem,
+    problem: Problem<'a>,
     hooks: &'a mut dyn Hooks,
     network: Network<B>,
+    /// The running mean of the weights, where it is wanted.
+    average: Option<Average<B::InnerBackend>>,
     optimiser: Optimiser<Network<B>, B>,
     best: Parameters,
     progress: Progress,
@@ -106,14 +148,14 @@ struct Clock {
 impl<'a, B: AutodiffBackend> Run<'a, B> {
     fn start(
         device: &'a B::Device,
-        problem: &'a Problem,
+        problem: Problem<'a>,
         resume: Option<&[u8]>,
         hooks: &'a mut dyn Hooks,
     ) -> Result<Self> {
-        let recipe = &problem.recipe;
+        let Problem { recipe, data } = problem;
         let mut builder = Builder::random(recipe.seed, device);
-        let outputs = problem.train.targets.width;
-        let network = Network::new(&recipe.network, &problem.layout, outputs, &mut builder);
+        let outputs = data.train.targets.width;
+        let network = Network::new(&recipe.network, &data.layout, outputs, &mut builder);
         let now = Instant::now();
         let clock = Clock {
             policy: hooks.checkpoint_policy(),
@@ -125,22 +167,25 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             device,
             problem,
             hooks,
+            average: recipe.average.map(|keep| Average::new(keep, network.valid())),
             network,
-            optimiser: Optimiser::new(&recipe.optimiser),
+            optimiser: Optimiser::new(recipe),
             best: Parameters::new(),
             progress: Progress::default(),
             clock,
         };
         if let Some(bytes) = resume {
-            let checkpoint = match Checkpoint::decode(bytes) {
-                Ok(checkpoint) if checkpoint.fingerprint == problem.fingerprint => checkpoint,
-                // As after an upgrade: only the program that began it could end it bit by bit.
-                _ => {
-                    tracing::warn!("the checkpoint is of another program; training begins anew");
-                    return Ok(run);
-                }
-            };
+            let checkpoint = Checkpoint::decode(bytes)?;
             run.network = restore(run.network, &checkpoint.weights)?;
+            run.average = match run.average {
+                Some(average) => {
+                    let batches = data.train.inputs.rows.div_ceil(recipe.batch_size) as u64;
+                    let epochs = checkpoint.progress.curve.len() as u64;
+                    let steps = epochs * batches + checkpoint.progress.batch as u64;
+                    Some(average.restored(&checkpoint.average, steps)?)
+                }
+                None => None,
+            };
             run.optimiser = run.optimiser.with_bytes(checkpoint.optimiser, device.inner())?;
             run.best = checkpoint.best;
             run.progress = checkpoint.progress;
@@ -148,8 +193,8 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         Ok(run)
     }
 
-    fn epochs(&self) -> u32 {
-        self.problem.recipe.epochs
+    fn rows(&self) -> usize {
+        self.problem.data.train.inputs.rows
     }
 
     fn batch_size(&self) -> usize {
@@ -162,8 +207,8 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     }
 
     fn is_over(&self) -> bool {
-        let patience = self.problem.recipe.patience;
-        self.done() >= self.epochs()
+        let Recipe { epochs, patience, .. } = *self.problem.recipe;
+        self.done() >= epochs
             || (patience > 0 && self.done() - self.progress.best_epoch >= patience)
     }
 
@@ -171,39 +216,64 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         let start = (Instant::now(), self.progress.batch);
         self.batches()?;
         let batches = self.progress.batch - start.1;
-        let train_loss = f64::from(self.progress.loss_sum) / self.problem.train.inputs.rows as f64;
+        let train_loss = f64::from(self.progress.loss_sum) / self.rows() as f64;
         let epoch = self.done() + 1;
-        if !(train_loss.is_finite() && train_loss <= HOPELESS * self.problem.guess.max(1e-3)) {
+        let guess = self.problem.data.guess.max(1e-3);
+        if !(train_loss.is_finite() && train_loss <= HOPELESS * guess) {
             return Err(self.diverged(&format!("the training loss is {train_loss}")));
         }
-        let (validation_loss, validation_metric) = self.validate()?;
         let weights = parameters(&self.network)?;
-        if !(validation_loss.is_finite() && all_finite(&weights)) {
-            return Err(self.diverged("a weight or the validation loss is not finite"));
+        if !all_finite(&weights) {
+            return Err(self.diverged("a weight is not finite"));
         }
-        let best =
-            self.progress.curve.iter().map(|l| l.validation_loss).fold(f64::INFINITY, f64::min);
-        if validation_loss < best {
-            self.progress.best_epoch = epoch;
-            self.best.clone_from(&weights);
-        }
-        let loss = EpochLoss { epoch, train_loss, validation_loss, validation_metric };
-        self.progress.curve.push(loss.clone());
+        self.judge(epoch, train_loss, &weights)?;
         self.progress.batch = 0;
         self.progress.loss_sum = 0.0;
         self.count_seconds();
         if self.clock.checkpoint.elapsed() >= self.clock.policy.after_epoch && !self.is_over() {
             self.checkpoint(weights)?;
         }
+        let rows = (batches * self.batch_size()).min(self.rows());
+        self.report(rows as f64 / start.0.elapsed().as_secs_f64().max(1e-9))
+    }
+
+    /// Validates the epoch that is over, and keeps its weights when it is the best one.
+    fn judge(&mut self, epoch: u32, train_loss: f64, weights: &Parameters) -> Result<()> {
+        let network = match &self.average {
+            Some(average) => average.network(),
+            None => self.network.valid(),
+        };
+        let judged = match &self.average {
+            Some(_) => parameters(&network)?,
+            None => weights.clone(),
+        };
+        let (validation_loss, validation_metric, score) = self.validate(&network)?;
+        if !(validation_loss.is_finite() && all_finite(&judged)) {
+            return Err(self.diverged("the validation loss is not finite"));
+        }
+        // Of the first epoch there may be no figure, as of an AUC where all rows score alike.
+        if self.progress.best_epoch == 0 || score > self.progress.best_score {
+            self.progress.best_epoch = epoch;
+            self.progress.best_score = score;
+            self.best = judged;
+        }
+        let loss = EpochLoss { epoch, train_loss, validation_loss, validation_metric };
+        self.progress.curve.push(loss);
+        Ok(())
+    }
+
+    fn report(&mut self, rows_per_second: f64) -> Result<()> {
+        let Some(loss) = self.progress.curve.last().cloned() else { return Ok(()) };
+        let (epoch, epochs) = (loss.epoch, self.problem.recipe.epochs);
         let per_epoch = self.progress.seconds / f64::from(epoch);
-        let rows = (batches * self.batch_size()).min(self.problem.train.inputs.rows);
         let report = EpochReport {
+            run: RunLabel::default(),
             epoch,
-            epochs: self.epochs(),
+            epochs,
             loss,
             best_epoch: self.progress.best_epoch,
-            rows_per_second: rows as f64 / start.0.elapsed().as_secs_f64().max(1e-9),
-            seconds_left: per_epoch * f64::from(self.epochs() - epoch),
+            rows_per_second,
+            seconds_left: per_epoch * f64::from(epochs - epoch),
         };
         match self.hooks.epoch(&report)? {
             Control::Continue => Ok(()),
@@ -213,21 +283,19 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
 
     /// Trains on the batches of the running epoch that are left.
     fn batches(&mut self) -> Result<()> {
-        let rows = self.problem.train.inputs.rows;
+        let recipe = self.problem.recipe;
         let epoch = self.done();
-        let mut order: Vec<usize> = (0..rows).collect();
-        shuffle(&mut keyed(self.problem.recipe.seed, Purpose::Order, epoch.into(), 0), &mut order);
-        let batches = rows.div_ceil(self.batch_size());
-        let steps = batches as u64 * u64::from(self.epochs());
-        let base = self.problem.recipe.learning_rate;
+        let mut order: Vec<usize> = (0..self.rows()).collect();
+        shuffle(&mut keyed(recipe.seed, Purpose::Order, epoch.into(), 0), &mut order);
+        let batches = self.rows().div_ceil(self.batch_size());
+        let schedule = Schedule::new(recipe, batches, &self.progress.curve);
         // The sum stays on the device: reading it each time would hold a GPU up.
         let mut sum = self.loss_sum();
         let chunks: Vec<&[usize]> =
             order.chunks(self.batch_size()).skip(self.progress.batch).collect();
         for chunk in chunks {
             self.poll()?;
-            let step = u64::from(epoch) * batches as u64 + self.progress.batch as u64;
-            let loss = self.step(chunk, epoch, rate(base, step, steps));
+            let loss = self.step(chunk, epoch, schedule.rate(epoch, self.progress.batch));
             sum = sum + loss.mul_scalar(chunk.len() as f64);
             self.progress.batch += 1;
             if self.clock.checkpoint.elapsed() >= self.clock.policy.within_epoch
@@ -248,42 +316,75 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
 
     /// One step on the rows of a batch; the batch's mean loss.
     fn step(&mut self, rows: &[usize], epoch: u32, rate: f64) -> Tensor<B::InnerBackend, 1> {
-        let Problem { recipe, train, task, .. } = self.problem;
-        let gather = |matrix: &Matrix| -> Tensor<B, 2> {
-            let mut data = Vec::with_capacity(rows.len() * matrix.width);
-            for &row in rows {
-                data.extend_from_slice(&matrix.data[row * matrix.width..(row + 1) * matrix.width]);
-            }
-            Tensor::from_data(TensorData::new(data, [rows.len(), matrix.width]), self.device)
-        };
-        let weights = train.weights.as_ref().map(|weights| {
-            let data: Vec<f32> = rows.iter().map(|&row| weights[row]).collect();
-            Tensor::from_data(TensorData::new(data, [rows.len(), 1]), self.device)
-        });
+        let recipe = self.problem.recipe;
         let mut dropout = Dropout::new(recipe.seed, epoch, self.progress.batch);
-        let logits = self.network.forward(gather(&train.inputs), Some(&mut dropout));
-        // Each member has a loss of its own: that of their mean would let them lean on each other.
-        let members = self.network.members();
-        let targets = gather(&train.targets).repeat_dim(0, members);
-        let weights = weights.map(|weights| weights.repeat_dim(0, members));
-        let loss = batch_loss(*task, logits, targets, weights);
-        let value = loss.clone().inner();
+        let slices = rows.chunks(rows.len().div_ceil(recipe.accumulation).max(1));
+        let mut value = None;
+        let mut gradients: Option<GradientsAccumulator<Network<B>>> = None;
+        for slice in slices {
+            let share = slice.len() as f64 / rows.len() as f64;
+            if gradients.is_some() {
+                // burn walks through what leads to a parameter once.
+                self.network = detached(self.network.clone());
+            }
+            let loss = self.loss(slice, &mut dropout).mul_scalar(share);
+            value = Some(match value {
+                Some(value) => value + loss.clone().inner(),
+                None => loss.clone().inner(),
+            });
+            let of_slice = GradientsParams::from_grads(loss.backward(), &self.network);
+            let sum: &mut GradientsAccumulator<Network<B>> = gradients.get_or_insert_default();
+            sum.accumulate(&self.network, of_slice);
+        }
         // A step consumes the network; its clone only counts references.
-        self.network = self.optimiser.step(rate, self.network.clone(), loss.backward());
-        value
+        let gradients = gradients.unwrap_or_default().grads();
+        self.network = self.optimiser.step(rate, self.network.clone(), gradients);
+        if let Some(average) = &mut self.average {
+            average.add(&self.network.valid());
+        }
+        value.unwrap_or_else(|| Tensor::zeros([1], self.device.inner()))
     }
 
-    /// Loss and metric of the validation rows, on the inner backend: a tracked forward without a
-    /// backward would keep its activations.
-    fn validate(&mut self) -> Result<(f64, Option<f64>)> {
-        let network = self.network.valid();
-        let part = &self.problem.validation;
+    /// Mean loss of some rows.
+    fn loss(&self, rows: &[usize], dropout: &mut Dropout) -> Tensor<B, 1> {
+        let Problem { recipe, data } = self.problem;
+        let gather = |matrix: &Matrix| -> Tensor<B, 2> {
+            let mut values = Vec::with_capacity(rows.len() * matrix.width);
+            for &row in rows {
+                values
+                    .extend_from_slice(&matrix.data[row * matrix.width..(row + 1) * matrix.width]);
+            }
+            Tensor::from_data(TensorData::new(values, [rows.len(), matrix.width]), self.device)
+        };
+        let weights = data.train.weights.as_ref().map(|weights| {
+            let values: Vec<f32> = rows.iter().map(|&row| weights[row]).collect();
+            Tensor::from_data(TensorData::new(values, [rows.len(), 1]), self.device)
+        });
+        let logits = self.network.forward(gather(&data.train.inputs), Some(dropout));
+        // Each member has a loss of its own: that of their mean would let them lean on each other.
+        let members = self.network.members();
+        let mut targets = gather(&data.train.targets);
+        let mut weights: Option<Tensor<B, 2>> = weights;
+        if members > 1 {
+            targets = targets.repeat_dim(0, members);
+            weights = weights.map(|weights| weights.repeat_dim(0, members));
+        }
+        let loss = Loss { task: data.task, spec: &recipe.loss };
+        batch_loss(loss, logits, targets, weights)
+    }
+
+    /// Loss and main metric of the validation rows, and the figure by which epochs are compared, the
+    /// higher the better; on the inner backend: a tracked forward without a backward would keep its
+    /// activations.
+    fn validate(&mut self, network: &Network<B::InnerBackend>) -> Result<(f64, Option<f64>, f64)> {
+        let data = self.problem.data;
+        let part = &data.validation;
         let Part { inputs, targets, weights, .. } = part;
         let mut logits = Vec::with_capacity(targets.data.len());
-        let (task, members) = (self.problem.task, network.members());
+        let (task, members) = (data.task, network.members());
         for rows in inputs.data.chunks(inputs.width.max(1) * VALIDATION_ROWS) {
             self.poll()?;
-            let each = forward(&network, rows, inputs.width, self.device.inner())?;
+            let each = forward(network, rows, inputs.width, self.device.inner())?;
             logits.extend(averaged(task, &each, members, targets.width));
         }
         let width = targets.width.max(1);
@@ -294,8 +395,13 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             sum += weight * row_loss(task, logits, targets);
             weight_sum += weight;
         }
-        let metric = main_metric(task, self.problem.positive, &logits, part);
-        Ok((sum / weight_sum, metric))
+        let loss = sum / weight_sum;
+        let metric = main_metric(task, data.positive, &logits, part);
+        let score = match self.problem.recipe.monitor {
+            Monitor::Loss => -loss,
+            monitor => monitored(monitor, task, data.positive, &logits, part).unwrap_or(f64::MIN),
+        };
+        Ok((loss, metric, score))
     }
 
     fn poll(&mut self) -> Result<()> {
@@ -316,10 +422,14 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     }
 
     fn checkpoint(&mut self, weights: Parameters) -> Result<()> {
+        let average = match &self.average {
+            Some(average) => parameters(&average.network())?,
+            None => Parameters::new(),
+        };
         let checkpoint = Checkpoint {
-            fingerprint: self.problem.fingerprint.clone(),
             progress: self.progress.clone(),
             weights,
+            average,
             best: self.best.clone(),
             optimiser: self.optimiser.to_bytes()?,
         };

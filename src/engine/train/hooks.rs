@@ -5,19 +5,31 @@ use std::time::Duration;
 use crate::domain::version::EpochLoss;
 use crate::error::Result;
 
+/// Which of a job's trainings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunLabel {
+    /// What is trained: `tabm`, `linear baseline`.
+    pub name: String,
+    /// Counted from 1.
+    pub number: usize,
+    /// As many as are expected.
+    pub of: usize,
+}
+
 /// An epoch that is over.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EpochReport {
+    pub run: RunLabel,
     /// Counted from 1.
     pub epoch: u32,
     /// Planned at most.
     pub epochs: u32,
     pub loss: EpochLoss,
-    /// The epoch with the lowest validation loss up to now.
+    /// The best epoch up to now.
     pub best_epoch: u32,
     /// Training rows a second.
     pub rows_per_second: f64,
-    /// At most so many seconds are left, if it does not stop early.
+    /// At most so many seconds of this training are left, if it does not stop early.
     pub seconds_left: f64,
 }
 

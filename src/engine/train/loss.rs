@@ -4,30 +4,68 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, activation};
 
 use crate::domain::model::Task;
+use crate::domain::training::LossSpec;
+
+/// What a batch's loss depends on besides its rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loss<'a> {
+    pub(crate) task: Task,
+    pub(crate) spec: &'a LossSpec,
+}
 
 /// Mean loss of a batch as a tensor of one number.
 ///
 /// `logits` and `targets` are `[rows, outputs]`: the truth as 0 or 1 (binary), one-hot
 /// (multiclass) or the scaled number (regression); `weights` is `[rows, 1]`, and all 1 when absent.
-pub(super) fn batch_loss<B: Backend>(
-    task: Task,
+pub(crate) fn batch_loss<B: Backend>(
+    loss: Loss<'_>,
     logits: Tensor<B, 2>,
     targets: Tensor<B, 2>,
     weights: Option<Tensor<B, 2>>,
 ) -> Tensor<B, 1> {
-    let losses = match task {
+    let classes = if loss.task == Task::Binary { 2 } else { logits.dims()[1] };
+    let targets = match loss.spec.label_smoothing {
+        Some(share) if share > 0.0 && loss.task != Task::Regression => {
+            targets.mul_scalar(1.0 - share).add_scalar(share / classes as f64)
+        }
+        _ => targets,
+    };
+    let focal = loss.spec.focal_gamma.filter(|gamma| *gamma > 0.0);
+    let losses = match loss.task {
         // -y log s(z) - (1 - y) log s(-z), where log s(-z) = log s(z) - z.
         Task::Binary => {
-            let negatives = targets.neg().add_scalar(1.0);
-            negatives * logits.clone() - activation::log_sigmoid(logits)
+            let negatives = targets.clone().neg().add_scalar(1.0);
+            let positive = activation::log_sigmoid(logits.clone());
+            match focal {
+                None => negatives * logits - positive,
+                Some(gamma) => {
+                    let negative = positive.clone() - logits;
+                    let missing = |log: &Tensor<B, 2>| remainder(log.clone(), gamma);
+                    (targets * missing(&positive) * positive
+                        + negatives * missing(&negative) * negative)
+                        .neg()
+                }
+            }
         }
-        Task::Multiclass => (activation::log_softmax(logits, 1) * targets).sum_dim(1).neg(),
+        Task::Multiclass => {
+            let logs = activation::log_softmax(logits, 1);
+            let weighted = match focal {
+                None => logs,
+                Some(gamma) => remainder(logs.clone(), gamma) * logs,
+            };
+            (weighted * targets).sum_dim(1).neg()
+        }
         Task::Regression => (logits - targets).square(),
     };
     match weights {
         Some(weights) => (losses * weights).mean(),
         None => losses.mean(),
     }
+}
+
+/// (1 - p)^gamma of log p. What is missing is kept above 0, where the power has no gradient.
+fn remainder<B: Backend>(log: Tensor<B, 2>, gamma: f64) -> Tensor<B, 2> {
+    log.exp().neg().add_scalar(1.0).clamp_min(1e-7).powf_scalar(gamma)
 }
 
 /// Loss of one row in f64; as [`batch_loss`].
@@ -57,7 +95,8 @@ mod tests {
         let tensor = |values: &[f32]| {
             Tensor::<Flex, 2>::from_data(TensorData::new(values.to_vec(), [rows, width]), &device)
         };
-        let on_tensors = batch_loss(task, tensor(logits), tensor(targets), None).into_scalar();
+        let loss = Loss { task, spec: &LossSpec::default() };
+        let on_tensors = batch_loss(loss, tensor(logits), tensor(targets), None).into_scalar();
         let logits: Vec<f64> = logits.iter().map(|z| f64::from(*z)).collect();
         let rows = logits.chunks(width).zip(targets.chunks(width));
         let plain: Vec<f64> = rows.map(|(z, y)| row_loss(task, z, y)).collect();
@@ -91,10 +130,49 @@ mod tests {
         let logits = Tensor::<Autodiff<Flex>, 2>::from_data([[0.0], [1.5]], &device).require_grad();
         let targets = Tensor::from_data([[1.0], [0.0]], &device);
         let weights = Tensor::from_data([[2.0], [1.0]], &device);
-        let loss = batch_loss(Task::Binary, logits.clone(), targets, Some(weights));
+        let spec = LossSpec::default();
+        let loss = Loss { task: Task::Binary, spec: &spec };
+        let loss = batch_loss(loss, logits.clone(), targets, Some(weights));
         let gradient = logits.grad(&loss.backward()).unwrap().into_data().to_vec::<f32>().unwrap();
         let sigmoid = |z: f32| 1.0 / (1.0 + (-z).exp());
         let known = [2.0 * (0.5 - 1.0) / 2.0, sigmoid(1.5) / 2.0];
         assert!((gradient[0] - known[0]).abs() < 1e-6 && (gradient[1] - known[1]).abs() < 1e-6);
+    }
+
+    /// Of one row of logits, with smoothing and focal weights.
+    fn special(task: Task, spec: &LossSpec, logits: &[f32], targets: &[f32]) -> f64 {
+        let device = Default::default();
+        let tensor = |values: &[f32]| {
+            let shape = [1, values.len()];
+            Tensor::<Flex, 2>::from_data(TensorData::new(values.to_vec(), shape), &device)
+        };
+        let loss = Loss { task, spec };
+        f64::from(batch_loss(loss, tensor(logits), tensor(targets), None).into_scalar())
+    }
+
+    #[test]
+    fn smoothing_spreads_the_truth() {
+        let spec = LossSpec { label_smoothing: Some(0.1), focal_gamma: None };
+        let p = 1.0 / (1.0 + (-2.0_f64).exp());
+        let known = -0.95 * p.ln() - 0.05 * (1.0 - p).ln();
+        assert!((special(Task::Binary, &spec, &[2.0], &[1.0]) - known).abs() < 1e-6);
+        // Two classes say the same.
+        let two = special(Task::Multiclass, &spec, &[2.0, 0.0], &[1.0, 0.0]);
+        assert!((two - known).abs() < 1e-6, "{two} {known}");
+    }
+
+    #[test]
+    fn what_is_answered_well_counts_less() {
+        let spec = LossSpec { label_smoothing: None, focal_gamma: Some(2.0) };
+        let p = 1.0 / (1.0 + (-2.0_f64).exp());
+        for (target, known) in
+            [(1.0, -(1.0 - p).powi(2) * p.ln()), (0.0, -p.powi(2) * (1.0 - p).ln())]
+        {
+            let found = special(Task::Binary, &spec, &[2.0], &[target]);
+            assert!((found - known).abs() < 1e-6, "{found} {known}");
+            let two = special(Task::Multiclass, &spec, &[2.0, 0.0], &[target, 1.0 - target]);
+            assert!((two - known).abs() < 1e-6, "{two} {known}");
+        }
+        assert!(special(Task::Binary, &spec, &[60.0], &[1.0]).is_finite());
     }
 }

@@ -1,60 +1,77 @@
-//! Optimisers: burn's, with the defaults of the papers, their gradients clipped by global norm.
+//! Optimisers: burn's, with the defaults of the papers, their gradients clipped by global norm
+//! (Pascanu et al. 2013).
 
 use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::adaptor::OptimizerAdaptor;
+use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{self, GradientsParams, Optimizer};
 use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Recorder};
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
+use super::plan::Recipe;
 use crate::domain::optimiser::OptimiserSpec;
 use crate::error::{Context, Result};
 
-/// Longest gradient of a step, all parameters taken together (Pascanu et al. 2013).
-const MAX_NORM: f32 = 1.0;
 /// As in the paper; burn's own default is 1e-5.
 const EPSILON: f32 = 1e-8;
-/// Share of the planned steps in which the rate rises to its full height.
-const WARM_UP: f64 = 0.05;
 
 /// Any of the optimisers, with its state for the network `M`.
-pub(super) enum Optimiser<M: AutodiffModule<B>, B: AutodiffBackend> {
+pub(crate) struct Optimiser<M: AutodiffModule<B>, B: AutodiffBackend> {
+    rule: Rule<M, B>,
+    /// How fast weights decay by themselves; 0 where they don't.
+    decay: f64,
+    /// Longest gradient, all parameters taken together; 0 where it may be of any length.
+    max_norm: f64,
+}
+
+enum Rule<M: AutodiffModule<B>, B: AutodiffBackend> {
     Sgd(OptimizerAdaptor<optim::Sgd<B::InnerBackend>, M, B>),
     Adam(OptimizerAdaptor<optim::Adam, M, B>),
-    /// Adam, and how fast the weights decay.
-    AdamW(OptimizerAdaptor<optim::Adam, M, B>, f64),
+    RmsProp(OptimizerAdaptor<optim::RmsProp, M, B>),
 }
 
 impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
-    pub(super) fn new(spec: &OptimiserSpec) -> Self {
-        match spec {
+    pub(crate) fn new(recipe: &Recipe) -> Self {
+        let rule = match &recipe.optimiser {
             OptimiserSpec::Sgd(spec) => {
                 let momentum = (spec.momentum > 0.0).then_some(MomentumConfig {
                     momentum: spec.momentum,
                     dampening: 0.0,
-                    nesterov: false,
+                    nesterov: spec.nesterov,
                 });
-                Self::Sgd(optim::SgdConfig::new().with_momentum(momentum).init())
+                let decay = (spec.weight_decay > 0.0)
+                    .then_some(WeightDecayConfig { penalty: spec.weight_decay as f32 });
+                let config = optim::SgdConfig::new().with_momentum(momentum);
+                Rule::Sgd(config.with_weight_decay(decay).init())
             }
-            OptimiserSpec::Adam(spec) => Self::Adam(adam(spec.beta_1, spec.beta_2).init()),
-            OptimiserSpec::AdamW(spec) => {
-                Self::AdamW(adam(spec.beta_1, spec.beta_2).init(), spec.weight_decay.unwrap_or(0.0))
+            OptimiserSpec::Adam(spec) => Rule::Adam(adam(spec.beta_1, spec.beta_2).init()),
+            OptimiserSpec::AdamW(spec) => Rule::Adam(adam(spec.beta_1, spec.beta_2).init()),
+            OptimiserSpec::RmsProp(spec) => {
+                let config = optim::RmsPropConfig::new()
+                    .with_alpha(spec.smoothing as f32)
+                    .with_momentum(spec.momentum as f32)
+                    .with_epsilon(EPSILON);
+                Rule::RmsProp(config.init())
             }
-        }
+        };
+        Self { rule, decay: recipe.weight_decay, max_norm: recipe.gradient_clip }
     }
 
     /// One step down the gradients of a loss.
-    pub(super) fn step(&mut self, rate: f64, network: M, gradients: B::Gradients) -> M {
-        let mut gradients = GradientsParams::from_grads(gradients, &network);
-        clip(&network, &mut gradients);
-        match self {
-            Self::Sgd(optimiser) => optimiser.step(rate, network, gradients),
-            Self::Adam(optimiser) => optimiser.step(rate, network, gradients),
-            Self::AdamW(optimiser, decay) => {
-                let network = network.map(&mut Decay { keep: 1.0 - rate * *decay });
-                optimiser.step(rate, network, gradients)
-            }
+    pub(crate) fn step(&mut self, rate: f64, network: M, mut gradients: GradientsParams) -> M {
+        if self.max_norm > 0.0 {
+            clip(&network, &mut gradients, self.max_norm);
+        }
+        let network = match self.decay {
+            decay if decay > 0.0 => network.map(&mut Decay { keep: 1.0 - rate * decay }),
+            _ => network,
+        };
+        match &mut self.rule {
+            Rule::Sgd(optimiser) => optimiser.step(rate, network, gradients),
+            Rule::Adam(optimiser) => optimiser.step(rate, network, gradients),
+            Rule::RmsProp(optimiser) => optimiser.step(rate, network, gradients),
         }
     }
 
@@ -67,10 +84,10 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
             Recorder::<B>::record(&recorder, optimiser.to_record(), ())
                 .context("writing the optimiser's state")
         }
-        match self {
-            Self::Sgd(optimiser) => write(optimiser),
-            Self::Adam(optimiser) => write(optimiser),
-            Self::AdamW(optimiser, _) => write(optimiser),
+        match &self.rule {
+            Rule::Sgd(optimiser) => write(optimiser),
+            Rule::Adam(optimiser) => write(optimiser),
+            Rule::RmsProp(optimiser) => write(optimiser),
         }
     }
 
@@ -86,11 +103,12 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
                 .context("reading the optimiser's state")?;
             Ok(optimiser.load_record(record))
         }
-        Ok(match self {
-            Self::Sgd(optimiser) => Self::Sgd(read(optimiser, bytes, device)?),
-            Self::Adam(optimiser) => Self::Adam(read(optimiser, bytes, device)?),
-            Self::AdamW(optimiser, decay) => Self::AdamW(read(optimiser, bytes, device)?, decay),
-        })
+        let rule = match self.rule {
+            Rule::Sgd(optimiser) => Rule::Sgd(read(optimiser, bytes, device)?),
+            Rule::Adam(optimiser) => Rule::Adam(read(optimiser, bytes, device)?),
+            Rule::RmsProp(optimiser) => Rule::RmsProp(read(optimiser, bytes, device)?),
+        };
+        Ok(Self { rule, ..self })
     }
 }
 
@@ -118,24 +136,16 @@ impl<B: AutodiffBackend> ModuleMapper<B> for Decay {
     }
 }
 
-/// The rate of a step (counted from 0) of so many planned: it rises linearly over the first
-/// twentieth, then falls to 0 along a cosine (Loshchilov & Hutter 2017, one cycle).
-pub(super) fn rate(base: f64, step: u64, steps: u64) -> f64 {
-    let warm_up = (steps as f64 * WARM_UP).ceil();
-    let step = step as f64;
-    if step < warm_up {
-        return base * (step + 1.0) / (warm_up + 1.0);
-    }
-    let done = (step - warm_up) / (steps as f64 - warm_up).max(1.0);
-    base * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-}
-
-/// Shortens the gradients to [`MAX_NORM`] together. The norm stays on the device.
-fn clip<M: Module<B>, B: AutodiffBackend>(network: &M, gradients: &mut GradientsParams) {
+/// Shortens the gradients together. The norm stays on the device.
+fn clip<M: Module<B>, B: AutodiffBackend>(
+    network: &M,
+    gradients: &mut GradientsParams,
+    max_norm: f64,
+) {
     let mut squares = Squares::<B> { gradients, sum: None };
     network.visit(&mut squares);
     let Some(sum) = squares.sum else { return };
-    let factor = sum.sqrt().add_scalar(1e-6).recip().mul_scalar(MAX_NORM).clamp_max(1.0);
+    let factor = sum.sqrt().add_scalar(1e-6).recip().mul_scalar(max_norm).clamp_max(1.0);
     network.visit(&mut Scale::<B> { gradients, factor });
 }
 
@@ -176,36 +186,34 @@ mod tests {
 
     use super::*;
     use crate::domain::optimiser::{AdamW, Sgd};
+    use crate::engine::features::Layout;
     use crate::engine::networks::parameters::Builder;
+    use crate::engine::testing::spec;
 
-    #[test]
-    fn the_rate_rises_then_falls_to_nothing() {
-        let rates: Vec<f64> = (0..100).map(|step| rate(1.0, step, 100)).collect();
-        assert!(rates[0] > 0.0 && rates[0] < 0.2);
-        assert!((rates[5] - 1.0).abs() < 1e-12);
-        assert!(rates[..6].windows(2).all(|w| w[0] < w[1]));
-        assert!(rates[5..].windows(2).all(|w| w[0] > w[1]));
-        assert!(rates[99] < 1e-2);
-        assert!(rate(1.0, 0, 1) > 0.0);
+    type B = Autodiff<Flex>;
+
+    fn of<M: AutodiffModule<B>>(optimiser: OptimiserSpec) -> Optimiser<M, B> {
+        let mut spec = spec("y");
+        spec.optimiser = Some(optimiser);
+        Optimiser::new(&Recipe::of(&spec, &Layout::Table(Vec::new()), 100))
     }
 
     #[test]
     fn gradients_are_clipped_together() {
-        type B = Autodiff<Flex>;
         let device = Default::default();
         let layer = Builder::<B>::zeros(&device).linear(2, 1);
         let mut optimiser: Optimiser<_, B> =
-            Optimiser::new(&OptimiserSpec::Sgd(Sgd { momentum: 0.0, ..Sgd::default() }));
+            of(OptimiserSpec::Sgd(Sgd { momentum: 0.0, ..Sgd::default() }));
         // Gradient (300, 400) and 0 for the bias: length 500.
         let loss = (layer.weight.val() * Tensor::from_data([[300.0], [400.0]], &device)).sum();
-        let moved = optimiser.step(1.0, layer, loss.backward());
+        let gradients = GradientsParams::from_grads(loss.backward(), &layer);
+        let moved = optimiser.step(1.0, layer, gradients);
         let weight = moved.weight.val().into_data().to_vec::<f32>().unwrap();
         assert!((weight[0] + 0.6).abs() < 1e-5 && (weight[1] + 0.8).abs() < 1e-5, "{weight:?}");
     }
 
     #[test]
     fn weights_decay_and_biases_do_not() {
-        type B = Autodiff<Flex>;
         let device = Default::default();
         let layer = Builder::<B>::random(1, &device).linear(2, 1);
         let numbers = |layer: &burn::nn::Linear<B>| {
@@ -214,9 +222,10 @@ mod tests {
         };
         let before = numbers(&layer);
         let spec = AdamW { weight_decay: Some(0.5), ..AdamW::default() };
-        let mut optimiser: Optimiser<_, B> = Optimiser::new(&OptimiserSpec::AdamW(spec));
+        let mut optimiser: Optimiser<_, B> = of(OptimiserSpec::AdamW(spec));
         let nothing = (layer.weight.val() * 0.0).sum();
-        let after = numbers(&optimiser.step(0.1, layer, nothing.backward()));
+        let gradients = GradientsParams::from_grads(nothing.backward(), &layer);
+        let after = numbers(&optimiser.step(0.1, layer, gradients));
         for (before, after) in before.0.iter().zip(&after.0) {
             assert!((after - 0.95 * before).abs() < 1e-6);
         }

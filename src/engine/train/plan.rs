@@ -2,33 +2,40 @@
 
 use serde::Serialize;
 
-use crate::domain::network::{LinearNetwork, MlpNetwork, NetworkSpec};
-use crate::domain::optimiser::OptimiserSpec;
-use crate::domain::training::TrainingSpec;
+use crate::domain::network::{LinearNetwork, NetworkSpec, TabmNetwork};
+use crate::domain::optimiser::{CosineSchedule, OptimiserSpec, ScheduleSpec};
+use crate::domain::training::{LossSpec, Monitor, TrainingSpec};
 use crate::engine::features::Layout;
 
-/// Training rows below which rows are few.
+/// Training rows below which rows are few, for a perceptron and for `tabm`.
 const FEW: usize = 10_000;
+const VERY_FEW: usize = 3_000;
 
 /// A linear network has one minimum, and takes more steps to it at the same rate.
 const LINEAR_EPOCHS: u32 = 5;
-/// Strong decay would keep it from getting there.
-const LINEAR_DECAY: f64 = 0.01;
-/// Of an optimiser that adapts its steps, and of one that does not.
-const ADAPTIVE_RATE: f64 = 0.001;
+/// Of an optimiser that does not adapt its steps.
 const SGD_RATE: f64 = 0.05;
 
 /// How one network is trained: nothing is left to be chosen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Recipe {
+pub(crate) struct Recipe {
     pub(super) network: NetworkSpec,
     pub(super) optimiser: OptimiserSpec,
     /// Of a step at full height.
     pub(super) learning_rate: f64,
-    /// Decoupled (AdamW only).
+    /// Decoupled from the gradients (AdamW only).
     pub(super) weight_decay: f64,
+    pub(super) schedule: ScheduleSpec,
+    /// Longest gradient; 0 where it may be of any length.
+    pub(super) gradient_clip: f64,
+    /// How much of the running mean of the weights stays at a step, where one is wanted.
+    pub(super) average: Option<f64>,
+    pub(super) loss: LossSpec,
+    pub(super) monitor: Monitor,
     pub(super) epochs: u32,
     pub(super) batch_size: usize,
+    /// Slices of a step.
+    pub(super) accumulation: usize,
     /// Epochs without improvement after which it ends; 0 never.
     pub(super) patience: u32,
     pub(super) seed: u64,
@@ -38,53 +45,106 @@ pub(super) struct Recipe {
 struct Defaults {
     learning_rate: f64,
     weight_decay: f64,
+    warm_up: f64,
     batch_size: u32,
     epochs: u32,
+    /// None: a quarter of the epochs.
+    patience: Option<u32>,
 }
 
 impl Recipe {
     /// The recipe that a specification asks for, for so many training rows of this layout.
-    pub(super) fn of(spec: &TrainingSpec, layout: &Layout, rows: usize) -> Self {
+    pub(crate) fn of(spec: &TrainingSpec, layout: &Layout, rows: usize) -> Self {
         let network = spec.network.clone().unwrap_or_else(|| suited(layout));
         let (network, defaults) = filled(network, rows);
         let mut optimiser = spec.optimiser.clone().unwrap_or_default();
-        let (learning_rate, weight_decay) = match &mut optimiser {
-            OptimiserSpec::Sgd(sgd) => (*sgd.learning_rate.get_or_insert(SGD_RATE), 0.0),
-            OptimiserSpec::Adam(adam) => {
-                (*adam.learning_rate.get_or_insert(defaults.learning_rate), 0.0)
-            }
-            OptimiserSpec::AdamW(adam) => (
-                *adam.learning_rate.get_or_insert(defaults.learning_rate),
-                *adam.weight_decay.get_or_insert(defaults.weight_decay),
-            ),
-        };
+        let (learning_rate, weight_decay) = rates(&mut optimiser, &defaults);
+        let cosine = CosineSchedule { warm_up: defaults.warm_up };
         let epochs = spec.epochs.unwrap_or(defaults.epochs);
+        let patience = defaults.patience.unwrap_or(epochs.div_ceil(4));
         Self {
             network,
             optimiser,
             learning_rate,
             weight_decay,
+            schedule: spec.schedule.clone().unwrap_or(ScheduleSpec::Cosine(cosine)),
+            gradient_clip: spec.gradient_clip.unwrap_or(1.0),
+            average: spec.average,
+            loss: spec.loss.clone(),
+            monitor: spec.monitor,
             epochs,
             batch_size: spec.batch_size.unwrap_or(defaults.batch_size).max(1) as usize,
-            patience: spec.patience.unwrap_or(epochs.div_ceil(4)),
+            accumulation: spec.accumulation.max(1) as usize,
+            patience: spec.patience.unwrap_or(patience),
             seed: spec.seed,
         }
+    }
+
+    /// The recipe of a simpler network beside it: its own defaults on the same rows.
+    pub(super) fn of_baseline(
+        spec: &TrainingSpec,
+        network: NetworkSpec,
+        layout: &Layout,
+        rows: usize,
+    ) -> Self {
+        let plain = TrainingSpec {
+            network: Some(network),
+            optimiser: None,
+            schedule: None,
+            gradient_clip: None,
+            average: None,
+            loss: LossSpec::default(),
+            epochs: None,
+            batch_size: None,
+            accumulation: 1,
+            patience: None,
+            ..spec.clone()
+        };
+        Self::of(&plain, layout, rows)
     }
 
     /// The specification as it is carried out.
     pub(super) fn fill(&self, spec: &mut TrainingSpec) {
         spec.network = Some(self.network.clone());
         spec.optimiser = Some(self.optimiser.clone());
+        spec.schedule = Some(self.schedule.clone());
+        spec.gradient_clip = Some(self.gradient_clip);
         spec.epochs = Some(self.epochs);
         spec.batch_size = u32::try_from(self.batch_size).ok();
         spec.patience = Some(self.patience);
     }
 }
 
+/// Most bins of a number that the network of a specification wants; 0 where it wants none.
+pub(super) fn bins(spec: &TrainingSpec, rows: usize) -> usize {
+    let network = spec.network.clone().unwrap_or(NetworkSpec::Tabm(TabmNetwork::default()));
+    match filled(network, rows).0 {
+        NetworkSpec::Tabm(tabm) => tabm.bins.unwrap_or(0) as usize,
+        _ => 0,
+    }
+}
+
+/// Learning rate and decoupled decay of an optimiser, which are filled in.
+fn rates(optimiser: &mut OptimiserSpec, defaults: &Defaults) -> (f64, f64) {
+    match optimiser {
+        OptimiserSpec::Sgd(sgd) => (*sgd.learning_rate.get_or_insert(SGD_RATE), 0.0),
+        OptimiserSpec::Adam(adam) => {
+            (*adam.learning_rate.get_or_insert(defaults.learning_rate), 0.0)
+        }
+        OptimiserSpec::RmsProp(rmsprop) => {
+            (*rmsprop.learning_rate.get_or_insert(defaults.learning_rate), 0.0)
+        }
+        OptimiserSpec::AdamW(adam) => (
+            *adam.learning_rate.get_or_insert(defaults.learning_rate),
+            *adam.weight_decay.get_or_insert(defaults.weight_decay),
+        ),
+    }
+}
+
 /// The network for inputs of a layout.
 fn suited(layout: &Layout) -> NetworkSpec {
     match layout {
-        Layout::Table(_) => NetworkSpec::Mlp(MlpNetwork::default()),
+        Layout::Table(_) => NetworkSpec::Tabm(TabmNetwork::default()),
     }
 }
 
@@ -94,12 +154,17 @@ fn suited(layout: &Layout) -> NetworkSpec {
 fn filled(network: NetworkSpec, rows: usize) -> (NetworkSpec, Defaults) {
     let is_few = rows < FEW;
     let (batch_size, epochs) = if is_few { (32, 40) } else { (256, 30) };
-    let mut defaults =
-        Defaults { learning_rate: ADAPTIVE_RATE, weight_decay: 0.01, batch_size, epochs };
+    let mut defaults = Defaults {
+        learning_rate: 0.001,
+        weight_decay: 0.01,
+        warm_up: 0.05,
+        batch_size,
+        epochs,
+        patience: None,
+    };
     let network = match network {
         NetworkSpec::Linear(LinearNetwork {}) => {
             defaults.epochs *= LINEAR_EPOCHS;
-            defaults.weight_decay = LINEAR_DECAY;
             network
         }
         NetworkSpec::Mlp(mut mlp) => {
@@ -109,6 +174,37 @@ fn filled(network: NetworkSpec, rows: usize) -> (NetworkSpec, Defaults) {
             defaults.weight_decay = if is_few { 1.0 } else { 0.01 };
             NetworkSpec::Mlp(mlp)
         }
+        NetworkSpec::Tabm(mut tabm) => {
+            let is_few = rows < VERY_FEW;
+            let members = *tabm.members.get_or_insert(8);
+            tabm.kept_members = Some(tabm.kept_members.unwrap_or(4).min(members));
+            tabm.blocks.get_or_insert(2);
+            tabm.width.get_or_insert(128);
+            tabm.embedding.get_or_insert(if is_few { 8 } else { 16 });
+            tabm.bins.get_or_insert(if is_few { 32 } else { 128 });
+            tabm.dropout.get_or_insert(if is_few { 0.3 } else { 0.1 });
+            defaults = Defaults {
+                learning_rate: if is_few { 0.002 } else { 0.003 },
+                weight_decay: if is_few { 0.03 } else { 0.01 },
+                warm_up: 0.1,
+                batch_size: if is_few { 64 } else { 512 },
+                epochs: if is_few { 20 } else { 24 },
+                // Its best epochs come late, where the rate is low.
+                patience: Some(0),
+            };
+            NetworkSpec::Tabm(tabm)
+        }
+        NetworkSpec::Transformer(mut transformer) => {
+            transformer.blocks.get_or_insert(2);
+            let width = *transformer.width.get_or_insert(64);
+            transformer.heads.get_or_insert(8);
+            transformer.feed_forward.get_or_insert((width * 4).div_ceil(3));
+            transformer.attention_dropout.get_or_insert(0.2);
+            transformer.dropout.get_or_insert(0.1);
+            defaults.learning_rate = 0.0005;
+            defaults.weight_decay = 1e-5;
+            NetworkSpec::Transformer(transformer)
+        }
     };
     (network, defaults)
 }
@@ -116,6 +212,7 @@ fn filled(network: NetworkSpec, rows: usize) -> (NetworkSpec, Defaults) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::network::MlpNetwork;
     use crate::engine::testing::spec;
 
     #[test]
@@ -136,5 +233,11 @@ mod tests {
         let large = Recipe::of(&given, &layout, 10_000);
         assert_eq!((large.epochs, large.batch_size, large.patience), (150, 256, 0));
         assert_eq!((large.learning_rate, large.weight_decay), (0.001, 0.01));
+
+        given.network = None;
+        let default = Recipe::of(&given, &layout, 1_000);
+        let NetworkSpec::Tabm(tabm) = default.network else { panic!("not tabm") };
+        assert_eq!((tabm.members, tabm.kept_members, tabm.bins), (Some(8), Some(4), Some(32)));
+        assert_eq!((bins(&given, 1_000), bins(&given, 3_000)), (32, 128));
     }
 }

@@ -2,10 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
-use super::check::{Findings, check_kinds, feature_names, weight_pointer};
-use super::fit::{Part, Problem};
+use super::check::{Findings, check_kinds, check_task, feature_names, weight_pointer};
+use super::fit::{Data, Part};
 use super::loss::row_loss;
-use super::plan::Recipe;
+use super::plan::{self, Recipe};
 use super::target::{Target, Truth};
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
@@ -22,7 +22,10 @@ use crate::frame::Frame;
 pub(super) struct Prepared {
     /// As it is carried out.
     pub(super) spec: TrainingSpec,
-    pub(super) problem: Problem,
+    pub(super) recipe: Recipe,
+    pub(super) data: Data,
+    /// Tells whether a checkpoint is of this job.
+    pub(super) fingerprint: String,
     pub(super) test: (Matrix, Truth),
     pub(super) features: FittedFeatures,
     pub(super) inputs: Vec<Column>,
@@ -39,6 +42,7 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     findings.into_result()?;
 
     let target = Target::read(frame, spec)?;
+    check_task(spec, target.task)?;
     let mut warnings = Vec::new();
     let dropped = frame.rows() - target.rows.len();
     let kept;
@@ -58,15 +62,19 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     let frames =
         [frame.take(&parts.train)?, frame.take(&parts.validation)?, frame.take(&parts.test)?];
     let names = feature_names(spec, columns.iter().map(|c| c.0));
-    let (features, left_out) = FittedFeatures::fit(&frames[0], &names, &spec.preprocessing, scale)?;
+    let (features, left_out) = FittedFeatures::fit(
+        &frames[0],
+        &names,
+        &spec.preprocessing,
+        plan::bins(spec, frames[0].rows()),
+        scale,
+    )?;
     warnings.extend(left_out);
     let [train, validation, test] = frames;
     let [train_truth, validation_truth, test_truth] = truths;
-    let rows = PartRows {
-        train: train.rows() as u64,
-        validation: validation.rows() as u64,
-        test: test.rows() as u64,
-    };
+    let [of_train, of_validation, of_test] =
+        [&train, &validation, &test].map(|frame| frame.rows() as u64);
+    let rows = PartRows { train: of_train, validation: of_validation, test: of_test };
     let build = |frame: &Frame, truth: Truth| -> Result<Part> {
         Ok(Part {
             inputs: features.transform(frame)?,
@@ -81,26 +89,40 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
 
     let layout = features.layout();
     let recipe = Recipe::of(spec, &layout, train.inputs.rows);
-    let mut spec = spec.clone();
-    recipe.fill(&mut spec);
-    spec.task = Some(target.task);
-    spec.features = Some(names);
-    spec.exclude = Vec::new();
-    spec.positive_class = target.positive.and_then(|p| target.classes.get(p).cloned());
+    let spec = carried_out(spec, &recipe, &target, names);
     let test = (features.transform(&test)?, test_truth);
     let fingerprint = fingerprint(&spec, &features, rows)?;
     let guess = guess(target.task, &train, &validation);
-    let problem = Problem {
+    let Target { task, positive, classes, .. } = target;
+    let data = Data { layout, task, positive, train, validation, guess };
+    Ok(Prepared {
+        spec,
         recipe,
-        layout,
-        task: target.task,
-        positive: target.positive,
-        train,
-        validation,
-        guess,
+        data,
         fingerprint,
-    };
-    Ok(Prepared { spec, problem, test, features, inputs, classes: target.classes, rows, warnings })
+        test,
+        features,
+        inputs,
+        classes,
+        rows,
+        warnings,
+    })
+}
+
+/// The specification with everything that the data decided.
+fn carried_out(
+    spec: &TrainingSpec,
+    recipe: &Recipe,
+    target: &Target,
+    features: Vec<String>,
+) -> TrainingSpec {
+    let mut spec = spec.clone();
+    recipe.fill(&mut spec);
+    spec.task = Some(target.task);
+    spec.features = Some(features);
+    spec.exclude = Vec::new();
+    spec.positive_class = target.positive.and_then(|p| target.classes.get(p).cloned());
+    spec
 }
 
 /// Fails where a part lacks a class that it can't do without; warns where it can.

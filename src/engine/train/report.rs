@@ -3,7 +3,7 @@
 use super::fit::Part;
 use super::target::Truth;
 use crate::domain::model::Task;
-use crate::domain::training::ThresholdSpec;
+use crate::domain::training::{Monitor, ThresholdSpec};
 use crate::domain::version::Metrics;
 use crate::error::{Error, Result};
 use crate::stats;
@@ -35,6 +35,44 @@ pub(super) fn main_metric(
         }
         _ => None,
     }
+}
+
+/// A figure of the validation rows, the higher the better; none where it is not defined.
+pub(super) fn monitored(
+    monitor: Monitor,
+    task: Task,
+    positive: Option<usize>,
+    logits: &[f64],
+    part: &Part,
+) -> Option<f64> {
+    match (monitor, task, &part.truth) {
+        (Monitor::Auc, Task::Binary, _)
+        | (Monitor::Accuracy, Task::Multiclass, _)
+        | (Monitor::R2, Task::Regression, _) => main_metric(task, positive, logits, part),
+        (Monitor::Accuracy, Task::Binary, Truth::Classes(classes)) => {
+            let truth = is_positive(classes, positive?);
+            let right = logits.iter().zip(&truth).filter(|(z, truth)| (**z > 0.0) == **truth);
+            Some(right.count() as f64 / truth.len().max(1) as f64)
+        }
+        (Monitor::MacroF1, Task::Multiclass, Truth::Classes(classes)) => {
+            Some(macro_f1(logits, classes, part.targets.width))
+        }
+        _ => None,
+    }
+}
+
+/// Unweighted mean of the F1 of the classes at the greatest logit.
+fn macro_f1(logits: &[f64], classes: &[usize], width: usize) -> f64 {
+    let mut counts = vec![[0.0_f64; 3]; width];
+    for (row, &class) in logits.chunks_exact(width.max(1)).zip(classes) {
+        let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let said = row.iter().position(|z| *z == greatest).unwrap_or(0);
+        counts[said][0] += 1.0;
+        counts[class][1] += 1.0;
+        counts[class][2] += f64::from(u8::from(said == class));
+    }
+    let f1 = |[said, there, right]: &[f64; 3]| 2.0 * right / (said + there).max(1.0);
+    counts.iter().map(f1).sum::<f64>() / width.max(1) as f64
 }
 
 /// Whether each row is of the positive class.

@@ -34,6 +34,15 @@ impl Truth {
         }
     }
 
+    /// This one's rows, then another's of the same kind.
+    pub(super) fn joined(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Classes(a), Self::Classes(b)) => Self::Classes([&a[..], &b[..]].concat()),
+            (Self::Numbers(a), Self::Numbers(b)) => Self::Numbers([&a[..], &b[..]].concat()),
+            (first, _) => first.clone(),
+        }
+    }
+
     pub(super) fn take(&self, rows: &[usize]) -> Self {
         match self {
             Self::Classes(all) => Self::Classes(rows.iter().map(|&r| all[r]).collect()),

@@ -1,12 +1,18 @@
 use std::collections::BTreeMap;
 
+use burn::backend::Autodiff;
+use burn::{Dispatch, DispatchDevice};
+use rstest::rstest;
+
+use super::fit::Problem;
 use super::*;
 use crate::domain::network::{LinearNetwork, MlpNetwork, NetworkSpec};
 use crate::domain::optimiser::{Adam, AdamW, OptimiserSpec, Sgd};
 use crate::domain::training::{
-    ClassWeights, ColumnParts, GivenWeights, PartsSpec, ThresholdCost, ThresholdSpec,
+    ClassWeights, ColumnParts, EnsembleSpec, GivenWeights, PartsSpec, ThresholdCost, ThresholdSpec,
     ThresholdValue, TimeParts,
 };
+use crate::engine::infer::LoadedModel;
 use crate::engine::testing::{Record, frame, noise, spec, uniform};
 use crate::error::{Code, Error};
 use crate::frame::Values;
@@ -56,6 +62,7 @@ fn logistic(rows: usize) -> (Frame, f64) {
 fn short(optimiser: OptimiserSpec) -> TrainingSpec {
     let mut spec = spec("y");
     spec.network = Some(mlp(&[8, 4]));
+    spec.baselines = false;
     spec.optimiser = Some(optimiser);
     spec.epochs = Some(4);
     spec.batch_size = Some(50);
@@ -69,6 +76,7 @@ fn a_linear_relation_is_learnt_by_both_networks() {
     for network in [linear(), NetworkSpec::Mlp(MlpNetwork::default())] {
         let mut spec = spec("y");
         spec.network = Some(network);
+        spec.baselines = false;
         let trained = run(&frame, &spec);
         assert!(auc(&trained) > best - 0.03, "{} of {best}", auc(&trained));
         assert!(trained.warnings.is_empty(), "{:?}", trained.warnings);
@@ -155,6 +163,85 @@ fn a_resumed_training_ends_in_the_same_bits() {
     }
 }
 
+/// What a step depends on besides the weights comes back, too.
+#[rstest]
+#[case::tabm(serde_json::json!({}))]
+#[case::rmsprop(serde_json::json!({"optimiser": {"kind": "rmsprop", "momentum": 0.5}}))]
+#[case::average(serde_json::json!({"average": 0.9}))]
+#[case::slices(serde_json::json!({"accumulation": 3}))]
+#[case::plateau(serde_json::json!({"schedule": {"kind": "plateau", "epochs": 1}}))]
+fn every_kind_of_step_is_resumed(#[case] options: serde_json::Value) {
+    let (frame, _) = logistic(300);
+    let mut given = serde_json::json!({
+        "dataset": {"name": "d"}, "target": "y", "epochs": 3, "batch_size": 50, "baselines": false,
+        "network": {"kind": "tabm", "width": 8}
+    });
+    given.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+    let spec: TrainingSpec = serde_json::from_value(given).unwrap();
+    let mut hooks = Record { every_batch: true, ..Record::default() };
+    let unbroken = train(&frame, &spec, None, &mut hooks).unwrap();
+    assert!(unbroken.weights == run(&frame, &spec).weights, "it is not the same twice");
+    for (i, checkpoint) in hooks.checkpoints.iter().enumerate() {
+        let resumed = train(&frame, &spec, Some(checkpoint), &mut Record::default()).unwrap();
+        assert!(resumed.weights == unbroken.weights, "checkpoint {i}");
+        assert_eq!(resumed.curve, unbroken.curve, "checkpoint {i}");
+    }
+}
+
+#[test]
+fn a_step_in_slices_is_the_same_step() {
+    let (frame, _) = logistic(300);
+    let mut spec = short(OptimiserSpec::Sgd(Sgd::default()));
+    spec.network = Some(linear());
+    let whole = run(&frame, &spec);
+    spec.accumulation = 4;
+    let sliced = run(&frame, &spec);
+    for (a, b) in whole.curve.iter().zip(&sliced.curve) {
+        assert!((a.train_loss - b.train_loss).abs() < 1e-5, "{a:?} {b:?}");
+        assert!((a.validation_loss - b.validation_loss).abs() < 1e-5, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn a_job_of_several_trainings_is_resumed_in_each_of_them() {
+    let (frame, _) = logistic(300);
+    let mut spec = short(OptimiserSpec::default());
+    spec.epochs = Some(2);
+    spec.baselines = true;
+    spec.ensemble = Some(EnsembleSpec { folds: 2, seeds: 1 });
+    let mut hooks = Record { every_batch: true, ..Record::default() };
+    let unbroken = train(&frame, &spec, None, &mut hooks).unwrap();
+    assert_eq!(unbroken.baselines.len(), 1);
+    let names: Vec<&str> = hooks.reports.iter().map(|r| r.run.name.as_str()).collect();
+    assert_eq!(names[1..3], ["mlp, fold 1 of 2", "mlp, fold 2 of 2"]);
+    assert_eq!(names.last(), Some(&"linear baseline"));
+    for (i, checkpoint) in hooks.checkpoints.iter().enumerate().step_by(7) {
+        let mut rest = Record::default();
+        let resumed = train(&frame, &spec, Some(checkpoint), &mut rest).unwrap();
+        assert!(resumed.weights == unbroken.weights, "checkpoint {i}");
+        assert_eq!(resumed.curve, unbroken.curve, "checkpoint {i}");
+        let figures = |trained: &Trained| -> Vec<_> {
+            trained.baselines.iter().map(|b| (b.value, b.difference)).collect()
+        };
+        assert_eq!(figures(&resumed), figures(&unbroken), "checkpoint {i}");
+        assert!(rest.reports.len() < hooks.reports.len() || i < 8);
+    }
+}
+
+#[test]
+fn a_version_tells_what_it_is_better_than() {
+    let x = noise(2000, 2, 3);
+    let frame = frame(&x, bools((0..2000).map(|r| (x[0][r] > 0.0) != (x[1][r] > 0.0))));
+    let trained = run(&frame, &spec("y"));
+    let Metrics::Binary(metrics) = &trained.metrics else { panic!("not binary") };
+    let linear = trained.baselines.iter().find(|b| b.network == "linear").unwrap();
+    assert_eq!(linear.metric, "auc");
+    let difference = metrics.auc.unwrap() - linear.value.unwrap();
+    assert!((linear.difference.unwrap() - difference).abs() < 1e-12);
+    assert!(linear.interval.unwrap().low > 0.2, "{linear:?}");
+    assert!(!trained.warnings.iter().any(|w| w.contains("linear baseline")));
+}
+
 #[test]
 fn a_checkpoint_of_another_training_is_not_resumed() {
     let (frame, _) = logistic(400);
@@ -201,6 +288,8 @@ fn the_hooks_can_stop_it() {
 fn patience_ends_it_early_and_the_best_epoch_is_kept() {
     let (frame, _) = logistic(300);
     let mut spec = spec("y");
+    spec.network = Some(mlp(&[16]));
+    spec.baselines = false;
     spec.epochs = Some(200);
     spec.patience = Some(5);
     let mut hooks = Record::default();
@@ -370,15 +459,18 @@ fn dispatch_trains_and_resumes_as_the_cpu_itself_does() {
     let (frame, _) = logistic(400);
     let mut spec = spec("y");
     spec.epochs = Some(3);
-    let problem = prepare(&frame, &spec).unwrap().problem;
-    let cpu = fit::<Autodiff<Flex>>(&FlexDevice, &problem, None, &mut Record::default()).unwrap();
+    spec.network = Some(mlp(&[16]));
+    let prepared = prepare(&frame, &spec).unwrap();
+    let problem = Problem { data: &prepared.data, recipe: &prepared.recipe };
+    let cpu =
+        fit::fit::<Autodiff<Flex>>(&FlexDevice, &problem, None, &mut Record::default()).unwrap();
 
     let device = DispatchDevice::autodiff(FlexDevice);
     let mut record = Record { every_batch: true, ..Record::default() };
-    let dispatched = fit::<Dispatch>(&device, &problem, None, &mut record).unwrap();
+    let dispatched = fit::fit::<Dispatch>(&device, &problem, None, &mut record).unwrap();
     assert_eq!(dispatched.weights, cpu.weights);
     assert!(record.checkpoints.len() > 1);
     let resume = record.checkpoints.first().map(Vec::as_slice);
-    let resumed = fit::<Dispatch>(&device, &problem, resume, &mut Record::default()).unwrap();
+    let resumed = fit::fit::<Dispatch>(&device, &problem, resume, &mut Record::default()).unwrap();
     assert_eq!(resumed.weights, cpu.weights);
 }

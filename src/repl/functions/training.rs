@@ -14,9 +14,10 @@ use crate::domain::job::{Job, JobResult};
 use crate::domain::model::Task;
 use crate::domain::name::check_name;
 use crate::domain::network::NetworkSpec;
-use crate::domain::optimiser::OptimiserSpec;
+use crate::domain::optimiser::{OptimiserSpec, ScheduleSpec};
 use crate::domain::training::{
-    ClassWeights, PartsSpec, PreprocessingSpec, ThresholdSpec, TrainingSpec,
+    ClassWeights, EnsembleSpec, LossSpec, Monitor, PartsSpec, PreprocessingSpec, ThresholdSpec,
+    TrainingSpec,
 };
 use crate::error::{Error, Result};
 
@@ -84,6 +85,14 @@ const FIELDS: &[&str] = &[
     "positive_class",
     "network",
     "optimiser",
+    "schedule",
+    "gradient_clip",
+    "average",
+    "loss",
+    "monitor",
+    "ensemble",
+    "baselines",
+    "accumulation",
     "epochs",
     "batch_size",
     "seed",
@@ -101,11 +110,13 @@ const MAX_SEED: u64 = (1 << 53) - 1;
 /// What a short form stands for.
 fn long_form(name: &str, value: Json) -> Json {
     match (name, value) {
-        ("network" | "optimiser", Json::String(kind)) => json!({ "kind": kind }),
+        ("network" | "optimiser" | "schedule", Json::String(kind)) => json!({ "kind": kind }),
         ("parts" | "class_weights" | "threshold", Json::String(by)) => json!({ "by": by }),
         ("class_weights", Json::Object(weights)) if !weights.contains_key("by") => {
             json!({ "by": "given", "weights": weights })
         }
+        ("loss", value @ Json::Number(_)) => json!({ "label_smoothing": value }),
+        ("ensemble", value @ Json::Number(_)) => json!({ "folds": value }),
         ("threshold", value @ Json::Number(_)) => json!({ "by": "value", "value": value }),
         ("preprocessing", Json::String(scaling)) => json!({ "scaling": scaling }),
         ("features" | "exclude", value @ Json::String(_)) => json!([value]),
@@ -128,7 +139,13 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
         "positive_class" | "device" => is!(String),
         "network" => is!(NetworkSpec),
         "optimiser" => is!(OptimiserSpec),
-        "epochs" | "batch_size" | "patience" => {
+        "schedule" => is!(ScheduleSpec),
+        "gradient_clip" | "average" => is!(f64),
+        "loss" => is!(LossSpec),
+        "monitor" => is!(Monitor),
+        "ensemble" => is!(EnsembleSpec),
+        "baselines" => is!(bool),
+        "epochs" | "batch_size" | "patience" | "accumulation" => {
             arguments.number(name, 0..=u64::from(u32::MAX)).map(|_| ())
         }
         "seed" => arguments.number(name, 0..=MAX_SEED).map(|_| ()),
@@ -150,7 +167,8 @@ mod tests {
         let spec: TrainingSpec = serde_json::from_value(json!({
             "dataset": {"name": "d"}, "target": "t", "features": ["a"], "exclude": ["b"],
             "task": "binary", "positive_class": "1", "epochs": 1, "batch_size": 1, "patience": 1,
-            "network": {"kind": "mlp"}, "optimiser": {"kind": "adamw"},
+            "network": {"kind": "mlp"}, "optimiser": {"kind": "adamw"}, "average": 0.9,
+            "schedule": {"kind": "constant"}, "gradient_clip": 1.0, "ensemble": {"folds": 2},
         }))
         .unwrap();
         let written = serde_json::to_value(&spec).unwrap();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use super::super::table::Table;
 use super::super::text::{figure, grouped};
 use crate::domain::model::{Model, Task};
-use crate::domain::version::{Interval, Metrics, Version};
+use crate::domain::version::{Baseline, Interval, Metrics, Version};
 use crate::error::Result;
 
 /// A version, and what stands beside it.
@@ -99,6 +99,9 @@ impl Trained {
             parts.push(self.aliases.join(", "));
         }
         let mut text = parts.join("   ");
+        for baseline in &version.baselines {
+            text.push_str(&format!("\n  {}", baseline_text(baseline)));
+        }
         for warning in &version.warnings {
             text.push_str(&format!("\n! {warning}"));
         }
@@ -156,6 +159,18 @@ impl Trained {
         };
         Ok(rows.into_iter().map(row).collect())
     }
+}
+
+/// `0.012 better than linear (AUC 0.768), 95 % interval 0.004 to 0.020`.
+fn baseline_text(baseline: &Baseline) -> String {
+    let than =
+        format!("{} ({} {})", baseline.network, label(&baseline.metric), short(baseline.value));
+    let Some(difference) = baseline.difference else { return format!("beside {than}") };
+    let which = if difference < 0.0 { "worse" } else { "better" };
+    let range = baseline
+        .interval
+        .map(|i| format!(", 95 % interval of the difference {:.3} to {:.3}", i.low, i.high));
+    format!("{:.3} {which} than {than}{}", difference.abs(), range.unwrap_or_default())
 }
 
 pub(super) fn table(versions: &[&Trained]) -> Table {

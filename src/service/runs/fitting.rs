@@ -29,12 +29,16 @@ impl Hooks for RunHooks {
         let last = report.loss.clone();
         tracing::info!(
             job = %self.run.job,
+            run = report.run.name,
             epoch = last.epoch,
             train_loss = last.train_loss,
             validation_loss = last.validation_loss,
             "epoch is over"
         );
         self.reporter.step(Progress::Training(TrainingProgress {
+            run: report.run.name.clone(),
+            run_number: report.run.number as u64,
+            runs: report.run.of as u64,
             epoch: report.epoch,
             epochs: report.epochs,
             last,
@@ -112,6 +116,7 @@ impl Service {
             signature: trained.signature,
             metrics: trained.metrics,
             curve: trained.curve,
+            baselines: trained.baselines,
             provenance: Provenance {
                 spec: trained.spec,
                 dataset_sha256,

@@ -169,6 +169,7 @@ fn training(epochs: u32) -> TrainingSpec {
     serde_json::from_value(serde_json::json!({
         "dataset": { "name": DATASET },
         "target": "default",
+        "baselines": false,
         "network": { "kind": "mlp", "hidden": [64, 64], "dropout": 0.1 },
         "epochs": epochs,
         "batch_size": 64,

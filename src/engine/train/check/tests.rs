@@ -2,6 +2,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::optimiser::OptimiserSpec;
 
 /// A specification with these fields over `dataset` and `target`.
 fn parse(fields: Value) -> TrainingSpec {

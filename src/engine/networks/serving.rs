@@ -1,0 +1,100 @@
+//! A network on a CPU, as it is served: without a tensor library between where that is worth it.
+
+use actuary_kernels::Dense;
+use burn::backend::Flex;
+use burn::backend::flex::FlexDevice;
+
+use super::parameters::{Builder, Parameters, restore};
+use super::{Network, served, tabm};
+use crate::domain::network::NetworkSpec;
+use crate::engine::features::Layout;
+use crate::engine::infer::forward;
+use crate::error::{Error, Result};
+
+/// A network that answers on a CPU.
+#[derive(Debug)]
+pub(crate) enum Serving {
+    /// Fully connected layers, one after the other.
+    Layers(Vec<Dense>),
+    Tabm(tabm::Serving),
+    /// Any other, as it was trained.
+    Burn(Box<Network<Flex>>),
+}
+
+impl Serving {
+    /// Of weights that have the names and shapes of the network.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when they have not.
+    pub(crate) fn new(
+        spec: &NetworkSpec,
+        layout: &Layout,
+        outputs: usize,
+        parameters: &Parameters,
+    ) -> Result<Self> {
+        let bad = || Error::internal("loading a network", "its layers don't fit its weights");
+        match spec {
+            NetworkSpec::Linear(_) => layers(0, parameters).map(Self::Layers).ok_or_else(bad),
+            NetworkSpec::Mlp(mlp) => {
+                let hidden = mlp.hidden.iter().flatten().count();
+                layers(hidden, parameters).map(Self::Layers).ok_or_else(bad)
+            }
+            NetworkSpec::Tabm(spec) => {
+                let tabm = tabm::Serving::new(spec, layout, parameters);
+                tabm.map(Self::Tabm).ok_or_else(bad)
+            }
+            NetworkSpec::Transformer(_) => {
+                let mut builder = Builder::zeros(&FlexDevice);
+                let network = Network::new(&served(spec), layout, outputs, &mut builder);
+                restore(network, parameters).map(|network| Self::Burn(Box::new(network)))
+            }
+        }
+    }
+
+    /// How many answers it gives to a row.
+    pub(crate) fn members(&self) -> usize {
+        match self {
+            Self::Layers(_) => 1,
+            Self::Tabm(tabm) => tabm.members(),
+            Self::Burn(network) => network.members(),
+        }
+    }
+
+    /// Logits of rows of `width` inputs, `[members, rows, outputs]`.
+    pub(crate) fn logits(&self, rows: &[f32], width: usize) -> Result<Vec<f32>> {
+        match self {
+            Self::Layers(layers) => Ok(through(layers, rows, width)),
+            Self::Tabm(tabm) => {
+                let inputs = tabm.inputs(rows, width);
+                let members = tabm.layers().map(|layers| through(layers, &inputs, tabm.width()));
+                Ok(members.flatten().collect())
+            }
+            Self::Burn(network) => forward(network, rows, width, &FlexDevice),
+        }
+    }
+}
+
+/// The layers of a network in their order: so many hidden ones, then that of the outputs.
+fn layers(hidden: usize, parameters: &Parameters) -> Option<Vec<Dense>> {
+    let hidden = (0..hidden).map(|layer| (format!("hidden.{layer}"), true));
+    let layers = hidden.chain([("output".to_owned(), false)]).map(|(name, rectified)| {
+        let weights = parameters.get(&format!("{name}.weight"))?;
+        let bias = parameters.get(&format!("{name}.bias"))?;
+        Dense::new(*weights.shape.first()?, &weights.values, &bias.values, rectified)
+    });
+    layers.collect()
+}
+
+/// What layers in a row, of which there is one at least, make of rows.
+fn through(layers: &[Dense], rows: &[f32], width: usize) -> Vec<f32> {
+    let count = rows.len() / width.max(1);
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    let mut stride = width;
+    for (index, layer) in layers.iter().enumerate() {
+        layer.apply(count, if index == 0 { rows } else { &x }, stride, &mut y);
+        stride = layer.stride();
+        std::mem::swap(&mut x, &mut y);
+    }
+    let outputs = layers.last().map_or(0, Dense::outputs);
+    x.chunks_exact(stride.max(1)).flat_map(|row| &row[..outputs]).copied().collect()
+}

@@ -1,0 +1,67 @@
+//! What can be said of a network's size.
+
+use super::{Findings, SHARE};
+use crate::domain::network::{NetworkSpec, TabmNetwork, TransformerNetwork};
+
+/// Checks the network of a specification.
+pub(super) fn check(network: &NetworkSpec, findings: &mut Findings) {
+    match network {
+        NetworkSpec::Linear(_) => {}
+        NetworkSpec::Mlp(mlp) => {
+            let layers = mlp.hidden.as_ref().map_or(1, Vec::len);
+            if !(1..=16).contains(&layers) {
+                findings.add("/network/hidden", format!("has {layers} layers; take 1 to 16"));
+            }
+            for (i, &units) in mlp.hidden.iter().flatten().enumerate() {
+                findings.whole(&format!("/network/hidden/{i}"), units.into(), 1..=4096);
+            }
+            share(findings, "dropout", mlp.dropout);
+        }
+        NetworkSpec::Tabm(tabm) => check_tabm(tabm, findings),
+        NetworkSpec::Transformer(transformer) => check_transformer(transformer, findings),
+    }
+}
+
+fn check_tabm(tabm: &TabmNetwork, findings: &mut Findings) {
+    whole(findings, "members", tabm.members, 1, 64);
+    whole(findings, "kept_members", tabm.kept_members, 1, 64);
+    if let (Some(kept), Some(members)) = (tabm.kept_members, tabm.members)
+        && kept > members
+    {
+        let detail = format!("{kept} are more than the {members} members that are trained");
+        findings.add("/network/kept_members", detail);
+    }
+    whole(findings, "blocks", tabm.blocks, 1, 16);
+    whole(findings, "width", tabm.width, 1, 4096);
+    whole(findings, "embedding", tabm.embedding, 1, 256);
+    whole(findings, "bins", tabm.bins, 2, 1024);
+    share(findings, "dropout", tabm.dropout);
+}
+
+fn check_transformer(transformer: &TransformerNetwork, findings: &mut Findings) {
+    whole(findings, "blocks", transformer.blocks, 1, 16);
+    whole(findings, "width", transformer.width, 1, 1024);
+    whole(findings, "heads", transformer.heads, 1, 64);
+    whole(findings, "feed_forward", transformer.feed_forward, 1, 4096);
+    share(findings, "attention_dropout", transformer.attention_dropout);
+    share(findings, "dropout", transformer.dropout);
+    let (width, heads) = (transformer.width.unwrap_or(64), transformer.heads.unwrap_or(8));
+    if heads > 0 && width % heads != 0 {
+        findings.add(
+            "/network/width",
+            format!("{width} is no multiple of the {heads} heads, among which it is divided"),
+        );
+    }
+}
+
+fn whole(findings: &mut Findings, name: &str, value: Option<u32>, low: u64, high: u64) {
+    if let Some(value) = value {
+        findings.whole(&format!("/network/{name}"), value.into(), low..=high);
+    }
+}
+
+fn share(findings: &mut Findings, name: &str, value: Option<f64>) {
+    if let Some(value) = value {
+        findings.real(&format!("/network/{name}"), value, SHARE);
+    }
+}

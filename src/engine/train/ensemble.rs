@@ -1,0 +1,186 @@
+//! Several networks of one recipe, whose answers are averaged: of other seeds, or each validated on
+//! another fold of the rows (cross-fitting).
+
+use super::fit::{Data, Fit, Part};
+use super::plan::Recipe;
+use super::runs::Runs;
+use crate::domain::network::NetworkSpec;
+use crate::domain::training::EnsembleSpec;
+use crate::engine::features::Matrix;
+use crate::engine::random::{Purpose, keyed, shuffle};
+use crate::error::{Code, Result};
+
+/// A best epoch among so many of the last ones tells that more would have helped.
+const LAST_EPOCHS: u32 = 2;
+
+/// Networks that were validated on the same rows.
+pub(super) struct Fold {
+    pub(super) fits: Vec<Fit>,
+    /// What they were trained and validated on; none where it is the job's own parts.
+    pub(super) data: Option<Data>,
+}
+
+/// Trains the networks of an ensemble. `may_prolong`: whether one whose best epoch is among the
+/// last is trained once more for twice as many, and the better one kept.
+///
+/// # Errors
+/// As [`super::train`].
+pub(super) fn train(
+    runs: &mut Runs<'_>,
+    data: &Data,
+    recipe: &Recipe,
+    ensemble: &EnsembleSpec,
+    may_prolong: bool,
+) -> Result<Vec<Fold>> {
+    let folds = ensemble.folds.max(1);
+    (0..folds)
+        .map(|fold| {
+            let own = (folds > 1).then(|| refold(data, recipe.seed, fold, folds));
+            let fits = (0..ensemble.seeds.max(1)).map(|seed| {
+                let number = u64::from(fold * ensemble.seeds.max(1) + seed);
+                let recipe = Recipe { seed: recipe.seed.wrapping_add(number), ..recipe.clone() };
+                let name = name(&recipe.network, ensemble, fold, seed);
+                one(runs, &name, own.as_ref().unwrap_or(data), &recipe, may_prolong)
+            });
+            Ok(Fold { fits: fits.collect::<Result<_>>()?, data: own })
+        })
+        .collect()
+}
+
+fn name(network: &NetworkSpec, ensemble: &EnsembleSpec, fold: u32, seed: u32) -> String {
+    let mut name = network.kind().to_owned();
+    if ensemble.folds > 1 {
+        name.push_str(&format!(", fold {} of {}", fold + 1, ensemble.folds));
+    }
+    if ensemble.seeds > 1 {
+        name.push_str(&format!(", seed {} of {}", seed + 1, ensemble.seeds));
+    }
+    name
+}
+
+fn one(
+    runs: &mut Runs<'_>,
+    name: &str,
+    data: &Data,
+    recipe: &Recipe,
+    may_prolong: bool,
+) -> Result<Fit> {
+    let first = runs.run(name, data, recipe)?;
+    if !may_prolong || first.best_epoch + LAST_EPOCHS <= recipe.epochs {
+        return Ok(first);
+    }
+    let longer = Recipe { epochs: recipe.epochs * 2, ..recipe.clone() };
+    runs.plan_another();
+    match runs.run(&format!("{name}, twice the epochs"), data, &longer) {
+        Ok(second) if second.validation_loss() < first.validation_loss() => {
+            Ok(Fit { seconds: first.seconds + second.seconds, ..second })
+        }
+        Ok(second) => Ok(Fit { seconds: first.seconds + second.seconds, ..first }),
+        Err(error) if error.code() == Code::Diverged => Ok(first),
+        Err(error) => Err(error),
+    }
+}
+
+/// The training and validation rows together, split so that one of the folds validates; every
+/// class is spread alike over the folds.
+fn refold(data: &Data, seed: u64, fold: u32, folds: u32) -> Data {
+    let parts = [&data.train, &data.validation];
+    let rows: usize = parts.iter().map(|part| part.inputs.rows).sum();
+    let class = |row: usize| {
+        let (part, row) = place(parts, row);
+        part.truth.classes().and_then(|classes| classes.get(row)).copied().unwrap_or(0)
+    };
+    let mut of_fold = vec![0; rows];
+    let classes = (0..rows).map(class).max().map_or(0, |most| most + 1);
+    for wanted in 0..classes {
+        let mut stratum: Vec<usize> = (0..rows).filter(|row| class(*row) == wanted).collect();
+        shuffle(&mut keyed(seed, Purpose::Folds, wanted as u64, 0), &mut stratum);
+        for (row, fold) in stratum.into_iter().zip((0..folds).cycle()) {
+            of_fold[row] = fold;
+        }
+    }
+    let select = |is_validation: bool| {
+        let chosen: Vec<usize> =
+            (0..rows).filter(|row| (of_fold[*row] == fold) == is_validation).collect();
+        gather(parts, &chosen)
+    };
+    let (train, validation) = (select(false), select(true));
+    Data { layout: data.layout.clone(), train, validation, ..*data }
+}
+
+/// The part that a row of both is in, and its number there.
+fn place(parts: [&Part; 2], row: usize) -> (&Part, usize) {
+    let [first, second] = parts;
+    match row.checked_sub(first.inputs.rows) {
+        None => (first, row),
+        Some(row) => (second, row),
+    }
+}
+
+fn gather(parts: [&Part; 2], rows: &[usize]) -> Part {
+    let matrix = |of: &dyn Fn(&Part) -> &Matrix| {
+        let width = of(parts[0]).width;
+        let mut data = Vec::with_capacity(rows.len() * width);
+        for &row in rows {
+            let (part, row) = place(parts, row);
+            data.extend_from_slice(&of(part).data[row * width..(row + 1) * width]);
+        }
+        Matrix { rows: rows.len(), width, data }
+    };
+    let weight = |row: &usize| {
+        let (part, row) = place(parts, *row);
+        part.weights.as_ref().and_then(|weights| weights.get(row)).copied()
+    };
+    let (first, second) = (&parts[0].truth, &parts[1].truth);
+    Part {
+        inputs: matrix(&|part| &part.inputs),
+        targets: matrix(&|part| &part.targets),
+        weights: rows.iter().map(weight).collect(),
+        truth: first.joined(second).take(rows),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::model::Task;
+    use crate::engine::features::{Group, Layout};
+    use crate::engine::train::target::Truth;
+
+    fn part(rows: std::ops::Range<usize>) -> Part {
+        let values: Vec<f32> = rows.clone().map(|row| row as f32).collect();
+        let inputs = Matrix { rows: values.len(), width: 1, data: values };
+        let classes: Vec<usize> = rows.map(|row| usize::from(row % 5 == 0)).collect();
+        let targets = classes.iter().map(|class| *class as f32).collect();
+        let targets = Matrix { rows: classes.len(), width: 1, data: targets };
+        Part { inputs, targets, weights: None, truth: Truth::Classes(classes) }
+    }
+
+    #[test]
+    fn every_row_validates_once_and_classes_are_spread() {
+        let data = Data {
+            layout: Layout::Table(vec![Group::Flag(0)]),
+            task: Task::Binary,
+            positive: Some(1),
+            train: part(0..80),
+            validation: part(80..100),
+            guess: 1.0,
+        };
+        let mut seen = Vec::new();
+        for fold in 0..4 {
+            let folded = refold(&data, 3, fold, 4);
+            assert_eq!((folded.train.inputs.rows, folded.validation.inputs.rows), (75, 25));
+            assert_eq!(folded.validation.targets.data.iter().sum::<f32>(), 5.0);
+            for part in [&folded.train, &folded.validation] {
+                for (row, value) in part.inputs.data.iter().enumerate() {
+                    let class = usize::from((*value as usize).is_multiple_of(5));
+                    assert_eq!(part.truth.classes().unwrap()[row], class);
+                    assert_eq!(part.targets.data[row], class as f32);
+                }
+            }
+            seen.extend(folded.validation.inputs.data);
+        }
+        seen.sort_unstable_by(f32::total_cmp);
+        assert_eq!(seen, (0..100).map(|row| row as f32).collect::<Vec<_>>());
+    }
+}

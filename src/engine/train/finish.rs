@@ -1,0 +1,172 @@
+//! From weights to a version: threshold, metrics, comparison with the baselines.
+
+use super::Trained;
+use super::baselines::{self, Answers};
+use super::ensemble::Fold;
+use super::fit::{Fit, Part};
+use super::prepare::Prepared;
+use super::report;
+use crate::domain::model::Task;
+use crate::domain::training::{ClassWeights, TrainingSpec};
+use crate::domain::version::{Baseline, Signature};
+use crate::engine::device::Device;
+use crate::engine::infer::LoadedModel;
+use crate::engine::networks::for_serving;
+use crate::engine::weights;
+use crate::error::Result;
+
+/// What a job has made.
+pub(super) struct Finish<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) folds: &'a [Fold],
+    pub(super) device: Device,
+    /// Trainable numbers of a network.
+    pub(super) parameters: u64,
+}
+
+impl Finish<'_> {
+    /// Threshold and metrics are of the model as it will be served.
+    pub(super) fn version(&self, simple: &[baselines::Trained]) -> Result<Trained> {
+        let Prepared { data, test, features, inputs, classes, rows, .. } = self.prepared;
+        let mut spec = self.prepared.spec.clone();
+        let mut warnings = self.prepared.warnings.clone();
+        let mut signature = Signature {
+            task: data.task,
+            inputs: inputs.clone(),
+            target: spec.target.clone(),
+            positive_class: spec.positive_class.clone(),
+            classes: classes.clone(),
+            threshold: None,
+        };
+        let fits: Vec<&Fit> = self.folds.iter().flat_map(|fold| &fold.fits).collect();
+        let weights = encoded(&spec, &fits)?;
+        let model = LoadedModel::load(&signature, &spec, features.clone(), &weights)?;
+        if let (Task::Binary, Some(positive)) = (data.task, data.positive) {
+            let (scores, truth) = self.validation_scores(&signature, &model, positive)?;
+            let (threshold, warning) = report::threshold(&spec.threshold, &scores, &truth);
+            signature.threshold = Some(threshold);
+            warnings.extend(warning);
+        }
+        let answers = model.score(&test.0)?.values;
+        let metrics = report::metrics(
+            data.task,
+            classes,
+            data.positive,
+            signature.threshold,
+            &answers,
+            &test.1,
+        )?;
+        let compared: Result<Vec<Baseline>> =
+            simple.iter().map(|simple| self.compared(&signature, simple, &answers)).collect();
+        let compared = compared?;
+        warnings.extend(compared.iter().filter_map(baselines::warning));
+        warnings.extend(self.hardly_better());
+        spec.device = self.device.name();
+        let first = baselines::first(&self.folds[0].fits)?;
+        Ok(Trained {
+            spec,
+            signature,
+            features: features.clone(),
+            metrics,
+            baselines: compared,
+            curve: first.curve.clone(),
+            weights,
+            best_epoch: first.best_epoch,
+            rows: *rows,
+            parameters: self.parameters * fits.len() as u64,
+            device: self.device.description(),
+            warnings,
+            seconds: fits.iter().map(|fit| fit.seconds).sum(),
+        })
+    }
+
+    /// Scores of the validation rows, each by the networks that have not been trained on it.
+    fn validation_scores(
+        &self,
+        signature: &Signature,
+        model: &LoadedModel,
+        positive: usize,
+    ) -> Result<(Vec<f64>, Vec<bool>)> {
+        let Prepared { data, features, spec, .. } = self.prepared;
+        let (mut scores, mut truth) = (Vec::new(), Vec::new());
+        let mut add = |model: &LoadedModel, part: &Part| -> Result<()> {
+            let values = model.score(&part.inputs)?.values;
+            scores.extend(report::positive_scores(&values, positive));
+            truth.extend(report::is_positive(part.truth.classes().unwrap_or_default(), positive));
+            Ok(())
+        };
+        for fold in self.folds {
+            match &fold.data {
+                None => add(model, &data.validation)?,
+                Some(own) => {
+                    let spec = of_networks(spec, fold.fits.len());
+                    let weights = encoded(&spec, &fold.fits.iter().collect::<Vec<_>>())?;
+                    let of_fold = LoadedModel::load(signature, &spec, features.clone(), &weights)?;
+                    add(&of_fold, &own.validation)?;
+                }
+            }
+        }
+        Ok((scores, truth))
+    }
+
+    /// A baseline's figures beside those of the version.
+    fn compared(
+        &self,
+        signature: &Signature,
+        simple: &baselines::Trained,
+        ours: &[f64],
+    ) -> Result<Baseline> {
+        let Prepared { data, test, features, classes, .. } = self.prepared;
+        let mut spec = of_networks(&self.prepared.spec, 1);
+        simple.recipe.fill(&mut spec);
+        let weights = encoded(&spec, &[&simple.fit])?;
+        let model = LoadedModel::load(signature, &spec, features.clone(), &weights)?;
+        let theirs = model.score(&test.0)?.values;
+        let threshold = signature.threshold;
+        let metrics =
+            report::metrics(data.task, classes, data.positive, threshold, &theirs, &test.1)?;
+        let (metric, value) = metrics.main();
+        let answers = Answers { ours, theirs: &theirs };
+        let difference = baselines::difference(data.task, data.positive, &answers, &test.1);
+        Ok(Baseline {
+            network: simple.recipe.network.kind().to_owned(),
+            metric: metric.to_owned(),
+            value,
+            difference: difference.map(|d| d.value),
+            interval: difference.and_then(|d| d.interval),
+            parameters: simple.fit.weights.values().map(|p| p.values.len() as u64).sum(),
+            seconds: simple.fit.seconds,
+        })
+    }
+
+    fn hardly_better(&self) -> Option<String> {
+        let Prepared { data, spec, .. } = self.prepared;
+        let losses = self.folds.iter().flat_map(|fold| &fold.fits).flat_map(|fit| &fit.curve);
+        let best = losses.map(|loss| loss.validation_loss).fold(f64::INFINITY, f64::min);
+        let guess = data.guess;
+        let is_hardly_better = best > super::HARDLY_BETTER * guess;
+        (is_hardly_better && spec.class_weights == ClassWeights::None).then(|| {
+            format!(
+                "the validation loss {best:.4} is hardly better than the {guess:.4} of always \
+                 answering the same: the columns tell little of the target, or training went wrong"
+            )
+        })
+    }
+}
+
+/// The specification of an ensemble of so many networks.
+fn of_networks(spec: &TrainingSpec, count: usize) -> TrainingSpec {
+    let mut spec = spec.clone();
+    let seeds = u32::try_from(count).unwrap_or(u32::MAX);
+    spec.ensemble = Some(crate::domain::training::EnsembleSpec { folds: 1, seeds });
+    spec
+}
+
+/// The weights of networks as they are served.
+fn encoded(spec: &TrainingSpec, fits: &[&Fit]) -> Result<Vec<u8>> {
+    let parameters = fits.iter().map(|fit| match &spec.network {
+        Some(network) => for_serving(network, fit.weights.clone()),
+        None => fit.weights.clone(),
+    });
+    weights::encode(&weights::joined(parameters.collect()))
+}

@@ -152,5 +152,6 @@ fn media_type(format: DataFormat) -> &'static str {
         DataFormat::Csv => "text/csv",
         DataFormat::JsonLines => "application/x-ndjson",
         DataFormat::Parquet => "application/vnd.apache.parquet",
+        DataFormat::Form => "multipart/form-data",
     }
 }

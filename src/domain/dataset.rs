@@ -55,6 +55,8 @@ pub enum DataFormat {
     /// One JSON object per line.
     JsonLines,
     Parquet,
+    /// Images as the parts of a form (`multipart/form-data`), with what belongs to them.
+    Form,
 }
 
 /// A dataset by name, with the snapshot's number or the newest one when that is absent.

@@ -15,11 +15,13 @@ pub enum ColumnType {
     String,
     /// A date or a time, kept as microseconds since 1970 in UTC, written as RFC 3339.
     Timestamp,
+    /// A PNG or a JPEG, kept as it was sent, written as base64.
+    Image,
 }
 
 impl ColumnType {
     pub const ALL: &[ColumnType] =
-        &[Self::Bool, Self::Int64, Self::Float64, Self::String, Self::Timestamp];
+        &[Self::Bool, Self::Int64, Self::Float64, Self::String, Self::Timestamp, Self::Image];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,6 +30,7 @@ impl ColumnType {
             Self::Float64 => "float64",
             Self::String => "string",
             Self::Timestamp => "timestamp",
+            Self::Image => "image",
         }
     }
 
@@ -51,7 +54,8 @@ pub struct Column {
     pub nullable: bool,
 }
 
-/// One value of a row as JSON carries it. Timestamps are text (RFC 3339 or a plain date).
+/// One value of a row as JSON carries it. Timestamps are text (RFC 3339 or a plain date), images
+/// are text too (base64 of a PNG or JPEG, with or without `data:image/png;base64,` before it).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Cell {
@@ -110,6 +114,25 @@ pub struct ColumnSummary {
     /// frequent first; empty where every value differs or more than 10,000 do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub top: Vec<ValueCount>,
+    /// Sizes (images).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizes: Option<ImageSizes>,
+}
+
+/// Between which sizes the images of a column are, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ImageSizes {
+    #[schema(example = 28)]
+    pub min_height: u32,
+    #[schema(example = 28)]
+    pub max_height: u32,
+    #[schema(example = 28)]
+    pub min_width: u32,
+    #[schema(example = 28)]
+    pub max_width: u32,
+    /// 1 where every image is grey, 3 where one has colours. Transparency does not count.
+    #[schema(example = 1)]
+    pub channels: u32,
 }
 
 /// How often a value occurs.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
     TimestampMicrosecondBuilder,
 };
 
+use super::image::EncodedImage;
 use crate::domain::schema::ColumnType;
 
 /// One value on its way into a column.
@@ -19,9 +20,10 @@ pub(super) enum Value<'a> {
     Text(&'a str),
     /// Microseconds since 1970 in UTC.
     Time(i64),
+    Image(&'a EncodedImage),
 }
 
-/// A column of one of the five types while values are added to it.
+/// A column of one of the types while values are added to it.
 #[derive(Debug)]
 pub(super) enum ColumnBuilder {
     Bool(BooleanBuilder),
@@ -29,6 +31,7 @@ pub(super) enum ColumnBuilder {
     Float64(Float64Builder),
     String(StringBuilder),
     Timestamp(TimestampMicrosecondBuilder),
+    Image(BinaryBuilder),
 }
 
 impl ColumnBuilder {
@@ -41,6 +44,7 @@ impl ColumnBuilder {
             ColumnType::Timestamp => Self::Timestamp(
                 TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC"),
             ),
+            ColumnType::Image => Self::Image(BinaryBuilder::with_capacity(rows, rows * 8)),
         }
     }
 
@@ -52,6 +56,7 @@ impl ColumnBuilder {
             (Self::Float64(b), Value::Float(v)) => b.append_value(v),
             (Self::String(b), Value::Text(v)) => b.append_value(v),
             (Self::Timestamp(b), Value::Time(v)) => b.append_value(v),
+            (Self::Image(b), Value::Image(v)) => b.append_value(v.bytes()),
             (builder, value) => {
                 debug_assert_eq!(value, Value::Null, "a value of another type");
                 builder.push_null();
@@ -66,6 +71,7 @@ impl ColumnBuilder {
             Self::Float64(b) => b.append_null(),
             Self::String(b) => b.append_null(),
             Self::Timestamp(b) => b.append_null(),
+            Self::Image(b) => b.append_null(),
         }
     }
 
@@ -77,6 +83,7 @@ impl ColumnBuilder {
             Self::Float64(b) => Arc::new(b.finish()),
             Self::String(b) => Arc::new(b.finish()),
             Self::Timestamp(b) => Arc::new(b.finish()),
+            Self::Image(b) => Arc::new(b.finish()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a cell of text means: the rules by which types are inferred and values are read.
 
 use super::builder::Value;
+use super::image::{Images, is_base64_of_image};
 use super::rows::whole;
 use super::time::{parse_declared_timestamp, parse_timestamp};
 use super::{shown, time};
@@ -55,11 +56,12 @@ pub(super) struct Guess {
     int: bool,
     float: bool,
     timestamp: bool,
+    image: bool,
 }
 
 impl Guess {
     pub(super) const NOTHING: Self =
-        Self { seen: false, bool: true, int: true, float: true, timestamp: true };
+        Self { seen: false, bool: true, int: true, float: true, timestamp: true, image: true };
 
     /// A cell of a format without types: its text decides.
     pub(super) fn observe(&mut self, cell: &[u8]) {
@@ -73,25 +75,29 @@ impl Guess {
         }
         self.bool = self.bool && is_bool(cell);
         self.timestamp = self.timestamp && parse_timestamp(cell).is_some();
+        self.image = self.image && is_base64_of_image(cell);
     }
 
     /// A value that its format says is a number.
     pub(super) fn observe_number(&mut self, text: &[u8]) {
         self.seen = true;
         self.number(text);
-        (self.bool, self.timestamp) = (false, false);
+        (self.bool, self.timestamp, self.image) = (false, false, false);
     }
 
     pub(super) fn observe_bool(&mut self) {
         self.seen = true;
-        (self.int, self.float, self.timestamp) = (false, false, false);
+        (self.int, self.float) = (false, false);
+        (self.timestamp, self.image) = (false, false);
     }
 
-    /// A value that its format says is text: it may still be a time, for which JSON has no type.
+    /// A value that its format says is text: it may still be a time or an image, for which JSON
+    /// has no type.
     pub(super) fn observe_text(&mut self, text: &[u8]) {
         self.seen = true;
         (self.bool, self.int, self.float) = (false, false, false);
         self.timestamp = self.timestamp && parse_timestamp(text).is_some();
+        self.image = self.image && is_base64_of_image(text);
     }
 
     fn number(&mut self, cell: &[u8]) {
@@ -101,7 +107,7 @@ impl Guess {
     }
 
     fn is_string(&self) -> bool {
-        !(self.bool || self.int || self.float || self.timestamp)
+        !(self.bool || self.int || self.float || self.timestamp || self.image)
     }
 
     /// The inferred type; a column without values is text.
@@ -112,6 +118,7 @@ impl Guess {
             Self { float: true, .. } => ColumnType::Float64,
             Self { bool: true, .. } => ColumnType::Bool,
             Self { timestamp: true, .. } => ColumnType::Timestamp,
+            Self { image: true, .. } => ColumnType::Image,
             _ => ColumnType::String,
         }
     }
@@ -121,10 +128,47 @@ fn is_bool(cell: &[u8]) -> bool {
     cell.eq_ignore_ascii_case(b"true") || cell.eq_ignore_ascii_case(b"false")
 }
 
-/// A cell as a value of a type, or nothing where it does not fit. This takes more than the
-/// inference does, since the type may be declared: `007` is the whole number 7 where that is
-/// what was asked for, `3.0` is 3, `yes` and `1` are true.
-pub(super) fn parse(kind: ColumnType, cell: &[u8]) -> Option<Value<'_>> {
+/// Reads cells as values of a type. This takes more than the inference does, since the type may
+/// be declared: `007` is the whole number 7 where that is what was asked for, `3.0` is 3, `yes`
+/// and `1` are true.
+#[derive(Debug, Default)]
+pub(super) struct Cells {
+    images: Images,
+}
+
+impl Cells {
+    /// A cell's value; the error says why it is none, and what would be.
+    pub(super) fn read<'a>(
+        &'a mut self,
+        kind: ColumnType,
+        cell: &'a [u8],
+    ) -> Result<Value<'a>, String> {
+        match kind {
+            ColumnType::Image if !is_null(cell.trim_ascii()) => {
+                self.images.base64(cell.trim_ascii()).map(Value::Image)
+            }
+            _ => parse(kind, cell).ok_or_else(|| misfit(kind, cell)),
+        }
+    }
+
+    /// An encoded image.
+    pub(super) fn image(&mut self, bytes: &[u8]) -> Result<Value<'_>, String> {
+        self.images.bytes(bytes).map(Value::Image)
+    }
+
+    /// A grey image as its pixels, row after row.
+    pub(super) fn grey(
+        &mut self,
+        height: u32,
+        width: u32,
+        pixels: &[u8],
+    ) -> Result<Value<'_>, String> {
+        self.images.grey(height, width, pixels).map(Value::Image)
+    }
+}
+
+/// A cell as a value of a type that is no image, or nothing where it does not fit.
+fn parse(kind: ColumnType, cell: &[u8]) -> Option<Value<'_>> {
     let trimmed = cell.trim_ascii();
     if is_null(trimmed) {
         return Some(Value::Null);
@@ -135,6 +179,7 @@ pub(super) fn parse(kind: ColumnType, cell: &[u8]) -> Option<Value<'_>> {
         ColumnType::Float64 => parse_float(trimmed).map(Value::Float),
         ColumnType::Timestamp => parse_declared_timestamp(trimmed).map(Value::Time),
         ColumnType::String => parse_text(cell).map(Value::Text),
+        ColumnType::Image => None,
     }
 }
 
@@ -176,6 +221,7 @@ pub(super) fn misfit(kind: ColumnType, cell: &[u8]) -> String {
         ColumnType::Float64 => format!("'{value}' is not a finite number"),
         ColumnType::Timestamp => format!("'{value}' is not a time; {}", time::DECLARED_FORMS),
         ColumnType::String => format!("'{value}' holds a NUL character, which no text may"),
+        ColumnType::Image => format!("'{value}' is no image"),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod builder;
 mod cells;
+mod form;
+mod image;
 mod ingest;
 mod parquet;
 mod rows;
@@ -14,19 +16,21 @@ use std::sync::Arc;
 use crate::domain::schema::{Column, ColumnType};
 use crate::error::{Code, Context, Error, Result};
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch,
     RecordBatchOptions, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow::datatypes::{
     DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
 
+pub use self::form::FormWriter;
+pub use self::image::{ImageShape, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, image_pixels, image_size};
 pub use self::ingest::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, ingest};
 pub use self::parquet::{preview, read_parquet, write_csv};
 pub use rows::RowReader;
 pub use time::{format_timestamp, parse_timestamp};
 
-/// A table in memory: columns of one length, each of one of the five types.
+/// A table in memory: columns of one length, each of one of the types.
 #[derive(Debug, Clone)]
 pub struct Frame {
     columns: Arc<[Column]>,
@@ -42,6 +46,8 @@ pub enum Values {
     String(Vec<Option<String>>),
     /// Microseconds since 1970 in UTC.
     Timestamp(Vec<Option<i64>>),
+    /// PNG or JPEG.
+    Image(Vec<Option<Vec<u8>>>),
 }
 
 impl Values {
@@ -52,6 +58,7 @@ impl Values {
             Self::Float64(v) => Arc::new(Float64Array::from(v)),
             Self::String(v) => Arc::new(StringArray::from(v)),
             Self::Timestamp(v) => Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC")),
+            Self::Image(v) => Arc::new(v.iter().map(|v| v.as_deref()).collect::<BinaryArray>()),
         }
     }
 
@@ -62,6 +69,7 @@ impl Values {
             Self::Float64(_) => ColumnType::Float64,
             Self::String(_) => ColumnType::String,
             Self::Timestamp(_) => ColumnType::Timestamp,
+            Self::Image(_) => ColumnType::Image,
         }
     }
 }
@@ -112,7 +120,7 @@ impl Frame {
     /// A column as numbers, NaN where missing: booleans as 0 and 1, timestamps as microseconds.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`] for an unknown or a text column.
+    /// [`Code::InvalidRequest`] for an unknown column and one of texts or images.
     pub fn numbers(&self, name: &str) -> Result<Vec<f64>> {
         self.numbers_near(0, name).map(Cow::into_owned)
     }
@@ -148,7 +156,7 @@ impl Frame {
             _ => {
                 return Err(Error::new(
                     Code::InvalidRequest,
-                    format!("column {name} holds text, not numbers"),
+                    format!("column {name} holds texts or images, not numbers"),
                 ));
             }
         };
@@ -179,10 +187,20 @@ impl Frame {
             .ok_or_else(|| Error::new(Code::InvalidRequest, format!("column {name} holds no text")))
     }
 
-    /// A column of any type as the text that names each value: `1`, `true`, `0.5`, `north`.
+    /// A column of images, encoded as they were sent.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`] for an unknown column.
+    /// [`Code::InvalidRequest`] for an unknown column or one of another type.
+    pub fn images(&self, name: &str) -> Result<Vec<Option<&[u8]>>> {
+        self.array(0, name)?.as_binary_opt::<i32>().map(|a| a.iter().collect()).ok_or_else(|| {
+            Error::new(Code::InvalidRequest, format!("column {name} holds no images"))
+        })
+    }
+
+    /// A column as the text that names each value: `1`, `true`, `0.5`, `north`.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for an unknown column and one of images.
     pub fn labels(&self, name: &str) -> Result<Vec<Option<String>>> {
         let array = self.array(0, name)?;
         Ok(match array.data_type() {
@@ -202,7 +220,13 @@ impl Frame {
                 .iter()
                 .map(|v| v.map(format_timestamp))
                 .collect(),
-            _ => array.as_string::<i32>().iter().map(|v| v.map(str::to_owned)).collect(),
+            DataType::Utf8 => {
+                array.as_string::<i32>().iter().map(|v| v.map(str::to_owned)).collect()
+            }
+            _ => {
+                let detail = format!("column {name} holds images, which have no names");
+                return Err(Error::new(Code::InvalidRequest, detail));
+            }
         })
     }
 
@@ -238,6 +262,7 @@ fn arrow_type(kind: ColumnType) -> DataType {
         ColumnType::Float64 => DataType::Float64,
         ColumnType::String => DataType::Utf8,
         ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        ColumnType::Image => DataType::Binary,
     }
 }
 

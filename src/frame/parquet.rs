@@ -10,6 +10,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::ChunkReader;
 
+use super::image::to_base64;
 use super::time::format_timestamp;
 use super::{Frame, column_type};
 use crate::domain::name::did_you_mean;
@@ -17,10 +18,13 @@ use crate::domain::prediction::Row;
 use crate::domain::schema::{Cell, Column, ColumnType};
 use crate::error::{Code, Context, Error, Result};
 
-/// Rows decoded at a time where rows are streamed.
+/// Rows and bytes decoded at a time where rows are streamed.
 const BATCH_ROWS: usize = 8_192;
-/// Most text that one column of a frame can hold: its offsets have 32 bits.
+const BATCH_BYTES: i64 = 16 << 20;
+/// Most text or images that one column of a frame can hold: its offsets have 32 bits.
 const MAX_COLUMN_TEXT: i64 = i32::MAX as i64;
+/// Most text in a page of rows.
+const MAX_PAGE_TEXT: usize = 64 << 20;
 
 type Builder<R> = ParquetRecordBatchReaderBuilder<R>;
 
@@ -28,8 +32,8 @@ type Builder<R> = ParquetRecordBatchReaderBuilder<R>;
 /// `reader` is a `File` or `Bytes`.
 ///
 /// # Errors
-/// [`Code::InvalidRequest`] for a column that is not there, [`Code::InvalidData`] for a text
-/// column of more than 2 GiB, [`Error::Internal`] where the file can't be read.
+/// [`Code::InvalidRequest`] for a column that is not there, [`Code::InvalidData`] for a column
+/// of more than 2 GiB of text or images, [`Error::Internal`] where the file can't be read.
 pub fn read_parquet<R: ChunkReader + 'static>(
     reader: R,
     columns: Option<&[String]>,
@@ -42,7 +46,8 @@ pub fn read_parquet<R: ChunkReader + 'static>(
             names.iter().map(|name| position(&stored, name)).collect::<Result<Vec<_>>>()?
         }
     };
-    for &at in positions.iter().filter(|&&at| stored[at].kind == ColumnType::String) {
+    let long = |at: usize| matches!(stored[at].kind, ColumnType::String | ColumnType::Image);
+    for &at in positions.iter().filter(|&&at| long(at)) {
         check_text(builder.metadata(), at, &stored[at].name)?;
     }
     let rows = builder.metadata().file_metadata().num_rows();
@@ -71,6 +76,7 @@ pub fn read_parquet<R: ChunkReader + 'static>(
 /// `limit` rows of a stored dataset from row `offset` on; row groups before them are not read.
 ///
 /// # Errors
+/// [`Code::InvalidRequest`] when they take more than 64 MiB, as images may;
 /// [`Error::Internal`] where the file can't be read.
 pub fn preview<R: ChunkReader + 'static>(reader: R, offset: u64, limit: usize) -> Result<Vec<Row>> {
     let builder = Builder::try_new(reader).context("opening a dataset")?;
@@ -86,26 +92,41 @@ pub fn preview<R: ChunkReader + 'static>(reader: R, offset: u64, limit: usize) -
         }
     }
     let within = usize::try_from(offset - skipped).context("placing a page of rows")?;
+    let at_once = batch_rows(builder.metadata());
     let reader = builder
         .with_row_groups(groups)
         .with_offset(within)
         .with_limit(limit)
-        .with_batch_size(limit.clamp(1, BATCH_ROWS))
+        .with_batch_size(limit.clamp(1, at_once))
         .build()
         .context("opening a dataset")?;
     let mut rows = Vec::new();
+    let mut text = 0;
     for batch in reader {
         let batch = batch.context("reading a dataset")?;
-        rows.extend((0..batch.num_rows()).map(|at| {
-            let cells = columns.iter().zip(batch.columns());
-            cells.map(|(c, array)| (c.name.clone(), cell(array, at))).collect()
-        }));
+        for at in 0..batch.num_rows() {
+            let mut row = Row::new();
+            for (column, array) in columns.iter().zip(batch.columns()) {
+                let cell = cell(array, at);
+                text += if let Cell::Text(text) = &cell { text.len() } else { 0 };
+                row.insert(column.name.clone(), cell);
+            }
+            rows.push(row);
+            if text > MAX_PAGE_TEXT {
+                let detail = format!(
+                    "the first {} of these rows take more than {} MiB; ask for fewer at a time",
+                    rows.len(),
+                    MAX_PAGE_TEXT >> 20
+                );
+                return Err(Error::field(Code::InvalidRequest, "query limit", detail));
+            }
+        }
     }
     Ok(rows)
 }
 
 /// Writes a stored dataset as CSV (RFC 4180, UTF-8, lines ended by CRLF): a header line, missing
-/// values as nothing, times as RFC 3339. A name or a text that a spreadsheet would take for a
+/// values as nothing, times as RFC 3339, images as base64. A name or a text that a spreadsheet would take for a
 /// formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return, and is no number) gets
 /// an apostrophe before it (OWASP ASVS 5.0, 1.2.10).
 ///
@@ -146,7 +167,15 @@ fn write_text<W: Write>(csv: &mut csv::Writer<W>, text: &str) -> Result<()> {
 fn open_batches<R: ChunkReader + 'static>(reader: R) -> Result<ParquetRecordBatchReader> {
     let builder = Builder::try_new(reader).context("opening a dataset")?;
     stored_columns(&builder)?;
-    builder.with_batch_size(BATCH_ROWS).build().context("opening a dataset")
+    let at_once = batch_rows(builder.metadata());
+    builder.with_batch_size(at_once).build().context("opening a dataset")
+}
+
+/// Rows decoded at a time: fewer where rows are long, as images make them.
+fn batch_rows(metadata: &ParquetMetaData) -> usize {
+    let groups = metadata.row_groups().iter();
+    let longest = groups.map(|g| g.total_byte_size() / g.num_rows().max(1)).max().unwrap_or(1);
+    usize::try_from(BATCH_BYTES / longest.max(1)).unwrap_or(1).clamp(1, BATCH_ROWS)
 }
 
 /// The columns of a file that the ingestion wrote.
@@ -167,7 +196,7 @@ fn position(columns: &[Column], name: &str) -> Result<usize> {
     })
 }
 
-/// Refuses a text column that is too long to be held.
+/// Refuses a column of texts or images that is too long to be held.
 fn check_text(metadata: &ParquetMetaData, at: usize, name: &str) -> Result<()> {
     let bytes = text_bytes(metadata, at);
     if bytes <= MAX_COLUMN_TEXT {
@@ -176,20 +205,20 @@ fn check_text(metadata: &ParquetMetaData, at: usize, name: &str) -> Result<()> {
     Err(Error::new(
         Code::InvalidData,
         format!(
-            "column {name} holds {} MiB of text, and {} can be loaded: leave it out or take fewer rows",
+            "column {name} holds {} MiB of text or images, and {} can be loaded: leave it out or take fewer rows",
             bytes >> 20,
             MAX_COLUMN_TEXT >> 20
         ),
     ))
 }
 
-/// The length of all values of a text column, as the ingestion has written it down.
+/// The length of all values of a column of texts or images, as the ingestion has written it down.
 pub(super) fn text_bytes(metadata: &ParquetMetaData, at: usize) -> i64 {
     let groups = metadata.row_groups().iter();
     groups.filter_map(|group| group.column(at).unencoded_byte_array_data_bytes()).sum()
 }
 
-/// One value of a column of the five types.
+/// One value of a column of the types.
 fn cell(array: &dyn Array, at: usize) -> Cell {
     if array.is_null(at) {
         return Cell::Null;
@@ -202,6 +231,7 @@ fn cell(array: &dyn Array, at: usize) -> Cell {
             let micros = array.as_primitive::<TimestampMicrosecondType>().value(at);
             Cell::Text(format_timestamp(micros))
         }
+        DataType::Binary => Cell::Text(to_base64(array.as_binary::<i32>().value(at))),
         _ => Cell::Text(array.as_string::<i32>().value(at).to_owned()),
     }
 }

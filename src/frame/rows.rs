@@ -7,6 +7,7 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 
 use super::builder::{ColumnBuilder, Value};
+use super::image::{EncodedImage, Images};
 use super::time::parse_timestamp;
 use super::{Frame, arrow_schema, shown};
 use crate::domain::name::did_you_mean;
@@ -16,6 +17,8 @@ use crate::error::{Code, Context, Error, FieldError, Result};
 
 /// Most fields named in one error.
 const MAX_ERRORS: usize = 100;
+/// Pixels of a request after which no more images are decoded: a few kilobytes hold millions.
+const MAX_PIXELS: u64 = 1 << 28;
 
 /// Reads rows by a model's signature. Build it once per version: it holds the columns in the
 /// order of their names, in which the keys of a row come too.
@@ -34,17 +37,23 @@ impl RowReader {
         Self { columns: signature.into(), schema: arrow_schema(signature), by_name }
     }
 
+    /// Whether rows have images, which take long to read.
+    pub fn has_images(&self) -> bool {
+        self.columns.iter().any(|column| column.kind == ColumnType::Image)
+    }
+
     /// Rows given as objects.
     ///
     /// # Errors
     /// [`Code::InvalidRows`] with a pointer such as `/rows/2/age` for every unknown column, every
-    /// missing one and every value of another type, 100 at most.
+    /// missing one, every value of another type and every image that can't be read, 100 at most.
     pub fn rows(&self, rows: &[Row]) -> Result<Frame> {
         let mut builders = self.builders(rows.len());
         let mut misfits = Misfits::default();
+        let mut cells = Cells::default();
         for (at, row) in rows.iter().enumerate() {
             let before = misfits.count;
-            self.row(row, &mut builders, |name, problem| {
+            self.row(row, &mut builders, &mut cells, |name, problem| {
                 misfits.add(|| FieldError::new(format!("/rows/{at}/{}", escape(name)), problem()));
             });
             misfits.rows += usize::from(misfits.count > before);
@@ -58,6 +67,7 @@ impl RowReader {
         &self,
         row: &Row,
         builders: &mut [ColumnBuilder],
+        read: &mut Cells,
         mut misfit: impl FnMut(&str, &dyn Fn() -> String),
     ) {
         let mut cells = row.iter().peekable();
@@ -67,9 +77,9 @@ impl RowReader {
                 misfit(name, &|| self.unknown(name));
             }
             match cells.next_if(|(name, _)| **name == column.name) {
-                Some((_, cell)) => match fit(column, cell) {
-                    Some(value) => builders[position].push(value),
-                    None => misfit(&column.name, &|| problem(column, cell)),
+                Some((_, cell)) => match read.fit(column, cell) {
+                    Ok(value) => builders[position].push(value),
+                    Err(why) => misfit(&column.name, &|| problem(column, cell, &why)),
                 },
                 None => misfit(&column.name, &|| missing(column)),
             }
@@ -89,15 +99,16 @@ impl RowReader {
         let mut builders = self.builders(rows);
         let mut misfits = Misfits::default();
         let mut bad = vec![false; rows];
+        let mut cells = Cells::default();
         for (column, builder) in self.columns.iter().zip(&mut builders) {
             for (at, cell) in columns.get(&column.name).into_iter().flatten().enumerate() {
-                match fit(column, cell) {
-                    Some(value) => builder.push(value),
-                    None => {
+                match cells.fit(column, cell) {
+                    Ok(value) => builder.push(value),
+                    Err(why) => {
                         bad[at] = true;
                         misfits.add(|| {
                             let pointer = format!("/columns/{}/{at}", escape(&column.name));
-                            FieldError::new(pointer, problem(column, cell))
+                            FieldError::new(pointer, problem(column, cell, &why))
                         });
                     }
                 }
@@ -212,7 +223,47 @@ impl Misfits {
     }
 }
 
-/// A cell as a value of its column's type, when it fits.
+/// Why a cell does not fit its column.
+enum Misfit {
+    /// It has another type.
+    Type,
+    /// It is text, and no image that can be read.
+    Image(String),
+}
+
+/// Reads the cells of a request.
+#[derive(Default)]
+struct Cells {
+    images: Images,
+    /// Of the images up to now.
+    pixels: u64,
+}
+
+impl Cells {
+    /// A cell as a value of its column's type.
+    fn fit<'a>(&'a mut self, column: &Column, cell: &'a Cell) -> Result<Value<'a>, Misfit> {
+        match (column.kind, cell) {
+            (ColumnType::Image, Cell::Text(text)) => {
+                self.image(text).map(Value::Image).map_err(Misfit::Image)
+            }
+            _ => fit(column, cell).ok_or(Misfit::Type),
+        }
+    }
+
+    fn image(&mut self, text: &str) -> Result<&EncodedImage, String> {
+        if self.pixels > MAX_PIXELS {
+            return Err(format!(
+                "comes after more than {} million pixels; send fewer images at a time",
+                MAX_PIXELS / 1_000_000
+            ));
+        }
+        let image = self.images.base64(text.as_bytes())?;
+        self.pixels += u64::from(image.height()) * u64::from(image.width());
+        Ok(image)
+    }
+}
+
+/// A cell as a value of its column's type, when it fits and is no image.
 fn fit<'a>(column: &Column, cell: &'a Cell) -> Option<Value<'a>> {
     match (column.kind, cell) {
         (_, Cell::Null) => column.nullable.then_some(Value::Null),
@@ -246,7 +297,10 @@ fn missing(column: &Column) -> String {
 }
 
 /// Why a cell does not fit its column, and what would.
-fn problem(column: &Column, cell: &Cell) -> String {
+fn problem(column: &Column, cell: &Cell, why: &Misfit) -> String {
+    if let Misfit::Image(why) = why {
+        return why.clone();
+    }
     let instead = if column.nullable { "; send null where it is unknown" } else { "" };
     let value = match cell {
         Cell::Null => return "is null, but the model needs a value".to_owned(),
@@ -270,6 +324,9 @@ fn problem(column: &Column, cell: &Cell) -> String {
             format!("{value} holds a NUL character, which no text may")
         }
         (ColumnType::String, _) => format!("{value} is not text; send it as \"{value}\""),
+        (ColumnType::Image, _) => {
+            format!("{value} is no image; send a PNG or a JPEG as text in base64{instead}")
+        }
         (ColumnType::Timestamp, _) => {
             format!("{value} is not a time; send text such as 2026-01-31 or 2026-01-31T12:00:00Z")
         }

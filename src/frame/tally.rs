@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use super::builder::Value;
+use super::image::EncodedImage;
 use super::time::format_timestamp;
-use crate::domain::schema::{Cell, ColumnSummary, ColumnType, ValueCount};
+use crate::domain::schema::{Cell, ColumnSummary, ColumnType, ImageSizes, ValueCount};
 
 /// Different values that are counted in one column.
 const MAX_DISTINCT: usize = 10_000;
@@ -36,12 +37,20 @@ pub(super) struct Tally {
     moments: Moments,
     /// Smallest and largest whole number or time.
     range: Option<(i64, i64)>,
+    sizes: Option<ImageSizes>,
     counts: Counts,
 }
 
 impl Tally {
     pub(super) fn new(kind: ColumnType) -> Self {
-        Self { kind, nulls: 0, moments: Moments::default(), range: None, counts: Counts::default() }
+        Self {
+            kind,
+            nulls: 0,
+            moments: Moments::default(),
+            range: None,
+            sizes: None,
+            counts: Counts::default(),
+        }
     }
 
     pub(super) fn observe(&mut self, value: Value<'_>, budget: &mut Budget) {
@@ -65,6 +74,10 @@ impl Tally {
             Value::Time(v) => {
                 self.widen(v);
                 self.counts.word(v as u64, budget);
+            }
+            Value::Image(v) => {
+                self.sizes = Some(widened(self.sizes, v));
+                self.counts.word(self.counts.hasher.hash_one(v.bytes()), budget);
             }
         }
     }
@@ -96,8 +109,27 @@ impl Tally {
             mean: self.moments.mean(),
             std: self.moments.std().filter(|_| self.kind.is_numeric()),
             top: self.counts.top(self.kind),
+            sizes: self.sizes,
         }
     }
+}
+
+fn widened(sizes: Option<ImageSizes>, image: &EncodedImage) -> ImageSizes {
+    let (height, width, channels) = (image.height(), image.width(), image.channels());
+    let one = ImageSizes {
+        min_height: height,
+        max_height: height,
+        min_width: width,
+        max_width: width,
+        channels,
+    };
+    sizes.map_or(one, |sizes| ImageSizes {
+        min_height: sizes.min_height.min(height),
+        max_height: sizes.max_height.max(height),
+        min_width: sizes.min_width.min(width),
+        max_width: sizes.max_width.max(width),
+        channels: sizes.channels.max(channels),
+    })
 }
 
 /// Mean by a compensated sum (Neumaier), which is exact to the last digit or so, and spread by

@@ -98,7 +98,7 @@ impl Call {
     }
 
     /// The body piece by piece, `limit` bytes at most.
-    pub(super) fn pieces(&mut self, limit: u64) -> Result<Pieces<'_>> {
+    pub(super) fn pieces(&mut self, limit: u64) -> Result<Pieces> {
         let headers = self.request.headers();
         let encoding = headers.get(header::CONTENT_ENCODING);
         if let Some(encoding) = encoding.filter(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity"))
@@ -111,7 +111,8 @@ impl Call {
             return Err(too_large(limit));
         }
         let pace = Pace::new(&self.state.settings);
-        Ok(Pieces { payload: &mut self.payload, pace, limit, received: 0 })
+        let payload = std::mem::replace(&mut self.payload, Payload::None);
+        Ok(Pieces { payload, pace, limit, received: 0 })
     }
 }
 
@@ -145,14 +146,14 @@ pub(super) fn unsupported(media_type: &str, wanted: &str) -> Error {
 }
 
 /// A body on its way in.
-pub(super) struct Pieces<'a> {
-    payload: &'a mut Payload,
+pub(super) struct Pieces {
+    payload: Payload,
     pace: Pace,
     limit: u64,
     received: u64,
 }
 
-impl Pieces<'_> {
+impl Pieces {
     /// The next piece; none at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
         let started = Instant::now();

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::answer::{Answer, DatasetPage, DatasetVersionPage, ok};
 use super::body::unsupported;
 use super::extract::{Call, shown};
+use super::form::{self, ImageForm};
 use super::{State, examples};
 use crate::domain::dataset::{DataFormat, Dataset, DatasetVersion};
 use crate::domain::job::Job;
@@ -23,7 +24,9 @@ use crate::service::Content;
 const CSV: &str = "text/csv";
 const JSON_LINES: &str = "application/x-ndjson";
 const PARQUET: &str = "application/vnd.apache.parquet";
-const UPLOADS: &str = "text/csv, application/x-ndjson or application/vnd.apache.parquet";
+const FORM: &str = "multipart/form-data";
+const UPLOADS: &str =
+    "text/csv, application/x-ndjson, application/vnd.apache.parquet or multipart/form-data";
 /// Rows of a preview when no limit is given, and at most.
 const PREVIEW_ROWS: u32 = 20;
 const MAX_PREVIEW_ROWS: u32 = 1000;
@@ -74,21 +77,24 @@ pub(super) async fn list_dataset_versions(call: Call) -> Answer {
 
 /// Upload data
 ///
-/// The body is the data as it is: CSV with a header line, one JSON object per line, or Parquet.
-/// It is stored while it comes in; a job then reads it, infers the column types and makes the
+/// The body is the data as it is: CSV with a header line, one JSON object per line, Parquet, or a
+/// form of images. It is stored while it comes in; a job then reads it, infers the column types and makes the
 /// dataset's next version, which the job's `result` links. What can't be read is named by line
-/// and column in the job's `error`. A repeat with the same `Idempotency-Key` is recognised by the
+/// and column, or by part, in the job's `error`. In CSV, JSON lines and Parquet a column of PNGs or
+/// JPEGs in base64 holds images too; the columns of a form are `file`, `image` and what its parts
+/// name. A repeat with the same `Idempotency-Key` is recognised by the
 /// bytes.
 #[utoipa::path(
     tag = "datasets",
     params(("types" = Option<String>, Query,
         description = "Types that are wanted whatever the values look like, as \
-            `age:int64,zip:string`; the types are `bool`, `int64`, `float64`, `string` and \
-            `timestamp`")),
+            `age:int64,zip:string`; the types are `bool`, `int64`, `float64`, `string`, \
+            `timestamp` and `image`")),
     request_body(description = "The data",
         content((String = "text/csv", example = examples::csv),
             (String = "application/x-ndjson", example = examples::json_lines),
-            (String = "application/vnd.apache.parquet"))),
+            (String = "application/vnd.apache.parquet"),
+            (ImageForm = "multipart/form-data"))),
     responses((status = 202, description = "The job that reads the data", body = Job,
         example = examples::ingestion_job))
 )]
@@ -98,6 +104,7 @@ pub(super) async fn create_dataset_version(mut call: Call) -> Answer {
         CSV => DataFormat::Csv,
         JSON_LINES | "application/jsonl" | "application/jsonlines" => DataFormat::JsonLines,
         PARQUET => DataFormat::Parquet,
+        FORM => DataFormat::Form,
         other => return Err(unsupported(other, UPLOADS).into()),
     };
     let once = call.once(&[])?;
@@ -107,8 +114,13 @@ pub(super) async fn create_dataset_version(mut call: Call) -> Answer {
     let (service, caller) = (call.service().clone(), call.caller.clone());
     let mut pieces = call.pieces(limit)?;
     let mut upload = service.begin_upload(&caller, &name, format, types).await?;
-    while let Some(piece) = pieces.next().await? {
-        upload.write(&piece).await?;
+    match format {
+        DataFormat::Form => form::receive(call.request.headers(), pieces, &mut upload).await?,
+        _ => {
+            while let Some(piece) = pieces.next().await? {
+                upload.write(&piece).await?;
+            }
+        }
     }
     let job = upload.finish(once.as_ref()).await?;
     call.accept(job).await

@@ -71,7 +71,7 @@ static FUNCTIONS: &[Function] = &[
             optional(
                 "types",
                 NONE,
-                "a dict of column to bool, int64, float64, string or timestamp",
+                "a dict of column to bool, int64, float64, string, timestamp or image",
             ),
         ],
         notes: "A file becomes the next version of the dataset. A text that ends like a file or \

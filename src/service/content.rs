@@ -85,7 +85,7 @@ impl Service {
                 (Some(reader.size()), Source::Parquet(reader))
             }
             DataFormat::Csv => (None, Source::Csv(csv(self.spool(blob).await?))),
-            DataFormat::JsonLines => {
+            DataFormat::JsonLines | DataFormat::Form => {
                 let detail = "a dataset is given as Parquet or CSV";
                 return Err(Error::new(Code::NotAcceptable, detail));
             }

@@ -10,6 +10,7 @@ use crate::domain::name::check_name;
 use crate::domain::page::{Page, PageQuery};
 use crate::domain::schema::ColumnType;
 use crate::error::{Code, Error, Result};
+use crate::frame::FormWriter;
 use crate::store::{BlobWriter, NewJob, Store};
 
 /// An upload that is being received: spooled to the database in chunks, never held whole.
@@ -20,6 +21,8 @@ pub struct Upload {
     format: DataFormat,
     types: Vec<(String, ColumnType)>,
     writer: Option<BlobWriter>,
+    /// Lays out the parts of a form.
+    form: FormWriter,
     unfinished: Unfinished,
 }
 
@@ -66,6 +69,7 @@ impl Service {
             format,
             types,
             writer: Some(writer),
+            form: FormWriter::default(),
             unfinished,
         })
     }
@@ -154,6 +158,33 @@ impl Upload {
             Some(writer) => writer.write(bytes).await,
             None => Err(Error::internal("receiving an upload", "it is over")),
         }
+    }
+
+    /// Begins a part of a form, by its name and its file's name.
+    ///
+    /// # Errors
+    /// [`Code::InvalidData`] for a name that is too long; those of [`Upload::write`].
+    pub async fn begin_part(&mut self, name: &str, file: Option<&str>) -> Result<()> {
+        let bytes = self.form.begin(name, file)?;
+        self.write(&bytes).await
+    }
+
+    /// Receives bytes of a part.
+    ///
+    /// # Errors
+    /// Those of [`Upload::write`].
+    pub async fn write_part(&mut self, bytes: &[u8]) -> Result<()> {
+        let bytes = self.form.write(bytes);
+        if bytes.is_empty() { Ok(()) } else { self.write(&bytes).await }
+    }
+
+    /// Ends a part.
+    ///
+    /// # Errors
+    /// Those of [`Upload::write`].
+    pub async fn end_part(&mut self) -> Result<()> {
+        let bytes = self.form.end();
+        self.write(&bytes).await
     }
 
     /// Ends the upload: what was received is durable, and the job that turns it into a dataset's

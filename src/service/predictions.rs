@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::cache::{ModelName, Registered};
 use super::versions::no_version;
-use super::{Idempotency, Service, not_found};
+use super::{Idempotency, Service, blocking, not_found};
 use crate::domain::key::Caller;
 use crate::domain::name::did_you_mean;
 use crate::domain::prediction::{
@@ -170,9 +170,12 @@ impl Service {
         let number = resolve(model, &registered, request.version.as_ref())?;
         let loaded = self.loaded(&name, number).await?;
         let frame = match (&request.rows, &request.columns) {
+            (None, None) => return Err(no_rows()),
+            _ if loaded.reader.has_images() => {
+                Box::pin(read_images(loaded.clone(), request)).await?
+            }
             (Some(rows), _) => loaded.reader.rows(rows)?,
             (None, Some(columns)) => loaded.reader.columns(columns)?,
-            (None, None) => return Err(no_rows()),
         };
         Ok(Asked { loaded, frame, number, record: request.record || registered.record })
     }
@@ -261,6 +264,17 @@ impl Service {
         self.0.cache.keep_loaded(epoch, key, loaded.clone());
         Ok(loaded)
     }
+}
+
+/// Reads rows with images, on a thread that may be busy for long.
+async fn read_images(loaded: Arc<Loaded>, request: &PredictionRequest) -> Result<Frame> {
+    let (rows, columns) = (request.rows.clone(), request.columns.clone());
+    blocking(move || match (&rows, &columns) {
+        (Some(rows), _) => loaded.reader.rows(rows),
+        (None, Some(columns)) => loaded.reader.columns(columns),
+        (None, None) => Err(no_rows()),
+    })
+    .await
 }
 
 fn no_rows() -> Error {

@@ -57,6 +57,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("arrow", &["frame"]),
     ("parquet", &["frame"]),
     ("csv", &["frame"]),
+    ("flate2", &["frame"]),
+    ("image", &["frame"]),
     ("datafusion", &["frame"]),
     ("reqwest", &["client"]),
     ("clap", &["cli", "config"]),

@@ -207,6 +207,7 @@ async fn copy(database: &Psql, made: &DatasetVersion, file: &Path) -> Result<Dur
         ColumnType::Float64 => "double precision",
         ColumnType::String => "text",
         ColumnType::Timestamp => "timestamptz",
+        ColumnType::Image => "text",
     };
     let columns = made.columns.iter().map(|c| format!("{} {}", quoted(&c.name), kind(c.kind)));
     let columns = columns.collect::<Vec<_>>().join(", ");

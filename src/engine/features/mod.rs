@@ -218,6 +218,7 @@ fn fit_column(
         Some(ColumnType::Timestamp) => {
             Timestamp::fit(&frame.timestamps(name)?, spec.scaling, bins).map(Encoder::Timestamp)
         }
+        Some(ColumnType::Image) => Err("it holds images".to_owned()),
         None => {
             return Err(Error::new(Code::InvalidSpec, format!("there is no column {name}")));
         }

@@ -79,6 +79,9 @@ pub(super) fn infer_task(
             "/target",
             "is a point in time, which can't be predicted; take a number or a class".into(),
         ),
+        (_, ColumnType::Image, _) => {
+            refuse("/target", "holds images, which can't be predicted; take another column".into())
+        }
         (_, _, 0) => refuse("/target", "has no value in any row".into()),
         (_, _, 1) => {
             refuse("/target", "has the same value in every row: there is nothing to learn".into())

@@ -14,7 +14,7 @@ use super::{Ingested, OnProgress};
 use crate::domain::schema::ColumnType;
 use crate::error::Result;
 use crate::frame::builder::Value;
-use crate::frame::cells::{Guess, Number, misfit, parse, parse_text};
+use crate::frame::cells::{Cells, Guess, Number, misfit, parse_text};
 
 pub(super) fn ingest(
     input: &Path,
@@ -75,15 +75,16 @@ fn convert(
     let mut reporter = Reporter::new(progress, "writing", input)?;
     let mut faults = Faults::default();
     let mut record = Record::default();
+    let mut cells = Cells::default();
     let mut rows = 0;
     while records.read(&mut record)? {
         rows += 1;
         for (column, (field, kind)) in record.fields().zip(&kinds).enumerate() {
-            match parse(*kind, field) {
-                Some(value) => sink.push(column, value),
-                None => {
+            match cells.read(*kind, field) {
+                Ok(value) => sink.push(column, value),
+                Err(problem) => {
                     sink.push(column, Value::Null);
-                    faults.add(at(record.line, &names[column]), misfit(*kind, field))?;
+                    faults.add(at(record.line, &names[column]), problem)?;
                 }
             }
         }

@@ -17,7 +17,7 @@ use super::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress};
 use crate::domain::schema::ColumnType;
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::builder::Value;
-use crate::frame::cells::{Guess, misfit, parse, parse_text};
+use crate::frame::cells::{Cells, Guess, misfit, parse_text};
 
 pub(super) fn ingest(
     input: &Path,
@@ -79,14 +79,15 @@ fn convert(
     let mut reporter = Reporter::new(progress, "writing", input)?;
     let mut faults = Faults::default();
     let mut lines = Lines::open(input)?;
+    let mut cells = Cells::default();
     columns.last_row.fill(0);
     let mut rows = 0;
     while lines.advance()? {
         rows += 1;
         columns.read(&lines, rows, &mut faults, |column, token| {
-            let value = fit(kinds[column], token);
-            sink.push(column, value.unwrap_or(Value::Null));
-            value.is_none().then(|| misfit(kinds[column], token.text().as_bytes()))
+            let value = fit(kinds[column], token, &mut cells);
+            sink.push(column, *value.as_ref().unwrap_or(&Value::Null));
+            value.err()
         })?;
         for (column, last) in columns.last_row.iter().enumerate() {
             if *last != rows {
@@ -154,13 +155,16 @@ impl<'a> Token<'a> {
     }
 }
 
-/// A value of a column's type, or nothing where it does not fit. In a text column texts are taken
-/// as they are, since JSON has a null of its own.
-fn fit(kind: ColumnType, token: Token<'_>) -> Option<Value<'_>> {
+/// A value of a column's type, or why it is none. In a text column texts are taken as they are,
+/// since JSON has a null of its own.
+fn fit<'a>(kind: ColumnType, token: Token<'a>, cells: &'a mut Cells) -> Result<Value<'a>, String> {
+    let text = token.text().as_bytes();
     match (kind, token) {
-        (_, Token::Null) => Some(Value::Null),
-        (ColumnType::String, _) => parse_text(token.text().as_bytes()).map(Value::Text),
-        (_, _) => parse(kind, token.text().as_bytes()),
+        (_, Token::Null) => Ok(Value::Null),
+        (ColumnType::String, _) => {
+            parse_text(text).map(Value::Text).ok_or_else(|| misfit(kind, text))
+        }
+        (_, _) => cells.read(kind, text),
     }
 }
 

@@ -32,7 +32,7 @@ use crate::domain::job::IngestionProgress;
 use crate::domain::schema::ColumnType;
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::builder::Value;
-use crate::frame::cells::{misfit, parse};
+use crate::frame::cells::{Cells, misfit};
 use crate::frame::shown;
 use crate::frame::time::{YEARS, format_timestamp};
 
@@ -72,14 +72,14 @@ fn read(
     let batches = upload.batches(input, temp_dir, progress)?;
     let mut reporter = Reporter::new(progress, "writing", input)?;
     let mut faults = Faults::default();
-    let mut scratch = String::new();
+    let mut scratch = Scratch::default();
     let mut rows = 0;
     for arrays in batches {
         let arrays = arrays?;
         for at in 0..arrays.first().map_or(0, |array| array.len()) {
             rows += 1;
             for (position, array) in arrays.iter().enumerate() {
-                let read = value(array, at).and_then(|v| convert(v, kinds[position], &mut scratch));
+                let read = read_value(array, at, kinds[position], &mut scratch);
                 sink.push(position, *read.as_ref().unwrap_or(&Value::Null));
                 if let Err(problem) = read {
                     let name = shown(&names[position]);
@@ -133,6 +133,7 @@ impl Upload {
         // Views share a text that is repeated; copies of it could take any amount of memory.
         let fields = loaded.schema().fields().iter().map(|f| match f.data_type() {
             DataType::Utf8 => Arc::new(f.as_ref().clone().with_data_type(DataType::Utf8View)),
+            DataType::Binary => Arc::new(f.as_ref().clone().with_data_type(DataType::BinaryView)),
             _ => f.clone(),
         });
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
@@ -252,7 +253,7 @@ fn sources(schema: &Schema) -> Result<Vec<Source>> {
             Some((kind, plain)) => sources.push(Source { name, kind, plain }),
             None => {
                 let detail = format!(
-                    "has the type {}, and a column holds booleans, numbers, text, dates or times; drop or convert it",
+                    "has the type {}, and a column holds booleans, numbers, text, dates, times or images; drop or convert it",
                     shown(&field.data_type().to_string())
                 );
                 faults.add(format!("column {}", shown(&name)), detail)?;
@@ -274,6 +275,7 @@ fn supported(data_type: &DataType) -> Option<(ColumnType, DataType)> {
         Float16 | Float32 | Float64 | Decimal32(..) | Decimal64(..) | Decimal128(..)
         | Decimal256(..) => (ColumnType::Float64, Float64),
         Utf8 | LargeUtf8 | Utf8View => (ColumnType::String, Utf8View),
+        Binary | LargeBinary | BinaryView => (ColumnType::Image, BinaryView),
         Date32 | Date64 => (ColumnType::Timestamp, Timestamp(TimeUnit::Microsecond, None)),
         Timestamp(_, zone) => {
             (ColumnType::Timestamp, Timestamp(TimeUnit::Microsecond, zone.clone()))
@@ -296,7 +298,29 @@ fn plain(batch: &RecordBatch, columns: &[Source]) -> Result<Vec<ArrayRef>> {
     cast.collect()
 }
 
-/// One value of a column; NaN is how data frames write a missing one.
+/// A value's buffers while it is read.
+#[derive(Default)]
+struct Scratch {
+    cells: Cells,
+    text: String,
+}
+
+/// One value of a column as one of the declared type.
+fn read_value<'a>(
+    array: &'a ArrayRef,
+    at: usize,
+    kind: ColumnType,
+    scratch: &'a mut Scratch,
+) -> Result<Value<'a>, String> {
+    match array.as_binary_view_opt() {
+        None => convert(value(array, at)?, kind, scratch),
+        Some(array) if array.is_null(at) => Ok(Value::Null),
+        Some(array) if kind == ColumnType::Image => scratch.cells.image(array.value(at)),
+        Some(_) => Err(format!("is an image or other bytes, which can't become {}", kind.as_str())),
+    }
+}
+
+/// One value of a column that is no image; NaN is how data frames write a missing one.
 fn value(array: &ArrayRef, at: usize) -> Result<Value<'_>, String> {
     if array.is_null(at) {
         return Ok(Value::Null);
@@ -328,15 +352,17 @@ fn value(array: &ArrayRef, at: usize) -> Result<Value<'_>, String> {
 fn convert<'a>(
     value: Value<'a>,
     kind: ColumnType,
-    scratch: &'a mut String,
+    scratch: &'a mut Scratch,
 ) -> Result<Value<'a>, String> {
+    let Scratch { cells, text: scratch } = scratch;
     let text = match (value, kind) {
         (Value::Null, _)
         | (Value::Bool(_), ColumnType::Bool)
         | (Value::Int(_), ColumnType::Int64)
         | (Value::Float(_), ColumnType::Float64)
         | (Value::Text(_), ColumnType::String)
-        | (Value::Time(_), ColumnType::Timestamp) => return Ok(value),
+        | (Value::Time(_), ColumnType::Timestamp)
+        | (Value::Image(_), _) => return Ok(value),
         (Value::Text(v), _) => v,
         (Value::Bool(v), _) => write(scratch, v),
         (Value::Int(v), _) => write(scratch, v),
@@ -345,7 +371,7 @@ fn convert<'a>(
     };
     match kind {
         ColumnType::String => Ok(Value::Text(text)),
-        _ => parse(kind, text.as_bytes()).ok_or_else(|| misfit(kind, text.as_bytes())),
+        _ => cells.read(kind, text.as_bytes()),
     }
 }
 

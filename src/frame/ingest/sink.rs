@@ -22,7 +22,7 @@ use crate::frame::tally::{Budget, Tally};
 pub(super) const GROUP_ROWS: usize = 65_536;
 /// Memory that a row group may take while it is written.
 const GROUP_BYTES: usize = 48 << 20;
-/// Most rows, cells and bytes of text gathered before they are encoded.
+/// Most rows, cells and bytes of texts and images gathered before they are encoded.
 const BATCH_ROWS: usize = 8_192;
 const BATCH_CELLS: usize = 1 << 18;
 const BATCH_TEXT: usize = 8 << 20;
@@ -42,7 +42,7 @@ pub(super) struct Sink {
     writer: ArrowWriter<File>,
     budget: Budget,
     batch_rows: usize,
-    /// Rows and bytes of text in the builders.
+    /// Rows and bytes of texts and images in the builders.
     rows_held: usize,
     text_held: usize,
     rows: u64,
@@ -81,8 +81,10 @@ impl Sink {
 
     /// Adds a value of the column's own type or a null. Each column gets one value per row.
     pub(super) fn push(&mut self, at: usize, value: Value<'_>) {
-        if let Value::Text(text) = value {
-            self.text_held += text.len();
+        match value {
+            Value::Text(text) => self.text_held += text.len(),
+            Value::Image(image) => self.text_held += image.bytes().len(),
+            _ => {}
         }
         let column = &mut self.columns[at];
         column.builder.push(value);
@@ -134,8 +136,9 @@ fn properties(columns: &[(String, ColumnType)]) -> Result<WriterProperties> {
         // Nobody prunes by them, and they stay in memory until the file is closed.
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true);
-    // But for texts they tell how large a column becomes in memory.
-    let texts = columns.iter().filter(|(_, kind)| *kind == ColumnType::String);
+    // But for texts and images they tell how large a column becomes in memory.
+    let long = |kind| matches!(kind, ColumnType::String | ColumnType::Image);
+    let texts = columns.iter().filter(|(_, kind)| long(*kind));
     let builder = texts.fold(builder, |builder, (name, _)| {
         let path = ColumnPath::new(vec![name.clone()]);
         builder.set_column_statistics_enabled(path, EnabledStatistics::Chunk)

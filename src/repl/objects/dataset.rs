@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::super::table::Table;
 use super::super::text::{counted, grouped};
 use crate::domain::dataset::DatasetVersion;
-use crate::domain::schema::{ColumnSummary, ColumnType};
+use crate::domain::schema::{ColumnSummary, ColumnType, ImageSizes};
 use crate::error::{Context, Result};
 
 /// `loans 3   30,000 rows × 24 columns   4 text · 19 number · 1 time   no nulls`.
@@ -34,6 +34,7 @@ fn kinds(columns: &[ColumnSummary]) -> String {
         ("number", &[ColumnType::Int64, ColumnType::Float64]),
         ("bool", &[ColumnType::Bool]),
         ("time", &[ColumnType::Timestamp]),
+        ("image", &[ColumnType::Image]),
     ];
     let counts: Vec<String> = names
         .iter()
@@ -82,14 +83,24 @@ pub(super) fn described(dataset: &DatasetVersion) -> Result<Vec<Map<String, Json
                 Ok(format!("{} ({})", super::cell_of(&name), grouped(value.count)))
             })
             .collect::<Result<_>>()?;
+        // Of images the sizes, as height x width.
+        let size = |size: fn(&ImageSizes) -> (u32, u32)| {
+            column
+                .sizes
+                .as_ref()
+                .map(size)
+                .map(|(height, width)| json!(format!("{height}x{width}")))
+        };
+        let min = column.min.as_ref().map(|min| json!(min));
+        let max = column.max.as_ref().map(|max| json!(max));
         let values = json!({
             "column": column.name,
             "type": column.kind.as_str(),
             "nulls": column.nulls,
             "distinct": column.distinct,
-            "min": column.min,
+            "min": min.or_else(|| size(|s| (s.min_height, s.min_width))),
             "mean": column.mean,
-            "max": column.max,
+            "max": max.or_else(|| size(|s| (s.max_height, s.max_width))),
             "std": column.std,
             "top": top.join(", "),
         });

@@ -5,6 +5,7 @@ mod authorisation;
 mod bodies;
 mod datasets;
 mod idempotency;
+mod images;
 mod jobs;
 mod keys;
 mod metrics;

@@ -88,6 +88,7 @@ fn column(name: &str, kind: ColumnType, distinct: u64, nulls: u64) -> ColumnSumm
         mean: None,
         std: None,
         top: Vec::new(),
+        sizes: None,
     }
 }
 

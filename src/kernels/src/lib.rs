@@ -4,10 +4,12 @@
 //! unit: split into several, its innermost functions are no longer inlined, at a fifth of the
 //! speed.
 
+mod convolution;
 mod dense;
 mod embedding;
 mod members;
 
+pub use convolution::{Convolution, Gradients, Shape};
 pub use dense::Dense;
 pub use embedding::{Bins, EmbeddingGradients, EmbeddingWeights};
 pub use members::{scaled_weights, scaled_weights_gradients};

@@ -1,6 +1,7 @@
 //! One request, which can be sent again.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -9,6 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::failure::Failure;
+use super::form::{self, FormPart};
 use crate::error::{Code, Context, Error, Result};
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -19,6 +21,8 @@ pub(super) enum Body {
     Bytes(Bytes),
     /// Read anew each time, and never held whole.
     File(PathBuf),
+    /// Its boundary and its parts.
+    Form(String, Arc<[FormPart]>),
 }
 
 pub(super) struct Call {
@@ -81,6 +85,7 @@ impl Call {
         Ok(match &self.body {
             Body::Empty => request,
             Body::Bytes(bytes) => request.body(bytes.clone()),
+            Body::Form(boundary, parts) => request.body(form::body(boundary, parts.clone())),
             Body::File(path) => {
                 let file = tokio::fs::File::open(path).await.map_err(|error| {
                     let detail = format!("{} can't be read: {error}", path.display());

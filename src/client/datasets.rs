@@ -6,10 +6,12 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::Client;
 use super::call::Body;
 use super::failure::Failure;
+use super::form::FormPart;
 use crate::domain::dataset::{DataFormat, Dataset, DatasetVersion};
 use crate::domain::job::Job;
 use crate::domain::page::{Page, PageQuery};
@@ -23,6 +25,8 @@ pub enum Source {
     /// Streamed from the disk.
     File(PathBuf),
     Bytes(Bytes),
+    /// The parts of a form, its files streamed from the disk.
+    Form(Vec<FormPart>),
 }
 
 /// A dataset's content, piece by piece.
@@ -62,14 +66,19 @@ impl Client {
         source: Source,
     ) -> Result<Job> {
         let types = (!types.is_empty()).then(|| types_text(types));
-        let body = match source {
-            Source::File(path) => Body::File(path),
-            Source::Bytes(bytes) => Body::Bytes(bytes),
+        let (media_type, body) = match source {
+            Source::File(path) => (media_type(format).to_owned(), Body::File(path)),
+            Source::Bytes(bytes) => (media_type(format).to_owned(), Body::Bytes(bytes)),
+            Source::Form(parts) => {
+                let boundary = Uuid::new_v4().simple().to_string();
+                let media_type = format!("multipart/form-data; boundary={boundary}");
+                (media_type, Body::Form(boundary, parts.into()))
+            }
         };
         let call = self
             .call(Method::POST, &["datasets", name, "versions"])?
             .query("types", types)
-            .body(media_type(format), body)?;
+            .body(&media_type, body)?;
         self.fetch(call).await
     }
 

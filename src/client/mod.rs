@@ -8,6 +8,7 @@ mod call;
 mod datasets;
 mod events;
 mod failure;
+mod form;
 mod jobs;
 mod keys;
 mod models;
@@ -31,6 +32,7 @@ use failure::Failure;
 
 pub use datasets::Source;
 pub use events::Events;
+pub use form::FormPart;
 pub use jobs::outcome;
 
 /// Pauses before a request is repeated.

@@ -10,7 +10,7 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{Object, alloc, object_of};
-use super::{AT_ONCE, name_and_number, no_such};
+use super::{AT_ONCE, folder, name_and_number, no_such};
 use crate::client::{Client, Source, outcome};
 use crate::domain::dataset::{DataFormat, DatasetVersion};
 use crate::domain::job::JobResult;
@@ -34,7 +34,7 @@ pub(super) fn load<'v>(
     let source = arguments.needed("source")?;
     let loaded = match (object_of(source), source.unpack_str()) {
         (Some(Object::Dataset(dataset)), _) => dataset.clone(),
-        (_, Some(text)) => match file_of(text)? {
+        (_, Some(text)) => match source_of(text)? {
             Some((path, format)) => upload(arguments, context, path, format)?,
             None => {
                 for name in ["name", "types"] {
@@ -52,15 +52,31 @@ pub(super) fn load<'v>(
     alloc(Object::Dataset(loaded), eval)
 }
 
+/// The file or the folder of images that a text names, where it names one, and its format.
+///
+/// # Errors
+/// As [`file_of`] gives them.
+fn source_of(text: &str) -> Result<Option<(PathBuf, DataFormat)>> {
+    let path = path_of(text);
+    match text.contains('/') && path.is_dir() {
+        true => Ok(Some((path, DataFormat::Form))),
+        false => file_of(text),
+    }
+}
+
+fn path_of(text: &str) -> PathBuf {
+    match text.strip_prefix("~/") {
+        Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
+        None => PathBuf::from(text),
+    }
+}
+
 /// The file that a text names, where it names one, and its format by its ending.
 ///
 /// # Errors
 /// [`Code::InvalidRequest`] for a path whose format is not known.
 pub(super) fn file_of(text: &str) -> Result<Option<(PathBuf, DataFormat)>> {
-    let path = match text.strip_prefix("~/") {
-        Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
-        None => PathBuf::from(text),
-    };
+    let path = path_of(text);
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let format = match ending.as_str() {
         "csv" | "tsv" => DataFormat::Csv,
@@ -72,7 +88,7 @@ pub(super) fn file_of(text: &str) -> Result<Option<(PathBuf, DataFormat)>> {
                 Code::InvalidRequest,
                 format!(
                     "the format of {text} is not known by its ending: it has to be .csv, .tsv, \
-                     .jsonl, .ndjson (one JSON object a line) or .parquet"
+                     .jsonl, .ndjson (one JSON object a line) or .parquet, or a folder of images"
                 ),
             ));
         }
@@ -106,7 +122,10 @@ fn upload(
     };
     check_name("name", &name)?;
     let types = types(arguments)?;
-    let source = Source::File(path);
+    let source = match format {
+        DataFormat::Form => Source::Form(folder::parts(&path)?),
+        _ => Source::File(path),
+    };
     let job = context.change(context.client.upload_dataset(&name, format, &types, source))?;
     match outcome(context.follow(&job)?)? {
         JobResult::DatasetVersion(made) => {

@@ -2,6 +2,7 @@
 
 mod builtins;
 mod data;
+mod folder;
 mod help;
 mod jobs;
 mod models;

@@ -40,9 +40,9 @@ pub struct DatasetVersion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DatasetSource {
     pub format: DataFormat,
-    /// SHA-256 of the uploaded bytes, in hexadecimal.
+    /// SHA-256 of the uploaded bytes, in hexadecimal; of a form as it is kept, without its boundary.
     pub sha256: String,
-    /// Number of uploaded bytes.
+    /// Number of uploaded bytes; of a form as it is kept.
     pub size_bytes: u64,
 }
 

@@ -57,16 +57,18 @@ impl Task {
 #[serde(rename_all = "snake_case")]
 pub enum InputKind {
     Tabular,
+    Image,
 }
 
 impl InputKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tabular => "tabular",
+            Self::Image => "image",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        (text == "tabular").then_some(Self::Tabular)
+        [Self::Tabular, Self::Image].into_iter().find(|kind| kind.as_str() == text)
     }
 }

@@ -19,8 +19,8 @@ pub struct TrainingSpec {
     /// The column to predict.
     #[schema(example = "default")]
     pub target: String,
-    /// The columns to predict from; every column but the target (and a time or part column named
-    /// in `parts`) when absent.
+    /// The columns to predict from. When absent every column but the target (and a time or part
+    /// column named in `parts`); where one of these holds images, that one alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
     /// Columns to leave out, when `features` is absent.
@@ -95,6 +95,9 @@ pub struct TrainingSpec {
     pub class_weights: ClassWeights,
     #[serde(default)]
     pub preprocessing: PreprocessingSpec,
+    /// How training images are changed anew in each epoch; not at all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<AugmentationSpec>,
     #[serde(default)]
     pub threshold: ThresholdSpec,
 }
@@ -202,6 +205,11 @@ pub struct TimeParts {
 #[serde(deny_unknown_fields)]
 pub struct ColumnParts {
     pub column: String,
+    /// Where no row says `validation`: the share of the rows that say `train` which become
+    /// validation rows, at random by the seed.
+    #[serde(default = "defaults::validation")]
+    #[schema(exclusive_minimum = 0, exclusive_maximum = 1)]
+    pub validation: f64,
 }
 
 /// How much a row of each class counts in the loss.
@@ -244,6 +252,9 @@ pub struct PreprocessingSpec {
     #[serde(default = "defaults::min_category_count")]
     #[schema(minimum = 1, maximum = 1_000_000)]
     pub min_category_count: u32,
+    /// What images are brought to (images only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageSpec>,
 }
 
 impl Default for PreprocessingSpec {
@@ -252,8 +263,54 @@ impl Default for PreprocessingSpec {
             scaling: Scaling::default(),
             max_categories: defaults::max_categories(),
             min_category_count: defaults::min_category_count(),
+            image: None,
         }
     }
+}
+
+/// What images are brought to; they are stretched where their sides are in another proportion.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageSpec {
+    /// Pixels; the median of the training images when absent, at most 64 of the longer side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 4, maximum = 512)]
+    pub height: Option<u32>,
+    /// Pixels; as the height when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 4, maximum = 512)]
+    pub width: Option<u32>,
+    /// 1 (grey) or 3 (red, green, blue); 3 when absent and a training image has colours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 3)]
+    pub channels: Option<u32>,
+}
+
+/// How training images are changed anew in each epoch, each image by chance: what stays the same to
+/// people should to the model. What is 0 or absent changes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AugmentationSpec {
+    /// Most pixels that an image is moved, up or down and left or right.
+    #[serde(default)]
+    #[schema(maximum = 64)]
+    pub shift: u32,
+    /// Most degrees that it is turned, either way.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 180)]
+    pub rotate: f64,
+    /// By which share it grows or shrinks at most.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 0.9)]
+    pub scale: f64,
+    /// Standard deviation of normal noise on every pixel, where that of all pixels is 1.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 10)]
+    pub noise: f64,
+    /// Mixes images and their labels in pairs, in shares by Beta(mixup, mixup) (Zhang et al. 2018).
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 10)]
+    pub mixup: f64,
 }
 
 /// How numbers are scaled.

@@ -156,6 +156,15 @@ impl LoadedModel {
         Ok(moved)
     }
 
+    /// Multiply-adds of one row, or as many where it is on a device.
+    pub fn work(&self) -> u64 {
+        let work = self.networks.iter().map(|network| match network {
+            Placed::Cpu(network) => network.work() as u64,
+            Placed::Elsewhere(_) => u64::MAX,
+        });
+        work.fold(0, u64::saturating_add)
+    }
+
     pub fn is_on_cpu(&self) -> bool {
         self.networks.iter().all(|network| matches!(network, Placed::Cpu(_)))
     }

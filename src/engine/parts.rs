@@ -1,8 +1,10 @@
 //! Rows fall into a training, a validation and a test part.
 
+use std::collections::BTreeMap;
+
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::ColumnType;
-use crate::domain::training::{PartsSpec, RandomParts};
+use crate::domain::training::{ColumnParts, PartsSpec, RandomParts};
 use crate::engine::random::{Purpose, keyed, shuffle};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
@@ -44,7 +46,7 @@ impl Parts {
             PartsSpec::Time(spec) => {
                 by_time(&order_of(frame, &spec.column)?, spec.validation, spec.test)?
             }
-            PartsSpec::Column(spec) => by_column(frame, &spec.column)?,
+            PartsSpec::Column(spec) => by_column(spec, frame, classes, seed)?,
         };
         for (name, part) in NAMES.into_iter().zip(parts.each()) {
             if part.is_empty() {
@@ -165,7 +167,13 @@ fn by_time(order: &[f64], validation: f64, test: f64) -> Result<Parts> {
     })
 }
 
-fn by_column(frame: &Frame, column: &str) -> Result<Parts> {
+fn by_column(
+    spec: &ColumnParts,
+    frame: &Frame,
+    classes: Option<&[usize]>,
+    seed: u64,
+) -> Result<Parts> {
+    let column = spec.column.as_str();
     let pointer = "/parts/column";
     let mut parts = Parts { train: Vec::new(), validation: Vec::new(), test: Vec::new() };
     for (row, label) in frame.labels(column)?.into_iter().enumerate() {
@@ -194,7 +202,37 @@ fn by_column(frame: &Frame, column: &str) -> Result<Parts> {
         };
         part.push(row);
     }
+    if parts.validation.is_empty() {
+        let rows = std::mem::take(&mut parts.train);
+        (parts.train, parts.validation) = validation_of(&rows, spec.validation, classes, seed);
+    }
     Ok(parts)
+}
+
+/// Training rows without a share of each class, and that share.
+fn validation_of(
+    rows: &[usize],
+    share: f64,
+    classes: Option<&[usize]>,
+    seed: u64,
+) -> (Vec<usize>, Vec<usize>) {
+    let mut strata = BTreeMap::<usize, Vec<usize>>::new();
+    for &row in rows {
+        let class = classes.and_then(|c| c.get(row)).copied().unwrap_or(0);
+        strata.entry(class).or_default().push(row);
+    }
+    let (mut train, mut validation) = (Vec::new(), Vec::new());
+    for (class, mut stratum) in strata {
+        shuffle(&mut keyed(seed, Purpose::Parts, class as u64, 1), &mut stratum);
+        // A class of one row trains.
+        let count = ((stratum.len() as f64 * share).round() as usize).max(1);
+        let count = count.min(stratum.len() - 1);
+        validation.extend(&stratum[..count]);
+        train.extend(&stratum[count..]);
+    }
+    train.sort_unstable();
+    validation.sort_unstable();
+    (train, validation)
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     Folds = 7,
     /// Rows on which a device is tried.
     Probe = 6,
+    /// How training images are changed.
+    Augmentation = 20,
     /// Data of tests.
     #[cfg(test)]
     Sample = 5,

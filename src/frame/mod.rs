@@ -24,6 +24,8 @@ use arrow::datatypes::{
 };
 
 pub use self::form::FormWriter;
+#[cfg(test)]
+pub(crate) use self::image::tests::grey as grey_png;
 pub use self::image::{ImageShape, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, image_pixels, image_size};
 pub use self::ingest::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, ingest};
 pub use self::parquet::{preview, read_parquet, write_csv};

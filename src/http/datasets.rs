@@ -94,7 +94,7 @@ pub(super) async fn list_dataset_versions(call: Call) -> Answer {
         content((String = "text/csv", example = examples::csv),
             (String = "application/x-ndjson", example = examples::json_lines),
             (String = "application/vnd.apache.parquet"),
-            (ImageForm = "multipart/form-data"))),
+            (ImageForm = "multipart/form-data", example = examples::image_form))),
     responses((status = 202, description = "The job that reads the data", body = Job,
         example = examples::ingestion_job))
 )]

@@ -31,6 +31,11 @@ pub(super) fn json_lines() -> &'static str {
      {\"income\": 18500, \"age\": null, \"education\": \"secondary\", \"default\": 1}\n"
 }
 
+/// The beginning of a PNG stands for all of it.
+pub(super) fn image_form() -> Value {
+    json!({"part": "train", "label": "cat", "image": ["iVBORw0KGgo="]})
+}
+
 pub(super) fn dataset() -> Value {
     json!({"name": "loans", "latest_version": 1, "created_at": "2026-03-01T09:00:04Z"})
 }

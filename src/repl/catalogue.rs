@@ -65,7 +65,8 @@ static FUNCTIONS: &[Function] = &[
         parameters: &[
             needed(
                 "source",
-                "a path (.csv, .tsv, .jsonl, .ndjson, .parquet), or 'loans', 'loans 3'",
+                "a path (.csv, .tsv, .jsonl, .ndjson, .parquet, or a folder of images: \
+                'photos/'), or 'loans', 'loans 3'",
             ),
             optional("name", NONE, "the dataset's name; the file's when absent"),
             optional(
@@ -75,7 +76,9 @@ static FUNCTIONS: &[Function] = &[
             ),
         ],
         notes: "A file becomes the next version of the dataset. A text that ends like a file or \
-                has a / in it is a path.",
+                has a / in it is a path. The images of a folder are labelled by the folder below it \
+                that they are in (photos/cat/1.png), or by a labels.csv with a column file; train, \
+                validation and test above these become the column part; MNIST's files are read too.",
         example: "loans = load(\"loans.csv\", types={\"zip\": \"string\"})",
     },
     Function {
@@ -189,7 +192,14 @@ static FUNCTIONS: &[Function] = &[
                 "preprocessing",
                 NONE,
                 "'quantile' (default), 'standard', or a dict: \
-                {'scaling': 'standard', 'max_categories': 64, 'min_category_count': 5}",
+                {'scaling': 'standard', 'max_categories': 64, 'min_category_count': 5}, for \
+                images {'image': {'height': 32, 'width': 32, 'channels': 1}}",
+            ),
+            optional(
+                "augmentation",
+                NONE,
+                "how training images are changed, a dict of some of {'shift': 2, 'rotate': 10, \
+                'scale': 0.1, 'noise': 0.1, 'mixup': 0.2}",
             ),
             optional(
                 "threshold",

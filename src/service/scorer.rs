@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 use crate::telemetry::metrics as names;
 
-/// Parameters times rows up to which scoring is no dearer than handing it over.
+/// Multiply-adds up to which scoring is no dearer than handing it over.
 const CHEAP: u64 = 4_000_000;
 /// Most costly requests that may wait.
 const QUEUE: usize = 256;
@@ -111,7 +111,7 @@ impl Scorer {
         loaded: &Arc<Loaded>,
         frame: Frame,
     ) -> Result<Vec<Prediction>> {
-        let cost = loaded.version.provenance.parameters.saturating_mul(frame.rows() as u64);
+        let cost = loaded.model.work().saturating_mul(frame.rows() as u64);
         if cost <= CHEAP {
             return INLINE.time(frame.rows(), || predict(loaded, &frame));
         }

@@ -4,6 +4,7 @@
 mod bins;
 mod boolean;
 mod category;
+mod image;
 mod leakage;
 mod numeric;
 mod scale;
@@ -15,13 +16,15 @@ use serde::{Deserialize, Serialize};
 
 use self::boolean::Boolean;
 use self::category::Category;
+use self::image::Image;
 use self::numeric::Numeric;
 pub(crate) use self::scale::Standard;
 use self::timestamp::Timestamp;
+use crate::domain::model::InputKind;
 use crate::domain::schema::{Column, ColumnType};
 use crate::domain::training::PreprocessingSpec;
 use crate::error::{Code, Error, Result};
-use crate::frame::Frame;
+use crate::frame::{Frame, ImageShape};
 
 pub(crate) use self::leakage::{Answer, leakage_warnings};
 
@@ -39,6 +42,8 @@ pub struct Matrix {
 pub(crate) enum Layout {
     /// The columns of a table, in order.
     Table(Vec<Group>),
+    /// The pixels of a picture, `[channel, row, column]`.
+    Image(ImageShape),
 }
 
 /// Inputs of one column that belong together.
@@ -56,10 +61,19 @@ pub(crate) enum Group {
 }
 
 impl Layout {
+    /// The columns of a table; none of a picture.
+    pub(crate) fn groups(&self) -> &[Group] {
+        match self {
+            Self::Table(groups) => groups,
+            Self::Image(_) => &[],
+        }
+    }
+
     /// Number of inputs.
     pub(crate) fn width(&self) -> usize {
         match self {
             Self::Table(groups) => groups.iter().map(Group::width).sum(),
+            Self::Image(shape) => shape.channels * shape.height * shape.width,
         }
     }
 }
@@ -97,6 +111,7 @@ enum Encoder {
     Category(Category),
     Boolean(Boolean),
     Timestamp(Timestamp),
+    Image(Image),
 }
 
 /// The inputs of one column within a matrix.
@@ -109,6 +124,12 @@ struct Block<'a> {
 impl Block<'_> {
     fn set(&mut self, row: usize, input: usize, value: f32) {
         self.data[row * self.width + self.offset + input] = value;
+    }
+
+    /// So many inputs of a row.
+    fn row(&mut self, row: usize, inputs: usize) -> &mut [f32] {
+        let start = row * self.width + self.offset;
+        &mut self.data[start..start + inputs]
     }
 }
 
@@ -140,6 +161,14 @@ impl FittedFeatures {
         Ok((Self { columns, target }, warnings))
     }
 
+    /// What kind of input the columns are.
+    pub fn input_kind(&self) -> InputKind {
+        match self.layout() {
+            Layout::Table(_) => InputKind::Tabular,
+            Layout::Image(_) => InputKind::Image,
+        }
+    }
+
     /// Number of inputs of the network.
     pub fn width(&self) -> usize {
         self.columns.iter().map(|c| c.encoder.width()).sum()
@@ -166,6 +195,10 @@ impl FittedFeatures {
 
     /// What the inputs mean.
     pub(crate) fn layout(&self) -> Layout {
+        // A picture is learnt from alone.
+        if let [FittedColumn { encoder: Encoder::Image(image), .. }] = self.columns.as_slice() {
+            return Layout::Image(image.shape());
+        }
         let mut groups = Vec::new();
         let mut offset = 0;
         for column in &self.columns {
@@ -195,7 +228,12 @@ impl FittedFeatures {
     pub(crate) fn inputs(&self, frame: &Frame) -> Vec<Column> {
         self.names()
             .filter_map(|name| frame.column(name))
-            .map(|c| Column { name: c.name.clone(), kind: c.kind, nullable: true })
+            .map(|c| Column {
+                name: c.name.clone(),
+                kind: c.kind,
+                // There is nothing to answer about a picture that is not there.
+                nullable: c.kind != ColumnType::Image,
+            })
             .collect()
     }
 }
@@ -218,7 +256,9 @@ fn fit_column(
         Some(ColumnType::Timestamp) => {
             Timestamp::fit(&frame.timestamps(name)?, spec.scaling, bins).map(Encoder::Timestamp)
         }
-        Some(ColumnType::Image) => Err("it holds images".to_owned()),
+        Some(ColumnType::Image) => {
+            Ok(Encoder::Image(Image::fit(name, &frame.images(name)?, spec.image.as_ref())?))
+        }
         None => {
             return Err(Error::new(Code::InvalidSpec, format!("there is no column {name}")));
         }
@@ -232,6 +272,7 @@ impl Encoder {
             Self::Category(e) => e.width(),
             Self::Boolean(e) => e.width(),
             Self::Timestamp(e) => e.width(),
+            Self::Image(e) => e.width(),
         }
     }
 
@@ -242,6 +283,7 @@ impl Encoder {
             Self::Category(e) => groups.push(Group::Category(offset..offset + e.width())),
             Self::Boolean(e) => groups.extend((offset..offset + e.width()).map(Group::Flag)),
             Self::Timestamp(e) => e.groups(offset, groups),
+            Self::Image(_) => {}
         }
     }
 
@@ -251,6 +293,7 @@ impl Encoder {
             Self::Category(e) => e.encode(&frame.texts(name)?, block),
             Self::Boolean(e) => e.encode(&frame.numbers(name)?, block),
             Self::Timestamp(e) => e.encode(&frame.timestamps(name)?, block),
+            Self::Image(e) => e.encode(&frame.images(name)?, block)?,
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! gradients. Each takes any backend: on others than the CPU's it is put together from burn's own
 //! operations.
 
+mod convolution;
 mod embedding;
 mod members;
 
@@ -11,6 +12,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::TensorData;
 
+pub(crate) use self::convolution::convolve;
 pub(crate) use self::embedding::embed;
 pub(crate) use self::members::scaled_weights;
 

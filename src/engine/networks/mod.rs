@@ -2,6 +2,7 @@
 //! (of the positive class), one per class for several classes, the scaled target for a
 //! regression; a network of several members ends in the logits of each.
 
+pub(crate) mod convolutional;
 pub(crate) mod dropout;
 mod embedding;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use self::convolutional::Convolutional;
 use self::dropout::Dropout;
 use self::linear::Linear;
 use self::mlp::Mlp;
@@ -27,6 +29,7 @@ use self::transformer::Transformer;
 use crate::domain::model::Task;
 use crate::domain::network::{NetworkSpec, TabmNetwork};
 use crate::engine::features::Layout;
+use crate::frame::ImageShape;
 
 /// Any of the networks.
 #[derive(Module, Debug)]
@@ -36,10 +39,12 @@ pub(crate) enum Network<B: Backend> {
     Mlp(Mlp<B>),
     Tabm(Tabm<B>),
     Transformer(Transformer<B>),
+    Convolutional(Convolutional<B>),
 }
 
 impl<B: Backend> Network<B> {
-    /// A network that reads inputs of a layout and ends in `outputs` logits.
+    /// A network that reads inputs of a layout, which is one that it can read, and ends in `outputs`
+    /// logits.
     pub(crate) fn new(
         spec: &NetworkSpec,
         layout: &Layout,
@@ -54,13 +59,21 @@ impl<B: Backend> Network<B> {
             NetworkSpec::Transformer(spec) => {
                 Self::Transformer(Transformer::new(spec, layout, outputs, builder))
             }
+            NetworkSpec::Lenet(spec) => {
+                let shape = picture(layout);
+                Self::Convolutional(Convolutional::lenet(spec, shape, outputs, builder))
+            }
+            NetworkSpec::Cnn(spec) => {
+                let shape = picture(layout);
+                Self::Convolutional(Convolutional::cnn(spec, shape, outputs, builder))
+            }
         }
     }
 
     /// How many answers it gives to a row, to be averaged.
     pub(crate) fn members(&self) -> usize {
         match self {
-            Self::Linear(_) | Self::Mlp(_) | Self::Transformer(_) => 1,
+            Self::Linear(_) | Self::Mlp(_) | Self::Transformer(_) | Self::Convolutional(_) => 1,
             Self::Tabm(network) => network.members(),
         }
     }
@@ -77,6 +90,7 @@ impl<B: Backend> Network<B> {
             Self::Mlp(network) => network.forward(inputs, dropout),
             Self::Tabm(network) => network.forward(inputs, dropout),
             Self::Transformer(network) => network.forward(inputs, dropout),
+            Self::Convolutional(network) => network.forward(inputs, dropout),
         }
     }
 }
@@ -97,6 +111,27 @@ pub(crate) fn served(spec: &NetworkSpec) -> NetworkSpec {
         tabm.members = tabm.kept_members.or(tabm.members);
     }
     spec
+}
+
+/// Multiply-adds of a row of inputs, at least, through a network of so many parameters.
+pub(crate) fn multiply_adds(spec: &NetworkSpec, layout: &Layout, parameters: u64) -> u64 {
+    match spec {
+        NetworkSpec::Linear(_)
+        | NetworkSpec::Mlp(_)
+        | NetworkSpec::Tabm(_)
+        | NetworkSpec::Transformer(_) => parameters,
+        NetworkSpec::Lenet(_) | NetworkSpec::Cnn(_) => {
+            parameters + convolutional::multiply_adds(spec, picture(layout)) as u64
+        }
+    }
+}
+
+/// The picture that a layout is; the numbers of a table in one row where it is none.
+fn picture(layout: &Layout) -> ImageShape {
+    match layout {
+        Layout::Image(shape) => *shape,
+        Layout::Table(_) => ImageShape { channels: 1, height: 1, width: layout.width() },
+    }
 }
 
 /// Number of logits.

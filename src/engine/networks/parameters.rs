@@ -50,6 +50,19 @@ impl<'a, B: Backend> Builder<'a, B> {
         }
     }
 
+    /// A convolution: weights `[kernel, kernel, inputs, outputs]` and biases, uniform in
+    /// +-1/sqrt(inputs of a window).
+    pub(crate) fn convolution(
+        &mut self,
+        kernel: usize,
+        inputs: usize,
+        outputs: usize,
+    ) -> (Param<Tensor<B, 4>>, Param<Tensor<B, 1>>) {
+        let bound = 1.0 / ((kernel * kernel * inputs).max(1) as f32).sqrt();
+        let weight = self.uniform([kernel, kernel, inputs, outputs], bound);
+        (weight, self.uniform([outputs], bound))
+    }
+
     pub(crate) fn device(&self) -> &B::Device {
         self.device
     }

@@ -3,7 +3,9 @@
 use actuary_kernels::Dense;
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
+use burn::module::Module;
 
+use super::convolutional::{self, ConvolutionalLayers};
 use super::parameters::{Builder, Parameters, restore};
 use super::{Network, served, tabm};
 use crate::domain::network::NetworkSpec;
@@ -11,12 +13,18 @@ use crate::engine::features::Layout;
 use crate::engine::infer::forward;
 use crate::error::{Error, Result};
 
+/// Pictures that go through a network at once: they grow on the way.
+const PICTURES: usize = 32;
+/// How often the weights of an attention are used for a row: about once for each column.
+const BURN_TOKENS: usize = 16;
+
 /// A network that answers on a CPU.
 #[derive(Debug)]
 pub(crate) enum Serving {
     /// Fully connected layers, one after the other.
     Layers(Vec<Dense>),
     Tabm(tabm::Serving),
+    Convolutional(Box<ConvolutionalLayers>),
     /// Any other, as it was trained.
     Burn(Box<Network<Flex>>),
 }
@@ -39,6 +47,12 @@ impl Serving {
                 let hidden = mlp.hidden.iter().flatten().count();
                 layers(hidden, parameters).map(Self::Layers).ok_or_else(bad)
             }
+            NetworkSpec::Lenet(_) | NetworkSpec::Cnn(_) => {
+                let Layout::Image(shape) = layout else { return Err(bad()) };
+                let dense = layers(convolutional::hidden(spec), parameters).ok_or_else(bad)?;
+                let convolutional = ConvolutionalLayers::new(*shape, parameters, dense)?;
+                Ok(Self::Convolutional(Box::new(convolutional)))
+            }
             NetworkSpec::Tabm(spec) => {
                 let tabm = tabm::Serving::new(spec, layout, parameters);
                 tabm.map(Self::Tabm).ok_or_else(bad)
@@ -54,7 +68,7 @@ impl Serving {
     /// How many answers it gives to a row.
     pub(crate) fn members(&self) -> usize {
         match self {
-            Self::Layers(_) => 1,
+            Self::Layers(_) | Self::Convolutional(_) => 1,
             Self::Tabm(tabm) => tabm.members(),
             Self::Burn(network) => network.members(),
         }
@@ -69,7 +83,28 @@ impl Serving {
                 let members = tabm.layers().map(|layers| through(layers, &inputs, tabm.width()));
                 Ok(members.flatten().collect())
             }
+            Self::Convolutional(layers) => {
+                let mut logits = Vec::new();
+                for rows in rows.chunks(width.max(1) * PICTURES) {
+                    let x = layers.convolved(rows);
+                    let width = layers.dense.first().map_or(0, Dense::inputs);
+                    logits.extend(through(&layers.dense, &x, width));
+                }
+                Ok(logits)
+            }
             Self::Burn(network) => forward(network, rows, width, &FlexDevice),
+        }
+    }
+
+    /// Multiply-adds of one row, at least.
+    pub(crate) fn work(&self) -> usize {
+        let dense =
+            |layers: &[Dense]| layers.iter().map(|l| l.inputs() * l.outputs()).sum::<usize>();
+        match self {
+            Self::Layers(layers) => dense(layers),
+            Self::Tabm(tabm) => tabm.layers().map(dense).sum(),
+            Self::Convolutional(layers) => layers.multiply_adds() + dense(&layers.dense),
+            Self::Burn(network) => network.num_params() * BURN_TOKENS,
         }
     }
 }

@@ -95,7 +95,7 @@ impl<B: Backend> Transformer<B> {
         let width = spec.width.unwrap_or(1) as usize;
         let bound = 1.0 / (width as f32).sqrt();
         let (mut positions, mut ranges) = (Vec::new(), Vec::new());
-        let Layout::Table(groups) = layout;
+        let groups = layout.groups();
         for group in groups {
             match group {
                 Group::Number { input, .. } | Group::Flag(input) => positions.push(*input as i64),

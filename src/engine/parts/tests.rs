@@ -118,7 +118,7 @@ fn what_cannot_be_split_by_time_is_refused() {
 fn a_column_can_say_the_part() {
     let split = |say: &dyn Fn(usize) -> Option<&'static str>| {
         let values = (0..30).map(|i| say(i).map(str::to_owned)).collect();
-        let spec = PartsSpec::Column(ColumnParts { column: "c".into() });
+        let spec = PartsSpec::Column(ColumnParts { column: "c".into(), validation: 0.16 });
         Parts::split(&spec, &one(Values::String(values), 30), None, 0)
     };
     let parts = split(&|i| Some(NAMES[i % 3])).unwrap();
@@ -127,6 +127,24 @@ fn a_column_can_say_the_part() {
     assert!(refused(&|i| (i > 0).then_some("train")).contains("missing in a row"));
     assert!(refused(&|_| Some("valid")).contains("did you mean validation?"));
     assert!(refused(&|i| Some(NAMES[i % 2])).contains("the test part has no rows"));
+}
+
+#[test]
+fn a_column_of_two_parts_lends_training_rows_to_validation() {
+    let say = |i: usize| Some(if i < 70 { "train" } else { "test" }.to_owned());
+    let frame = one(Values::String((0..100).map(say).collect()), 100);
+    let spec = PartsSpec::Column(ColumnParts { column: "c".into(), validation: 0.2 });
+    let classes: Vec<usize> = (0..100).map(|i| usize::from(i % 5 == 0)).collect();
+    let split = |seed| Parts::split(&spec, &frame, Some(&classes), seed).unwrap();
+    let parts = split(1);
+    assert_eq!(parts.test, (70..100).collect::<Vec<_>>());
+    let of_class = |rows: &[usize]| rows.iter().filter(|row| classes[**row] == 1).count();
+    assert_eq!((parts.validation.len(), of_class(&parts.validation)), (14, 3));
+    let mut both = [parts.train.clone(), parts.validation.clone()].concat();
+    both.sort_unstable();
+    assert_eq!(both, (0..70).collect::<Vec<_>>());
+    assert_eq!(split(1), parts);
+    assert_ne!(split(2), parts);
 }
 
 #[test]

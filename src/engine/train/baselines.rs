@@ -17,7 +17,7 @@ pub(super) fn simpler(network: &NetworkSpec) -> Vec<NetworkSpec> {
     let linear = NetworkSpec::Linear(LinearNetwork {});
     match network {
         NetworkSpec::Linear(_) => Vec::new(),
-        NetworkSpec::Mlp(_) => vec![linear],
+        NetworkSpec::Mlp(_) | NetworkSpec::Lenet(_) | NetworkSpec::Cnn(_) => vec![linear],
         NetworkSpec::Tabm(_) | NetworkSpec::Transformer(_) => {
             vec![linear, NetworkSpec::Mlp(MlpNetwork::default())]
         }

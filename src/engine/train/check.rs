@@ -1,8 +1,12 @@
 //! What can be said of a specification before any row is read.
 
+mod images;
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
+pub(super) use self::images::check_layout;
+use self::images::{check_features, check_images};
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{ColumnSummary, ColumnType};
@@ -94,6 +98,7 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
     }
     optimiser::check(spec, &mut findings);
     check_parts(spec, &mut findings);
+    check_images(spec, &mut findings);
     check_classes(spec, &mut findings);
     if let Some(epochs) = spec.epochs {
         findings.whole("/epochs", epochs.into(), 1..=10_000);
@@ -158,7 +163,10 @@ fn check_parts(spec: &TrainingSpec, findings: &mut Findings) {
     let shares = match &spec.parts {
         PartsSpec::Random(parts) => Some((parts.validation, parts.test)),
         PartsSpec::Time(parts) => Some((parts.validation, parts.test)),
-        PartsSpec::Column(_) => None,
+        PartsSpec::Column(parts) => {
+            findings.real("/parts/validation", parts.validation, INSIDE);
+            None
+        }
     };
     if let Some((validation, test)) = shares {
         findings.real("/parts/validation", validation, INSIDE);
@@ -240,6 +248,13 @@ pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<(
             Ok(_) => {}
         }
     }
+    let images = feature_names(spec, &kinds);
+    let images = images.iter().filter_map(|n| summary(n)).filter(|c| c.kind == ColumnType::Image);
+    for image in images.filter(|image| image.nulls > 0) {
+        let detail =
+            format!("{} is missing in {} rows; leave these rows out", image.name, image.nulls);
+        findings.add("/features", detail);
+    }
     if let Some(column) = parts_column(spec).and_then(summary)
         && column.nulls > 0
     {
@@ -287,27 +302,29 @@ pub(super) fn check_kinds(
             _ => {}
         }
     }
-    if feature_names(spec, columns.iter().map(|c| c.0)).is_empty() {
+    let names = feature_names(spec, columns);
+    if names.is_empty() {
         findings.add("/exclude", "leaves no column to predict from");
     }
+    let images = names.iter().filter(|name| kind(name) == Some(ColumnType::Image)).count();
+    check_features(spec, names.len(), images, findings);
 }
 
 /// The columns to predict from.
-pub(super) fn feature_names<'a>(
-    spec: &TrainingSpec,
-    columns: impl Iterator<Item = &'a str>,
-) -> Vec<String> {
-    match &spec.features {
-        Some(features) => features.clone(),
-        None => columns
-            .filter(|name| {
-                *name != spec.target
-                    && Some(*name) != parts_column(spec)
-                    && !spec.exclude.iter().any(|e| e == name)
-            })
-            .map(str::to_owned)
-            .collect(),
+pub(super) fn feature_names(spec: &TrainingSpec, columns: &[(&str, ColumnType)]) -> Vec<String> {
+    if let Some(features) = &spec.features {
+        return features.clone();
     }
+    let is_feature = |name: &str| {
+        name != spec.target
+            && Some(name) != parts_column(spec)
+            && !spec.exclude.iter().any(|e| e == name)
+    };
+    let features: Vec<_> = columns.iter().filter(|(name, _)| is_feature(name)).collect();
+    // An image is learnt from alone; what comes with it, as its file's name, is for people.
+    let has_images = features.iter().any(|(_, kind)| *kind == ColumnType::Image);
+    let features = features.into_iter().filter(|(_, k)| !has_images || *k == ColumnType::Image);
+    features.map(|(name, _)| (*name).to_owned()).collect()
 }
 
 #[cfg(test)]

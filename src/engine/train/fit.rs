@@ -7,6 +7,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::{AutodiffBackend, Backend, DeviceOps};
 use burn::tensor::{Tensor, TensorData};
 
+use super::augment::{Batch, augment};
 use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};
 use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, RunLabel};
@@ -321,13 +322,13 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         let slices = rows.chunks(rows.len().div_ceil(recipe.accumulation).max(1));
         let mut value = None;
         let mut gradients: Option<GradientsAccumulator<Network<B>>> = None;
-        for slice in slices {
+        for (number, slice) in (0..).zip(slices) {
             let share = slice.len() as f64 / rows.len() as f64;
             if gradients.is_some() {
                 // burn walks through what leads to a parameter once.
                 self.network = detached(self.network.clone());
             }
-            let loss = self.loss(slice, &mut dropout).mul_scalar(share);
+            let loss = self.loss(slice, number, epoch, &mut dropout).mul_scalar(share);
             value = Some(match value {
                 Some(value) => value + loss.clone().inner(),
                 None => loss.clone().inner(),
@@ -345,25 +346,19 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         value.unwrap_or_else(|| Tensor::zeros([1], self.device.inner()))
     }
 
-    /// Mean loss of some rows.
-    fn loss(&self, rows: &[usize], dropout: &mut Dropout) -> Tensor<B, 1> {
+    /// Mean loss of some rows of a batch; `slice` is its number among those of the batch.
+    fn loss(&self, rows: &[usize], slice: u32, epoch: u32, dropout: &mut Dropout) -> Tensor<B, 1> {
         let Problem { recipe, data } = self.problem;
-        let gather = |matrix: &Matrix| -> Tensor<B, 2> {
-            let mut values = Vec::with_capacity(rows.len() * matrix.width);
-            for &row in rows {
-                values
-                    .extend_from_slice(&matrix.data[row * matrix.width..(row + 1) * matrix.width]);
-            }
-            Tensor::from_data(TensorData::new(values, [rows.len(), matrix.width]), self.device)
+        let Batch { inputs, targets, weights } = self.batch(rows, slice, epoch);
+        let tensor = |matrix: Matrix| -> Tensor<B, 2> {
+            let data = TensorData::new(matrix.data, [matrix.rows, matrix.width]);
+            Tensor::from_data(data, self.device)
         };
-        let weights = data.train.weights.as_ref().map(|weights| {
-            let values: Vec<f32> = rows.iter().map(|&row| weights[row]).collect();
-            Tensor::from_data(TensorData::new(values, [rows.len(), 1]), self.device)
-        });
-        let logits = self.network.forward(gather(&data.train.inputs), Some(dropout));
+        let weights = weights.map(|data| tensor(Matrix { rows: rows.len(), width: 1, data }));
+        let logits = self.network.forward(tensor(inputs), Some(dropout));
         // Each member has a loss of its own: that of their mean would let them lean on each other.
         let members = self.network.members();
-        let mut targets = gather(&data.train.targets);
+        let mut targets = tensor(targets);
         let mut weights: Option<Tensor<B, 2>> = weights;
         if members > 1 {
             targets = targets.repeat_dim(0, members);
@@ -371,6 +366,33 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         }
         let loss = Loss { task: data.task, spec: &recipe.loss };
         batch_loss(loss, logits, targets, weights)
+    }
+
+    /// Some rows of a batch as they are learnt from in an epoch.
+    fn batch(&self, rows: &[usize], slice: u32, epoch: u32) -> Batch {
+        let Problem { recipe, data } = self.problem;
+        let gather = |matrix: &Matrix| {
+            let mut values = Vec::with_capacity(rows.len() * matrix.width);
+            for &row in rows {
+                let start = row * matrix.width;
+                values.extend_from_slice(&matrix.data[start..start + matrix.width]);
+            }
+            Matrix { rows: rows.len(), width: matrix.width, data: values }
+        };
+        let weights = data.train.weights.as_ref();
+        let mut batch = Batch {
+            inputs: gather(&data.train.inputs),
+            targets: gather(&data.train.targets),
+            weights: weights.map(|weights| rows.iter().map(|&row| weights[row]).collect()),
+        };
+        if let (Some(spec), Layout::Image(shape)) = (&recipe.augmentation, &data.layout) {
+            // Each slice of each batch draws numbers of its own.
+            let of_epoch = u64::from(epoch) << 32 | u64::from(slice);
+            let number = self.progress.batch as u64;
+            let rng = keyed(recipe.seed, Purpose::Augmentation, of_epoch, number);
+            augment(spec, *shape, &mut batch, rng);
+        }
+        batch
     }
 
     /// Loss and main metric of the validation rows, and the figure by which epochs are compared, the

@@ -1,5 +1,6 @@
 //! From a table and a specification to a version.
 
+mod augment;
 mod average;
 mod baselines;
 mod check;
@@ -36,8 +37,8 @@ use crate::domain::training::TrainingSpec;
 use crate::domain::version::{Baseline, EpochLoss, Metrics, PartRows, Signature};
 use crate::engine::device::Device;
 use crate::engine::features::FittedFeatures;
-use crate::engine::networks::Network;
 use crate::engine::networks::parameters::{Builder, parameters};
+use crate::engine::networks::{Network, multiply_adds};
 use crate::error::Result;
 use crate::frame::Frame;
 
@@ -93,7 +94,8 @@ pub fn train(
     let mut prepared = prepare(frame, spec)?;
     let Prepared { recipe, data, .. } = &prepared;
     let parameters = count_parameters(recipe, data)?;
-    let device = Device::for_work(&spec.device, parameters * recipe.batch_size as u64 * 3)?;
+    let work = multiply_adds(&recipe.network, &data.layout, parameters);
+    let device = Device::for_work(&spec.device, work * recipe.batch_size as u64 * 3)?;
     let ensemble = prepared.spec.ensemble.clone().unwrap_or_default();
     let simpler = if spec.baselines { baselines::simpler(&recipe.network) } else { Vec::new() };
     let planned = (ensemble.folds * ensemble.seeds) as usize + simpler.len();

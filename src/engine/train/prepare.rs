@@ -2,7 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::check::{Findings, check_kinds, check_task, feature_names, weight_pointer};
+use super::check::{
+    Findings, check_kinds, check_layout, check_task, feature_names, weight_pointer,
+};
 use super::fit::{Data, Part};
 use super::loss::row_loss;
 use super::plan::{self, Recipe};
@@ -10,13 +12,13 @@ use super::target::{Target, Truth};
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{Column, ColumnType};
-use crate::domain::training::{ClassWeights, TrainingSpec};
+use crate::domain::training::{ClassWeights, ImageSpec, TrainingSpec};
 use crate::domain::version::PartRows;
-use crate::engine::features::{Answer, FittedFeatures, Matrix, Standard, leakage_warnings};
+use crate::engine::features::{Answer, FittedFeatures, Layout, Matrix, Standard, leakage_warnings};
 use crate::engine::networks::outputs;
 use crate::engine::parts::Parts;
 use crate::error::{Code, Context, Error, Result};
-use crate::frame::Frame;
+use crate::frame::{Frame, ImageShape};
 
 /// A training that only has to be run, and what surrounds it.
 pub(super) struct Prepared {
@@ -61,7 +63,7 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     let scale = target_scale(spec, &truths[0])?;
     let frames =
         [frame.take(&parts.train)?, frame.take(&parts.validation)?, frame.take(&parts.test)?];
-    let names = feature_names(spec, columns.iter().map(|c| c.0));
+    let names = feature_names(spec, &columns);
     let (features, left_out) = FittedFeatures::fit(
         &frames[0],
         &names,
@@ -85,11 +87,11 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     };
     let inputs = features.inputs(&train);
     let (train, validation) = (build(&train, train_truth)?, build(&validation, validation_truth)?);
-    warnings.extend(leakage(&features, &train, target.positive));
-
     let layout = features.layout();
+    warnings.extend(leakage(&features, &layout, &train, target.positive));
     let recipe = Recipe::of(spec, &layout, train.inputs.rows);
-    let spec = carried_out(spec, &recipe, &target, names);
+    check_layout(&recipe.network, &layout)?;
+    let spec = carried_out(spec, &recipe, &target, names, &layout);
     let test = (features.transform(&test)?, test_truth);
     let fingerprint = fingerprint(&spec, &features, rows)?;
     let guess = guess(target.task, &train, &validation);
@@ -115,14 +117,23 @@ fn carried_out(
     recipe: &Recipe,
     target: &Target,
     features: Vec<String>,
+    layout: &Layout,
 ) -> TrainingSpec {
     let mut spec = spec.clone();
     recipe.fill(&mut spec);
+    spec.preprocessing.image = image_size(layout);
     spec.task = Some(target.task);
     spec.features = Some(features);
     spec.exclude = Vec::new();
     spec.positive_class = target.positive.and_then(|p| target.classes.get(p).cloned());
     spec
+}
+
+/// What images were brought to, as a specification asks for it.
+fn image_size(layout: &Layout) -> Option<ImageSpec> {
+    let Layout::Image(ImageShape { channels, height, width }) = *layout else { return None };
+    let side = |side| u32::try_from(side).ok();
+    Some(ImageSpec { height: side(height), width: side(width), channels: side(channels) })
 }
 
 /// Fails where a part lacks a class that it can't do without; warns where it can.
@@ -209,7 +220,16 @@ fn row_weights(weights: &[f64], truth: &Truth) -> Vec<f32> {
     truth.classes().unwrap_or_default().iter().map(|&class| weights[class] as f32).collect()
 }
 
-fn leakage(features: &FittedFeatures, train: &Part, positive: Option<usize>) -> Vec<String> {
+fn leakage(
+    features: &FittedFeatures,
+    layout: &Layout,
+    train: &Part,
+    positive: Option<usize>,
+) -> Vec<String> {
+    // One pixel says little, and there are many.
+    if matches!(layout, Layout::Image(_)) {
+        return Vec::new();
+    }
     match (&train.truth, positive) {
         (Truth::Classes(classes), Some(positive)) => {
             let truth = super::report::is_positive(classes, positive);

@@ -1,3 +1,5 @@
+mod images;
+
 use std::collections::BTreeMap;
 
 use burn::backend::Autodiff;
@@ -415,7 +417,7 @@ fn what_the_data_refute_is_named() {
     let (frame, _) = logistic(100);
     let mut unknown = spec("yy");
     unknown.features = Some(vec!["x0".into(), "X1".into()]);
-    let parts = ColumnParts { column: "part".into() };
+    let parts = ColumnParts { column: "part".into(), validation: 0.16 };
     unknown.parts = PartsSpec::Column(parts);
     let error = refused(&frame, &unknown);
     assert_eq!(pointers(&error), ["/target", "/features/1", "/parts/column"]);

@@ -3,7 +3,7 @@ use image::codecs::jpeg::JpegEncoder;
 use super::*;
 
 /// A grey PNG.
-pub(in crate::frame) fn grey(height: u32, width: u32, pixels: &[u8]) -> Vec<u8> {
+pub(crate) fn grey(height: u32, width: u32, pixels: &[u8]) -> Vec<u8> {
     Images::default().grey(height, width, pixels).unwrap().bytes().to_vec()
 }
 

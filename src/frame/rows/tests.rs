@@ -204,3 +204,24 @@ fn a_hundred_fields_are_named_and_all_rows_counted() {
     );
     assert_eq!(errors.len(), 100);
 }
+
+#[test]
+fn images_are_decoded_up_to_a_number_of_pixels() {
+    let signature = [column("photo", ColumnType::Image)];
+    let picture = crate::frame::grey_png(20, 30, &[7; 600]);
+    let given = text(&crate::frame::image::to_base64(&picture));
+    let rows = |n: usize| vec![row(&[("photo", given.clone())]); n];
+    let frame = Frame::from_rows(&signature, &rows(2)).unwrap();
+    assert_eq!(frame.images("photo").unwrap(), [Some(&picture[..]); 2]);
+    let (_, errors) = fields(Frame::from_rows(&signature, &rows(4)));
+    let pointers = errors.iter().map(|e| e.0.as_str()).collect::<Vec<_>>();
+    assert_eq!(pointers, ["/rows/2/photo", "/rows/3/photo"]);
+    assert!(errors[0].1.contains("send fewer images at a time"), "{}", errors[0].1);
+    let columns = BTreeMap::from([("photo".to_owned(), vec![given, Cell::Int(1), text("x")])]);
+    let (_, errors) = fields(Frame::from_columns(&signature, &columns));
+    assert_eq!(
+        errors[0].1,
+        "1 is no image; send a PNG or a JPEG as text in base64; send null where it is unknown"
+    );
+    assert_eq!(errors[1].1, "'x' is no image: write a PNG or a JPEG as base64");
+}

@@ -16,8 +16,8 @@ use crate::domain::name::check_name;
 use crate::domain::network::NetworkSpec;
 use crate::domain::optimiser::{OptimiserSpec, ScheduleSpec};
 use crate::domain::training::{
-    ClassWeights, EnsembleSpec, LossSpec, Monitor, PartsSpec, PreprocessingSpec, ThresholdSpec,
-    TrainingSpec,
+    AugmentationSpec, ClassWeights, EnsembleSpec, LossSpec, Monitor, PartsSpec, PreprocessingSpec,
+    ThresholdSpec, TrainingSpec,
 };
 use crate::error::{Error, Result};
 
@@ -101,6 +101,7 @@ const FIELDS: &[&str] = &[
     "patience",
     "class_weights",
     "preprocessing",
+    "augmentation",
     "threshold",
 ];
 
@@ -152,6 +153,7 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
         "parts" => is!(PartsSpec),
         "class_weights" => is!(ClassWeights),
         "preprocessing" => is!(PreprocessingSpec),
+        "augmentation" => is!(AugmentationSpec),
         "threshold" => is!(ThresholdSpec),
         other => Err(Error::internal("checking an argument", format!("{other} is unknown"))),
     }
@@ -167,6 +169,7 @@ mod tests {
         let spec: TrainingSpec = serde_json::from_value(json!({
             "dataset": {"name": "d"}, "target": "t", "features": ["a"], "exclude": ["b"],
             "task": "binary", "positive_class": "1", "epochs": 1, "batch_size": 1, "patience": 1,
+            "augmentation": {},
             "network": {"kind": "mlp"}, "optimiser": {"kind": "adamw"}, "average": 0.9,
             "schedule": {"kind": "constant"}, "gradient_clip": 1.0, "ensemble": {"folds": 2},
         }))

@@ -9,7 +9,6 @@ use super::{Claim, RunRef, Service, blocking};
 use crate::domain::job::{
     JobResult, ModelVersionResult, Progress, TrainingJobSpec, TrainingProgress,
 };
-use crate::domain::model::InputKind;
 use crate::domain::version::{Provenance, Version};
 use crate::engine::{self, Control, EpochReport, Hooks, Trained};
 use crate::error::{Code, Context, Error, Result};
@@ -105,6 +104,7 @@ impl Service {
         let mut writer = self.store().write_blob().await?;
         writer.write(&trained.weights).await?;
         let weights = writer.complete().await?;
+        let input_kind = trained.features.input_kind();
         let features = to_raw_value(&trained.features).context("writing fitted features")?;
         let created_by =
             claim.created_by.ok_or_else(|| Error::internal("registering", "the job has no key"))?;
@@ -137,13 +137,8 @@ impl Service {
             return Ok(());
         }
         let weights = tx.finish_blob(&weights).await?;
-        let new = NewVersion {
-            version,
-            input_kind: InputKind::Tabular,
-            features: &features,
-            weights,
-            job: claim.run.job,
-        };
+        let new =
+            NewVersion { version, input_kind, features: &features, weights, job: claim.run.job };
         let number = tx.insert_version(&claim.project, new).await?;
         let result = ModelVersionResult {
             location: format!("/api/v1/models/{}/versions/{number}", job.model),

@@ -6,7 +6,7 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::server::{Served, json, problem};
+use super::server::{Served, json, pointers, problem};
 
 const PATH: &str = "/api/v1/datasets/photos/versions";
 
@@ -98,4 +98,66 @@ async fn a_form_that_cannot_be_read_says_where() {
     problem(send(&served, "k4", "b", body("b", &[])).await, 422, "invalid_data").await;
     let nameless = body("b", &[("", None, b"x")]);
     problem(send(&served, "k5", "b", nameless).await, 422, "invalid_data").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_learns_images_and_answers_for_them() {
+    let served = Served::start().await;
+    let pictures: Vec<_> =
+        (0..60_u8).map(|i| png(12, 10, if i % 3 == 0 { 200 + i / 2 } else { i })).collect();
+    let names: Vec<_> = (0..60).map(|i| format!("{i}.png")).collect();
+    let mut parts: Vec<(&str, Option<&str>, &[u8])> = Vec::new();
+    for (i, (picture, name)) in pictures.iter().zip(&names).enumerate() {
+        parts.push(("label", None, if i % 3 == 0 { b"day" } else { b"night" }));
+        parts.push(("image", Some(name), picture));
+    }
+    let job = json(send(&served, "k", "b", body("b", &parts)).await, StatusCode::ACCEPTED).await;
+    assert_eq!(outcome(&served, &job).await["state"], "done");
+
+    let spec = |more: Value| {
+        let mut spec = json!({"dataset": {"name": "photos"}, "target": "label", "epochs": 15});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
+    let train = |spec: Value| served.post("/api/v1/models/photos/versions").json(&spec).send();
+    let lenet = train(spec(json!({"network": {"kind": "lenet"}, "features": ["file"]}))).await;
+    let refused = problem(lenet.unwrap(), 422, "invalid_spec").await;
+    assert_eq!(pointers(&refused), ["/network"], "{refused}");
+    let bad = spec(json!({"augmentation": {"shift": 100}}));
+    let refused = problem(train(bad).await.unwrap(), 422, "invalid_spec").await;
+    assert_eq!(pointers(&refused), ["/augmentation/shift"], "{refused}");
+
+    let job = train(spec(json!({"augmentation": {"shift": 1}}))).await.unwrap();
+    let done = outcome(&served, &json(job, StatusCode::ACCEPTED).await).await;
+    assert_eq!(done["state"], "done", "{done}");
+    let version = served.get("/api/v1/models/photos/versions/1").send().await.unwrap();
+    let version = json(version, StatusCode::OK).await;
+    let input = json!([{"name": "image", "type": "image", "nullable": false}]);
+    assert_eq!(version["signature"]["inputs"], input);
+    let model =
+        json(served.get("/api/v1/models/photos").send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(model["input_kind"], "image");
+
+    let predict = |body: Value| served.post("/api/v1/models/photos/predictions").json(&body).send();
+    let light = format!("data:image/png;base64,{}", STANDARD.encode(png(30, 40, 220)));
+    let dark = STANDARD.encode(png(12, 10, 5));
+    let rows = json!({"version": 1, "rows": [{"image": light}, {"image": dark}]});
+    let answer = json(predict(rows).await.unwrap(), StatusCode::OK).await;
+    let labels = [0, 1].map(|row| &answer["predictions"][row]["label"]);
+    assert_eq!(labels, ["day", "night"], "{answer}");
+    let columns = json!({"version": 1, "columns": {"image": [dark]}, "record": true});
+    let recorded = json(predict(columns).await.unwrap(), StatusCode::OK).await;
+    let replay = format!("/api/v1/predictions/{}/replay", recorded["id"].as_str().unwrap());
+    let replay = json(served.post(&replay).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(replay["identical"], true, "{replay}");
+
+    let cut = STANDARD.encode(&png(12, 10, 5)[..40]);
+    let rows = json!([{"image": "a cat"}, {"image": dark}, {"image": cut}, {"image": null}, {}, {"image": 5}]);
+    let refused = predict(json!({"version": 1, "rows": rows})).await.unwrap();
+    let refused = problem(refused, 422, "invalid_rows").await;
+    let bad = ["/rows/0/image", "/rows/2/image", "/rows/3/image", "/rows/4/image", "/rows/5/image"];
+    assert_eq!(pointers(&refused), bad, "{refused}");
+    let detail = |at: usize| refused["errors"][at]["detail"].as_str().unwrap();
+    assert_eq!(detail(0), "'a cat' is no image: write a PNG or a JPEG as base64");
+    assert!(detail(1).starts_with("is a broken PNG"), "{}", detail(1));
 }

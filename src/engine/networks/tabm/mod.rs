@@ -55,7 +55,7 @@ struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     /// The codes of a number are left out: its bins tell them apart.
     fn of(layout: &'a Layout) -> Self {
-        let Layout::Table(groups) = layout;
+        let groups = layout.groups();
         let mut inputs = Self { numbers: Vec::new(), others: Vec::new() };
         for group in groups {
             match group {

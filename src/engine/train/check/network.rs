@@ -1,7 +1,7 @@
 //! What can be said of a network's size.
 
 use super::{Findings, SHARE};
-use crate::domain::network::{NetworkSpec, TabmNetwork, TransformerNetwork};
+use crate::domain::network::{CnnNetwork, NetworkSpec, TabmNetwork, TransformerNetwork};
 
 /// Checks the network of a specification.
 pub(super) fn check(network: &NetworkSpec, findings: &mut Findings) {
@@ -17,9 +17,24 @@ pub(super) fn check(network: &NetworkSpec, findings: &mut Findings) {
             }
             share(findings, "dropout", mlp.dropout);
         }
+        NetworkSpec::Lenet(_) => {}
+        NetworkSpec::Cnn(cnn) => check_cnn(cnn, findings),
         NetworkSpec::Tabm(tabm) => check_tabm(tabm, findings),
         NetworkSpec::Transformer(transformer) => check_transformer(transformer, findings),
     }
+}
+
+fn check_cnn(cnn: &CnnNetwork, findings: &mut Findings) {
+    let convolutions = cnn.channels.as_ref().map_or(1, Vec::len);
+    if !(1..=6).contains(&convolutions) {
+        let detail = format!("has {convolutions} convolutions; take 1 to 6");
+        findings.add("/network/channels", detail);
+    }
+    for (i, &channels) in cnn.channels.iter().flatten().enumerate() {
+        findings.whole(&format!("/network/channels/{i}"), channels.into(), 1..=1024);
+    }
+    whole(findings, "hidden", cnn.hidden, 1, 4096);
+    share(findings, "dropout", cnn.dropout);
 }
 
 fn check_tabm(tabm: &TabmNetwork, findings: &mut Findings) {

@@ -126,9 +126,9 @@ pub fn preview<R: ChunkReader + 'static>(reader: R, offset: u64, limit: usize) -
 }
 
 /// Writes a stored dataset as CSV (RFC 4180, UTF-8, lines ended by CRLF): a header line, missing
-/// values as nothing, times as RFC 3339, images as base64. A name or a text that a spreadsheet would take for a
-/// formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return, and is no number) gets
-/// an apostrophe before it (OWASP ASVS 5.0, 1.2.10).
+/// values as nothing, times as RFC 3339, images as base64. A name or a text that a spreadsheet
+/// would take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return, and is
+/// no number) gets an apostrophe before it (OWASP ASVS 5.0, 1.2.10).
 ///
 /// # Errors
 /// [`Error::Internal`] where the file can't be read or the writer fails.

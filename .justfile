@@ -56,5 +56,7 @@ ci:
 # Write the fixtures in tests/fixtures anew from their Python oracles
 oracles:
     python3 -m venv target/oracles
-    target/oracles/bin/pip install --quiet scikit-learn==1.9.1 scipy==1.17.1 numpy==2.4.6
+    target/oracles/bin/pip install --quiet scikit-learn==1.9.1 scipy==1.17.1 numpy==2.4.6 \
+        dieboldmariano==1.1.0 scoringrules==0.10.0
     target/oracles/bin/python examples/oracles/stats.py
+    target/oracles/bin/python examples/oracles/forecasting.py

@@ -1,4 +1,5 @@
-//! Pure functions on slices: metrics of predictions, quantiles, the normal distribution.
+//! Pure functions on slices: metrics of predictions and forecasts, tests, quantiles, the normal
+//! distribution.
 //!
 //! What is not defined for an input (the AUC of one class, the quantile of nothing) is `None`;
 //! no function answers NaN. The metrics of a whole part return an error that names the first
@@ -7,16 +8,23 @@
 mod classification;
 mod comparison;
 mod descriptive;
+mod forecasting;
 mod normal;
 mod ranking;
 mod regression;
+mod ridge;
 
 pub use classification::{binary_metrics, multiclass_metrics, wilson_interval};
 pub use comparison::{Difference, auc_difference, mean_difference};
 pub use descriptive::{mean, quantile, quantiles, standard_deviation, variance};
+pub use forecasting::{
+    DieboldMariano, crps_of_ensemble, diebold_mariano, mase, mean_pinball, pinball,
+    seasonal_naive_error, smape,
+};
 pub use normal::{normal_cdf, normal_inverse_cdf};
 pub use ranking::{auc, auc_interval, average_precision, kolmogorov_smirnov, threshold_f1};
 pub use regression::regression_metrics;
+pub use ridge::Ridge;
 
 use crate::error::{Code, Error, Result};
 

@@ -7,9 +7,12 @@
 mod convolution;
 mod dense;
 mod embedding;
+mod lstm;
 mod members;
+mod product;
 
 pub use convolution::{Convolution, Gradients, Shape};
 pub use dense::Dense;
 pub use embedding::{Bins, EmbeddingGradients, EmbeddingWeights};
+pub use lstm::{Lstm, LstmGradients, Passed};
 pub use members::{scaled_weights, scaled_weights_gradients};

@@ -2,6 +2,7 @@
 //! beyond checking themselves.
 
 pub mod dataset;
+pub mod forecast;
 pub mod job;
 pub mod key;
 pub mod model;
@@ -14,3 +15,4 @@ pub mod schema;
 mod tagged;
 pub mod training;
 pub mod version;
+pub mod window;

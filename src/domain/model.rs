@@ -36,19 +36,24 @@ pub enum Task {
     Multiclass,
     /// A number.
     Regression,
+    /// Numbers of the rows to come.
+    Forecast,
 }
 
 impl Task {
+    pub const ALL: [Task; 4] = [Self::Binary, Self::Multiclass, Self::Regression, Self::Forecast];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Binary => "binary",
             Self::Multiclass => "multiclass",
             Self::Regression => "regression",
+            Self::Forecast => "forecast",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Binary, Self::Multiclass, Self::Regression].into_iter().find(|t| t.as_str() == text)
+        Self::ALL.into_iter().find(|t| t.as_str() == text)
     }
 }
 
@@ -56,8 +61,12 @@ impl Task {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InputKind {
+    /// The columns of a row.
     Tabular,
+    /// A picture.
     Image,
+    /// Rows of a series.
+    Sequence,
 }
 
 impl InputKind {
@@ -65,10 +74,11 @@ impl InputKind {
         match self {
             Self::Tabular => "tabular",
             Self::Image => "image",
+            Self::Sequence => "sequence",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Tabular, Self::Image].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Tabular, Self::Image, Self::Sequence].into_iter().find(|kind| kind.as_str() == text)
     }
 }

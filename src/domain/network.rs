@@ -15,6 +15,12 @@ pub enum NetworkSpec {
     Transformer(TransformerNetwork),
     Lenet(LenetNetwork),
     Cnn(CnnNetwork),
+    Lstm(LstmNetwork),
+    Attention(AttentionNetwork),
+    #[serde(rename = "nlinear")]
+    NLinear(NLinearNetwork),
+    #[serde(rename = "dlinear")]
+    DLinear(DLinearNetwork),
 }
 
 deserialize_tagged! { NetworkSpec by "kind":
@@ -24,6 +30,10 @@ deserialize_tagged! { NetworkSpec by "kind":
     "transformer" => Transformer(TransformerNetwork),
     "lenet" => Lenet(LenetNetwork),
     "cnn" => Cnn(CnnNetwork),
+    "lstm" => Lstm(LstmNetwork),
+    "attention" => Attention(AttentionNetwork),
+    "nlinear" => NLinear(NLinearNetwork),
+    "dlinear" => DLinear(DLinearNetwork),
 }
 
 impl NetworkSpec {
@@ -36,6 +46,10 @@ impl NetworkSpec {
             Self::Transformer(_) => "transformer",
             Self::Lenet(_) => "lenet",
             Self::Cnn(_) => "cnn",
+            Self::Lstm(_) => "lstm",
+            Self::Attention(_) => "attention",
+            Self::NLinear(_) => "nlinear",
+            Self::DLinear(_) => "dlinear",
         }
     }
 
@@ -162,4 +176,167 @@ pub struct CnnNetwork {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, exclusive_maximum = 1)]
     pub dropout: Option<f64>,
+}
+
+/// Long short-term memory over the steps of a window, from zero states; a linear layer reads the
+/// last state. As it stands: two layers of 50, trained by Adam at 0.001 over 10 epochs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LstmNetwork {
+    /// Layers, each over the states of the one before.
+    #[serde(default = "defaults::lstm_layers")]
+    #[schema(minimum = 1, maximum = 8)]
+    pub layers: u32,
+    /// Size of the state.
+    #[serde(default = "defaults::lstm_hidden")]
+    #[schema(minimum = 1, maximum = 1024)]
+    pub hidden: u32,
+    /// Whether a second one reads the steps from the last to the first; the linear layer then reads
+    /// what both end in.
+    #[serde(default)]
+    pub bidirectional: bool,
+    /// Share of the states between layers that are dropped while training.
+    #[serde(default)]
+    #[schema(minimum = 0, exclusive_maximum = 1)]
+    pub dropout: f64,
+    /// Forecasts only, there `last` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<Normalisation>,
+}
+
+impl Default for LstmNetwork {
+    fn default() -> Self {
+        Self {
+            layers: defaults::lstm_layers(),
+            hidden: defaults::lstm_hidden(),
+            bidirectional: false,
+            dropout: 0.0,
+            normalisation: None,
+        }
+    }
+}
+
+/// Self-attention encoder: over the steps of a window, or over patches of each series that is
+/// forecast (PatchTST).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttentionNetwork {
+    /// Numbers for each step, a multiple of `heads`; when absent 64, for a forecast 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1024)]
+    pub width: Option<u32>,
+    /// Heads of attention; 4 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 64)]
+    pub heads: Option<u32>,
+    /// Layers; when absent 2, for a forecast 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 16)]
+    pub layers: Option<u32>,
+    /// Units of the layer between, with GELU; 128 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 4096)]
+    pub feed_forward: Option<u32>,
+    /// Share of units that are dropped while training; when absent 0.1, for a forecast 0.3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, exclusive_maximum = 1)]
+    pub dropout: Option<f64>,
+    /// How a step knows where in the window it stands.
+    #[serde(default)]
+    pub positions: Positions,
+    /// Whether a step sees itself and earlier ones only.
+    #[serde(default)]
+    pub causal: bool,
+    /// Forecasts only: steps in a patch; 16 when absent, at most the look-back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 4096)]
+    pub patch: Option<u32>,
+    /// Forecasts only: steps from one patch to the next, at most a patch; 8 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 4096)]
+    pub patch_stride: Option<u32>,
+    /// Forecasts only, there `revin` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<Normalisation>,
+}
+
+/// How a step knows its place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Positions {
+    /// By sines and cosines of its number.
+    #[default]
+    Sinusoidal,
+    /// By numbers that are learnt.
+    Learnt,
+}
+
+/// The units in which a window of a series is read and its forecast given, so that a series that
+/// has moved away from where it was trained is read as before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalisation {
+    /// As the training rows were scaled.
+    None,
+    /// Less the window's last value, over its standard deviation.
+    Last,
+    /// Less the window's mean, over its standard deviation (RevIN without its affine part).
+    Revin,
+}
+
+/// One linear layer over the steps of a series less its last value, the same for all series
+/// (NLinear), joined with ridge regression.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NLinearNetwork {
+    #[serde(default = "defaults::revin")]
+    pub normalisation: Normalisation,
+    /// Whether the layer that is kept is the mean of the trained one and of ridge regression in
+    /// closed form: both are linear, and so is their mean. Not with `normalisation` none, not for
+    /// quantiles. True when absent wherever it can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ridge: Option<bool>,
+}
+
+impl Default for NLinearNetwork {
+    fn default() -> Self {
+        Self { normalisation: Normalisation::Revin, ridge: None }
+    }
+}
+
+/// A linear layer over the moving average of a series and one over the rest, the same for all
+/// series (DLinear).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DLinearNetwork {
+    #[serde(default = "defaults::revin")]
+    pub normalisation: Normalisation,
+    /// Steps of the moving average, odd.
+    #[serde(default = "defaults::kernel")]
+    #[schema(minimum = 1, maximum = 999)]
+    pub kernel: u32,
+}
+
+impl Default for DLinearNetwork {
+    fn default() -> Self {
+        Self { normalisation: Normalisation::Revin, kernel: defaults::kernel() }
+    }
+}
+
+/// The defaults that have no type of their own to stand in.
+mod defaults {
+    use super::Normalisation;
+
+    pub(super) fn lstm_layers() -> u32 {
+        2
+    }
+    pub(super) fn lstm_hidden() -> u32 {
+        50
+    }
+    pub(super) fn revin() -> Normalisation {
+        Normalisation::Revin
+    }
+    pub(super) fn kernel() -> u32 {
+        25
+    }
 }

@@ -68,7 +68,9 @@ impl<'de> Deserialize<'de> for UniqueRow {
     }
 }
 
-fn unique_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Row>>, D::Error> {
+pub(super) fn unique_rows<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Row>>, D::Error> {
     let rows = Option::<Vec<UniqueRow>>::deserialize(deserializer)?;
     Ok(rows.map(|rows| rows.into_iter().map(|row| row.0).collect()))
 }
@@ -81,7 +83,9 @@ pub enum VersionRef {
     Alias(String),
 }
 
-/// The answer to a [`PredictionRequest`], one prediction a row in the order of the rows.
+/// The answer to a [`PredictionRequest`]: one prediction a row in the order of the rows or, of a
+/// version that reads windows, one for the newest window of each series in the order in which the
+/// series come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PredictionResponse {
     pub predictions: Vec<Prediction>,

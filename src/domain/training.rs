@@ -10,6 +10,7 @@ use super::model::Task;
 use super::network::NetworkSpec;
 use super::optimiser::{OptimiserSpec, ScheduleSpec};
 use super::tagged::deserialize_tagged;
+use super::window::WindowSpec;
 
 /// How a version is trained. Everything but `dataset` and `target` has a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -20,23 +21,26 @@ pub struct TrainingSpec {
     #[schema(example = "default")]
     pub target: String,
     /// The columns to predict from. When absent every column but the target (and a time or part
-    /// column named in `parts`); where one of these holds images, that one alone.
+    /// column named in `parts`), and where one of these holds images, that one alone; with a `window`
+    /// the target too, where it is foretold; for a forecast none but what is forecast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
     /// Columns to leave out, when `features` is absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
-    /// Inferred from the target when absent.
+    /// Inferred from the target when absent; with a `window`, a number is forecast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
     /// The class whose probability is the score of a binary model; when absent `1`, `true`,
     /// `yes` or `y` where one of the two classes is one of these, else the rarer class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive_class: Option<String>,
-    /// What suits the kind of input when absent: `mlp` for a table.
+    /// What suits the kind of input when absent: `tabm` for a table, `cnn` for images, `nlinear` for
+    /// a forecast, `lstm` for other windows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkSpec>,
-    /// What suits the network when absent: `adamw`.
+    /// What suits the network when absent: `adamw`; `adam` for `lstm`, `nlinear` and `dlinear`, `sgd`
+    /// for `lenet`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimiser: Option<OptimiserSpec>,
     /// What suits the network when absent: `cosine`.
@@ -58,11 +62,13 @@ pub struct TrainingSpec {
     #[serde(default)]
     pub monitor: Monitor,
     /// How often every training row is seen, at most; when absent 40 below 10,000 training rows,
-    /// else 30, and five times that for the linear network.
+    /// else 30, and five times that for the linear network; 10 for `lstm`, `nlinear` and `dlinear`,
+    /// 20 for `attention`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10_000)]
     pub epochs: Option<u32>,
-    /// Rows per step; when absent 32 below 10,000 training rows, else 256.
+    /// Rows per step; when absent 32 below 10,000 training rows, else 256; 32 for `lstm` and
+    /// `attention`, 16 to 256 for `nlinear` and `dlinear`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 65_536)]
     pub batch_size: Option<u32>,
@@ -73,7 +79,8 @@ pub struct TrainingSpec {
     /// Several networks, whose answers are averaged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ensemble: Option<EnsembleSpec>,
-    /// Whether simpler networks are trained beside it, to tell what it is better than.
+    /// Whether simpler networks are trained beside it, to tell what it is better than. None are
+    /// beside a forecast, which is always held against what needs no network.
     #[serde(default = "defaults::baselines")]
     pub baselines: bool,
     /// Same seed, data, build and device: same weights (CPU).
@@ -84,8 +91,13 @@ pub struct TrainingSpec {
     #[serde(default = "defaults::device")]
     #[schema(example = "auto", max_length = 20)]
     pub device: String,
-    #[serde(default)]
-    pub parts: PartsSpec,
+    /// At random when absent, with a `window` by its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<PartsSpec>,
+    /// Makes windows of series of the rows: needed for a forecast, and for the networks that read
+    /// sequences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowSpec>,
     /// Stop when the validation loss has not improved for so many epochs; the best epoch's
     /// weights are kept in any case. 0 never stops early. A quarter of the epochs when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,7 +176,23 @@ impl Default for PartsSpec {
     }
 }
 
-/// At random by the seed, each class in the same proportions in every part.
+impl TrainingSpec {
+    /// How the rows fall into parts, also where the specification leaves that open.
+    pub fn parts(&self) -> PartsSpec {
+        match (&self.parts, &self.window) {
+            (Some(parts), _) => parts.clone(),
+            (None, None) => PartsSpec::default(),
+            (None, Some(window)) => PartsSpec::Time(TimeParts {
+                column: window.time.clone(),
+                validation: defaults::validation(),
+                test: defaults::test(),
+            }),
+        }
+    }
+}
+
+/// At random by the seed, each class in the same proportions in every part. With a `window` whole
+/// series fall into the parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RandomParts {
@@ -324,7 +352,8 @@ pub enum Scaling {
     Standard,
 }
 
-/// What a training lessens: the log loss of classes, the squared error of numbers.
+/// What a training lessens: the log loss of classes, the squared error of numbers, the pinball loss
+/// of quantiles.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LossSpec {
@@ -362,7 +391,8 @@ pub enum Monitor {
 #[serde(deny_unknown_fields)]
 pub struct EnsembleSpec {
     /// Cross-fitting: the training and validation rows are split anew into so many folds, and each
-    /// network is validated on another one. 1 keeps the parts as they are.
+    /// network is validated on another one. 1 keeps the parts as they are, as parts by time and
+    /// windows have to be.
     #[serde(default = "defaults::one")]
     #[schema(minimum = 1, maximum = 20)]
     pub folds: u32,

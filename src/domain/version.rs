@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::forecast::ForecastMetrics;
 use super::model::Task;
 use super::schema::Column;
 use super::tagged::deserialize_tagged;
 use super::training::TrainingSpec;
+use super::window::WindowSpec;
 
 /// One trained, immutable version of a model: a pure function of its inputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -37,7 +39,7 @@ pub struct VersionSummary {
     pub version: u32,
     pub task: Task,
     pub network: String,
-    /// The test part's main metric: AUC, accuracy or R2.
+    /// The test part's main metric: AUC, accuracy, R2 or, of a forecast, the scaled MSE.
     pub metric: String,
     pub value: Option<f64>,
     /// Aliases that point at it.
@@ -51,7 +53,7 @@ pub struct Signature {
     pub task: Task,
     pub inputs: Vec<Column>,
     pub target: String,
-    /// The classes in the order of the probabilities; empty for regression.
+    /// The classes in the order of the probabilities; empty for regression and forecast.
     pub classes: Vec<String>,
     /// The class whose probability is held against the threshold (binary).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +61,17 @@ pub struct Signature {
     /// Smallest probability of the positive class that is answered by its label (binary).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
+    /// How rows become windows, every default filled in (sequences).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowSpec>,
+}
+
+impl Signature {
+    /// The columns that are forecast.
+    pub fn forecast_columns(&self) -> Vec<&str> {
+        let further = self.window.iter().flat_map(|w| &w.targets).map(String::as_str);
+        std::iter::once(self.target.as_str()).chain(further).collect()
+    }
 }
 
 /// Where a version comes from.
@@ -108,7 +121,7 @@ pub struct Baseline {
     pub seconds: f64,
 }
 
-/// Rows in each part.
+/// Rows in each part, or windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PartRows {
     pub train: u64,
@@ -135,12 +148,14 @@ pub enum Metrics {
     Binary(BinaryMetrics),
     Multiclass(MulticlassMetrics),
     Regression(RegressionMetrics),
+    Forecast(ForecastMetrics),
 }
 
 deserialize_tagged! { Metrics by "task":
     "binary" => Binary(BinaryMetrics),
     "multiclass" => Multiclass(MulticlassMetrics),
     "regression" => Regression(RegressionMetrics),
+    "forecast" => Forecast(ForecastMetrics),
 }
 
 impl Metrics {
@@ -150,6 +165,7 @@ impl Metrics {
             Self::Binary(m) => ("auc", m.auc),
             Self::Multiclass(m) => ("accuracy", Some(m.accuracy)),
             Self::Regression(m) => ("r2", m.r2),
+            Self::Forecast(m) => ("mse", Some(m.mse)),
         }
     }
 }

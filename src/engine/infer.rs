@@ -13,7 +13,7 @@ use super::features::{FittedFeatures, Layout, Matrix};
 use super::networks::members::averaged;
 use super::networks::parameters::{Builder, Parameters, parameters, restore};
 use super::networks::serving::Serving;
-use super::networks::{Network, outputs, served};
+use super::networks::{Network, served};
 use super::random::{Purpose, keyed, symmetric};
 use super::weights;
 use crate::domain::model::Task;
@@ -23,9 +23,10 @@ use crate::domain::version::Signature;
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::Frame;
 
-/// Rows that go through the network at once: enough to fill the CPU, few enough to stay in its
-/// cache.
+/// Rows that go through the network at once, and numbers of theirs: enough to fill the CPU, few
+/// enough to stay in its cache.
 const CHUNK: usize = 1024;
+const CHUNK_NUMBERS: usize = 1 << 18;
 /// Rows on which a device is tried before it may answer, and how far from the CPU's logits its own
 /// may lie, relative to the largest or to 1.
 const PROBES: usize = 64;
@@ -53,10 +54,22 @@ enum Placed {
 /// What a model answers, row after row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outputs {
-    /// Numbers per row: one per class in the signature's order, 1 for a regression.
+    /// Numbers per row: one per class in the signature's order, 1 for a regression, all of a
+    /// forecast's.
     pub width: usize,
     /// `[rows, width]`: the probabilities of the classes, which sum to 1 in each row, or the
     /// predicted number. All finite.
+    pub values: Vec<f64>,
+}
+
+/// The forecast of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesForecast {
+    /// Which series, where several are told apart.
+    pub entity: Option<String>,
+    /// The last time that was read.
+    pub from: String,
+    /// `[horizon, columns, levels]`, each in its column's unit; all finite.
     pub values: Vec<f64>,
 }
 
@@ -112,8 +125,8 @@ impl LoadedModel {
         let positive = positive
             .and_then(|class| signature.classes.iter().position(|c| c == class))
             .unwrap_or(1);
-        let outputs = outputs(signature.task, classes);
         let layout = features.layout();
+        let outputs = layout.outputs(signature.task, classes);
         let placed = weights.iter().map(|weights| {
             // To be sure that the weights are those of the network.
             build::<Flex>(network, &layout, outputs, weights, &FlexDevice)?;
@@ -130,8 +143,8 @@ impl LoadedModel {
         weights: &[Parameters],
         device: DispatchDevice,
     ) -> Result<Self> {
-        let (width, outputs) = (self.features.width(), outputs(self.task, self.classes));
         let layout = self.features.layout();
+        let (width, outputs) = (layout.width(), layout.outputs(self.task, self.classes));
         let placed = weights.iter().map(|weights| {
             let network = build(spec, &layout, outputs, weights, &device)?;
             Ok(Placed::Elsewhere(Box::new((network, device.clone()))))
@@ -143,7 +156,8 @@ impl LoadedModel {
         };
         let mut rng = keyed(0, Purpose::Probe, 0, 0);
         let probes: Vec<f32> = (0..PROBES * width).map(|_| symmetric(&mut rng, 2.0)).collect();
-        let (wanted, found) = (self.logits(&probes, width)?, moved.logits(&probes, width)?);
+        let wanted = self.logits(&probes, width, outputs)?;
+        let found = moved.logits(&probes, width, outputs)?;
         let largest = wanted.iter().fold(1_f64, |largest, z| largest.max(z.abs()));
         let apart = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs());
         // Written so that a NaN counts as disagreement.
@@ -178,14 +192,51 @@ impl LoadedModel {
         self.score(&self.features.transform(frame)?)
     }
 
+    /// Whether it reads windows of series: what it answers is then of the newest window of each.
+    pub fn reads_windows(&self) -> bool {
+        self.features.sequence().is_some()
+    }
+
+    /// Forecasts of the newest window of each series in a frame.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRows`] for a series that is too short, and for times that don't order it;
+    /// [`Error::Internal`] when an output is not finite.
+    pub fn forecast(&self, frame: &Frame) -> Result<Vec<SeriesForecast>> {
+        let newest = self.features.newest(frame)?;
+        let values = self.score(&newest.inputs)?;
+        let windows = values.values.chunks_exact(values.width.max(1));
+        Ok(newest
+            .entities
+            .into_iter()
+            .zip(newest.times)
+            .zip(windows)
+            .map(|((entity, from), values)| SeriesForecast {
+                entity,
+                from,
+                values: values.to_vec(),
+            })
+            .collect())
+    }
+
+    /// Logits of the mean answer to inputs, `[rows, outputs]`.
+    pub(crate) fn logits_of(&self, inputs: &Matrix) -> Result<Vec<f64>> {
+        let outputs = self.features.layout().outputs(self.task, self.classes);
+        let width = inputs.width.max(1);
+        let chunk = (CHUNK_NUMBERS / width).clamp(1, CHUNK);
+        let mut all = Vec::with_capacity(inputs.rows * outputs);
+        for rows in inputs.data.chunks(chunk * width) {
+            all.extend(self.logits(rows, inputs.width, outputs)?);
+        }
+        Ok(all)
+    }
+
     pub(crate) fn score(&self, inputs: &Matrix) -> Result<Outputs> {
-        let width = self.classes.max(1);
+        let outputs = self.features.layout().outputs(self.task, self.classes).max(1);
+        let width = if self.task == Task::Forecast { outputs } else { self.classes.max(1) };
         let mut values = Vec::with_capacity(inputs.rows * width);
-        for rows in inputs.data.chunks(CHUNK * inputs.width.max(1)) {
-            let logits = self.logits(rows, inputs.width)?;
-            for row in logits.chunks_exact(outputs(self.task, self.classes).max(1)) {
-                self.answer(row, &mut values);
-            }
+        for row in self.logits_of(inputs)?.chunks_exact(outputs) {
+            self.answer(row, &mut values);
         }
         if values.iter().all(|v| v.is_finite()) {
             return Ok(Outputs { width, values });
@@ -194,13 +245,13 @@ impl LoadedModel {
     }
 
     /// Logits of the mean answer to rows of `width` inputs, `[rows, outputs]`.
-    fn logits(&self, rows: &[f32], width: usize) -> Result<Vec<f64>> {
+    fn logits(&self, rows: &[f32], width: usize, outputs: usize) -> Result<Vec<f64>> {
         let (mut logits, mut members) = (Vec::new(), 0);
         for network in &self.networks {
             logits.extend(network.logits(rows, width)?);
             members += network.members();
         }
-        Ok(averaged(self.task, &logits, members, outputs(self.task, self.classes).max(1)))
+        Ok(averaged(self.task, &logits, members, outputs.max(1)))
     }
 
     /// Appends the numbers of one row.
@@ -215,6 +266,15 @@ impl LoadedModel {
             Task::Regression => {
                 let scaled = logits[0];
                 values.push(self.features.target().map_or(scaled, |scale| scale.undo(scaled)));
+            }
+            Task::Forecast => {
+                let series = self.features.sequence().map_or(&[][..], |s| &s.series);
+                let levels = self.features.layout().sequence().2.map_or(1, |ahead| ahead.levels);
+                let undone = logits.iter().enumerate().map(|(at, scaled)| {
+                    let of = series.get(at / levels % series.len().max(1));
+                    of.map_or(*scaled, |series| series.scale.undo(*scaled))
+                });
+                values.extend(undone);
             }
         }
     }

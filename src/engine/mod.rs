@@ -12,10 +12,11 @@ mod parts;
 mod random;
 mod train;
 mod weights;
+mod windows;
 
 pub use device::{Device, DeviceInfo, DeviceWish, device_memory, devices};
 pub use features::{FittedFeatures, Matrix};
-pub use infer::{LoadedModel, Outputs};
+pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{
     CheckpointPolicy, Control, EpochReport, Hooks, Trained, check_columns, check_spec, train,
 };

@@ -1,6 +1,6 @@
 //! Rows fall into a training, a validation and a test part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::ColumnType;
@@ -18,6 +18,14 @@ pub(crate) struct Parts {
     pub(crate) train: Vec<usize>,
     pub(crate) validation: Vec<usize>,
     pub(crate) test: Vec<usize>,
+}
+
+/// Which part a row is in, in the order in which they may be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Train,
+    Validation,
+    Test,
 }
 
 const NAMES: [&str; 3] = ["train", "validation", "test"];
@@ -56,7 +64,59 @@ impl Parts {
         Ok(parts)
     }
 
-    fn each(&self) -> [&Vec<usize>; 3] {
+    /// Whole series fall into the parts by chance. `series` says for each row of which it is, none
+    /// where it is of the only one.
+    ///
+    /// # Errors
+    /// [`Code::InvalidSpec`] for less than three series.
+    pub(crate) fn by_series(
+        spec: &RandomParts,
+        series: &[Option<String>],
+        seed: u64,
+    ) -> Result<Self> {
+        let mut rows: HashMap<&Option<String>, Vec<usize>> = HashMap::new();
+        let mut names = Vec::new();
+        for (row, name) in series.iter().enumerate() {
+            let rows = rows.entry(name).or_default();
+            if rows.is_empty() {
+                names.push(name);
+            }
+            rows.push(row);
+        }
+        if names.len() < 3 {
+            return Err(refuse(
+                "/parts",
+                format!(
+                    "{} series can't fall into three parts by chance, and windows of one series \
+                     overlap: part them by time",
+                    names.len()
+                ),
+            ));
+        }
+        let of_series = by_chance(spec, names.len(), None, seed)?;
+        let all = |part: &[usize]| {
+            let mut rows: Vec<usize> =
+                part.iter().filter_map(|&s| rows.get(names[s])).flatten().copied().collect();
+            rows.sort_unstable();
+            rows
+        };
+        Ok(Self {
+            train: all(&of_series.train),
+            validation: all(&of_series.validation),
+            test: all(&of_series.test),
+        })
+    }
+
+    /// The part of each of so many rows.
+    pub(crate) fn of_rows(&self, rows: usize) -> Vec<Part> {
+        let mut parts = vec![Part::Train; rows];
+        self.validation.iter().for_each(|&row| parts[row] = Part::Validation);
+        self.test.iter().for_each(|&row| parts[row] = Part::Test);
+        parts
+    }
+
+    /// The rows of each part, in the order of the parts.
+    pub(crate) fn each(&self) -> [&Vec<usize>; 3] {
         [&self.train, &self.validation, &self.test]
     }
 }

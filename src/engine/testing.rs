@@ -74,3 +74,39 @@ pub(super) fn frame(columns: &[Vec<f64>], target: Values) -> Frame {
     });
     Frame::new(rows, named.chain([("y".to_owned(), target)]).collect()).unwrap()
 }
+
+/// A long table of series: an hourly time, one column `y` and a column of entities where there are
+/// several.
+pub(super) fn series(values: &[Vec<f64>]) -> Frame {
+    const HOUR: i64 = 3_600_000_000;
+    let each = || {
+        values
+            .iter()
+            .enumerate()
+            .flat_map(|(e, v)| v.iter().enumerate().map(move |(t, v)| (e, t, *v)))
+    };
+    let times = each().map(|(_, t, _)| Some(t as i64 * HOUR)).collect();
+    let numbers = each().map(|(_, _, v)| Some(v)).collect();
+    let mut columns = vec![
+        ("time".to_owned(), Values::Timestamp(times)),
+        ("y".to_owned(), Values::Float64(numbers)),
+    ];
+    if values.len() > 1 {
+        let entities = each().map(|(e, _, _)| Some(format!("s{e}"))).collect();
+        columns.push(("entity".to_owned(), Values::String(entities)));
+    }
+    Frame::new(each().count(), columns).unwrap()
+}
+
+/// A random walk, the same for the same seed.
+pub(super) fn random_walk(length: usize, seed: u64) -> Vec<f64> {
+    let mut at = 100.0;
+    let steps = noise(length, 1, seed).remove(0);
+    steps
+        .into_iter()
+        .map(|step| {
+            at += step;
+            at
+        })
+        .collect()
+}

@@ -8,6 +8,7 @@ mod image;
 mod leakage;
 mod numeric;
 mod scale;
+mod sequence;
 mod timestamp;
 
 use std::ops::Range;
@@ -20,13 +21,14 @@ use self::image::Image;
 use self::numeric::Numeric;
 pub(crate) use self::scale::Standard;
 use self::timestamp::Timestamp;
-use crate::domain::model::InputKind;
+use crate::domain::model::{InputKind, Task};
 use crate::domain::schema::{Column, ColumnType};
 use crate::domain::training::PreprocessingSpec;
 use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, ImageShape};
 
 pub(crate) use self::leakage::{Answer, leakage_warnings};
+pub(crate) use self::sequence::{FittedSequence, FittedSeries};
 
 /// A dense matrix, row after row.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +46,22 @@ pub(crate) enum Layout {
     Table(Vec<Group>),
     /// The pixels of a picture, `[channel, row, column]`.
     Image(ImageShape),
+    /// A window: the channels of its first step, of its second and so on. What is to be forecast
+    /// are the first channels.
+    Sequence { steps: usize, channels: usize, ahead: Option<Ahead> },
+}
+
+/// What is forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ahead {
+    /// Steps.
+    pub(crate) horizon: usize,
+    /// Series, which are the first channels of a window.
+    pub(crate) series: usize,
+    /// Quantiles; 1 where the mean is forecast.
+    pub(crate) levels: usize,
+    /// Which of them is the median.
+    pub(crate) median: usize,
 }
 
 /// Inputs of one column that belong together.
@@ -61,11 +79,11 @@ pub(crate) enum Group {
 }
 
 impl Layout {
-    /// The columns of a table; none of a picture.
+    /// The columns of a table; none of anything else.
     pub(crate) fn groups(&self) -> &[Group] {
         match self {
             Self::Table(groups) => groups,
-            Self::Image(_) => &[],
+            Self::Image(_) | Self::Sequence { .. } => &[],
         }
     }
 
@@ -74,6 +92,26 @@ impl Layout {
         match self {
             Self::Table(groups) => groups.iter().map(Group::width).sum(),
             Self::Image(shape) => shape.channels * shape.height * shape.width,
+            Self::Sequence { steps, channels, .. } => steps * channels,
+        }
+    }
+
+    /// Number of logits of a network for a task of so many classes.
+    pub(crate) fn outputs(&self, task: Task, classes: usize) -> usize {
+        match (task, self) {
+            (Task::Forecast, Self::Sequence { ahead: Some(ahead), .. }) => {
+                ahead.horizon * ahead.series * ahead.levels
+            }
+            (Task::Multiclass, _) => classes,
+            _ => 1,
+        }
+    }
+
+    /// Steps, channels of each, and what is forecast; all other inputs are steps of one channel.
+    pub(crate) fn sequence(&self) -> (usize, usize, Option<Ahead>) {
+        match self {
+            Self::Table(_) | Self::Image(_) => (self.width(), 1, None),
+            Self::Sequence { steps, channels, ahead } => (*steps, *channels, *ahead),
         }
     }
 }
@@ -95,6 +133,9 @@ pub struct FittedFeatures {
     /// How a regression's target was scaled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<Standard>,
+    /// How rows become windows, where it is windows that are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sequence: Option<FittedSequence>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -158,7 +199,34 @@ impl FittedFeatures {
             let detail = format!("no column is left to predict from: {}", warnings.join("; "));
             return Err(Error::field(Code::InvalidSpec, "/features", detail));
         }
-        Ok((Self { columns, target }, warnings))
+        Ok((Self { columns, target, sequence: None }, warnings))
+    }
+
+    /// Fits windows: the columns that are read beside what is forecast, if there are any, on the
+    /// training rows.
+    ///
+    /// # Errors
+    /// As [`FittedFeatures::fit`].
+    pub(crate) fn fit_sequence(
+        frame: &Frame,
+        names: &[String],
+        spec: &PreprocessingSpec,
+        target: Option<Standard>,
+        sequence: FittedSequence,
+    ) -> Result<(Self, Vec<String>)> {
+        let (mut fitted, warnings) = if names.is_empty() && !sequence.series.is_empty() {
+            (Self { columns: Vec::new(), target, sequence: None }, Vec::new())
+        } else {
+            // Networks that read windows have no use for bins.
+            Self::fit(frame, names, spec, 0, target)?
+        };
+        fitted.sequence = Some(sequence);
+        Ok((fitted, warnings))
+    }
+
+    /// How rows become windows, where it is windows that are read.
+    pub(crate) fn sequence(&self) -> Option<&FittedSequence> {
+        self.sequence.as_ref()
     }
 
     /// What kind of input the columns are.
@@ -166,15 +234,21 @@ impl FittedFeatures {
         match self.layout() {
             Layout::Table(_) => InputKind::Tabular,
             Layout::Image(_) => InputKind::Image,
+            Layout::Sequence { .. } => InputKind::Sequence,
         }
     }
 
     /// Number of inputs of the network.
     pub fn width(&self) -> usize {
+        self.layout().width()
+    }
+
+    /// Number of inputs that the columns of one row make.
+    fn columns_width(&self) -> usize {
         self.columns.iter().map(|c| c.encoder.width()).sum()
     }
 
-    /// The columns that are read, in order.
+    /// The columns that are encoded, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|c| c.name.as_str())
     }
@@ -195,6 +269,9 @@ impl FittedFeatures {
 
     /// What the inputs mean.
     pub(crate) fn layout(&self) -> Layout {
+        if let Some(sequence) = &self.sequence {
+            return self.sequence_layout(sequence);
+        }
         // A picture is learnt from alone.
         if let [FittedColumn { encoder: Encoder::Image(image), .. }] = self.columns.as_slice() {
             return Layout::Image(image.shape());
@@ -209,23 +286,38 @@ impl FittedFeatures {
     }
 
     /// The inputs of the rows of a frame, which may have columns besides those that are read.
-    /// Missing, unseen, huge and infinite values all become finite inputs.
+    /// Missing, unseen, huge and infinite values all become finite inputs. Where windows are read,
+    /// they are the newest of each series, in the order in which the series come.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`] for a column that is not there or has another type.
+    /// [`Code::InvalidRequest`] for a column that is not there or has another type;
+    /// [`Code::InvalidRows`] for rows that make no window.
     pub fn transform(&self, frame: &Frame) -> Result<Matrix> {
-        let (rows, width) = (frame.rows(), self.width());
-        let mut data = vec![0.0; rows * width];
-        let mut offset = 0;
+        if self.sequence.is_some() {
+            return self.newest(frame).map(|newest| newest.inputs);
+        }
+        let (rows, width) = (frame.rows(), self.columns_width());
+        let mut matrix = Matrix { rows, width, data: vec![0.0; rows * width] };
+        self.encode_columns(frame, &mut matrix, 0)?;
+        Ok(matrix)
+    }
+
+    /// Writes what the columns of each row make into a matrix, from `offset` on.
+    fn encode_columns(&self, frame: &Frame, matrix: &mut Matrix, offset: usize) -> Result<()> {
+        let mut offset = offset;
         for (position, FittedColumn { name, encoder }) in self.columns.iter().enumerate() {
-            encoder.encode(frame, position, name, Block { data: &mut data, width, offset })?;
+            let block = Block { data: &mut matrix.data, width: matrix.width, offset };
+            encoder.encode(frame, position, name, block)?;
             offset += encoder.width();
         }
-        Ok(Matrix { rows, width, data })
+        Ok(())
     }
 
     /// The signature's inputs: the columns that are read, as `frame` types them.
     pub(crate) fn inputs(&self, frame: &Frame) -> Vec<Column> {
+        if let Some(sequence) = &self.sequence {
+            return self.sequence_inputs(sequence, frame);
+        }
         self.names()
             .filter_map(|name| frame.column(name))
             .map(|c| Column {

@@ -4,6 +4,7 @@
 
 mod convolution;
 mod embedding;
+mod lstm;
 mod members;
 
 use std::any::Any;
@@ -14,6 +15,7 @@ use burn::tensor::TensorData;
 
 pub(crate) use self::convolution::convolve;
 pub(crate) use self::embedding::embed;
+pub(crate) use self::lstm::{LstmArguments, lstm};
 pub(crate) use self::members::scaled_weights;
 
 /// The CPU's backend with gradients.

@@ -3,7 +3,7 @@
 use crate::domain::model::Task;
 
 /// The logits of the mean answer, `[rows, outputs]`: of the mean probability of the members
-/// (binary, multiclass) or their mean (regression). `logits` is `[members, rows, outputs]`.
+/// (binary, multiclass) or their mean (regression, forecast). `logits` is `[members, rows, outputs]`.
 ///
 /// The mean is taken of probabilities, not of logits, as the members are trained each by itself
 /// (Gorishniy et al. 2025, TabM).
@@ -36,7 +36,7 @@ pub(crate) fn averaged(task: Task, logits: &[f32], members: usize, outputs: usiz
                 }
                 averaged.extend(&row_logits);
             }
-            Task::Regression => {
+            Task::Regression | Task::Forecast => {
                 let sums = (0..outputs).map(|o| (0..members).map(|m| of(m, o)).sum::<f64>());
                 averaged.extend(sums.map(|sum| sum / members as f64));
             }

@@ -2,15 +2,19 @@
 //! (of the positive class), one per class for several classes, the scaled target for a
 //! regression; a network of several members ends in the logits of each.
 
+mod attention;
 pub(crate) mod convolutional;
 pub(crate) mod dropout;
 mod embedding;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod linear;
+mod lstm;
 pub(crate) mod members;
 mod mlp;
+mod nlinear;
 pub(crate) mod parameters;
+mod series;
 pub(crate) mod serving;
 mod tabm;
 mod transformer;
@@ -19,27 +23,32 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use self::attention::Attention;
 use self::convolutional::Convolutional;
 use self::dropout::Dropout;
 use self::linear::Linear;
+use self::lstm::Lstm;
 use self::mlp::Mlp;
+use self::nlinear::{DLinear, NLinear};
 use self::parameters::{Builder, Parameters};
 use self::tabm::Tabm;
 use self::transformer::Transformer;
-use crate::domain::model::Task;
 use crate::domain::network::{NetworkSpec, TabmNetwork};
-use crate::engine::features::Layout;
+use crate::engine::features::{Ahead, Layout};
 use crate::frame::ImageShape;
 
 /// Any of the networks.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "burn has no boxed modules; a network is one value")]
 pub(crate) enum Network<B: Backend> {
     Linear(Linear<B>),
     Mlp(Mlp<B>),
     Tabm(Tabm<B>),
     Transformer(Transformer<B>),
     Convolutional(Convolutional<B>),
+    Lstm(Lstm<B>),
+    Attention(Attention<B>),
+    NLinear(NLinear<B>),
+    DLinear(DLinear<B>),
 }
 
 impl<B: Backend> Network<B> {
@@ -52,6 +61,9 @@ impl<B: Backend> Network<B> {
         builder: &mut Builder<'_, B>,
     ) -> Self {
         let inputs = layout.width();
+        let (steps, channels, ahead) = layout.sequence();
+        // Without anything else said, an output is a step of the one series.
+        let all = ahead.unwrap_or(Ahead { horizon: outputs, series: 1, levels: 1, median: 0 });
         match spec {
             NetworkSpec::Linear(_) => Self::Linear(Linear::new(inputs, outputs, builder)),
             NetworkSpec::Mlp(spec) => Self::Mlp(Mlp::new(spec, inputs, outputs, builder)),
@@ -67,13 +79,33 @@ impl<B: Backend> Network<B> {
                 let shape = picture(layout);
                 Self::Convolutional(Convolutional::cnn(spec, shape, outputs, builder))
             }
+            NetworkSpec::Lstm(spec) => {
+                Self::Lstm(Lstm::new(spec, channels, ahead, outputs, builder))
+            }
+            NetworkSpec::Attention(spec) => {
+                let size = (steps, channels);
+                Self::Attention(Attention::new(spec, size, ahead, outputs, builder))
+            }
+            NetworkSpec::NLinear(spec) => {
+                Self::NLinear(NLinear::new(spec, steps, channels, all, builder))
+            }
+            NetworkSpec::DLinear(spec) => {
+                Self::DLinear(DLinear::new(spec, steps, channels, all, builder))
+            }
         }
     }
 
     /// How many answers it gives to a row, to be averaged.
     pub(crate) fn members(&self) -> usize {
         match self {
-            Self::Linear(_) | Self::Mlp(_) | Self::Transformer(_) | Self::Convolutional(_) => 1,
+            Self::Linear(_)
+            | Self::Mlp(_)
+            | Self::Transformer(_)
+            | Self::Convolutional(_)
+            | Self::Lstm(_)
+            | Self::Attention(_)
+            | Self::NLinear(_)
+            | Self::DLinear(_) => 1,
             Self::Tabm(network) => network.members(),
         }
     }
@@ -91,6 +123,10 @@ impl<B: Backend> Network<B> {
             Self::Tabm(network) => network.forward(inputs, dropout),
             Self::Transformer(network) => network.forward(inputs, dropout),
             Self::Convolutional(network) => network.forward(inputs, dropout),
+            Self::Lstm(network) => network.forward(inputs, dropout),
+            Self::Attention(network) => network.forward(inputs, dropout),
+            Self::NLinear(network) => network.forward(inputs),
+            Self::DLinear(network) => network.forward(inputs),
         }
     }
 }
@@ -119,25 +155,24 @@ pub(crate) fn multiply_adds(spec: &NetworkSpec, layout: &Layout, parameters: u64
         NetworkSpec::Linear(_)
         | NetworkSpec::Mlp(_)
         | NetworkSpec::Tabm(_)
-        | NetworkSpec::Transformer(_) => parameters,
+        | NetworkSpec::Transformer(_)
+        | NetworkSpec::Lstm(_)
+        | NetworkSpec::Attention(_)
+        | NetworkSpec::NLinear(_)
+        | NetworkSpec::DLinear(_) => parameters,
         NetworkSpec::Lenet(_) | NetworkSpec::Cnn(_) => {
             parameters + convolutional::multiply_adds(spec, picture(layout)) as u64
         }
     }
 }
 
-/// The picture that a layout is; the numbers of a table in one row where it is none.
+/// The picture that a layout is; all numbers in one row where it is none.
 fn picture(layout: &Layout) -> ImageShape {
     match layout {
         Layout::Image(shape) => *shape,
-        Layout::Table(_) => ImageShape { channels: 1, height: 1, width: layout.width() },
+        _ => ImageShape { channels: 1, height: 1, width: layout.width() },
     }
 }
 
-/// Number of logits.
-pub(crate) fn outputs(task: Task, classes: usize) -> usize {
-    match task {
-        Task::Binary | Task::Regression => 1,
-        Task::Multiclass => classes,
-    }
-}
+#[cfg(test)]
+mod sequence_tests;

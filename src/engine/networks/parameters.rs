@@ -67,6 +67,14 @@ impl<'a, B: Backend> Builder<'a, B> {
         self.device
     }
 
+    /// A fully connected layer of zeros.
+    pub(crate) fn zero_linear(&mut self, inputs: usize, outputs: usize) -> nn::Linear<B> {
+        nn::Linear {
+            weight: self.filled([inputs, outputs], 0.0),
+            bias: Some(self.filled([outputs], 0.0)),
+        }
+    }
+
     /// Uniform in +-bound.
     pub(crate) fn uniform<const D: usize>(
         &mut self,
@@ -88,6 +96,15 @@ impl<'a, B: Backend> Builder<'a, B> {
             let level = (f64::from(symmetric(rng, 0.5)) + 0.5) + 0.5 / f64::from(1 << 24);
             stats::normal_inverse_cdf(level).map_or(0.0, |z| z as f32)
         })
+    }
+
+    /// A parameter whose numbers are all the same.
+    pub(crate) fn filled<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        value: f32,
+    ) -> Param<Tensor<B, D>> {
+        self.parameter(vec![value; shape.iter().product()], shape)
     }
 
     /// The values that it is to start with.

@@ -57,7 +57,11 @@ impl Serving {
                 let tabm = tabm::Serving::new(spec, layout, parameters);
                 tabm.map(Self::Tabm).ok_or_else(bad)
             }
-            NetworkSpec::Transformer(_) => {
+            NetworkSpec::Transformer(_)
+            | NetworkSpec::Lstm(_)
+            | NetworkSpec::Attention(_)
+            | NetworkSpec::NLinear(_)
+            | NetworkSpec::DLinear(_) => {
                 let mut builder = Builder::zeros(&FlexDevice);
                 let network = Network::new(&served(spec), layout, outputs, &mut builder);
                 restore(network, parameters).map(|network| Self::Burn(Box::new(network)))

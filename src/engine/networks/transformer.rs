@@ -309,7 +309,7 @@ mod tests {
         let targets = fixture.0["targets"].as_array().unwrap().iter();
         let targets: Vec<f32> = targets.map(|v| v.as_u64().unwrap() as f32).collect();
         let loss_spec = LossSpec::default();
-        let loss = Loss { task: Task::Binary, spec: &loss_spec };
+        let loss = Loss { task: Task::Binary, spec: &loss_spec, levels: &[] };
         let loss = batch_loss(loss, logits, rows(targets, 1), None);
         let found = gradients(&network, &loss);
         let expected = parts(&fixture, "gradients");

@@ -12,12 +12,19 @@ use crate::domain::version::Baseline;
 use crate::error::{Code, Error, Result};
 use crate::stats::{self, Difference};
 
-/// The networks that are simpler than one.
-pub(super) fn simpler(network: &NetworkSpec) -> Vec<NetworkSpec> {
+/// The networks that are simpler than one. A forecast is held against what needs no network.
+pub(super) fn simpler(network: &NetworkSpec, task: Task) -> Vec<NetworkSpec> {
+    if task == Task::Forecast {
+        return Vec::new();
+    }
     let linear = NetworkSpec::Linear(LinearNetwork {});
     match network {
-        NetworkSpec::Linear(_) => Vec::new(),
-        NetworkSpec::Mlp(_) | NetworkSpec::Lenet(_) | NetworkSpec::Cnn(_) => vec![linear],
+        NetworkSpec::Linear(_) | NetworkSpec::NLinear(_) | NetworkSpec::DLinear(_) => Vec::new(),
+        NetworkSpec::Mlp(_)
+        | NetworkSpec::Lenet(_)
+        | NetworkSpec::Cnn(_)
+        | NetworkSpec::Lstm(_)
+        | NetworkSpec::Attention(_) => vec![linear],
         NetworkSpec::Tabm(_) | NetworkSpec::Transformer(_) => {
             vec![linear, NetworkSpec::Mlp(MlpNetwork::default())]
         }

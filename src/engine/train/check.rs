@@ -17,6 +17,9 @@ use crate::error::{Code, Error, FieldError, Result};
 
 mod network;
 mod optimiser;
+mod windows;
+
+pub(super) use self::windows::{check_windowed_task, window_task};
 
 /// Largest seed: the largest whole number that every JSON reader keeps exactly.
 const MAX_SEED: u64 = (1 << 53) - 1;
@@ -99,6 +102,8 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
     optimiser::check(spec, &mut findings);
     check_parts(spec, &mut findings);
     check_images(spec, &mut findings);
+    windows::check_window(spec, &mut findings);
+    check_windowed_task(spec, &mut findings);
     check_classes(spec, &mut findings);
     if let Some(epochs) = spec.epochs {
         findings.whole("/epochs", epochs.into(), 1..=10_000);
@@ -136,7 +141,7 @@ fn check_names(spec: &TrainingSpec, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
     for (i, name) in features.iter().enumerate() {
         let pointer = format!("/features/{i}");
-        if *name == spec.target {
+        if *name == spec.target && !windows::reads_target(spec) {
             findings.add(pointer, format!("{name} is the target; it can't be a feature as well"));
         } else if Some(name.as_str()) == parts_column(spec) {
             findings.add(pointer, format!("{name} splits the rows; it can't be a feature as well"));
@@ -150,7 +155,13 @@ fn check_ensemble(spec: &TrainingSpec, findings: &mut Findings) {
     let Some(ensemble) = &spec.ensemble else { return };
     findings.whole("/ensemble/folds", ensemble.folds.into(), 1..=20);
     findings.whole("/ensemble/seeds", ensemble.seeds.into(), 1..=20);
-    if ensemble.folds > 1 && matches!(spec.parts, PartsSpec::Time(_)) {
+    if ensemble.folds > 1 && spec.window.is_some() {
+        findings.add(
+            "/ensemble/folds",
+            "cross-fitting would validate on windows that overlap with what was trained on: take 1, \
+             and several seeds instead",
+        );
+    } else if ensemble.folds > 1 && matches!(spec.parts, Some(PartsSpec::Time(_))) {
         findings.add(
             "/ensemble/folds",
             "cross-fitting mixes earlier with later rows, which parts by time keep apart: take 1, \
@@ -161,12 +172,13 @@ fn check_ensemble(spec: &TrainingSpec, findings: &mut Findings) {
 
 fn check_parts(spec: &TrainingSpec, findings: &mut Findings) {
     let shares = match &spec.parts {
-        PartsSpec::Random(parts) => Some((parts.validation, parts.test)),
-        PartsSpec::Time(parts) => Some((parts.validation, parts.test)),
-        PartsSpec::Column(parts) => {
+        Some(PartsSpec::Random(parts)) => Some((parts.validation, parts.test)),
+        Some(PartsSpec::Time(parts)) => Some((parts.validation, parts.test)),
+        Some(PartsSpec::Column(parts)) => {
             findings.real("/parts/validation", parts.validation, INSIDE);
             None
         }
+        None => None,
     };
     if let Some((validation, test)) = shares {
         findings.real("/parts/validation", validation, INSIDE);
@@ -197,8 +209,9 @@ fn check_classes(spec: &TrainingSpec, findings: &mut Findings) {
             findings.real(&weight_pointer(label), weight, POSITIVE);
         }
     }
-    if spec.task == Some(Task::Regression) && spec.class_weights != ClassWeights::None {
-        findings.add("/class_weights", "a regression has no classes; leave it out");
+    let is_number = matches!(spec.task, Some(Task::Regression | Task::Forecast));
+    if is_number && spec.class_weights != ClassWeights::None {
+        findings.add("/class_weights", "a number has no classes; leave it out");
     }
     if spec.task.is_some_and(|task| task != Task::Binary) && spec.positive_class.is_some() {
         findings.add("/positive_class", "only a binary model has one; leave it out");
@@ -223,9 +236,9 @@ pub(super) fn weight_pointer(label: &str) -> String {
 /// The column that splits the rows.
 pub(super) fn parts_column(spec: &TrainingSpec) -> Option<&str> {
     match &spec.parts {
-        PartsSpec::Random(_) => None,
-        PartsSpec::Time(parts) => Some(&parts.column),
-        PartsSpec::Column(parts) => Some(&parts.column),
+        Some(PartsSpec::Random(_)) | None => None,
+        Some(PartsSpec::Time(parts)) => Some(&parts.column),
+        Some(PartsSpec::Column(parts)) => Some(&parts.column),
     }
 }
 
@@ -237,14 +250,22 @@ pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<(
     let kinds: Vec<(&str, ColumnType)> =
         columns.iter().map(|c| (c.name.as_str(), c.kind)).collect();
     let mut findings = Findings::default();
-    check_kinds(spec, &kinds, &mut findings);
     let summary = |name: &str| columns.iter().find(|c| c.name == name);
-    if let Some(target) = summary(&spec.target) {
-        let enough = !target.distinct_is_lower_bound;
-        let distinct = if enough { target.distinct } else { u64::MAX };
-        match infer_task(spec.task, target.kind, distinct) {
+    let distinct = |target: &ColumnSummary| {
+        if target.distinct_is_lower_bound { u64::MAX } else { target.distinct }
+    };
+    let target = summary(&spec.target);
+    let is_told = spec.task.is_some();
+    let task = window_task(spec, target.map(|t| t.kind), || target.map_or(0, distinct));
+    let spec = &TrainingSpec { task, ..spec.clone() };
+    check_kinds(spec, &kinds, &mut findings);
+    if !is_told {
+        check_windowed_task(spec, &mut findings);
+    }
+    if let Some(target) = target {
+        match infer_task(spec.task, target.kind, distinct(target)) {
             Err(error) => findings.0.push(error),
-            Ok(task) if spec.task.is_none() => optimiser::check_task(spec, task, &mut findings),
+            Ok(task) if !is_told => optimiser::check_task(spec, task, &mut findings),
             Ok(_) => {}
         }
     }
@@ -288,25 +309,32 @@ pub(super) fn check_kinds(
     if let Some(column) = parts_column(spec) {
         match (&spec.parts, kind(column)) {
             (_, None) => findings.add("/parts/column", unknown(column)),
-            (PartsSpec::Time(_), Some(kind))
+            (Some(PartsSpec::Time(_)), Some(kind))
                 if kind != ColumnType::Timestamp && !kind.is_numeric() =>
             {
                 let detail =
                     format!("{column} has to be a timestamp or a number to order the rows");
                 findings.add("/parts/column", detail);
             }
-            (PartsSpec::Column(_), Some(kind)) if kind != ColumnType::String => {
+            (Some(PartsSpec::Column(_)), Some(kind)) if kind != ColumnType::String => {
                 let detail = format!("{column} has to be text that says train, validation or test");
                 findings.add("/parts/column", detail);
             }
             _ => {}
         }
     }
+    if let Some(window) = &spec.window {
+        windows::check_kinds(window, columns, findings);
+    }
     let names = feature_names(spec, columns);
-    if names.is_empty() {
+    if names.is_empty() && spec.task != Some(Task::Forecast) {
         findings.add("/exclude", "leaves no column to predict from");
     }
     let images = names.iter().filter(|name| kind(name) == Some(ColumnType::Image)).count();
+    if images > 0 && spec.window.is_some() {
+        findings
+            .add("/window", "is of numbers and texts, and a feature holds images; leave it out");
+    }
     check_features(spec, names.len(), images, findings);
 }
 
@@ -315,8 +343,15 @@ pub(super) fn feature_names(spec: &TrainingSpec, columns: &[(&str, ColumnType)])
     if let Some(features) = &spec.features {
         return features.clone();
     }
+    if spec.task == Some(Task::Forecast) {
+        return Vec::new();
+    }
     let is_feature = |name: &str| {
-        name != spec.target
+        (name != spec.target || windows::reads_target(spec))
+            && spec
+                .window
+                .as_ref()
+                .is_none_or(|window| name != window.time && window.entity.as_deref() != Some(name))
             && Some(name) != parts_column(spec)
             && !spec.exclude.iter().any(|e| e == name)
     };

@@ -105,7 +105,8 @@ fn refold(data: &Data, seed: u64, fold: u32, folds: u32) -> Data {
         gather(parts, &chosen)
     };
     let (train, validation) = (select(false), select(true));
-    Data { layout: data.layout.clone(), train, validation, ..*data }
+    let (layout, levels) = (data.layout.clone(), data.levels.clone());
+    Data { layout, levels, train, validation, ..*data }
 }
 
 /// The part that a row of both is in, and its number there.
@@ -161,6 +162,8 @@ mod tests {
         let data = Data {
             layout: Layout::Table(vec![Group::Flag(0)]),
             task: Task::Binary,
+            levels: Vec::new(),
+            outputs: 1,
             positive: Some(1),
             train: part(0..80),
             validation: part(80..100),

@@ -4,9 +4,11 @@ use super::Trained;
 use super::baselines::{self, Answers};
 use super::ensemble::Fold;
 use super::fit::{Fit, Part};
+use super::forecasting::{self, Forecasting};
 use super::prepare::Prepared;
 use super::report;
 use crate::domain::model::Task;
+use crate::domain::network::{NLinearNetwork, NetworkSpec};
 use crate::domain::training::{ClassWeights, TrainingSpec};
 use crate::domain::version::{Baseline, Signature};
 use crate::engine::device::Device;
@@ -27,7 +29,8 @@ pub(super) struct Finish<'a> {
 impl Finish<'_> {
     /// Threshold and metrics are of the model as it will be served.
     pub(super) fn version(&self, simple: &[baselines::Trained]) -> Result<Trained> {
-        let Prepared { data, test, features, inputs, classes, rows, .. } = self.prepared;
+        let Prepared { data, test, features, inputs, classes, rows, forecasting, .. } =
+            self.prepared;
         let mut spec = self.prepared.spec.clone();
         let mut warnings = self.prepared.warnings.clone();
         let mut signature = Signature {
@@ -37,9 +40,10 @@ impl Finish<'_> {
             positive_class: spec.positive_class.clone(),
             classes: classes.clone(),
             threshold: None,
+            window: spec.window.clone(),
         };
         let fits: Vec<&Fit> = self.folds.iter().flat_map(|fold| &fold.fits).collect();
-        let weights = encoded(&spec, &fits)?;
+        let weights = encoded(&spec, &fits, forecasting.as_ref())?;
         let model = LoadedModel::load(&signature, &spec, features.clone(), &weights)?;
         if let (Task::Binary, Some(positive)) = (data.task, data.positive) {
             let (scores, truth) = self.validation_scores(&signature, &model, positive)?;
@@ -48,14 +52,18 @@ impl Finish<'_> {
             warnings.extend(warning);
         }
         let answers = model.score(&test.0)?.values;
-        let metrics = report::metrics(
-            data.task,
-            classes,
-            data.positive,
-            signature.threshold,
-            &answers,
-            &test.1,
-        )?;
+        let metrics = match forecasting {
+            Some(forecasting) => forecasting.metrics(&model.logits_of(&test.0)?, &test.0)?,
+            None => report::metrics(
+                data.task,
+                classes,
+                data.positive,
+                signature.threshold,
+                &answers,
+                &test.1,
+            )?,
+        };
+        warnings.extend(forecasting::warnings(&metrics));
         let compared: Result<Vec<Baseline>> =
             simple.iter().map(|simple| self.compared(&signature, simple, &answers)).collect();
         let compared = compared?;
@@ -100,7 +108,7 @@ impl Finish<'_> {
                 None => add(model, &data.validation)?,
                 Some(own) => {
                     let spec = of_networks(spec, fold.fits.len());
-                    let weights = encoded(&spec, &fold.fits.iter().collect::<Vec<_>>())?;
+                    let weights = encoded(&spec, &fold.fits.iter().collect::<Vec<_>>(), None)?;
                     let of_fold = LoadedModel::load(signature, &spec, features.clone(), &weights)?;
                     add(&of_fold, &own.validation)?;
                 }
@@ -119,7 +127,7 @@ impl Finish<'_> {
         let Prepared { data, test, features, classes, .. } = self.prepared;
         let mut spec = of_networks(&self.prepared.spec, 1);
         simple.recipe.fill(&mut spec);
-        let weights = encoded(&spec, &[&simple.fit])?;
+        let weights = encoded(&spec, &[&simple.fit], None)?;
         let model = LoadedModel::load(signature, &spec, features.clone(), &weights)?;
         let theirs = model.score(&test.0)?.values;
         let threshold = signature.threshold;
@@ -139,13 +147,16 @@ impl Finish<'_> {
         })
     }
 
+    /// That nothing was learnt, where that is so; forecasts have baselines that tell more.
     fn hardly_better(&self) -> Option<String> {
-        let Prepared { data, spec, .. } = self.prepared;
+        let Prepared { data, spec, forecasting, .. } = self.prepared;
+        if forecasting.is_some() || spec.class_weights != ClassWeights::None {
+            return None;
+        }
         let losses = self.folds.iter().flat_map(|fold| &fold.fits).flat_map(|fit| &fit.curve);
         let best = losses.map(|loss| loss.validation_loss).fold(f64::INFINITY, f64::min);
         let guess = data.guess;
-        let is_hardly_better = best > super::HARDLY_BETTER * guess;
-        (is_hardly_better && spec.class_weights == ClassWeights::None).then(|| {
+        (best > super::HARDLY_BETTER * guess).then(|| {
             format!(
                 "the validation loss {best:.4} is hardly better than the {guess:.4} of always \
                  answering the same: the columns tell little of the target, or training went wrong"
@@ -162,11 +173,26 @@ fn of_networks(spec: &TrainingSpec, count: usize) -> TrainingSpec {
     spec
 }
 
-/// The weights of networks as they are served.
-fn encoded(spec: &TrainingSpec, fits: &[&Fit]) -> Result<Vec<u8>> {
-    let parameters = fits.iter().map(|fit| match &spec.network {
-        Some(network) => for_serving(network, fit.weights.clone()),
-        None => fit.weights.clone(),
+/// The weights of networks as they are served, joined with the ridge where that is wanted.
+fn encoded(
+    spec: &TrainingSpec,
+    fits: &[&Fit],
+    forecasting: Option<&Forecasting>,
+) -> Result<Vec<u8>> {
+    let parameters = fits.iter().map(|fit| {
+        let mut weights = fit.weights.clone();
+        if let Some(forecasting) = forecasting.filter(|_| joins_ridge(spec)) {
+            forecasting.join_ridge(&mut weights);
+        }
+        match &spec.network {
+            Some(network) => for_serving(network, weights),
+            None => weights,
+        }
     });
     weights::encode(&weights::joined(parameters.collect()))
+}
+
+/// Whether the trained layer is joined with the ridge.
+fn joins_ridge(spec: &TrainingSpec) -> bool {
+    matches!(&spec.network, Some(NetworkSpec::NLinear(NLinearNetwork { ridge: Some(true), .. })))
 }

@@ -33,8 +33,9 @@ use crate::error::{Code, Error, Result};
 
 /// How often the hooks are asked whether to stop, at most.
 const POLL: Duration = Duration::from_millis(50);
-/// Rows that are validated at once.
+/// Rows that are validated at once, and numbers of theirs.
 const VALIDATION_ROWS: usize = 1024;
+const VALIDATION_NUMBERS: usize = 1 << 18;
 /// An epoch whose loss is so many times that of guessing has diverged, though it be finite.
 const HOPELESS: f64 = 1e4;
 
@@ -42,7 +43,8 @@ const HOPELESS: f64 = 1e4;
 #[derive(Debug, Clone)]
 pub(super) struct Part {
     pub(super) inputs: Matrix,
-    /// `[rows, outputs]`: what the loss compares the logits with.
+    /// What the loss compares the logits with: as wide as these, but where several quantiles of a
+    /// number are forecast.
     pub(super) targets: Matrix,
     /// Weight of each row, when they differ.
     pub(super) weights: Option<Vec<f32>>,
@@ -53,6 +55,10 @@ pub(super) struct Part {
 pub(super) struct Data {
     pub(super) layout: Layout,
     pub(super) task: Task,
+    /// Levels of the quantiles that are forecast; empty where the mean is.
+    pub(super) levels: Vec<f64>,
+    /// Logits of a row.
+    pub(super) outputs: usize,
     /// The positive class (binary).
     pub(super) positive: Option<usize>,
     pub(super) train: Part,
@@ -155,8 +161,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     ) -> Result<Self> {
         let Problem { recipe, data } = problem;
         let mut builder = Builder::random(recipe.seed, device);
-        let outputs = data.train.targets.width;
-        let network = Network::new(&recipe.network, &data.layout, outputs, &mut builder);
+        let network = Network::new(&recipe.network, &data.layout, data.outputs, &mut builder);
         let now = Instant::now();
         let clock = Clock {
             policy: hooks.checkpoint_policy(),
@@ -364,7 +369,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             targets = targets.repeat_dim(0, members);
             weights = weights.map(|weights| weights.repeat_dim(0, members));
         }
-        let loss = Loss { task: data.task, spec: &recipe.loss };
+        let loss = Loss { task: data.task, spec: &recipe.loss, levels: &data.levels };
         batch_loss(loss, logits, targets, weights)
     }
 
@@ -402,19 +407,23 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         let data = self.problem.data;
         let part = &data.validation;
         let Part { inputs, targets, weights, .. } = part;
-        let mut logits = Vec::with_capacity(targets.data.len());
-        let (task, members) = (data.task, network.members());
-        for rows in inputs.data.chunks(inputs.width.max(1) * VALIDATION_ROWS) {
+        let Data { task, outputs, .. } = *data;
+        let mut logits = Vec::with_capacity(inputs.rows * outputs);
+        let members = network.members();
+        let chunk = (VALIDATION_NUMBERS / inputs.width.max(1)).clamp(1, VALIDATION_ROWS);
+        for rows in inputs.data.chunks(inputs.width.max(1) * chunk) {
             self.poll()?;
             let each = forward(network, rows, inputs.width, self.device.inner())?;
-            logits.extend(averaged(task, &each, members, targets.width));
+            logits.extend(averaged(task, &each, members, outputs));
         }
-        let width = targets.width.max(1);
-        let rows = logits.chunks_exact(width).zip(targets.data.chunks_exact(width)).enumerate();
+        let rows = logits
+            .chunks_exact(outputs.max(1))
+            .zip(targets.data.chunks_exact(targets.width.max(1)))
+            .enumerate();
         let (mut sum, mut weight_sum) = (0.0, 0.0);
         for (row, (logits, targets)) in rows {
             let weight = weights.as_ref().map_or(1.0, |w| f64::from(w[row]));
-            sum += weight * row_loss(task, logits, targets);
+            sum += weight * row_loss(task, &data.levels, logits, targets);
             weight_sum += weight;
         }
         let loss = sum / weight_sum;

@@ -1,22 +1,26 @@
 //! Losses, on tensors for training and on plain numbers for validation.
 
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Tensor, TensorData, activation};
 
 use crate::domain::model::Task;
 use crate::domain::training::LossSpec;
+use crate::stats;
 
 /// What a batch's loss depends on besides its rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Loss<'a> {
     pub(crate) task: Task,
     pub(crate) spec: &'a LossSpec,
+    /// Levels of the quantiles that are forecast; empty where the mean is.
+    pub(crate) levels: &'a [f64],
 }
 
 /// Mean loss of a batch as a tensor of one number.
 ///
 /// `logits` and `targets` are `[rows, outputs]`: the truth as 0 or 1 (binary), one-hot
-/// (multiclass) or the scaled number (regression); `weights` is `[rows, 1]`, and all 1 when absent.
+/// (multiclass) or the scaled numbers (regression, forecast), of which each has a logit for every
+/// quantile where these are forecast; `weights` is `[rows, 1]`, and all 1 when absent.
 pub(crate) fn batch_loss<B: Backend>(
     loss: Loss<'_>,
     logits: Tensor<B, 2>,
@@ -25,7 +29,7 @@ pub(crate) fn batch_loss<B: Backend>(
 ) -> Tensor<B, 1> {
     let classes = if loss.task == Task::Binary { 2 } else { logits.dims()[1] };
     let targets = match loss.spec.label_smoothing {
-        Some(share) if share > 0.0 && loss.task != Task::Regression => {
+        Some(share) if share > 0.0 && matches!(loss.task, Task::Binary | Task::Multiclass) => {
             targets.mul_scalar(1.0 - share).add_scalar(share / classes as f64)
         }
         _ => targets,
@@ -55,7 +59,8 @@ pub(crate) fn batch_loss<B: Backend>(
             };
             (weighted * targets).sum_dim(1).neg()
         }
-        Task::Regression => (logits - targets).square(),
+        Task::Forecast if !loss.levels.is_empty() => pinball(logits, targets, loss.levels),
+        Task::Regression | Task::Forecast => (logits - targets).square(),
     };
     match weights {
         Some(weights) => (losses * weights).mean(),
@@ -68,8 +73,26 @@ fn remainder<B: Backend>(log: Tensor<B, 2>, gamma: f64) -> Tensor<B, 2> {
     log.exp().neg().add_scalar(1.0).clamp_min(1e-7).powf_scalar(gamma)
 }
 
-/// Loss of one row in f64; as [`batch_loss`].
-pub(super) fn row_loss(task: Task, logits: &[f64], targets: &[f32]) -> f64 {
+/// Losses `[rows, numbers * levels]` of quantiles of the same shape against `[rows, numbers]`.
+fn pinball<B: Backend>(
+    quantiles: Tensor<B, 2>,
+    targets: Tensor<B, 2>,
+    levels: &[f64],
+) -> Tensor<B, 2> {
+    let [rows, numbers] = targets.dims();
+    let count = levels.len();
+    let device = targets.device();
+    let levels: Vec<f32> = levels.iter().map(|level| *level as f32).collect();
+    let levels = Tensor::<B, 3>::from_data(TensorData::new(levels, [1, 1, count]), &device);
+    let quantiles = quantiles.reshape([rows, numbers, count]);
+    let errors = targets.reshape([rows, numbers, 1]) - quantiles;
+    // max(l e, (l - 1) e) = l e + max(-e, 0).
+    let losses = errors.clone() * levels + activation::relu(errors.neg());
+    losses.reshape([rows, numbers * count])
+}
+
+/// Loss of one row in f64, without smoothing and focal weights; else as [`batch_loss`].
+pub(super) fn row_loss(task: Task, levels: &[f64], logits: &[f64], targets: &[f32]) -> f64 {
     let pairs = || logits.iter().zip(targets).map(|(z, y)| (*z, f64::from(*y)));
     match task {
         Task::Binary => pairs().map(|(z, y)| z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()).sum(),
@@ -78,16 +101,23 @@ pub(super) fn row_loss(task: Task, logits: &[f64], targets: &[f32]) -> f64 {
             let sum: f64 = pairs().map(|(z, _)| (z - greatest).exp()).sum();
             pairs().map(|(z, y)| y * (greatest + sum.ln() - z)).sum()
         }
-        Task::Regression => pairs().map(|(z, y)| (z - y).powi(2)).sum(),
+        Task::Forecast if !levels.is_empty() => {
+            let losses = logits.chunks_exact(levels.len()).zip(targets).map(|(q, y)| {
+                let of = q.iter().zip(levels).map(|(q, l)| stats::pinball(*q, f64::from(*y), *l));
+                of.sum::<f64>()
+            });
+            losses.sum::<f64>() / logits.len().max(1) as f64
+        }
+        Task::Regression | Task::Forecast => {
+            pairs().map(|(z, y)| (z - y).powi(2)).sum::<f64>() / targets.len().max(1) as f64
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::backend::{Autodiff, Flex};
-    use burn::tensor::TensorData;
-
     use super::*;
+    use burn::backend::{Autodiff, Flex};
 
     fn both(task: Task, logits: &[f32], targets: &[f32], width: usize) -> (f64, f64) {
         let rows = logits.len() / width;
@@ -95,11 +125,11 @@ mod tests {
         let tensor = |values: &[f32]| {
             Tensor::<Flex, 2>::from_data(TensorData::new(values.to_vec(), [rows, width]), &device)
         };
-        let loss = Loss { task, spec: &LossSpec::default() };
+        let loss = Loss { task, spec: &LossSpec::default(), levels: &[] };
         let on_tensors = batch_loss(loss, tensor(logits), tensor(targets), None).into_scalar();
         let logits: Vec<f64> = logits.iter().map(|z| f64::from(*z)).collect();
         let rows = logits.chunks(width).zip(targets.chunks(width));
-        let plain: Vec<f64> = rows.map(|(z, y)| row_loss(task, z, y)).collect();
+        let plain: Vec<f64> = rows.map(|(z, y)| row_loss(task, &[], z, y)).collect();
         (f64::from(on_tensors), plain.iter().sum::<f64>() / plain.len() as f64)
     }
 
@@ -111,6 +141,32 @@ mod tests {
         let (a, b) = both(Task::Multiclass, &[1.0, 1.0, 1.0], &[0.0, 1.0, 0.0], 3);
         assert!((a - 3f64.ln()).abs() < 1e-6 && (b - 3f64.ln()).abs() < 1e-12);
         let (a, b) = both(Task::Regression, &[1.0, 3.0], &[0.0, 1.0], 1);
+        assert!((a - 2.5).abs() < 1e-6 && (b - 2.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn quantiles_lose_by_their_levels() {
+        // Two numbers, each with two quantiles.
+        let device = Default::default();
+        let (quantiles, targets) = ([0.0_f32, 2.0, 1.0, 1.0], [1.0_f32, 3.0]);
+        let tensor = |values: &[f32]| {
+            let data = TensorData::new(values.to_vec(), [1, values.len()]);
+            Tensor::<Flex, 2>::from_data(data, &device)
+        };
+        let levels = &[0.1, 0.9];
+        let loss = Loss { task: Task::Forecast, spec: &LossSpec::default(), levels };
+        let on_tensors = batch_loss(loss, tensor(&quantiles), tensor(&targets), None);
+        let (a, b) = (
+            f64::from(on_tensors.into_scalar()),
+            row_loss(Task::Forecast, levels, &quantiles.map(f64::from), &targets),
+        );
+        let known = (0.1 * 1.0 + 0.1 * 1.0 + 0.1 * 2.0 + 0.9 * 2.0) / 4.0;
+        assert!((a - known).abs() < 1e-6 && (b - known).abs() < 1e-7, "{a} {b} {known}");
+    }
+
+    #[test]
+    fn forecasts_lose_by_their_mean_square() {
+        let (a, b) = both(Task::Forecast, &[1.0, 3.0], &[0.0, 1.0], 2);
         assert!((a - 2.5).abs() < 1e-6 && (b - 2.5).abs() < 1e-12);
     }
 
@@ -131,7 +187,7 @@ mod tests {
         let targets = Tensor::from_data([[1.0], [0.0]], &device);
         let weights = Tensor::from_data([[2.0], [1.0]], &device);
         let spec = LossSpec::default();
-        let loss = Loss { task: Task::Binary, spec: &spec };
+        let loss = Loss { task: Task::Binary, spec: &spec, levels: &[] };
         let loss = batch_loss(loss, logits.clone(), targets, Some(weights));
         let gradient = logits.grad(&loss.backward()).unwrap().into_data().to_vec::<f32>().unwrap();
         let sigmoid = |z: f32| 1.0 / (1.0 + (-z).exp());
@@ -146,7 +202,7 @@ mod tests {
             let shape = [1, values.len()];
             Tensor::<Flex, 2>::from_data(TensorData::new(values.to_vec(), shape), &device)
         };
-        let loss = Loss { task, spec };
+        let loss = Loss { task, spec, levels: &[] };
         f64::from(batch_loss(loss, tensor(logits), tensor(targets), None).into_scalar())
     }
 

@@ -8,6 +8,7 @@ mod checkpoint;
 mod ensemble;
 mod finish;
 mod fit;
+mod forecasting;
 mod hooks;
 mod loss;
 mod optimiser;
@@ -17,6 +18,7 @@ mod report;
 mod runs;
 mod schedule;
 mod target;
+mod windows;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
@@ -97,7 +99,10 @@ pub fn train(
     let work = multiply_adds(&recipe.network, &data.layout, parameters);
     let device = Device::for_work(&spec.device, work * recipe.batch_size as u64 * 3)?;
     let ensemble = prepared.spec.ensemble.clone().unwrap_or_default();
-    let simpler = if spec.baselines { baselines::simpler(&recipe.network) } else { Vec::new() };
+    let simpler = match spec.baselines {
+        true => baselines::simpler(&recipe.network, data.task),
+        false => Vec::new(),
+    };
     let planned = (ensemble.folds * ensemble.seeds) as usize + simpler.len();
     let fingerprint = prepared.fingerprint.clone();
     let mut runs = Runs::new(device, fingerprint, planned, resume, hooks);
@@ -111,8 +116,7 @@ pub fn train(
 fn count_parameters(recipe: &Recipe, data: &Data) -> Result<u64> {
     let device = FlexDevice;
     let mut builder = Builder::<Flex>::zeros(&device);
-    let outputs = data.train.targets.width;
-    let network = Network::new(&recipe.network, &data.layout, outputs, &mut builder);
+    let network = Network::new(&recipe.network, &data.layout, data.outputs, &mut builder);
     Ok(parameters(&network)?.values().map(|p| p.values.len() as u64).sum())
 }
 

@@ -1,8 +1,12 @@
 //! A specification with every default filled in.
 
+mod sequences;
+
 use serde::Serialize;
 
-use crate::domain::network::{CnnNetwork, LinearNetwork, NetworkSpec, TabmNetwork};
+use crate::domain::network::{
+    CnnNetwork, LinearNetwork, LstmNetwork, NLinearNetwork, NetworkSpec, TabmNetwork,
+};
 use crate::domain::optimiser::{
     ConstantSchedule, CosineSchedule, OptimiserSpec, ScheduleSpec, Sgd,
 };
@@ -167,6 +171,8 @@ fn suited(layout: &Layout) -> NetworkSpec {
     match layout {
         Layout::Table(_) => NetworkSpec::Tabm(TabmNetwork::default()),
         Layout::Image(_) => NetworkSpec::Cnn(CnnNetwork::default()),
+        Layout::Sequence { ahead: Some(_), .. } => NetworkSpec::NLinear(NLinearNetwork::default()),
+        Layout::Sequence { ahead: None, .. } => NetworkSpec::Lstm(LstmNetwork::default()),
     }
 }
 
@@ -232,6 +238,10 @@ fn filled(network: NetworkSpec, layout: &Layout, rows: usize) -> (NetworkSpec, D
             (defaults.batch_size, defaults.epochs) = if is_few { (32, 30) } else { (128, 8) };
             NetworkSpec::Cnn(cnn)
         }
+        NetworkSpec::Lstm(_)
+        | NetworkSpec::Attention(_)
+        | NetworkSpec::NLinear(_)
+        | NetworkSpec::DLinear(_) => sequences::filled(network, layout, rows, &mut defaults),
     };
     (network, defaults)
 }

@@ -6,16 +6,17 @@ use super::check::{
     Findings, check_kinds, check_layout, check_task, feature_names, weight_pointer,
 };
 use super::fit::{Data, Part};
+use super::forecasting::Forecasting;
 use super::loss::row_loss;
 use super::plan::{self, Recipe};
 use super::target::{Target, Truth};
+use super::windows;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{Column, ColumnType};
 use crate::domain::training::{ClassWeights, ImageSpec, TrainingSpec};
 use crate::domain::version::PartRows;
 use crate::engine::features::{Answer, FittedFeatures, Layout, Matrix, Standard, leakage_warnings};
-use crate::engine::networks::outputs;
 use crate::engine::parts::Parts;
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::{Frame, ImageShape};
@@ -34,15 +35,15 @@ pub(super) struct Prepared {
     pub(super) classes: Vec<String>,
     pub(super) rows: PartRows,
     pub(super) warnings: Vec<String>,
+    /// What is known of the series (forecasts).
+    pub(super) forecasting: Option<Forecasting>,
 }
 
 pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
-    let columns: Vec<(&str, ColumnType)> =
-        frame.columns().iter().map(|c| (c.name.as_str(), c.kind)).collect();
-    let mut findings = Findings::default();
-    check_kinds(spec, &columns, &mut findings);
-    findings.into_result()?;
-
+    if let Some(window) = &spec.window {
+        return windows::prepare(frame, spec, window);
+    }
+    let names = checked_names(frame, spec)?;
     let target = Target::read(frame, spec)?;
     check_task(spec, target.task)?;
     let mut warnings = Vec::new();
@@ -55,15 +56,13 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     } else {
         frame
     };
-    let parts = Parts::split(&spec.parts, frame, target.truth.classes(), spec.seed)?;
-    warnings.extend(check_classes(&target, &parts)?);
-
-    let truths = [&parts.train, &parts.validation, &parts.test].map(|rows| target.truth.take(rows));
+    let parts = Parts::split(&spec.parts(), frame, target.truth.classes(), spec.seed)?;
+    let truths = parts.each().map(|rows| target.truth.take(rows));
+    warnings.extend(check_truths(&target, truths.each_ref())?);
     let weights = class_weights(spec, &target, &truths[0])?;
     let scale = target_scale(spec, &truths[0])?;
     let frames =
         [frame.take(&parts.train)?, frame.take(&parts.validation)?, frame.take(&parts.test)?];
-    let names = feature_names(spec, &columns);
     let (features, left_out) = FittedFeatures::fit(
         &frames[0],
         &names,
@@ -88,7 +87,7 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     let inputs = features.inputs(&train);
     let (train, validation) = (build(&train, train_truth)?, build(&validation, validation_truth)?);
     let layout = features.layout();
-    warnings.extend(leakage(&features, &layout, &train, target.positive));
+    warnings.extend(leakage((&features, &layout), &train.inputs, &train.truth, target.positive));
     let recipe = Recipe::of(spec, &layout, train.inputs.rows);
     check_layout(&recipe.network, &layout)?;
     let spec = carried_out(spec, &recipe, &target, names, &layout);
@@ -96,7 +95,8 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     let fingerprint = fingerprint(&spec, &features, rows)?;
     let guess = guess(target.task, &train, &validation);
     let Target { task, positive, classes, .. } = target;
-    let data = Data { layout, task, positive, train, validation, guess };
+    let (outputs, levels) = (layout.outputs(task, classes.len()), Vec::new());
+    let data = Data { layout, task, levels, outputs, positive, train, validation, guess };
     Ok(Prepared {
         spec,
         recipe,
@@ -108,7 +108,18 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
         classes,
         rows,
         warnings,
+        forecasting: None,
     })
+}
+
+/// The columns to predict from.
+fn checked_names(frame: &Frame, spec: &TrainingSpec) -> Result<Vec<String>> {
+    let columns: Vec<(&str, ColumnType)> =
+        frame.columns().iter().map(|c| (c.name.as_str(), c.kind)).collect();
+    let mut findings = Findings::default();
+    check_kinds(spec, &columns, &mut findings);
+    findings.into_result()?;
+    Ok(feature_names(spec, &columns))
 }
 
 /// The specification with everything that the data decided.
@@ -125,6 +136,7 @@ fn carried_out(
     spec.task = Some(target.task);
     spec.features = Some(features);
     spec.exclude = Vec::new();
+    spec.parts = Some(spec.parts());
     spec.positive_class = target.positive.and_then(|p| target.classes.get(p).cloned());
     spec
 }
@@ -136,15 +148,14 @@ fn image_size(layout: &Layout) -> Option<ImageSpec> {
     Some(ImageSpec { height: side(height), width: side(width), channels: side(channels) })
 }
 
-/// Fails where a part lacks a class that it can't do without; warns where it can.
-fn check_classes(target: &Target, parts: &Parts) -> Result<Vec<String>> {
-    let Truth::Classes(truth) = &target.truth else { return Ok(Vec::new()) };
+/// Fails where a part lacks a class that it can't do without; warns where it can. `truths` are those
+/// of the training, the validation and the test part.
+pub(super) fn check_truths(target: &Target, truths: [&Truth; 3]) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
-    for (name, rows) in
-        [("train", &parts.train), ("validation", &parts.validation), ("test", &parts.test)]
-    {
+    for (name, truth) in ["train", "validation", "test"].into_iter().zip(truths) {
+        let Truth::Classes(truth) = truth else { continue };
         let mut seen = vec![false; target.classes.len()];
-        rows.iter().for_each(|&row| seen[truth[row]] = true);
+        truth.iter().for_each(|&class| seen[class] = true);
         for (class, _) in target.classes.iter().zip(seen).filter(|(_, seen)| !seen) {
             let detail = format!("the {name} part has no row of class '{class}'");
             if name == "train" || (name == "validation" && target.task == Task::Binary) {
@@ -171,8 +182,8 @@ fn target_scale(spec: &TrainingSpec, truth: &Truth) -> Result<Option<Standard>> 
 }
 
 /// What the loss compares the logits with.
-fn targets(target: &Target, truth: &Truth, scale: Option<Standard>) -> Matrix {
-    let width = outputs(target.task, target.classes.len());
+pub(super) fn targets(target: &Target, truth: &Truth, scale: Option<Standard>) -> Matrix {
+    let width = if target.task == Task::Multiclass { target.classes.len() } else { 1 };
     let data: Vec<f32> = match truth {
         Truth::Classes(classes) if target.task == Task::Binary => {
             classes.iter().map(|c| f32::from(u8::from(Some(*c) == target.positive))).collect()
@@ -184,6 +195,7 @@ fn targets(target: &Target, truth: &Truth, scale: Option<Standard>) -> Matrix {
             };
             classes.iter().flat_map(one_hot).collect()
         }
+        Truth::Series => Vec::new(),
         Truth::Numbers(numbers) => numbers
             .iter()
             .map(|n| scale.map_or(*n, |scale| scale.apply(*n)).clamp(-1e6, 1e6) as f32)
@@ -194,7 +206,11 @@ fn targets(target: &Target, truth: &Truth, scale: Option<Standard>) -> Matrix {
 
 /// Weight of each class, such that training rows weigh 1 on average; none where all weigh the
 /// same.
-fn class_weights(spec: &TrainingSpec, target: &Target, train: &Truth) -> Result<Option<Vec<f64>>> {
+pub(super) fn class_weights(
+    spec: &TrainingSpec,
+    target: &Target,
+    train: &Truth,
+) -> Result<Option<Vec<f64>>> {
     let Truth::Classes(truth) = train else { return Ok(None) };
     let mut counts = vec![0.0; target.classes.len()];
     truth.iter().for_each(|&class| counts[class] += 1.0);
@@ -216,34 +232,35 @@ fn class_weights(spec: &TrainingSpec, target: &Target, train: &Truth) -> Result<
     Ok(Some(weights.into_iter().map(|w| w / mean).collect()))
 }
 
-fn row_weights(weights: &[f64], truth: &Truth) -> Vec<f32> {
+pub(super) fn row_weights(weights: &[f64], truth: &Truth) -> Vec<f32> {
     truth.classes().unwrap_or_default().iter().map(|&class| weights[class] as f32).collect()
 }
 
-fn leakage(
-    features: &FittedFeatures,
-    layout: &Layout,
-    train: &Part,
+/// Suspects among the columns whose inputs of each training row these are.
+pub(super) fn leakage(
+    (features, layout): (&FittedFeatures, &Layout),
+    inputs: &Matrix,
+    truth: &Truth,
     positive: Option<usize>,
 ) -> Vec<String> {
     // One pixel says little, and there are many.
     if matches!(layout, Layout::Image(_)) {
         return Vec::new();
     }
-    match (&train.truth, positive) {
+    match (truth, positive) {
         (Truth::Classes(classes), Some(positive)) => {
             let truth = super::report::is_positive(classes, positive);
-            leakage_warnings(features, &train.inputs, &Answer::Positive(&truth))
+            leakage_warnings(features, inputs, &Answer::Positive(&truth))
         }
         (Truth::Numbers(numbers), _) => {
-            leakage_warnings(features, &train.inputs, &Answer::Number(numbers))
+            leakage_warnings(features, inputs, &Answer::Number(numbers))
         }
         _ => Vec::new(),
     }
 }
 
 /// Validation loss of answering the training rows' class shares, or mean, for every row.
-fn guess(task: Task, train: &Part, validation: &Part) -> f64 {
+pub(super) fn guess(task: Task, train: &Part, validation: &Part) -> f64 {
     let width = train.targets.width;
     let share = |output: usize| {
         let values = train.targets.data.iter().skip(output).step_by(width);
@@ -254,15 +271,20 @@ fn guess(task: Task, train: &Part, validation: &Part) -> f64 {
         .map(|share| match task {
             Task::Binary => (share / (1.0 - share)).ln(),
             Task::Multiclass => share.ln(),
-            Task::Regression => share,
+            Task::Regression | Task::Forecast => share,
         })
         .collect();
-    let losses = validation.targets.data.chunks_exact(width).map(|y| row_loss(task, &logits, y));
+    let rows = validation.targets.data.chunks_exact(width);
+    let losses = rows.map(|y| row_loss(task, &[], &logits, y));
     losses.sum::<f64>() / validation.inputs.rows as f64
 }
 
 /// Tells whether a checkpoint is of this training.
-fn fingerprint(spec: &TrainingSpec, features: &FittedFeatures, rows: PartRows) -> Result<String> {
+pub(super) fn fingerprint(
+    spec: &TrainingSpec,
+    features: &FittedFeatures,
+    rows: PartRows,
+) -> Result<String> {
     let all = serde_json::to_vec(&(spec, features, rows, env!("CARGO_PKG_VERSION")))
         .context("hashing a specification")?;
     Ok(hex::encode(Sha256::digest(all)))

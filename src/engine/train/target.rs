@@ -24,13 +24,15 @@ pub(crate) enum Truth {
     /// Indices into the classes.
     Classes(Vec<usize>),
     Numbers(Vec<f64>),
+    /// More than one number a row, which the targets hold.
+    Series,
 }
 
 impl Truth {
     pub(crate) fn classes(&self) -> Option<&[usize]> {
         match self {
             Self::Classes(classes) => Some(classes),
-            Self::Numbers(_) => None,
+            Self::Numbers(_) | Self::Series => None,
         }
     }
 
@@ -47,6 +49,7 @@ impl Truth {
         match self {
             Self::Classes(all) => Self::Classes(rows.iter().map(|&r| all[r]).collect()),
             Self::Numbers(all) => Self::Numbers(rows.iter().map(|&r| all[r]).collect()),
+            Self::Series => Self::Series,
         }
     }
 }
@@ -98,9 +101,9 @@ pub(super) fn infer_task(
                 "a multiclass target has 3 to {MAX_CLASSES} different values, this one has {n}"
             ),
         ),
-        (Some(Task::Regression), kind, _) if !kind.is_numeric() => refuse(
+        (Some(Task::Regression | Task::Forecast), kind, _) if !kind.is_numeric() => refuse(
             "/task",
-            format!("a regression needs a number to predict, the target is {}", kind.as_str()),
+            format!("only a number can be predicted or forecast, the target is {}", kind.as_str()),
         ),
         (Some(task), ..) => Ok(task),
         (None, ColumnType::Bool, _) | (None, _, 2) => Ok(Task::Binary),

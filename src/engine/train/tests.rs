@@ -398,7 +398,8 @@ fn a_part_without_a_class_is_refused_where_it_matters() {
         Frame::new(100, columns).unwrap()
     };
     let mut spec = short(OptimiserSpec::default());
-    spec.parts = PartsSpec::Time(TimeParts { column: "when".into(), validation: 0.2, test: 0.2 });
+    spec.parts =
+        Some(PartsSpec::Time(TimeParts { column: "when".into(), validation: 0.2, test: 0.2 }));
     let late = refused(&build(&|r| r >= 60), &spec);
     assert_eq!((late.code(), pointers(&late)), (Code::InvalidSpec, vec!["/parts"]));
     assert!(late.to_string().contains("train part has no row of class 'true'"), "{late}");
@@ -418,7 +419,7 @@ fn what_the_data_refute_is_named() {
     let mut unknown = spec("yy");
     unknown.features = Some(vec!["x0".into(), "X1".into()]);
     let parts = ColumnParts { column: "part".into(), validation: 0.16 };
-    unknown.parts = PartsSpec::Column(parts);
+    unknown.parts = Some(PartsSpec::Column(parts));
     let error = refused(&frame, &unknown);
     assert_eq!(pointers(&error), ["/target", "/features/1", "/parts/column"]);
     let few = frame.take(&(0..19).collect::<Vec<_>>()).unwrap();

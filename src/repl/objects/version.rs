@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::super::table::Table;
 use super::super::text::{figure, grouped};
+use crate::domain::forecast::BaselineKind;
 use crate::domain::model::{Model, Task};
 use crate::domain::version::{Baseline, Interval, Metrics, Version};
 use crate::error::Result;
@@ -47,6 +48,7 @@ fn label(metric: &str) -> &str {
     match metric {
         "auc" => "AUC",
         "r2" => "R2",
+        "mse" => "MSE",
         other => other,
     }
 }
@@ -61,7 +63,7 @@ fn interval(metrics: &Metrics) -> Option<Interval> {
         Metrics::Binary(m) => m.auc_interval,
         Metrics::Multiclass(m) => Some(m.accuracy_interval),
         // The interval of a regression is the RMSE's.
-        Metrics::Regression(_) => None,
+        Metrics::Regression(_) | Metrics::Forecast(_) => None,
     }
 }
 
@@ -70,6 +72,7 @@ fn tested(metrics: &Metrics) -> u64 {
         Metrics::Binary(m) => m.n,
         Metrics::Multiclass(m) => m.n,
         Metrics::Regression(m) => m.n,
+        Metrics::Forecast(m) => m.n,
     }
 }
 
@@ -87,6 +90,14 @@ impl Trained {
             let spread =
                 m.rmse_interval.map(|i| format!(" ({} to {})", figure(i.low), figure(i.high)));
             parts.push(format!("RMSE {}{}", figure(m.rmse), spread.unwrap_or_default()));
+        }
+        if let Metrics::Forecast(m) = &version.metrics {
+            for kind in [BaselineKind::RandomWalk, BaselineKind::Ridge] {
+                let baseline = m.baselines.iter().find(|baseline| baseline.kind == kind);
+                parts.extend(baseline.map(|b| {
+                    format!("{} {}", kind.as_str().replace('_', " "), short(Some(b.mse)))
+                }));
+            }
         }
         if let Some((number, value)) = self.champion {
             parts.push(format!("champion {number}: {}", short(value)));

@@ -55,9 +55,8 @@ struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     /// The codes of a number are left out: its bins tell them apart.
     fn of(layout: &'a Layout) -> Self {
-        let groups = layout.groups();
         let mut inputs = Self { numbers: Vec::new(), others: Vec::new() };
-        for group in groups {
+        for group in layout.groups() {
             match group {
                 Group::Number { input, edges } => inputs.numbers.push((*input, edges)),
                 Group::Flag(input) => inputs.others.push(vec![*input]),

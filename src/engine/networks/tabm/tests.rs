@@ -117,8 +117,9 @@ fn it_answers_learns_and_steps_as_the_package(
     };
     let loss_spec = LossSpec::default();
     let targets = rows(targets, outputs).repeat_dim(0, 3);
-    let loss_of =
-        |logits| batch_loss(Loss { task, spec: &loss_spec }, logits, targets.clone(), None);
+    let loss_of = |logits| {
+        batch_loss(Loss { task, spec: &loss_spec, levels: &[] }, logits, targets.clone(), None)
+    };
     let loss = loss_of(logits);
     let mean = fixture.0["loss"].as_f64().unwrap() as f32;
     assert_near("loss", &values(loss.clone()), &[mean], 1e-6);

@@ -43,7 +43,12 @@ pub(super) fn check_images(spec: &TrainingSpec, findings: &mut Findings) {
 /// [`Code::InvalidSpec`] naming the network.
 pub(in crate::engine::train) fn check_layout(network: &NetworkSpec, layout: &Layout) -> Result<()> {
     let smallest = match network {
-        NetworkSpec::Linear(_) | NetworkSpec::Mlp(_) => return Ok(()),
+        NetworkSpec::Linear(_)
+        | NetworkSpec::Mlp(_)
+        | NetworkSpec::Lstm(_)
+        | NetworkSpec::Attention(_)
+        | NetworkSpec::NLinear(_)
+        | NetworkSpec::DLinear(_) => return Ok(()),
         NetworkSpec::Tabm(_) | NetworkSpec::Transformer(_) => {
             return match layout {
                 Layout::Table(_) => Ok(()),
@@ -51,6 +56,11 @@ pub(in crate::engine::train) fn check_layout(network: &NetworkSpec, layout: &Lay
                     Code::InvalidSpec,
                     "/network",
                     "reads the columns of a table, and the feature holds images; take cnn or lenet",
+                )),
+                Layout::Sequence { .. } => Err(Error::field(
+                    Code::InvalidSpec,
+                    "/network",
+                    "reads the columns of a row, and these are windows; take lstm or attention",
                 )),
             };
         }
@@ -63,7 +73,7 @@ pub(in crate::engine::train) fn check_layout(network: &NetworkSpec, layout: &Lay
             "reads images of {smallest} pixels a side or more, and these are {height} x {width}: ask \
              for more by preprocessing.image, or for another network"
         ),
-        Layout::Table(_) => ONLY_IMAGES.to_owned(),
+        Layout::Table(_) | Layout::Sequence { .. } => ONLY_IMAGES.to_owned(),
     };
     Err(Error::field(Code::InvalidSpec, "/network", detail))
 }

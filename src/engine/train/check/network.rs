@@ -21,6 +21,10 @@ pub(super) fn check(network: &NetworkSpec, findings: &mut Findings) {
         NetworkSpec::Cnn(cnn) => check_cnn(cnn, findings),
         NetworkSpec::Tabm(tabm) => check_tabm(tabm, findings),
         NetworkSpec::Transformer(transformer) => check_transformer(transformer, findings),
+        NetworkSpec::Lstm(_)
+        | NetworkSpec::Attention(_)
+        | NetworkSpec::NLinear(_)
+        | NetworkSpec::DLinear(_) => super::windows::check_network(network, findings),
     }
 }
 

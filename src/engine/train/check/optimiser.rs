@@ -38,19 +38,20 @@ pub(super) fn check(spec: &TrainingSpec, findings: &mut Findings) {
 
 /// Checks what has a meaning for some tasks only.
 pub(super) fn check_task(spec: &TrainingSpec, task: Task, findings: &mut Findings) {
-    if task == Task::Regression {
+    let is_number = matches!(task, Task::Regression | Task::Forecast);
+    if is_number {
         for (name, value) in
             [("label_smoothing", spec.loss.label_smoothing), ("focal_gamma", spec.loss.focal_gamma)]
         {
             if value.is_some() {
-                findings.add(format!("/loss/{name}"), "a regression has no classes; leave it out");
+                findings.add(format!("/loss/{name}"), "a number has no classes; leave it out");
             }
         }
     }
     let fits = match spec.monitor {
         Monitor::Loss => true,
         Monitor::Auc => task == Task::Binary,
-        Monitor::Accuracy => task != Task::Regression,
+        Monitor::Accuracy => !is_number,
         Monitor::MacroF1 => task == Task::Multiclass,
         Monitor::R2 => task == Task::Regression,
     };
@@ -59,6 +60,7 @@ pub(super) fn check_task(spec: &TrainingSpec, task: Task, findings: &mut Finding
             Task::Binary => "loss, auc or accuracy",
             Task::Multiclass => "loss, accuracy or macro_f1",
             Task::Regression => "loss or r2",
+            Task::Forecast => "loss",
         };
         let detail = format!("is no figure of a {} task; take {takes}", task.as_str());
         findings.add("/monitor", detail);

@@ -1,0 +1,266 @@
+//! Self-attention (Vaswani et al. 2017), with the norms before what they feed (Xiong et al. 2020),
+//! and over patches of a series for forecasts (Nie et al. 2023, PatchTST).
+
+use burn::module::{Module, Param};
+use burn::nn;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData, activation};
+
+use super::dropout::Dropout;
+use super::parameters::Builder;
+use super::series::{Units, apart, ascending, together};
+use crate::domain::network::{AttentionNetwork, Normalisation, Positions};
+use crate::engine::features::Ahead;
+
+/// Added to a variance before it divides, as PyTorch has it.
+const EPSILON: f32 = 1e-5;
+/// In the place of minus infinity: its power of e is 0 in f32.
+const NEVER: f32 = -1e30;
+
+/// Tensors `input.weight` `[channels or patch, width]`, `input.bias`; `positions`
+/// `[places, width]` where they are learnt; of each layer `layers.N.query_key_value.weight`
+/// `[width, 3 * width]`, `.joined.weight` `[width, width]`, `.up.weight` `[width, feed_forward]`,
+/// `.down.weight` `[feed_forward, width]`, their biases, and `.attention_norm.weight`,
+/// `.feed_norm.weight` `[width]` with their biases; `norm.weight`, `norm.bias`; `output.weight`,
+/// `output.bias`.
+#[derive(Module, Debug)]
+pub(crate) struct Attention<B: Backend> {
+    input: nn::Linear<B>,
+    positions: Option<Param<Tensor<B, 2>>>,
+    layers: Vec<Layer<B>>,
+    norm: Norm<B>,
+    output: nn::Linear<B>,
+    #[module(skip)]
+    channels: usize,
+    #[module(skip)]
+    ahead: Option<Ahead>,
+    #[module(skip)]
+    patches: Patches,
+    #[module(skip)]
+    spec: AttentionNetwork,
+}
+
+/// How a series is cut into patches; a patch of one step is that step.
+#[derive(Debug, Clone, Copy)]
+struct Patches {
+    length: usize,
+    stride: usize,
+    count: usize,
+}
+
+#[derive(Module, Debug)]
+struct Layer<B: Backend> {
+    attention_norm: Norm<B>,
+    query_key_value: nn::Linear<B>,
+    joined: nn::Linear<B>,
+    feed_norm: Norm<B>,
+    up: nn::Linear<B>,
+    down: nn::Linear<B>,
+}
+
+#[derive(Module, Debug)]
+struct Norm<B: Backend> {
+    weight: Param<Tensor<B, 1>>,
+    bias: Param<Tensor<B, 1>>,
+}
+
+impl<B: Backend> Norm<B> {
+    fn new(width: usize, builder: &mut Builder<'_, B>) -> Self {
+        Self { weight: builder.filled([width], 1.0), bias: builder.filled([width], 0.0) }
+    }
+
+    fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let centred = x.clone() - x.mean_dim(2);
+        let variance = centred.clone().square().mean_dim(2);
+        let scaled = centred / variance.add_scalar(EPSILON).sqrt();
+        scaled * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
+    }
+}
+
+impl<B: Backend> Layer<B> {
+    fn new(spec: &Sizes, builder: &mut Builder<'_, B>) -> Self {
+        Self {
+            attention_norm: Norm::new(spec.width, builder),
+            query_key_value: builder.linear(spec.width, 3 * spec.width),
+            joined: builder.linear(spec.width, spec.width),
+            feed_norm: Norm::new(spec.width, builder),
+            up: builder.linear(spec.width, spec.feed_forward),
+            down: builder.linear(spec.feed_forward, spec.width),
+        }
+    }
+
+    /// `[rows, places, width]` of the same.
+    fn forward(
+        &self,
+        x: Tensor<B, 3>,
+        heads: usize,
+        mask: Option<&Tensor<B, 4>>,
+        share: f64,
+        dropout: &mut Option<&mut Dropout>,
+    ) -> Tensor<B, 3> {
+        let mut dropped = |x: Tensor<B, 3>| match dropout {
+            Some(dropout) => dropout.apply(x, share),
+            None => x,
+        };
+        let attended = self.attend(self.attention_norm.forward(x.clone()), heads, mask);
+        let x = x + dropped(attended);
+        let up = activation::gelu(self.up.forward(self.feed_norm.forward(x.clone())));
+        let up = dropped(up);
+        x + dropped(self.down.forward(up))
+    }
+
+    fn attend(&self, x: Tensor<B, 3>, heads: usize, mask: Option<&Tensor<B, 4>>) -> Tensor<B, 3> {
+        let [rows, places, width] = x.dims();
+        let each = width / heads.max(1);
+        let all = self.query_key_value.forward(x);
+        let part = |at: usize| {
+            let part = all.clone().narrow(2, at * width, width);
+            part.reshape([rows, places, heads, each]).swap_dims(1, 2)
+        };
+        let (query, key, value) = (part(0), part(1), part(2));
+        let scores = query.matmul(key.swap_dims(2, 3)).div_scalar((each as f32).sqrt());
+        let scores = match mask {
+            Some(mask) => scores + mask.clone(),
+            None => scores,
+        };
+        let joined = activation::softmax(scores, 3).matmul(value);
+        self.joined.forward(joined.swap_dims(1, 2).reshape([rows, places, width]))
+    }
+}
+
+/// Every size of a specification.
+struct Sizes {
+    width: usize,
+    feed_forward: usize,
+    layers: usize,
+}
+
+impl<B: Backend> Attention<B> {
+    pub(super) fn new(
+        spec: &AttentionNetwork,
+        (steps, channels): (usize, usize),
+        ahead: Option<Ahead>,
+        outputs: usize,
+        builder: &mut Builder<'_, B>,
+    ) -> Self {
+        let size = |size: Option<u32>, absent: usize| size.map_or(absent, |size| size as usize);
+        let sizes = Sizes {
+            width: size(spec.width, 64),
+            feed_forward: size(spec.feed_forward, 128),
+            layers: size(spec.layers, 2),
+        };
+        let patches = match ahead {
+            None => Patches { length: 1, stride: 1, count: steps },
+            Some(_) => {
+                let length = size(spec.patch, 16).min(steps).max(1);
+                let stride = size(spec.patch_stride, 8).clamp(1, length);
+                // The end is padded by one stride.
+                Patches { length, stride, count: (steps - length) / stride + 2 }
+            }
+        };
+        let inputs = if ahead.is_some() { patches.length } else { channels };
+        let input = builder.linear(inputs, sizes.width);
+        let positions = (spec.positions == Positions::Learnt)
+            .then(|| builder.uniform([patches.count, sizes.width], 0.02));
+        let layers = (0..sizes.layers).map(|_| Layer::new(&sizes, builder)).collect();
+        let norm = Norm::new(sizes.width, builder);
+        let output = match ahead {
+            Some(ahead) => {
+                builder.linear(patches.count * sizes.width, ahead.horizon * ahead.levels)
+            }
+            None => builder.linear(sizes.width, outputs),
+        };
+        let spec = spec.clone();
+        Self { input, positions, layers, norm, output, channels, ahead, patches, spec }
+    }
+
+    /// Logits `[rows, outputs]`, or forecasts `[rows, horizon * series * levels]`, of windows
+    /// `[rows, steps * channels]`.
+    ///
+    /// A window that is classified is read step by step; of what is made of the steps the mean is
+    /// taken or, where each sees earlier ones only, the last. What is forecast is read patch by
+    /// patch, each series by itself, and all patches together make the forecast.
+    pub(super) fn forward(
+        &self,
+        windows: Tensor<B, 2>,
+        dropout: Option<&mut Dropout>,
+    ) -> Tensor<B, 2> {
+        let [rows, width] = windows.dims();
+        let steps = width / self.channels.max(1);
+        let Some(ahead) = self.ahead else {
+            let x = self.encode(windows.reshape([rows, steps, self.channels]), dropout);
+            let [_, places, width] = x.dims();
+            let read =
+                if self.spec.causal { x.narrow(1, places.max(1) - 1, 1) } else { x.mean_dim(1) };
+            return self.output.forward(read.reshape([rows, width]));
+        };
+        let series = apart(windows, steps, self.channels, ahead.series);
+        let normalisation = self.spec.normalisation.unwrap_or(Normalisation::Revin);
+        let units = Units::of(&series, normalisation);
+        let series = units.as_ref().map_or(series.clone(), |units| units.apply(series));
+        let x = self.encode(self.patched(series), dropout);
+        let [count, places, width] = x.dims();
+        let raw = self.output.forward(x.reshape([count, places * width]));
+        let forecasts = ascending(raw, ahead);
+        let forecasts = match units {
+            Some(units) => units.undo(forecasts),
+            None => forecasts,
+        };
+        together(forecasts, ahead)
+    }
+
+    /// Series `[series, steps]` as patches `[series, patches, length]`; the last value stands for
+    /// what lies beyond the end.
+    fn patched(&self, series: Tensor<B, 2>) -> Tensor<B, 3> {
+        let Patches { length, stride, count } = self.patches;
+        let [rows, steps] = series.dims();
+        let needed = (count - 1) * stride + length;
+        let beyond = series.clone().narrow(1, steps - 1, 1).repeat_dim(1, needed - steps);
+        let padded = Tensor::cat(vec![series, beyond], 1);
+        let patch = |at: usize| padded.clone().narrow(1, at * stride, length);
+        let patches = (0..count).map(|at| patch(at).reshape([rows, 1, length])).collect();
+        Tensor::cat(patches, 1)
+    }
+
+    fn encode(&self, x: Tensor<B, 3>, mut dropout: Option<&mut Dropout>) -> Tensor<B, 3> {
+        let [_, places, _] = x.dims();
+        let device = x.device();
+        let x = self.input.forward(x);
+        let width = x.dims()[2];
+        let positions = match &self.positions {
+            Some(learnt) => learnt.val(),
+            None => {
+                Tensor::from_data(TensorData::new(waves(places, width), [places, width]), &device)
+            }
+        };
+        let mut x = x + positions.unsqueeze();
+        let share = self.spec.dropout.unwrap_or(0.0);
+        if let Some(dropout) = &mut dropout {
+            x = dropout.apply(x, share);
+        }
+        let mask = self.spec.causal.then(|| {
+            let mask: Vec<f32> = (0..places * places)
+                .map(|at| if at % places > at / places { NEVER } else { 0.0 })
+                .collect();
+            Tensor::<B, 4>::from_data(TensorData::new(mask, [1, 1, places, places]), &device)
+        });
+        let heads = self.spec.heads.map_or(1, |heads| heads as usize);
+        for layer in &self.layers {
+            x = layer.forward(x, heads, mask.as_ref(), share, &mut dropout);
+        }
+        self.norm.forward(x)
+    }
+}
+
+/// `[places, width]`: in column 2i the sine, in 2i + 1 the cosine of place / 10000^(2i / width).
+fn waves(places: usize, width: usize) -> Vec<f32> {
+    let mut waves = Vec::with_capacity(places * width);
+    for place in 0..places {
+        for column in 0..width {
+            let frequency = 10_000_f64.powf(-((column - column % 2) as f64) / width as f64);
+            let angle = place as f64 * frequency;
+            waves.push(if column % 2 == 0 { angle.sin() } else { angle.cos() } as f32);
+        }
+    }
+    waves
+}

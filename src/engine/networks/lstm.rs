@@ -1,0 +1,169 @@
+//! Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al.).
+
+use burn::module::{Module, Param};
+use burn::nn;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use super::dropout::Dropout;
+use super::parameters::Builder;
+use super::series::{Units, apart, ascending, together};
+use crate::domain::network::{LstmNetwork, Normalisation};
+use crate::engine::features::Ahead;
+use crate::engine::kernels::{LstmArguments, lstm};
+
+/// Layers of LSTM from zero states, and a linear layer over the last state of the last of them.
+///
+/// Tensors `layers.N.forward.input` `[inputs, 4 * hidden]`, `layers.N.forward.hidden`
+/// `[hidden, 4 * hidden]`, `layers.N.forward.input_bias` and `.hidden_bias` `[4 * hidden]`, the four
+/// blocks of columns being the input, forget, cell and output gates; the same under `backward`
+/// where it is bidirectional; `output.weight`, `output.bias`.
+#[derive(Module, Debug)]
+pub(crate) struct Lstm<B: Backend> {
+    layers: Vec<Layer<B>>,
+    output: nn::Linear<B>,
+    #[module(skip)]
+    channels: usize,
+    #[module(skip)]
+    ahead: Option<Ahead>,
+    #[module(skip)]
+    normalisation: Normalisation,
+    #[module(skip)]
+    dropout: f64,
+}
+
+#[derive(Module, Debug)]
+struct Layer<B: Backend> {
+    forward: Direction<B>,
+    backward: Option<Direction<B>>,
+}
+
+#[derive(Module, Debug)]
+struct Direction<B: Backend> {
+    input: Param<Tensor<B, 2>>,
+    hidden: Param<Tensor<B, 2>>,
+    input_bias: Param<Tensor<B, 1>>,
+    hidden_bias: Param<Tensor<B, 1>>,
+}
+
+impl<B: Backend> Lstm<B> {
+    pub(super) fn new(
+        spec: &LstmNetwork,
+        channels: usize,
+        ahead: Option<Ahead>,
+        outputs: usize,
+        builder: &mut Builder<'_, B>,
+    ) -> Self {
+        let hidden = spec.hidden as usize;
+        let both = if spec.bidirectional { 2 } else { 1 };
+        let mut inputs = channels;
+        let layers = (0..spec.layers)
+            .map(|_| {
+                let inputs = std::mem::replace(&mut inputs, hidden * both);
+                let forward = Direction::new(inputs, hidden, builder);
+                let backward = spec.bidirectional.then(|| Direction::new(inputs, hidden, builder));
+                Layer { forward, backward }
+            })
+            .collect();
+        Self {
+            layers,
+            output: builder.linear(hidden * both, outputs),
+            channels,
+            ahead,
+            normalisation: spec.normalisation.unwrap_or(Normalisation::None),
+            dropout: spec.dropout,
+        }
+    }
+
+    /// Logits `[rows, outputs]`, or forecasts `[rows, horizon * series * levels]`, of windows
+    /// `[rows, steps * channels]`.
+    pub(super) fn forward(
+        &self,
+        windows: Tensor<B, 2>,
+        dropout: Option<&mut Dropout>,
+    ) -> Tensor<B, 2> {
+        let [rows, width] = windows.dims();
+        let steps = width / self.channels.max(1);
+        let Some(ahead) = self.ahead else {
+            let windows = windows.reshape([rows, steps, self.channels]);
+            return self.output.forward(self.last_state(windows, dropout));
+        };
+        let series = apart(windows.clone(), steps, self.channels, ahead.series);
+        let units = Units::of(&series, self.normalisation);
+        let windows = windows.reshape([rows, steps, self.channels]);
+        let windows = match &units {
+            Some(units) => {
+                let scaled = units.apply(series).reshape([rows, ahead.series, steps]);
+                let others = self.channels - ahead.series;
+                let mut channels = vec![scaled.swap_dims(1, 2)];
+                if others > 0 {
+                    channels.push(windows.narrow(2, ahead.series, others));
+                }
+                Tensor::cat(channels, 2)
+            }
+            None => windows,
+        };
+        let raw = self.output.forward(self.last_state(windows, dropout));
+        // The layer's outputs are series by series.
+        let raw = raw.reshape([rows * ahead.series, ahead.horizon * ahead.levels]);
+        let forecasts = ascending(raw, ahead);
+        let forecasts = match units {
+            Some(units) => units.undo(forecasts),
+            None => forecasts,
+        };
+        together(forecasts, ahead)
+    }
+
+    /// The state after all steps of `[rows, steps, channels]`: `[rows, hidden]`, or both
+    /// directions' one beside the other.
+    fn last_state(&self, windows: Tensor<B, 3>, mut dropout: Option<&mut Dropout>) -> Tensor<B, 2> {
+        let mut x = windows.swap_dims(0, 1);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let forward = layer.forward.run(x.clone(), false);
+            let backward = layer.backward.as_ref().map(|backward| backward.run(x, true));
+            if index + 1 == self.layers.len() {
+                // Both have seen every step: the one from the first on, the other from the last.
+                let last = at(&forward, forward.dims()[0].max(1) - 1);
+                return match backward {
+                    Some(backward) => Tensor::cat(vec![last, at(&backward, 0)], 1),
+                    None => last,
+                };
+            }
+            x = match backward {
+                Some(backward) => Tensor::cat(vec![forward, backward], 2),
+                None => forward,
+            };
+            if let Some(dropout) = &mut dropout {
+                x = dropout.apply(x, self.dropout);
+            }
+        }
+        // No layers, which no specification can say.
+        at(&x, x.dims()[0].max(1) - 1)
+    }
+}
+
+/// One step of `[steps, rows, size]`.
+fn at<B: Backend>(states: &Tensor<B, 3>, step: usize) -> Tensor<B, 2> {
+    let [_, rows, size] = states.dims();
+    states.clone().narrow(0, step, 1).reshape([rows, size])
+}
+
+impl<B: Backend> Direction<B> {
+    /// All uniform in +-1/sqrt(hidden), as PyTorch has it.
+    fn new(inputs: usize, hidden: usize, builder: &mut Builder<'_, B>) -> Self {
+        let bound = 1.0 / (hidden.max(1) as f32).sqrt();
+        Self {
+            input: builder.uniform([inputs, 4 * hidden], bound),
+            hidden: builder.uniform([hidden, 4 * hidden], bound),
+            input_bias: builder.uniform([4 * hidden], bound),
+            hidden_bias: builder.uniform([4 * hidden], bound),
+        }
+    }
+
+    /// The states after each of the steps, `[steps, rows, hidden]`, of `[steps, rows, inputs]`.
+    fn run(&self, x: Tensor<B, 3>, reverse: bool) -> Tensor<B, 3> {
+        let bias = self.input_bias.val() + self.hidden_bias.val();
+        let (input, hidden) = (self.input.val(), self.hidden.val());
+        lstm(LstmArguments { x, input, hidden, bias, reverse })
+    }
+}

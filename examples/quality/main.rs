@@ -10,6 +10,7 @@
 
 mod folds;
 mod measure;
+mod series;
 mod sets;
 mod state;
 mod table;
@@ -26,6 +27,7 @@ use actuary::error::{Code, Context, Error, Result};
 use clap::Parser;
 
 use measure::Outcome;
+use series::Series;
 use sets::Set;
 
 /// As in the program itself: its children are this binary, too.
@@ -95,9 +97,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
-    let sets = chosen(&arguments)?;
+    let chosen = Chosen::of(&arguments)?;
     if let (Some(url), Some(key)) = (&arguments.url, &arguments.key) {
-        return all(&Client::new(url, key)?, &sets, &arguments).await;
+        return all(&Client::new(url, key)?, &chosen, &arguments).await;
     }
     // Started by root, PostgreSQL runs as another user, who must be able to enter.
     let directory = tempfile::Builder::new()
@@ -114,7 +116,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let key = service.create_key(&service.operator()?, None, new).await?;
     let client = Client::new(&app.url(), &key.secret)?;
     let result = tokio::select! {
-        result = all(&client, &sets, &arguments) => result,
+        result = all(&client, &chosen, &arguments) => result,
         _ = tokio::signal::ctrl_c() => Err(Error::new(Code::Cancelled, "interrupted")),
     };
     result.and(app.stop().await)
@@ -130,30 +132,73 @@ fn settings(directory: &std::path::Path) -> Result<Config> {
     Config::load(flags, &environment)
 }
 
-fn chosen(arguments: &Arguments) -> Result<Vec<Set>> {
-    let mut sets = match &arguments.target {
-        Some(target) => vec![Set::of_file(
-            &arguments.path,
-            target,
-            arguments.positive.clone(),
-            arguments.exclude.clone(),
-        )],
-        None => sets::known(&arguments.path, &arguments.sets)?,
-    };
-    if let Some(folds) = arguments.folds {
-        sets.iter_mut().for_each(|set| set.folds = folds);
-    }
-    Ok(sets)
+/// What is to be measured.
+struct Chosen {
+    sets: Vec<Set>,
+    series: Vec<Series>,
 }
 
-async fn all(client: &Client, sets: &[Set], arguments: &Arguments) -> Result<()> {
+impl Chosen {
+    fn of(arguments: &Arguments) -> Result<Self> {
+        let names = &arguments.sets;
+        let mut chosen = match &arguments.target {
+            Some(target) => Self {
+                sets: vec![Set::of_file(
+                    &arguments.path,
+                    target,
+                    arguments.positive.clone(),
+                    arguments.exclude.clone(),
+                )],
+                series: Vec::new(),
+            },
+            None => {
+                let is_series = |name: &&String| series::names().any(|known| known == *name);
+                let (of_series, of_tables): (Vec<&String>, Vec<&String>) =
+                    names.iter().partition(is_series);
+                let owned = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
+                let (of_series, of_tables) = (owned(of_series), owned(of_tables));
+                let has_tables = names.is_empty() || !of_tables.is_empty();
+                let has_series = names.is_empty() || !of_series.is_empty();
+                let path = &arguments.path;
+                Self {
+                    sets: if has_tables { sets::known(path, &of_tables)? } else { Vec::new() },
+                    series: if has_series { series::known(path, &of_series) } else { Vec::new() },
+                }
+            }
+        };
+        if let Some(folds) = arguments.folds {
+            chosen.sets.iter_mut().for_each(|set| set.folds = folds);
+        }
+        if names.is_empty() && arguments.target.is_none() {
+            chosen.sets.retain(|set| is_there(&set.name, &set.file));
+            chosen.series.retain(|series| is_there(series.name, &series.file));
+        }
+        Ok(chosen)
+    }
+}
+
+/// Says so where a known set's file is missing.
+fn is_there(name: &str, file: &std::path::Path) -> bool {
+    let is_there = file.exists();
+    if !is_there {
+        eprintln!("skipped: {name}, since {} is not there", file.display());
+    }
+    is_there
+}
+
+async fn all(client: &Client, chosen: &Chosen, arguments: &Arguments) -> Result<()> {
     if !arguments.json {
         println!("{}", Outcome::HEADING);
     }
-    for set in sets {
-        let outcome =
-            measure::measure(client, set, arguments.seeds, arguments.state.as_deref()).await?;
+    let show = |outcome: &Outcome| {
         println!("{}", if arguments.json { outcome.json() } else { outcome.line() });
+    };
+    for set in &chosen.sets {
+        let state = arguments.state.as_deref();
+        show(&measure::measure(client, set, arguments.seeds, state).await?);
+    }
+    for series in &chosen.series {
+        show(&series::measure(client, series).await?);
     }
     Ok(())
 }

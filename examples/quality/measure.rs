@@ -8,6 +8,7 @@ use actuary::client::{Client, Source, outcome};
 use actuary::domain::dataset::DataFormat;
 use actuary::domain::job::JobResult;
 use actuary::domain::training::TrainingSpec;
+use actuary::domain::version::Version;
 use actuary::error::{Code, Context, Error, Result};
 use serde_json::json;
 
@@ -30,21 +31,44 @@ pub(crate) struct Outcome {
     se: f64,
     peer: Option<f64>,
     seconds: f64,
+    note: Option<String>,
 }
 
 impl Outcome {
     pub(crate) const HEADING: &str = "set               metric       ours      se    peer  seconds";
 
+    /// The mean of some runs and its standard error.
+    pub(crate) fn of(
+        set: &str,
+        metric: &str,
+        values: &[f64],
+        peer: Option<f64>,
+        seconds: f64,
+    ) -> Self {
+        let ours = mean(values.iter().copied());
+        let n = values.len() as f64;
+        let squares: f64 = values.iter().map(|value| (value - ours).powi(2)).sum();
+        let se = (squares / (n - 1.0).max(1.0) / n).sqrt();
+        let (set, metric) = (set.to_owned(), metric.to_owned());
+        Self { set, metric, ours, se, peer, seconds, note: None }
+    }
+
+    /// With something that the figures alone don't say.
+    pub(crate) fn with_note(self, note: String) -> Self {
+        Self { note: Some(note), ..self }
+    }
+
     pub(crate) fn line(&self) -> String {
         let Self { set, metric, ours, se, seconds, .. } = self;
         let peer = self.peer.map_or_else(|| "-".to_owned(), |peer| format!("{peer:.4}"));
-        format!("{set:<16}  {metric:<8}  {ours:>7.4}  {se:>6.4}  {peer:>6}  {seconds:>7.0}")
+        let note = self.note.as_ref().map(|note| format!("  {note}")).unwrap_or_default();
+        format!("{set:<16}  {metric:<8}  {ours:>7.4}  {se:>6.4}  {peer:>6}  {seconds:>7.0}{note}")
     }
 
     pub(crate) fn json(&self) -> String {
-        let Self { set, metric, ours, se, peer, seconds } = self;
+        let Self { set, metric, ours, se, peer, seconds, note } = self;
         json!({"set": set, "metric": metric, "ours": ours, "se": se, "peer": peer,
-               "seconds": seconds})
+               "seconds": seconds, "note": note})
         .to_string()
     }
 }
@@ -84,7 +108,8 @@ pub(crate) async fn measure(
             "parts": {"by": "column", "column": part}, "seed": seed,
         });
         let start = Instant::now();
-        let (metric, value) = train(client, &format!("quality-{}", name(set)), csv, spec).await?;
+        let version = train(client, &format!("quality-{}", name(set)), csv, spec).await?;
+        let (metric, value) = main_metric(&version)?;
         let seconds = start.elapsed().as_secs_f64();
         let (set, sha256, folds) = (set.name.clone(), table.sha256.clone(), set.folds);
         let fold = Fold { set, sha256, folds, fold, seed, metric, value, seconds };
@@ -95,13 +120,16 @@ pub(crate) async fn measure(
     summarise(set, &done)
 }
 
-/// Uploads, trains, and gives the test part's main metric.
-async fn train(
+/// Uploads, trains, and gives the version.
+///
+/// # Errors
+/// Why it could not be.
+pub(crate) async fn train(
     client: &Client,
     name: &str,
     csv: Vec<u8>,
     mut spec: serde_json::Value,
-) -> Result<(String, f64)> {
+) -> Result<Version> {
     let job = client.upload_dataset(name, DataFormat::Csv, &[], Source::Bytes(csv.into())).await?;
     let JobResult::DatasetVersion(dataset) = outcome(client.wait_for_job(job.id, |_| {}).await?)?
     else {
@@ -113,7 +141,10 @@ async fn train(
     let JobResult::ModelVersion(made) = outcome(client.wait_for_job(job.id, |_| {}).await?)? else {
         return Err(Error::internal("training", "the job made no version"));
     };
-    let version = client.get_version(&made.model, made.version).await?;
+    client.get_version(&made.model, made.version).await
+}
+
+fn main_metric(version: &Version) -> Result<(String, f64)> {
     let (metric, value) = version.metrics.main();
     let value = value.ok_or_else(|| {
         let detail = format!("{metric} is not defined on a fold: take fewer folds");
@@ -123,7 +154,6 @@ async fn train(
 }
 
 fn summarise(set: &Set, folds: &[Fold]) -> Result<Outcome> {
-    let ours = mean(folds.iter().map(|f| f.value));
     // Seeds of one fold are tested on the same rows: they count as one.
     let groups: Vec<f64> = match set.folds {
         CHRONOLOGICAL => folds.iter().map(|f| f.value).collect(),
@@ -132,17 +162,10 @@ fn summarise(set: &Set, folds: &[Fold]) -> Result<Outcome> {
             (0..count).map(|fold| mean(of_fold(fold))).collect()
         }
     };
-    let n = groups.len() as f64;
-    let squares: f64 = groups.iter().map(|value| (value - ours).powi(2)).sum();
     let metric = folds.first().map(|f| f.metric.clone());
-    Ok(Outcome {
-        set: set.name.clone(),
-        metric: metric.ok_or_else(|| Error::internal("summarising", "no fold is done"))?,
-        ours,
-        se: (squares / (n - 1.0).max(1.0) / n).sqrt(),
-        peer: set.peer,
-        seconds: folds.iter().map(|f| f.seconds).sum(),
-    })
+    let metric = metric.ok_or_else(|| Error::internal("summarising", "no fold is done"))?;
+    let seconds = folds.iter().map(|f| f.seconds).sum();
+    Ok(Outcome::of(&set.name, &metric, &groups, set.peer, seconds))
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -157,7 +180,7 @@ fn name(set: &Set) -> String {
 }
 
 /// One line on a terminal that the next one replaces.
-fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K{text}");
     }

@@ -50,11 +50,28 @@ impl Table {
         Ok(if is_number { vec![String::new(); classes.len()] } else { classes })
     }
 
+    /// Keeps the rows whose column says this.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] when there is no such column.
+    pub(crate) fn keep(&mut self, column: &str, value: &str) -> Result<()> {
+        let index = self.header.iter().position(|name| name == column).ok_or_else(|| {
+            let hint = did_you_mean(column, self.header.iter());
+            Error::new(Code::InvalidRequest, format!("there is no column {column}{hint}"))
+        })?;
+        self.rows.retain(|row| row.get(index) == Some(value));
+        Ok(())
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     pub(crate) fn has_column(&self, column: &str) -> bool {
         self.header.iter().any(|name| name == column)
     }
 
-    /// The table as CSV with a column more.
+    /// The table as CSV with a column more, of as many rows as it has values.
     ///
     /// # Errors
     /// [`Error::Internal`] when memory can't be written.

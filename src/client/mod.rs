@@ -8,6 +8,7 @@ mod call;
 mod datasets;
 mod events;
 mod failure;
+mod forecasts;
 mod form;
 mod jobs;
 mod keys;

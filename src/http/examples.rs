@@ -244,6 +244,26 @@ pub(super) fn prediction_record() -> Value {
     })
 }
 
+/// The newest rows of a series, of which a version reads hundreds.
+pub(super) fn forecast_request() -> Value {
+    json!({
+        "rows": [{"date": "2026-02-27T00:00:00Z", "close": 18.4},
+                 {"date": "2026-02-28T00:00:00Z", "close": 18.9}],
+        "horizon": 2, "quantiles": [0.1, 0.9], "version": "champion"
+    })
+}
+
+pub(super) fn forecast_response() -> Value {
+    let step = |step: u32, value: f64, low: f64, high: f64| json!({"step": step, "value": value, "quantiles": {"0.1": low, "0.9": high}});
+    json!({
+        "forecasts": [{
+            "target": "close", "from": "2026-02-28T00:00:00Z",
+            "steps": [step(1, 18.8, 17.6, 20.4), step(2, 18.7, 17.1, 21.2)]
+        }],
+        "model": "vix", "version": 2, "beats_random_walk": false
+    })
+}
+
 pub(super) fn replay() -> Value {
     json!({
         "id": PREDICTION, "model": "default-risk", "version": 3, "identical": true,
@@ -297,7 +317,7 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::*;
-    use crate::domain::{dataset, job, key, model, prediction, training, version};
+    use crate::domain::{dataset, forecast, job, key, model, prediction, training, version};
     use crate::http::answer;
 
     /// An example is what its type reads and writes, no more and no less.
@@ -324,6 +344,7 @@ mod tests {
         check::<prediction::PredictionResponse>(prediction_response());
         check::<prediction::PredictionRecord>(prediction_record());
         check::<prediction::Replay>(replay());
+        check::<forecast::ForecastResponse>(forecast_response());
         check::<answer::KeyPage>(key_page());
         check::<key::Key>(revoked_key());
         check::<key::CreatedKey>(created_key());
@@ -345,6 +366,7 @@ mod tests {
         check::<model::ModelSettings>(model_settings());
         check::<version::AliasTarget>(alias_target());
         check::<prediction::PredictionRequest>(prediction_request());
+        check::<forecast::ForecastRequest>(forecast_request());
         check::<key::NewKey>(new_key());
     }
 

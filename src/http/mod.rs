@@ -18,6 +18,7 @@ mod datasets;
 mod docs;
 mod examples;
 mod extract;
+mod forecasts;
 mod form;
 mod gate;
 mod health;

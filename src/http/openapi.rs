@@ -21,6 +21,7 @@ const TAGS: &[(&str, &str)] = &[
     ("versions", "Trained, immutable versions of a model, with metrics on held-out rows."),
     ("aliases", "Names such as `champion` that point at a version; every move is kept."),
     ("predictions", "Rows scored by a version, recorded and replayed."),
+    ("forecasts", "Rows to come of series, by a version that was trained on windows of them."),
     ("jobs", "Durable work: ingestion and training."),
     ("keys", "Who may do what."),
     ("service", "Health, metrics, and this document."),
@@ -63,7 +64,7 @@ const FURTHER: &[(&str, u16)] =
     &[("delete_dataset_version", 409), ("delete_model_version", 409), ("get_dataset_content", 406)];
 
 /// POSTs that change nothing and so take no Idempotency-Key.
-const READS: &[&str] = &["replay_prediction"];
+const READS: &[&str] = &["replay_prediction", "create_forecast"];
 
 /// The document as pretty JSON with a newline at its end.
 pub fn document() -> String {

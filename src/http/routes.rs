@@ -9,7 +9,9 @@ use utoipa::openapi::path::{Operation as Description, Parameter, ParameterIn, Pa
 use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::OpenApiFactory;
 
-use super::{aliases, datasets, docs, health, jobs, keys, metrics, models, predictions, versions};
+use super::{
+    aliases, datasets, docs, forecasts, health, jobs, keys, metrics, models, predictions, versions,
+};
 use crate::domain::key::Scope;
 
 /// Who may use an operation.
@@ -57,6 +59,7 @@ routes! {
     Access::Scope(Scope::Predict) => [
         predictions::create_prediction,
         predictions::replay_prediction,
+        forecasts::create_forecast,
     ]
     Access::Scope(Scope::Read) => [
         datasets::list_datasets,

@@ -9,7 +9,8 @@ pub struct Function {
     pub parameters: &'static [Parameter],
     /// What it gives and what else is worth knowing.
     pub notes: &'static str,
-    /// Cells that work as they stand where `loans.csv` is, with the target `default`; they come
+    /// Cells that work as they stand where `loans.csv` is, with the target `default`, and
+    /// `rates.csv`, with a `rate` for each `date`; they come
     /// after those of the functions above it in the table.
     pub example: &'static str,
 }
@@ -130,13 +131,18 @@ static FUNCTIONS: &[Function] = &[
                 "the columns to predict from; all but the target when absent",
             ),
             optional("exclude", NONE, "columns to leave out, when features is absent"),
-            optional("task", NONE, "'binary', 'multiclass' or 'regression'; inferred when absent"),
+            optional(
+                "task",
+                NONE,
+                "'binary', 'multiclass', 'regression' or 'forecast'; inferred when absent",
+            ),
             optional("positive_class", NONE, "the class whose probability is the score"),
             optional(
                 "network",
                 NONE,
                 "'tabm' (default), 'mlp', 'linear', 'transformer', or a dict: {'kind': 'mlp', \
-                'hidden': [64, 32], 'dropout': 0.2}",
+                'hidden': [64, 32], 'dropout': 0.2}; with a window 'nlinear' (default of \
+                forecasts), 'dlinear', 'lstm', 'attention'",
             ),
             optional(
                 "optimiser",
@@ -180,6 +186,12 @@ static FUNCTIONS: &[Function] = &[
                 NONE,
                 "'random' (default) or a dict: {'by': 'time', 'column': \
                 'month'}, {'by': 'column', 'column': 'part'}",
+            ),
+            optional(
+                "window",
+                NONE,
+                "makes windows of series: the column of time, or a dict: {'time': 'date', \
+                'entity': 'currency', 'look_back': 336, 'horizon': 24, 'quantiles': [0.1, 0.5, 0.9]}",
             ),
             optional("patience", NONE, "epochs without improvement before it stops; 0 never stops"),
             optional(
@@ -292,6 +304,25 @@ static FUNCTIONS: &[Function] = &[
         notes: "Columns that the model does not read are left out of a dataset, of a file, and of \
                 dicts where its training data had them; others are refused. p.labels, p.scores (probability of the positive class) and p.values are lists.",
         example: "predict(\"default\", loans.head(3)).labels",
+    },
+    Function {
+        name: "forecast",
+        summary: "the rows to come of series",
+        parameters: &[
+            needed("model", "a version, a model, or a model's name"),
+            needed(
+                "rows",
+                "the history: a dataset, which stays on the server, a dict, a list of dicts, or a \
+                local file of at most 10,000 rows",
+            ),
+            optional("horizon", NONE, "rows ahead; as many as the version forecasts when absent"),
+            optional("quantiles", NONE, "levels among those of the version; all when absent"),
+            optional("version", NONE, "a number or an alias; 'champion' when absent"),
+        ],
+        notes: "Reads the newest rows of each series. f.values are lists of numbers, one for each \
+                of f.forecasts.",
+        example: "rates = load(\"rates.csv\"); r = train(rates, \"rate\", window={\"time\": \
+                  \"date\", \"look_back\": 20, \"horizon\": 5}); len(forecast(r, rates).values[0])",
     },
     Function {
         name: "jobs",

@@ -4,6 +4,7 @@ mod aliases;
 mod cache;
 mod content;
 mod datasets;
+mod forecasts;
 mod idempotency;
 mod jobs;
 mod keys;

@@ -9,6 +9,7 @@ use super::cache::{ModelName, Registered};
 use super::versions::no_version;
 use super::{Idempotency, Service, blocking, not_found};
 use crate::domain::key::Caller;
+use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::prediction::{
     MAX_ROWS, Prediction, PredictionRecord, PredictionRequest, PredictionResponse, Replay, Row,
@@ -169,6 +170,9 @@ impl Service {
         let registered = self.registered(&name).await?;
         let number = resolve(model, &registered, request.version.as_ref())?;
         let loaded = self.loaded(&name, number).await?;
+        if loaded.version.signature.task == Task::Forecast {
+            return Err(forecasts_only(model));
+        }
         let frame = match (&request.rows, &request.columns) {
             (None, None) => return Err(no_rows()),
             _ if loaded.reader.has_images() => {
@@ -213,7 +217,7 @@ impl Service {
     }
 
     /// Where a model's aliases point, from memory while changes are heard.
-    async fn registered(&self, name: &ModelName) -> Result<Arc<Registered>> {
+    pub(super) async fn registered(&self, name: &ModelName) -> Result<Arc<Registered>> {
         match self.0.cache.registered(name) {
             Some(found) => Ok(found),
             // Boxed, as what follows is rare and large, and every prediction's future holds it.
@@ -235,7 +239,7 @@ impl Service {
 
     /// A version ready to score, from memory when it is there; its weights are verified by hash
     /// when they are read.
-    async fn loaded(&self, name: &ModelName, number: u32) -> Result<Arc<Loaded>> {
+    pub(super) async fn loaded(&self, name: &ModelName, number: u32) -> Result<Arc<Loaded>> {
         let key = (name.clone(), number);
         match self.0.cache.loaded(&key) {
             Some(loaded) => Ok(loaded),
@@ -249,7 +253,9 @@ impl Service {
         let servable = self.store().get_servable(project, model, number).await?;
         let servable = servable.ok_or_else(|| no_version(model, number))?;
         let weights = self.store().load_blob(servable.weights).await?;
-        let parameters = servable.version.provenance.parameters;
+        // Windows are scored one request at a time, which a CPU does best.
+        let reads_windows = servable.version.signature.window.is_some();
+        let parameters = if reads_windows { 0 } else { servable.version.provenance.parameters };
         let load = move |device| {
             let version = servable.version.clone();
             let features = serde_json::from_str(servable.features.get())
@@ -275,6 +281,11 @@ async fn read_images(loaded: Arc<Loaded>, request: &PredictionRequest) -> Result
         (None, None) => Err(no_rows()),
     })
     .await
+}
+
+fn forecasts_only(model: &str) -> Error {
+    let detail = format!("model {model} forecasts: ask POST /api/v1/models/{model}/forecasts");
+    Error::field(Code::InvalidRequest, "/version", detail)
 }
 
 fn no_rows() -> Error {
@@ -303,7 +314,11 @@ fn check_shape(request: &PredictionRequest) -> Result<()> {
 }
 
 /// The number of the version that is asked for.
-fn resolve(model: &str, registered: &Registered, version: Option<&VersionRef>) -> Result<u32> {
+pub(super) fn resolve(
+    model: &str,
+    registered: &Registered,
+    version: Option<&VersionRef>,
+) -> Result<u32> {
     let alias = match version {
         Some(VersionRef::Number(number)) => return Ok(*number),
         Some(VersionRef::Alias(alias)) => alias.as_str(),

@@ -3,6 +3,7 @@
 mod builtins;
 mod data;
 mod folder;
+mod forecasting;
 mod help;
 mod jobs;
 mod models;
@@ -88,6 +89,7 @@ functions! {
     aliases => models::aliases,
     history => models::history,
     predict => predicting::predict,
+    forecast => forecasting::forecast,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

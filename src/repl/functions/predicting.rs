@@ -31,15 +31,7 @@ pub(super) fn predict<'v>(
     let record = arguments.flag("record", false)?;
     let rows = rows(arguments, context)?;
     let version = context.wait(resolve(&context.client, &model, wanted.as_ref()))?;
-    let inputs: Vec<&str> = version.signature.inputs.iter().map(|i| i.name.as_str()).collect();
-    let rows = match rows {
-        Rows::Given(rows) if reads_all(&rows, &inputs) => rows,
-        Rows::Given(rows) => {
-            let spare = context.wait(spare(context, &version))?;
-            dropping(rows, |name| !inputs.contains(&name) && spare.iter().any(|s| s == name))
-        }
-        Rows::Found(rows) => dropping(rows, |name| !inputs.contains(&name)),
-    };
+    let rows = rows.read_by(context, &version)?;
     // The number, so that what answers is what the columns were chosen by.
     let request = PredictionRequest {
         rows: Some(rows.clone()),
@@ -54,14 +46,30 @@ pub(super) fn predict<'v>(
     alloc(Object::Predictions(predictions), eval)
 }
 
-enum Rows {
+/// The rows that a call names.
+pub(super) enum Rows {
     /// Typed out, or taken from a dataset: a column that neither knows is a mistake.
     Given(Vec<Row>),
     /// Of a dataset or a file, which may have more columns than the model reads.
     Found(Vec<Row>),
 }
 
-fn rows(arguments: &Arguments<'_>, context: &Context) -> Result<Rows> {
+impl Rows {
+    /// With the columns that a version reads.
+    pub(super) fn read_by(self, context: &Context, version: &Version) -> Result<Vec<Row>> {
+        let inputs: Vec<&str> = version.signature.inputs.iter().map(|i| i.name.as_str()).collect();
+        Ok(match self {
+            Self::Given(rows) if reads_all(&rows, &inputs) => rows,
+            Self::Given(rows) => {
+                let spare = context.wait(spare(context, version))?;
+                dropping(rows, |name| !inputs.contains(&name) && spare.iter().any(|s| s == name))
+            }
+            Self::Found(rows) => dropping(rows, |name| !inputs.contains(&name)),
+        })
+    }
+}
+
+pub(super) fn rows(arguments: &Arguments<'_>, context: &Context) -> Result<Rows> {
     let value = arguments.needed("rows")?;
     if let Some(object) = object_of(value) {
         return match object {

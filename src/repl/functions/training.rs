@@ -19,6 +19,7 @@ use crate::domain::training::{
     AugmentationSpec, ClassWeights, EnsembleSpec, LossSpec, Monitor, PartsSpec, PreprocessingSpec,
     ThresholdSpec, TrainingSpec,
 };
+use crate::domain::window::WindowSpec;
 use crate::error::{Error, Result};
 
 /// `train(dataset, target, ...)`.
@@ -98,6 +99,7 @@ const FIELDS: &[&str] = &[
     "seed",
     "device",
     "parts",
+    "window",
     "patience",
     "class_weights",
     "preprocessing",
@@ -118,6 +120,7 @@ fn long_form(name: &str, value: Json) -> Json {
         }
         ("loss", value @ Json::Number(_)) => json!({ "label_smoothing": value }),
         ("ensemble", value @ Json::Number(_)) => json!({ "folds": value }),
+        ("window", Json::String(time)) => json!({ "time": time }),
         ("threshold", value @ Json::Number(_)) => json!({ "by": "value", "value": value }),
         ("preprocessing", Json::String(scaling)) => json!({ "scaling": scaling }),
         ("features" | "exclude", value @ Json::String(_)) => json!([value]),
@@ -151,6 +154,7 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
         }
         "seed" => arguments.number(name, 0..=MAX_SEED).map(|_| ()),
         "parts" => is!(PartsSpec),
+        "window" => is!(WindowSpec),
         "class_weights" => is!(ClassWeights),
         "preprocessing" => is!(PreprocessingSpec),
         "augmentation" => is!(AugmentationSpec),
@@ -172,6 +176,7 @@ mod tests {
             "augmentation": {},
             "network": {"kind": "mlp"}, "optimiser": {"kind": "adamw"}, "average": 0.9,
             "schedule": {"kind": "constant"}, "gradient_clip": 1.0, "ensemble": {"folds": 2},
+            "window": {"time": "t"}, "parts": {"by": "random"},
         }))
         .unwrap();
         let written = serde_json::to_value(&spec).unwrap();

@@ -3,6 +3,7 @@
 //! field holds the value itself.
 
 mod dataset;
+mod forecasts;
 mod job;
 mod predictions;
 mod version;
@@ -26,6 +27,7 @@ use super::outcome::Shown;
 use super::table::Table;
 use super::text::figure;
 use crate::domain::dataset::DatasetVersion;
+use crate::domain::forecast::ForecastResponse;
 use crate::domain::job::Job;
 use crate::domain::model::Model;
 use crate::error::{Context as _, Error, Result};
@@ -47,6 +49,7 @@ pub(super) enum Object {
     Version(Box<Trained>),
     Job(Box<Job>),
     Predictions(Predictions),
+    Forecasts(ForecastResponse),
     Move(Move),
 }
 
@@ -59,6 +62,7 @@ impl Object {
             Self::Version(_) => "version",
             Self::Job(_) => "job",
             Self::Predictions(_) => "predictions",
+            Self::Forecasts(_) => "forecasts",
             Self::Move(_) => "move",
         }
     }
@@ -71,6 +75,7 @@ impl Object {
             Self::Version(v) => v.text(),
             Self::Job(j) => job::text(j),
             Self::Predictions(p) => p.text(),
+            Self::Forecasts(f) => forecasts::text(f),
             Self::Move(m) => m.text(),
         }
     }
@@ -79,10 +84,12 @@ impl Object {
     pub(super) fn methods(&self) -> &'static [&'static str] {
         match self {
             Self::Dataset(_) => &["head", "describe", "train"],
-            Self::Model(_) => &["versions", "version", "predict", "aliases", "history", "describe"],
-            Self::Version(_) => &["promote", "predict", "describe"],
+            Self::Model(_) => {
+                &["versions", "version", "predict", "forecast", "aliases", "history", "describe"]
+            }
+            Self::Version(_) => &["promote", "predict", "forecast", "describe"],
             Self::Job(_) => &["wait", "cancel", "describe"],
-            Self::Predictions(_) => &["describe"],
+            Self::Predictions(_) | Self::Forecasts(_) => &["describe"],
             Self::Move(_) => &[],
         }
     }
@@ -94,6 +101,7 @@ impl Object {
             Self::Version(v) => v.fields(),
             Self::Job(j) => object(j.as_ref()),
             Self::Predictions(p) => p.fields(),
+            Self::Forecasts(f) => forecasts::fields(f),
             Self::Move(m) => object(m),
         }
     }
@@ -104,6 +112,7 @@ impl Object {
             Self::Dataset(d) => dataset::described(d),
             Self::Version(v) => v.described(),
             Self::Predictions(p) => Ok(p.described()),
+            Self::Forecasts(f) => Ok(forecasts::described(f)),
             Self::Model(_) | Self::Job(_) | Self::Move(_) => {
                 let pair = |(name, value): (String, Json)| {
                     Map::from_iter([
@@ -239,6 +248,7 @@ pub(super) fn shown(value: Value<'_>) -> Shown {
     if let Some(object) = object_of(value) {
         let table = match object {
             Object::Predictions(p) => Some(p.table()),
+            Object::Forecasts(f) => Some(forecasts::table(f)),
             _ => None,
         };
         return Shown { text: object.text(), table };
@@ -307,7 +317,7 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Model(_) => all!(Model, version::model_table),
         Object::Version(_) => all!(Version, version::table),
         Object::Job(_) => all!(Job, job::table),
-        Object::Predictions(_) | Object::Move(_) => None,
+        Object::Predictions(_) | Object::Forecasts(_) | Object::Move(_) => None,
     }
 }
 

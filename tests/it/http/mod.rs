@@ -4,6 +4,7 @@ mod aliases;
 mod authorisation;
 mod bodies;
 mod datasets;
+mod forecasts;
 mod idempotency;
 mod images;
 mod jobs;

@@ -25,6 +25,7 @@ impl Place {
         let mut server = Program::spawn(command, &scratch.path().join("server.log"));
         let url = server.url();
         std::fs::write(scratch.path().join("loans.csv"), loans(600)).unwrap();
+        std::fs::write(scratch.path().join("rates.csv"), rates(200)).unwrap();
         Self { server, url, scratch }
     }
 
@@ -76,6 +77,18 @@ fn loans(rows: u32) -> String {
         let default = u32::from(noise % 100 + income / 1_500 < 70);
         let region = ["north", "south", "west"][(noise % 3) as usize];
         text.push_str(&format!("{income},{age},0{:04},{region},{default}\n", noise % 900));
+    }
+    text
+}
+
+/// A rate that rises and falls by the day.
+fn rates(days: u32) -> String {
+    let mut text = "date,rate\n".to_owned();
+    for day in 0..days {
+        let (month, of_month) = (1 + day / 28, 1 + day % 28);
+        let noise = f64::from(day.wrapping_mul(2_654_435_761) >> 20) / 4096.0;
+        let rate = 3.0 + (f64::from(day) / 5.0).sin() + 0.1 * noise;
+        text.push_str(&format!("2025-{month:02}-{of_month:02},{rate:.4}\n"));
     }
     text
 }

@@ -32,6 +32,7 @@ fn every_example_of_the_help_works() {
     assert!(words("aliases").contains("champion 1 1"), "{printed}");
     assert!(section("history").contains("first"), "{printed}");
     assert_eq!(section("predict").matches('"').count(), 6, "{printed}");
+    assert!(section("forecast").ends_with('5'), "{printed}");
     assert!(section("jobs").contains("done: default 1"), "{printed}");
     assert!(words("job").starts_with("training of default "), "{printed}");
     assert!(section("wait").starts_with("default 2   AUC 0."), "{printed}");

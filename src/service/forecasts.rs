@@ -1,0 +1,246 @@
+//! Forecasts: of series whose newest rows are sent, or stand in a dataset.
+
+use std::sync::Arc;
+
+use super::cache::ModelName;
+use super::content::blocking;
+use super::predictions::{Loaded, resolve};
+use super::{Service, not_found};
+use crate::domain::dataset::DatasetRef;
+use crate::domain::forecast::{Forecast, ForecastRequest, ForecastResponse, ForecastStep};
+use crate::domain::key::Caller;
+use crate::domain::model::Task;
+use crate::domain::prediction::MAX_ROWS;
+use crate::domain::version::{Metrics, Version};
+use crate::domain::window::WindowSpec;
+use crate::engine::SeriesForecast;
+use crate::error::{Code, Error, Result};
+use crate::frame::{Frame, read_parquet};
+
+/// Most rows of a dataset that is read for a forecast.
+const MAX_DATASET_ROWS: u64 = 1_000_000;
+
+/// What of a version's forecast is wanted.
+struct Wanted {
+    horizon: usize,
+    /// Level and place among those of the version.
+    levels: Vec<(f64, usize)>,
+}
+
+impl Service {
+    /// Forecasts series by a version of a model.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRows`] naming every value that can't be read, and a series that is too
+    /// short; [`Code::InvalidRequest`] for a model that does not forecast, a longer horizon or
+    /// other quantiles than its version's, and a dataset that lacks its columns;
+    /// [`Code::NotFound`] for an unknown model, version, alias or dataset.
+    pub async fn forecast(
+        &self,
+        caller: &Caller,
+        model: &str,
+        request: ForecastRequest,
+    ) -> Result<ForecastResponse> {
+        check_shape(&request)?;
+        let name: ModelName = (caller.project.clone(), model.to_owned());
+        let registered = self.registered(&name).await?;
+        let number = resolve(model, &registered, request.version.as_ref())?;
+        let loaded = self.loaded(&name, number).await?;
+        let version = &loaded.version;
+        let window = version.signature.window.as_ref();
+        let window = window.filter(|_| version.signature.task == Task::Forecast).ok_or_else(|| {
+            let detail = format!(
+                "version {number} of model {model} does not forecast; ask for predictions, or train \
+                 one with a window and a number as its target"
+            );
+            Error::field(Code::InvalidRequest, "/version", detail)
+        })?;
+        let wanted = Wanted::of(&request, window)?;
+        let frame = match (&request.rows, &request.dataset) {
+            (Some(rows), _) => loaded.reader.rows(rows)?,
+            (None, Some(dataset)) => self.history(caller, dataset, &loaded).await?,
+            (None, None) => return Err(no_history()),
+        };
+        let model = loaded.clone();
+        let series = blocking(move || model.model.forecast(&frame)).await;
+        let series = match &request.dataset {
+            Some(_) => series.map_err(of_dataset)?,
+            None => series?,
+        };
+        Ok(ForecastResponse {
+            forecasts: series.iter().flat_map(|s| wanted.said(s, version)).collect(),
+            model: version.model.clone(),
+            version: number,
+            beats_random_walk: matches!(&version.metrics,
+                Metrics::Forecast(metrics) if metrics.beats_random_walk),
+        })
+    }
+
+    /// The columns that a version reads, out of a dataset.
+    async fn history(
+        &self,
+        caller: &Caller,
+        asked: &DatasetRef,
+        loaded: &Arc<Loaded>,
+    ) -> Result<Frame> {
+        let refuse = |detail| Error::field(Code::InvalidRequest, "/dataset", detail);
+        let found =
+            self.store().get_dataset_version(&caller.project, &asked.name, asked.version).await?;
+        let (dataset, content) = found.ok_or_else(|| not_found("dataset", &asked.name))?;
+        if dataset.rows > MAX_DATASET_ROWS {
+            return Err(refuse(format!(
+                "{} has {} rows, and at most {MAX_DATASET_ROWS} are read for a forecast: send the \
+                 newest in rows",
+                asked.name, dataset.rows
+            )));
+        }
+        let inputs = &loaded.version.signature.inputs;
+        for input in inputs {
+            let column = dataset.columns.iter().find(|c| c.name == input.name);
+            let problem = match column {
+                None => "is not there".to_owned(),
+                Some(column) if column.kind != input.kind => {
+                    format!("is {}, not {}", column.kind.as_str(), input.kind.as_str())
+                }
+                Some(_) => continue,
+            };
+            let (name, of) = (&input.name, &asked.name);
+            return Err(refuse(format!("column {name} of {of} {problem}; the version reads it")));
+        }
+        let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
+        let file = self.spool(content).await?;
+        blocking(move || read_parquet(file, Some(&names))).await
+    }
+}
+
+/// What is wrong with rows that nobody sent.
+fn of_dataset(error: Error) -> Error {
+    match error {
+        Error::Problem { code: Code::InvalidRows, detail, .. } => {
+            Error::field(Code::InvalidRows, "/dataset", detail)
+        }
+        other => other,
+    }
+}
+
+fn no_history() -> Error {
+    let detail = "there is no history: send the newest rows, or name a dataset";
+    Error::field(Code::InvalidRequest, "/rows", detail)
+}
+
+/// Checks what can be checked before a model is known.
+fn check_shape(request: &ForecastRequest) -> Result<()> {
+    let rows = match (&request.rows, &request.dataset) {
+        (Some(_), Some(_)) => {
+            let detail = "rows and dataset are two ways to say the same: send one of them";
+            return Err(Error::field(Code::InvalidRequest, "/dataset", detail));
+        }
+        (None, Some(_)) => return Ok(()),
+        (Some(rows), None) => rows.len(),
+        (None, None) => 0,
+    };
+    if rows == 0 {
+        return Err(no_history());
+    }
+    if rows > MAX_ROWS {
+        let detail = format!("{rows} rows are more than {MAX_ROWS}: send the newest ones");
+        return Err(Error::field(Code::InvalidRequest, "/rows", detail));
+    }
+    Ok(())
+}
+
+impl Wanted {
+    fn of(request: &ForecastRequest, window: &WindowSpec) -> Result<Self> {
+        let most = window.horizon;
+        let horizon = request.horizon.unwrap_or(most);
+        if !(1..=most).contains(&horizon) {
+            let detail = format!(
+                "{horizon} is not from 1 to {most}, what the version forecasts; train one with a \
+                 longer horizon for more"
+            );
+            return Err(Error::field(Code::InvalidRequest, "/horizon", detail));
+        }
+        let known = &window.quantiles;
+        let asked = request.quantiles.as_ref().unwrap_or(known);
+        let place = |(i, level): (usize, &f64)| {
+            let place = known.iter().position(|k| k == level);
+            place.map(|place| (*level, place)).ok_or_else(|| {
+                let levels: Vec<String> = known.iter().map(f64::to_string).collect();
+                let has = match levels.is_empty() {
+                    true => "forecasts no quantiles: train one with window.quantiles".to_owned(),
+                    false => format!("forecasts the quantiles {}", levels.join(", ")),
+                };
+                let detail = format!("{level} is none of the version's, which {has}");
+                Error::field(Code::InvalidRequest, format!("/quantiles/{i}"), detail)
+            })
+        };
+        let levels = asked.iter().enumerate().map(place).collect::<Result<_>>()?;
+        Ok(Self { horizon: horizon as usize, levels })
+    }
+
+    /// A series' forecasts in the words of the answer, one for each column.
+    fn said(&self, series: &SeriesForecast, version: &Version) -> Vec<Forecast> {
+        let columns = version.signature.forecast_columns();
+        let known = version.signature.window.as_ref().map_or(&[][..], |w| &w.quantiles);
+        let median = known.iter().position(|level| *level == 0.5).unwrap_or(0);
+        let levels = known.len().max(1);
+        let number = |step: usize, column: usize, level: usize| {
+            let at = (step * columns.len() + column) * levels + level;
+            series.values.get(at).copied().unwrap_or_default()
+        };
+        let step = |column: usize, step: usize| ForecastStep {
+            step: step as u32 + 1,
+            value: number(step, column, median),
+            quantiles: self
+                .levels
+                .iter()
+                .map(|(level, place)| (level.to_string(), number(step, column, *place)))
+                .collect(),
+        };
+        columns
+            .iter()
+            .enumerate()
+            .map(|(column, name)| Forecast {
+                entity: series.entity.clone(),
+                target: (*name).to_owned(),
+                from: series.from.clone(),
+                steps: (0..self.horizon).map(|at| step(column, at)).collect(),
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window() -> WindowSpec {
+        serde_json::from_str(r#"{"time": "t", "horizon": 3, "quantiles": [0.1, 0.5, 0.9]}"#)
+            .unwrap()
+    }
+
+    fn wanted(request: &str) -> Result<Wanted> {
+        let request: ForecastRequest = serde_json::from_str(request).unwrap();
+        check_shape(&request)?;
+        Wanted::of(&request, &window())
+    }
+
+    #[test]
+    fn what_is_wanted_is_among_what_there_is() {
+        let all = wanted(r#"{"dataset": {"name": "d"}}"#).unwrap();
+        assert_eq!((all.horizon, all.levels.len()), (3, 3));
+        let some = wanted(r#"{"rows": [{}], "horizon": 2, "quantiles": [0.9]}"#).unwrap();
+        assert_eq!((some.horizon, some.levels.as_slice()), (2, &[(0.9, 2)][..]));
+        for (request, pointer) in [
+            (r#"{}"#, "/rows"),
+            (r#"{"rows": []}"#, "/rows"),
+            (r#"{"rows": [{}], "dataset": {"name": "d"}}"#, "/dataset"),
+            (r#"{"rows": [{}], "horizon": 4}"#, "/horizon"),
+            (r#"{"rows": [{}], "horizon": 0}"#, "/horizon"),
+            (r#"{"rows": [{}], "quantiles": [0.1, 0.2]}"#, "/quantiles/1"),
+        ] {
+            let Err(Error::Problem { errors, .. }) = wanted(request) else { panic!("{request}") };
+            assert_eq!(errors[0].pointer, pointer, "{request}");
+        }
+    }
+}

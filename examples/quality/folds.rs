@@ -42,17 +42,6 @@ pub(crate) fn parts(classes: &[String], folds: &[u32], fold: u32) -> Vec<&'stati
     parts
 }
 
-/// Chronological parts of rows that are in the order of time: the first 56 % train, up to 70 %
-/// validate, the rest tests.
-pub(crate) fn chronological(rows: usize) -> Vec<&'static str> {
-    let part = |row: usize| match row * 100 / rows.max(1) {
-        0..56 => "train",
-        56..70 => "validation",
-        _ => "test",
-    };
-    (0..rows).map(part).collect()
-}
-
 /// The rows of each class in the order of their hashes.
 fn ordered<'a>(
     classes: &'a [String],

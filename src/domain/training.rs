@@ -36,7 +36,8 @@ pub struct TrainingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive_class: Option<String>,
     /// What suits the kind of input when absent: `tabm` for a table, `cnn` for images, `nlinear` for
-    /// a forecast, `lstm` for other windows.
+    /// a forecast, `lstm` for other windows. For a table that is parted by time the simplest of
+    /// `linear`, `mlp` and `tabm` that the later validation rows can't tell from the best one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkSpec>,
     /// What suits the network when absent: `adamw`; `adam` for `lstm`, `nlinear` and `dlinear`, `sgd`
@@ -83,6 +84,11 @@ pub struct TrainingSpec {
     /// beside a forecast, which is always held against what needs no network.
     #[serde(default = "defaults::baselines")]
     pub baselines: bool,
+    /// Whether a network is trained once more at the end, on the training and the validation rows
+    /// together and for as many epochs as were best, and that one served: the newest rows before the
+    /// test rows tell most of these. When absent only for a table that is parted by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<bool>,
     /// Same seed, data, build and device: same weights (CPU).
     #[serde(default = "defaults::seed")]
     #[schema(maximum = 9_007_199_254_740_991u64)]
@@ -280,9 +286,24 @@ pub struct PreprocessingSpec {
     #[serde(default = "defaults::min_category_count")]
     #[schema(minimum = 1, maximum = 1_000_000)]
     pub min_category_count: u32,
+    /// What becomes of columns whose values are other ones in the later validation rows (tables
+    /// parted by time only); when absent they are left out, but kept where `features` names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftRule>,
     /// What images are brought to (images only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageSpec>,
+}
+
+/// What becomes of a column that says when a row was made rather than what it is: one whose values
+/// in the training and in the later validation rows have a total variation distance above 0.5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftRule {
+    /// It is left out, with a warning: what follows from its next values can't be learnt.
+    LeaveOut,
+    /// It is kept, with a warning.
+    Keep,
 }
 
 impl Default for PreprocessingSpec {
@@ -291,6 +312,7 @@ impl Default for PreprocessingSpec {
             scaling: Scaling::default(),
             max_categories: defaults::max_categories(),
             min_category_count: defaults::min_category_count(),
+            drift: None,
             image: None,
         }
     }

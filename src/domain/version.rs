@@ -100,7 +100,8 @@ pub struct Provenance {
     pub created_by: Uuid,
 }
 
-/// A simpler network, trained on the same rows, against which a version is held.
+/// Another network, trained on the same rows, against which a version is held: a simpler one, or one
+/// that was not worth more than the simpler one that is served.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Baseline {
     /// Name of its network.

@@ -176,6 +176,12 @@ static FUNCTIONS: &[Function] = &[
                 'seeds': 2}",
             ),
             optional("baselines", "True", "False trains no simpler networks beside it"),
+            optional(
+                "refit",
+                NONE,
+                "True trains once more at the end, on the validation rows too; by default where \
+                rows are parted by time",
+            ),
             optional("accumulation", NONE, "slices into which a step is cut, to save memory"),
             optional("epochs", NONE, "how often every training row is seen, at most"),
             optional("batch_size", NONE, "rows per step"),
@@ -205,7 +211,7 @@ static FUNCTIONS: &[Function] = &[
                 NONE,
                 "'quantile' (default), 'standard', or a dict: \
                 {'scaling': 'standard', 'max_categories': 64, 'min_category_count': 5}, for \
-                images {'image': {'height': 32, 'width': 32, 'channels': 1}}",
+                tables parted by time {'drift': 'keep'}, for images {'image': {'height': 32, 'width': 32, 'channels': 1}}",
             ),
             optional(
                 "augmentation",

@@ -4,6 +4,7 @@
 mod bins;
 mod boolean;
 mod category;
+mod drift;
 mod image;
 mod leakage;
 mod numeric;
@@ -27,6 +28,7 @@ use crate::domain::training::PreprocessingSpec;
 use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, ImageShape};
 
+pub(crate) use self::drift::{Drift, drifted};
 pub(crate) use self::leakage::{Answer, leakage_warnings};
 pub(crate) use self::sequence::{FittedSequence, FittedSeries};
 
@@ -117,6 +119,14 @@ impl Layout {
 }
 
 impl Group {
+    /// Position of its first input.
+    fn first(&self) -> usize {
+        match self {
+            Self::Number { input, .. } | Self::Flag(input) => *input,
+            Self::Category(range) | Self::Code(range) => range.start,
+        }
+    }
+
     fn width(&self) -> usize {
         match self {
             Self::Number { .. } | Self::Flag(_) => 1,

@@ -1,5 +1,6 @@
 //! Simpler networks beside the one that was asked for: what is it better than, and by how much?
 
+use super::ensemble::{self, Rows};
 use super::fit::{Data, Fit};
 use super::plan::Recipe;
 use super::report::{is_positive, positive_scores};
@@ -45,14 +46,14 @@ pub(super) fn train(
     runs: &mut Runs<'_>,
     networks: Vec<NetworkSpec>,
     spec: &TrainingSpec,
-    data: &Data,
+    rows: Rows<'_>,
 ) -> Result<(Vec<Trained>, Vec<String>)> {
+    let Data { layout, train, .. } = rows.parts;
     let (mut trained, mut warnings) = (Vec::new(), Vec::new());
     for network in networks {
         let name = network.kind();
-        let rows = data.train.inputs.rows;
-        let recipe = Recipe::of_baseline(spec, network, &data.layout, rows);
-        match runs.run(&format!("{name} baseline"), data, &recipe) {
+        let recipe = Recipe::of_baseline(spec, network, layout, train.inputs.rows);
+        match ensemble::one(runs, &format!("{name} baseline"), rows, &recipe, false) {
             Ok(fit) => trained.push(Trained { recipe, fit }),
             Err(error) if error.code() == Code::Diverged => {
                 warnings.push(format!("the {name} baseline is left out: {error}"));

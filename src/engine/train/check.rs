@@ -116,6 +116,8 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
     }
     findings.whole("/seed", spec.seed, 0..=MAX_SEED);
     check_ensemble(spec, &mut findings);
+    check_refit(spec, &mut findings);
+    check_drift(spec, &mut findings);
     if spec.device.parse::<DeviceWish>().is_err() {
         findings.add("/device", device::unknown(&spec.device));
     }
@@ -148,6 +150,33 @@ fn check_names(spec: &TrainingSpec, findings: &mut Findings) {
         } else if !seen.insert(name) {
             findings.add(pointer, format!("{name} is named twice"));
         }
+    }
+}
+
+fn check_refit(spec: &TrainingSpec, findings: &mut Findings) {
+    if spec.refit != Some(true) {
+        return;
+    }
+    if spec.window.is_some() {
+        findings.add("/refit", "is for rows, not for windows; leave it out");
+    }
+    if spec.ensemble.as_ref().is_some_and(|ensemble| ensemble.folds > 1) {
+        findings.add(
+            "/refit",
+            "means nothing with cross-fitting, where every row is trained on already; leave one of \
+             the two out",
+        );
+    }
+}
+
+fn check_drift(spec: &TrainingSpec, findings: &mut Findings) {
+    let is_by_time = matches!(spec.parts, Some(PartsSpec::Time(_))) && spec.window.is_none();
+    if spec.preprocessing.drift.is_some() && !is_by_time {
+        findings.add(
+            "/preprocessing/drift",
+            "is for tables that are parted by time: without an order no rows are the later ones; \
+             set parts by time or leave it out",
+        );
     }
 }
 

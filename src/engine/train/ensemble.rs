@@ -20,6 +20,14 @@ pub(super) struct Fold {
     pub(super) data: Option<Data>,
 }
 
+/// The rows of a job.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) parts: &'a Data,
+    /// With the validation rows among the training rows, where networks are to be refitted.
+    pub(super) all: Option<&'a Data>,
+}
+
 /// Trains the networks of an ensemble. `may_prolong`: whether one whose best epoch is among the
 /// last is trained once more for twice as many, and the better one kept.
 ///
@@ -27,11 +35,12 @@ pub(super) struct Fold {
 /// As [`super::train`].
 pub(super) fn train(
     runs: &mut Runs<'_>,
-    data: &Data,
+    rows: Rows<'_>,
     recipe: &Recipe,
     ensemble: &EnsembleSpec,
     may_prolong: bool,
 ) -> Result<Vec<Fold>> {
+    let data = rows.parts;
     let folds = ensemble.folds.max(1);
     (0..folds)
         .map(|fold| {
@@ -40,7 +49,11 @@ pub(super) fn train(
                 let number = u64::from(fold * ensemble.seeds.max(1) + seed);
                 let recipe = Recipe { seed: recipe.seed.wrapping_add(number), ..recipe.clone() };
                 let name = name(&recipe.network, ensemble, fold, seed);
-                one(runs, &name, own.as_ref().unwrap_or(data), &recipe, may_prolong)
+                let rows = match &own {
+                    Some(own) => Rows { parts: own, all: None },
+                    None => rows,
+                };
+                one(runs, &name, rows, &recipe, may_prolong)
             });
             Ok(Fold { fits: fits.collect::<Result<_>>()?, data: own })
         })
@@ -58,25 +71,44 @@ fn name(network: &NetworkSpec, ensemble: &EnsembleSpec, fold: u32, seed: u32) ->
     name
 }
 
-fn one(
+/// Trains one network, and refits it where that is wanted.
+pub(super) fn one(
+    runs: &mut Runs<'_>,
+    name: &str,
+    rows: Rows<'_>,
+    recipe: &Recipe,
+    may_prolong: bool,
+) -> Result<Fit> {
+    let (fit, recipe) = longest(runs, name, rows.parts, recipe, may_prolong)?;
+    let Some(all) = rows.all else { return Ok(fit) };
+    let name = format!("{name}, validation rows too");
+    let again = runs.run(&name, all, &recipe.again(fit.best_epoch))?;
+    let seconds = fit.seconds + again.seconds;
+    Ok(Fit { refitted: Some(again.weights), seconds, ..fit })
+}
+
+/// What it was trained to, and by which recipe.
+fn longest(
     runs: &mut Runs<'_>,
     name: &str,
     data: &Data,
     recipe: &Recipe,
     may_prolong: bool,
-) -> Result<Fit> {
+) -> Result<(Fit, Recipe)> {
     let first = runs.run(name, data, recipe)?;
     if !may_prolong || first.best_epoch + LAST_EPOCHS <= recipe.epochs {
-        return Ok(first);
+        return Ok((first, recipe.clone()));
     }
     let longer = Recipe { epochs: recipe.epochs * 2, ..recipe.clone() };
     runs.plan_another();
     match runs.run(&format!("{name}, twice the epochs"), data, &longer) {
         Ok(second) if second.validation_loss() < first.validation_loss() => {
-            Ok(Fit { seconds: first.seconds + second.seconds, ..second })
+            Ok((Fit { seconds: first.seconds + second.seconds, ..second }, longer))
         }
-        Ok(second) => Ok(Fit { seconds: first.seconds + second.seconds, ..first }),
-        Err(error) if error.code() == Code::Diverged => Ok(first),
+        Ok(second) => {
+            Ok((Fit { seconds: first.seconds + second.seconds, ..first }, recipe.clone()))
+        }
+        Err(error) if error.code() == Code::Diverged => Ok((first, recipe.clone())),
         Err(error) => Err(error),
     }
 }

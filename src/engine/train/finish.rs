@@ -5,6 +5,7 @@ use super::baselines::{self, Answers};
 use super::ensemble::Fold;
 use super::fit::{Fit, Part};
 use super::forecasting::{self, Forecasting};
+use super::plan::Recipe;
 use super::prepare::Prepared;
 use super::report;
 use crate::domain::model::Task;
@@ -12,8 +13,10 @@ use crate::domain::network::{NLinearNetwork, NetworkSpec};
 use crate::domain::training::{ClassWeights, TrainingSpec};
 use crate::domain::version::{Baseline, Signature};
 use crate::engine::device::Device;
+use crate::engine::features::FittedFeatures;
 use crate::engine::infer::LoadedModel;
 use crate::engine::networks::for_serving;
+use crate::engine::networks::parameters::Parameters;
 use crate::engine::weights;
 use crate::error::Result;
 
@@ -29,31 +32,27 @@ pub(super) struct Finish<'a> {
 impl Finish<'_> {
     /// Threshold and metrics are of the model as it will be served.
     pub(super) fn version(&self, simple: &[baselines::Trained]) -> Result<Trained> {
-        let Prepared { data, test, features, inputs, classes, rows, forecasting, .. } =
-            self.prepared;
+        let Prepared { data, test, classes, rows, forecasting, .. } = self.prepared;
+        let (features, test_inputs) =
+            (self.prepared.served_features(), self.prepared.served_test());
         let mut spec = self.prepared.spec.clone();
         let mut warnings = self.prepared.warnings.clone();
-        let mut signature = Signature {
-            task: data.task,
-            inputs: inputs.clone(),
-            target: spec.target.clone(),
-            positive_class: spec.positive_class.clone(),
-            classes: classes.clone(),
-            threshold: None,
-            window: spec.window.clone(),
-        };
+        let mut signature = self.prepared.signature();
         let fits: Vec<&Fit> = self.folds.iter().flat_map(|fold| &fold.fits).collect();
-        let weights = encoded(&spec, &fits, forecasting.as_ref())?;
+        let served: Vec<&Parameters> = fits.iter().map(|fit| fit.served()).collect();
+        let weights = encoded(&spec, &served, forecasting.as_ref())?;
         let model = LoadedModel::load(&signature, &spec, features.clone(), &weights)?;
         if let (Task::Binary, Some(positive)) = (data.task, data.positive) {
-            let (scores, truth) = self.validation_scores(&signature, &model, positive)?;
+            let (scores, truth) = self.validation_scores(&model, positive)?;
             let (threshold, warning) = report::threshold(&spec.threshold, &scores, &truth);
             signature.threshold = Some(threshold);
             warnings.extend(warning);
         }
-        let answers = model.score(&test.0)?.values;
+        let answers = model.score(test_inputs)?.values;
         let metrics = match forecasting {
-            Some(forecasting) => forecasting.metrics(&model.logits_of(&test.0)?, &test.0)?,
+            Some(forecasting) => {
+                forecasting.metrics(&model.logits_of(test_inputs)?, test_inputs)?
+            }
             None => report::metrics(
                 data.task,
                 classes,
@@ -91,11 +90,10 @@ impl Finish<'_> {
     /// Scores of the validation rows, each by the networks that have not been trained on it.
     fn validation_scores(
         &self,
-        signature: &Signature,
         model: &LoadedModel,
         positive: usize,
     ) -> Result<(Vec<f64>, Vec<bool>)> {
-        let Prepared { data, features, spec, .. } = self.prepared;
+        let Prepared { data, features, recipe, refit, .. } = self.prepared;
         let (mut scores, mut truth) = (Vec::new(), Vec::new());
         let mut add = |model: &LoadedModel, part: &Part| -> Result<()> {
             let values = model.score(&part.inputs)?.values;
@@ -104,14 +102,12 @@ impl Finish<'_> {
             Ok(())
         };
         for fold in self.folds {
-            match &fold.data {
-                None => add(model, &data.validation)?,
-                Some(own) => {
-                    let spec = of_networks(spec, fold.fits.len());
-                    let weights = encoded(&spec, &fold.fits.iter().collect::<Vec<_>>(), None)?;
-                    let of_fold = LoadedModel::load(signature, &spec, features.clone(), &weights)?;
-                    add(&of_fold, &own.validation)?;
-                }
+            let part = fold.data.as_ref().map_or(&data.validation, |own| &own.validation);
+            if fold.data.is_none() && refit.is_none() {
+                add(model, part)?;
+            } else {
+                let weights: Vec<&Parameters> = fold.fits.iter().map(|fit| &fit.weights).collect();
+                add(&loaded(self.prepared, features, recipe, &weights)?, part)?;
             }
         }
         Ok((scores, truth))
@@ -124,12 +120,10 @@ impl Finish<'_> {
         simple: &baselines::Trained,
         ours: &[f64],
     ) -> Result<Baseline> {
-        let Prepared { data, test, features, classes, .. } = self.prepared;
-        let mut spec = of_networks(&self.prepared.spec, 1);
-        simple.recipe.fill(&mut spec);
-        let weights = encoded(&spec, &[&simple.fit], None)?;
-        let model = LoadedModel::load(signature, &spec, features.clone(), &weights)?;
-        let theirs = model.score(&test.0)?.values;
+        let Prepared { data, test, classes, .. } = self.prepared;
+        let features = self.prepared.served_features();
+        let model = loaded(self.prepared, features, &simple.recipe, &[simple.fit.served()])?;
+        let theirs = model.score(self.prepared.served_test())?.values;
         let threshold = signature.threshold;
         let metrics =
             report::metrics(data.task, classes, data.positive, threshold, &theirs, &test.1)?;
@@ -165,6 +159,22 @@ impl Finish<'_> {
     }
 }
 
+/// Networks of one recipe as they answer together, trained on rows as these features read them.
+///
+/// # Errors
+/// [`crate::error::Error::Internal`] for weights of another recipe.
+pub(super) fn loaded(
+    prepared: &Prepared,
+    features: &FittedFeatures,
+    recipe: &Recipe,
+    weights: &[&Parameters],
+) -> Result<LoadedModel> {
+    let mut spec = of_networks(&prepared.spec, weights.len());
+    recipe.fill(&mut spec);
+    let weights = encoded(&spec, weights, None)?;
+    LoadedModel::load(&prepared.signature(), &spec, features.clone(), &weights)
+}
+
 /// The specification of an ensemble of so many networks.
 fn of_networks(spec: &TrainingSpec, count: usize) -> TrainingSpec {
     let mut spec = spec.clone();
@@ -176,11 +186,11 @@ fn of_networks(spec: &TrainingSpec, count: usize) -> TrainingSpec {
 /// The weights of networks as they are served, joined with the ridge where that is wanted.
 fn encoded(
     spec: &TrainingSpec,
-    fits: &[&Fit],
+    weights: &[&Parameters],
     forecasting: Option<&Forecasting>,
 ) -> Result<Vec<u8>> {
-    let parameters = fits.iter().map(|fit| {
-        let mut weights = fit.weights.clone();
+    let parameters = weights.iter().map(|&weights| {
+        let mut weights = weights.clone();
         if let Some(forecasting) = forecasting.filter(|_| joins_ridge(spec)) {
             forecasting.join_ridge(&mut weights);
         }

@@ -13,7 +13,7 @@ use super::checkpoint::{Checkpoint, Progress};
 use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, RunLabel};
 use super::loss::{Loss, batch_loss, row_loss};
 use super::optimiser::Optimiser;
-use super::plan::Recipe;
+use super::plan::{Kept, Recipe};
 use super::report::{main_metric, monitored};
 use super::schedule::Schedule;
 use super::target::Truth;
@@ -79,12 +79,19 @@ pub(super) struct Problem<'a> {
 pub(super) struct Fit {
     /// Weights of the best epoch.
     pub(super) weights: Parameters,
+    /// Weights of a training on the validation rows too, where one was wanted.
+    pub(super) refitted: Option<Parameters>,
     pub(super) best_epoch: u32,
     pub(super) curve: Vec<EpochLoss>,
     pub(super) seconds: f64,
 }
 
 impl Fit {
+    /// The weights that are to answer.
+    pub(super) fn served(&self) -> &Parameters {
+        self.refitted.as_ref().unwrap_or(&self.weights)
+    }
+
     /// Validation loss of the best epoch.
     pub(super) fn validation_loss(&self) -> f64 {
         let best = self.curve.iter().find(|loss| loss.epoch == self.best_epoch);
@@ -107,7 +114,7 @@ impl From<Checkpoint> for Fit {
     fn from(checkpoint: Checkpoint) -> Self {
         let Checkpoint { progress, best, .. } = checkpoint;
         let Progress { curve, best_epoch, seconds, .. } = progress;
-        Self { weights: best, best_epoch, curve, seconds }
+        Self { weights: best, refitted: None, best_epoch, curve, seconds }
     }
 }
 
@@ -124,6 +131,7 @@ pub(super) fn fit<B: AutodiffBackend>(
     }
     Ok(Fit {
         weights: run.best,
+        refitted: None,
         best_epoch: run.progress.best_epoch,
         curve: run.progress.curve,
         seconds: run.progress.seconds,
@@ -213,8 +221,8 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     }
 
     fn is_over(&self) -> bool {
-        let Recipe { epochs, patience, .. } = *self.problem.recipe;
-        self.done() >= epochs
+        let Recipe { epochs, ends_after, patience, .. } = *self.problem.recipe;
+        self.done() >= ends_after.unwrap_or(epochs)
             || (patience > 0 && self.done() - self.progress.best_epoch >= patience)
     }
 
@@ -258,7 +266,8 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             return Err(self.diverged("the validation loss is not finite"));
         }
         // Of the first epoch there may be no figure, as of an AUC where all rows score alike.
-        if self.progress.best_epoch == 0 || score > self.progress.best_score {
+        let is_best = self.progress.best_epoch == 0 || score > self.progress.best_score;
+        if is_best || self.problem.recipe.kept == Kept::Last {
             self.progress.best_epoch = epoch;
             self.progress.best_score = score;
             self.best = judged;
@@ -270,7 +279,8 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
 
     fn report(&mut self, rows_per_second: f64) -> Result<()> {
         let Some(loss) = self.progress.curve.last().cloned() else { return Ok(()) };
-        let (epoch, epochs) = (loss.epoch, self.problem.recipe.epochs);
+        let recipe = self.problem.recipe;
+        let (epoch, epochs) = (loss.epoch, recipe.ends_after.unwrap_or(recipe.epochs));
         let per_epoch = self.progress.seconds / f64::from(epoch);
         let report = EpochReport {
             run: RunLabel::default(),

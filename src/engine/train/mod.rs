@@ -3,11 +3,13 @@
 mod augment;
 mod average;
 mod baselines;
+mod by_time;
 mod check;
 mod checkpoint;
 mod ensemble;
 mod finish;
 mod fit;
+mod fitted;
 mod forecasting;
 mod hooks;
 mod loss;
@@ -24,6 +26,7 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 
 pub use self::check::{check_columns, check_spec};
+use self::ensemble::Rows;
 use self::finish::Finish;
 use self::fit::Data;
 pub use self::hooks::{CheckpointPolicy, Control, EpochReport, Hooks};
@@ -103,13 +106,19 @@ pub fn train(
         true => baselines::simpler(&recipe.network, data.task),
         false => Vec::new(),
     };
+    let rows = Rows { parts: data, all: prepared.refit.as_ref().map(|refit| &refit.data) };
     let planned = (ensemble.folds * ensemble.seeds) as usize + simpler.len();
+    let planned = planned * (1 + usize::from(rows.all.is_some()));
     let fingerprint = prepared.fingerprint.clone();
     let mut runs = Runs::new(device, fingerprint, planned, resume, hooks);
     let may_prolong = spec.epochs.is_none() && matches!(recipe.network, NetworkSpec::Tabm(_));
-    let folds = ensemble::train(&mut runs, data, recipe, &ensemble, may_prolong)?;
-    let (simple, warnings) = baselines::train(&mut runs, simpler, spec, data)?;
+    let mut folds = ensemble::train(&mut runs, rows, recipe, &ensemble, may_prolong)?;
+    let (mut simple, mut warnings) = baselines::train(&mut runs, simpler, spec, rows)?;
+    if by_time::is_open(spec, &data.layout) {
+        warnings.extend(by_time::choose(&mut prepared, &mut folds, &mut simple)?);
+    }
     prepared.warnings.extend(warnings);
+    let parameters = count_parameters(&prepared.recipe, prepared.served_data())?;
     Finish { prepared: &prepared, folds: &folds, device, parameters }.version(&simple)
 }
 

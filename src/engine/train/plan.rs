@@ -44,6 +44,9 @@ pub(crate) struct Recipe {
     pub(super) loss: LossSpec,
     pub(super) monitor: Monitor,
     pub(super) epochs: u32,
+    /// Ends after so many epochs though its schedule is for more.
+    pub(super) ends_after: Option<u32>,
+    pub(super) kept: Kept,
     pub(super) batch_size: usize,
     /// Slices of a step.
     pub(super) accumulation: usize,
@@ -51,6 +54,13 @@ pub(crate) struct Recipe {
     pub(super) patience: u32,
     pub(super) seed: u64,
     pub(super) augmentation: Option<AugmentationSpec>,
+}
+
+/// Which epoch's weights are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Kept {
+    Best,
+    Last,
 }
 
 /// What suits a network and a number of training rows.
@@ -84,7 +94,13 @@ impl Recipe {
         };
         let gradient_clip = if is_plain { 0.0 } else { 1.0 };
         let epochs = spec.epochs.unwrap_or(defaults.epochs);
-        let patience = defaults.patience.unwrap_or(epochs.div_ceil(4));
+        let patience = spec.patience.or(defaults.patience).unwrap_or(epochs.div_ceil(4));
+        // A linear network has one minimum, which is no better half way.
+        let is_convex = matches!((&network, layout), (NetworkSpec::Linear(_), Layout::Table(_)));
+        let kept = match is_convex && patience == 0 && spec.monitor == Monitor::Loss {
+            true => Kept::Last,
+            false => Kept::Best,
+        };
         Self {
             network,
             optimiser,
@@ -96,12 +112,19 @@ impl Recipe {
             loss: spec.loss.clone(),
             monitor: spec.monitor,
             epochs,
+            ends_after: None,
+            kept,
             batch_size: spec.batch_size.unwrap_or(defaults.batch_size).max(1) as usize,
             accumulation: spec.accumulation.max(1) as usize,
-            patience: spec.patience.unwrap_or(patience),
+            patience,
             seed: spec.seed,
             augmentation: spec.augmentation.clone(),
         }
+    }
+
+    /// That of the same training once more, for so many epochs, whatever rows validate it.
+    pub(super) fn again(&self, epochs: u32) -> Self {
+        Self { ends_after: Some(epochs), kept: Kept::Last, patience: 0, ..self.clone() }
     }
 
     /// The recipe of a simpler network beside it: its own defaults on the same rows.
@@ -197,6 +220,7 @@ fn filled(network: NetworkSpec, layout: &Layout, rows: usize) -> (NetworkSpec, D
             // Of pixels each tells little, and there are many.
             if matches!(layout, Layout::Table(_)) {
                 defaults.epochs *= LINEAR_EPOCHS;
+                defaults.patience = Some(0);
             }
             network
         }

@@ -2,20 +2,22 @@
 
 use sha2::{Digest, Sha256};
 
+use super::by_time;
 use super::check::{
     Findings, check_kinds, check_layout, check_task, feature_names, weight_pointer,
 };
 use super::fit::{Data, Part};
+use super::fitted::Fitted;
 use super::forecasting::Forecasting;
 use super::loss::row_loss;
-use super::plan::{self, Recipe};
+use super::plan::Recipe;
 use super::target::{Target, Truth};
 use super::windows;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{Column, ColumnType};
 use crate::domain::training::{ClassWeights, ImageSpec, TrainingSpec};
-use crate::domain::version::PartRows;
+use crate::domain::version::{PartRows, Signature};
 use crate::engine::features::{Answer, FittedFeatures, Layout, Matrix, Standard, leakage_warnings};
 use crate::engine::parts::Parts;
 use crate::error::{Code, Context, Error, Result};
@@ -37,6 +39,16 @@ pub(super) struct Prepared {
     pub(super) warnings: Vec<String>,
     /// What is known of the series (forecasts).
     pub(super) forecasting: Option<Forecasting>,
+    /// For the networks that are served, where they are to be refitted.
+    pub(super) refit: Option<Refit>,
+}
+
+/// The training and the validation rows together, as if they were the training rows.
+pub(super) struct Refit {
+    pub(super) data: Data,
+    pub(super) features: FittedFeatures,
+    inputs: Vec<Column>,
+    test: Matrix,
 }
 
 pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
@@ -44,72 +56,144 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
         return windows::prepare(frame, spec, window);
     }
     let names = checked_names(frame, spec)?;
-    let target = Target::read(frame, spec)?;
-    check_task(spec, target.task)?;
-    let mut warnings = Vec::new();
-    let dropped = frame.rows() - target.rows.len();
-    let kept;
-    let frame = if dropped > 0 {
-        warnings.push(format!("{dropped} rows without a target are left out"));
-        kept = frame.take(&target.rows)?;
-        &kept
-    } else {
-        frame
-    };
-    let parts = Parts::split(&spec.parts(), frame, target.truth.classes(), spec.seed)?;
-    let truths = parts.each().map(|rows| target.truth.take(rows));
-    warnings.extend(check_truths(&target, truths.each_ref())?);
-    let weights = class_weights(spec, &target, &truths[0])?;
-    let scale = target_scale(spec, &truths[0])?;
-    let frames =
-        [frame.take(&parts.train)?, frame.take(&parts.validation)?, frame.take(&parts.test)?];
-    let (features, left_out) = FittedFeatures::fit(
-        &frames[0],
-        &names,
-        &spec.preprocessing,
-        plan::bins(spec, frames[0].rows()),
-        scale,
-    )?;
+    let (read, mut warnings) = Read::of(frame, spec)?;
+    let Fitted { features, wide, left_out } =
+        Fitted::of(&read.frames, names.clone(), spec, read.scale)?;
     warnings.extend(left_out);
-    let [train, validation, test] = frames;
-    let [train_truth, validation_truth, test_truth] = truths;
-    let [of_train, of_validation, of_test] =
-        [&train, &validation, &test].map(|frame| frame.rows() as u64);
-    let rows = PartRows { train: of_train, validation: of_validation, test: of_test };
-    let build = |frame: &Frame, truth: Truth| -> Result<Part> {
-        Ok(Part {
-            inputs: features.transform(frame)?,
-            targets: targets(&target, &truth, scale),
-            weights: weights.as_ref().map(|weights| row_weights(weights, &truth)),
-            truth,
-        })
-    };
-    let inputs = features.inputs(&train);
-    let (train, validation) = (build(&train, train_truth)?, build(&validation, validation_truth)?);
+    let [train, validation, test] = &read.frames;
+    let [train_truth, validation_truth, test_truth] = &read.truths;
+    let inputs = features.inputs(train);
+    let (train, validation) = (
+        read.part(&features, train, train_truth.clone())?,
+        read.part(&features, validation, validation_truth.clone())?,
+    );
     let layout = features.layout();
-    warnings.extend(leakage((&features, &layout), &train.inputs, &train.truth, target.positive));
+    let positive = read.target.positive;
+    warnings.extend(leakage((&features, &layout), &train.inputs, &train.truth, positive));
     let recipe = Recipe::of(spec, &layout, train.inputs.rows);
     check_layout(&recipe.network, &layout)?;
-    let spec = carried_out(spec, &recipe, &target, names, &layout);
-    let test = (features.transform(&test)?, test_truth);
-    let fingerprint = fingerprint(&spec, &features, rows)?;
-    let guess = guess(target.task, &train, &validation);
-    let Target { task, positive, classes, .. } = target;
-    let (outputs, levels) = (layout.outputs(task, classes.len()), Vec::new());
-    let data = Data { layout, task, levels, outputs, positive, train, validation, guess };
+    let spec = carried_out(spec, &recipe, &read.target, names, &layout);
+    let fingerprint = fingerprint(&spec, &features, read.rows)?;
+    let data = read.data(layout, train, validation);
+    let refit = match wide.filter(|_| spec.refit == Some(true)) {
+        Some((features, all)) => Some(read.refit(features, &all)?),
+        None => None,
+    };
     Ok(Prepared {
         spec,
         recipe,
         data,
         fingerprint,
-        test,
+        test: (features.transform(test)?, test_truth.clone()),
         features,
         inputs,
-        classes,
-        rows,
+        rows: read.rows,
+        classes: read.target.classes,
         warnings,
         forecasting: None,
+        refit,
     })
+}
+
+/// The rows of a table, part by part: training, validation, test.
+struct Read {
+    target: Target,
+    frames: [Frame; 3],
+    truths: [Truth; 3],
+    rows: PartRows,
+    /// Weight of each class, when they differ.
+    weights: Option<Vec<f64>>,
+    /// How a regression's target is scaled.
+    scale: Option<Standard>,
+}
+
+impl Read {
+    /// Warnings too.
+    fn of(frame: &Frame, spec: &TrainingSpec) -> Result<(Self, Vec<String>)> {
+        let target = Target::read(frame, spec)?;
+        check_task(spec, target.task)?;
+        let mut warnings = Vec::new();
+        let dropped = frame.rows() - target.rows.len();
+        let kept;
+        let frame = if dropped > 0 {
+            warnings.push(format!("{dropped} rows without a target are left out"));
+            kept = frame.take(&target.rows)?;
+            &kept
+        } else {
+            frame
+        };
+        let parts = Parts::split(&spec.parts(), frame, target.truth.classes(), spec.seed)?;
+        let truths = parts.each().map(|rows| target.truth.take(rows));
+        warnings.extend(check_truths(&target, truths.each_ref())?);
+        let weights = class_weights(spec, &target, &truths[0])?;
+        let scale = target_scale(spec, &truths[0])?;
+        let [train, validation, test] = parts.each().map(|part| part.len() as u64);
+        let rows = PartRows { train, validation, test };
+        let frames =
+            [frame.take(&parts.train)?, frame.take(&parts.validation)?, frame.take(&parts.test)?];
+        Ok((Self { target, frames, truths, rows, weights, scale }, warnings))
+    }
+
+    fn part(&self, features: &FittedFeatures, frame: &Frame, truth: Truth) -> Result<Part> {
+        Ok(Part {
+            inputs: features.transform(frame)?,
+            targets: targets(&self.target, &truth, self.scale),
+            weights: self.weights.as_ref().map(|weights| row_weights(weights, &truth)),
+            truth,
+        })
+    }
+
+    fn data(&self, layout: Layout, train: Part, validation: Part) -> Data {
+        let Target { task, positive, classes, .. } = &self.target;
+        let (outputs, levels) = (layout.outputs(*task, classes.len()), Vec::new());
+        let guess = guess(*task, &train, &validation);
+        let (task, positive) = (*task, *positive);
+        Data { layout, task, levels, outputs, positive, train, validation, guess }
+    }
+
+    /// Of all rows before the test rows, and features that were fitted on them.
+    fn refit(&self, features: FittedFeatures, all: &Frame) -> Result<Refit> {
+        let [_, validation, test] = &self.frames;
+        let [train_truth, validation_truth, _] = &self.truths;
+        let train = self.part(&features, all, train_truth.joined(validation_truth))?;
+        let validation = self.part(&features, validation, validation_truth.clone())?;
+        Ok(Refit {
+            data: self.data(features.layout(), train, validation),
+            inputs: features.inputs(all),
+            test: features.transform(test)?,
+            features,
+        })
+    }
+}
+
+impl Prepared {
+    /// How the rows become numbers of the networks that are served.
+    pub(super) fn served_features(&self) -> &FittedFeatures {
+        self.refit.as_ref().map_or(&self.features, |refit| &refit.features)
+    }
+
+    /// What the networks that are served learn from.
+    pub(super) fn served_data(&self) -> &Data {
+        self.refit.as_ref().map_or(&self.data, |refit| &refit.data)
+    }
+
+    /// The test rows as they read them.
+    pub(super) fn served_test(&self) -> &Matrix {
+        self.refit.as_ref().map_or(&self.test.0, |refit| &refit.test)
+    }
+
+    /// What the version takes and answers; a binary one's threshold is still open.
+    pub(super) fn signature(&self) -> Signature {
+        Signature {
+            task: self.data.task,
+            inputs: self.refit.as_ref().map_or(&self.inputs, |refit| &refit.inputs).clone(),
+            target: self.spec.target.clone(),
+            positive_class: self.spec.positive_class.clone(),
+            classes: self.classes.clone(),
+            threshold: None,
+            window: self.spec.window.clone(),
+        }
+    }
 }
 
 /// The columns to predict from.
@@ -133,6 +217,10 @@ fn carried_out(
     let mut spec = spec.clone();
     recipe.fill(&mut spec);
     spec.preprocessing.image = image_size(layout);
+    if by_time::is_by_time(&spec, layout) {
+        spec.preprocessing.drift = Some(by_time::drift_rule(&spec));
+        spec.refit.get_or_insert(true);
+    }
     spec.task = Some(target.task);
     spec.features = Some(features);
     spec.exclude = Vec::new();

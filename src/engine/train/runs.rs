@@ -18,9 +18,11 @@ use super::fit::{Data, Fit, Problem, fit};
 use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, RunLabel};
 use super::plan::Recipe;
 use crate::engine::device::Device;
-use crate::error::{Context, Error, Result};
+use crate::error::{Code, Context, Error, Result};
 
 const FINGERPRINT: &str = "fingerprint";
+/// What is kept of a training that diverged begins so; no safetensors do.
+const DIVERGED: &[u8] = b"diverged: ";
 
 /// The trainings of one job.
 pub(super) struct Runs<'a> {
@@ -79,7 +81,10 @@ impl<'a> Runs<'a> {
         let number = self.asked;
         self.asked += 1;
         if let Some(done) = self.journal.done.get(number) {
-            return Checkpoint::decode(done).map(Fit::from);
+            return match done.strip_prefix(DIVERGED) {
+                Some(detail) => Err(diverged(&String::from_utf8_lossy(detail))),
+                None => Checkpoint::decode(done).map(Fit::from),
+            };
         }
         let resume = self.journal.running.take();
         let label = RunLabel {
@@ -89,10 +94,22 @@ impl<'a> Runs<'a> {
         };
         let problem = Problem { data, recipe };
         let mut hooks = RunHooks { label, journal: &self.journal, hooks: self.hooks };
-        let fitted = fit_on(self.device, &problem, resume.as_deref(), &mut hooks)?;
-        self.journal.done.push(fitted.checkpoint().encode()?);
-        Ok(fitted)
+        let fitted = fit_on(self.device, &problem, resume.as_deref(), &mut hooks);
+        match &fitted {
+            Ok(fitted) => self.journal.done.push(fitted.checkpoint().encode()?),
+            // It is over as well: the next ones keep their numbers.
+            Err(error) if error.code() == Code::Diverged => {
+                self.journal.done.push([DIVERGED, error.to_string().as_bytes()].concat());
+            }
+            Err(_) => {}
+        }
+        fitted
     }
+}
+
+/// The error of a training that diverged before the job was interrupted.
+fn diverged(detail: &str) -> Error {
+    Error::field(Code::Diverged, "/optimiser/learning_rate", detail)
 }
 
 /// The one place where a device becomes a backend: everything generic is compiled once for each.

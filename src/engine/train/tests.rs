@@ -1,3 +1,4 @@
+mod by_time;
 mod images;
 
 use std::collections::BTreeMap;

@@ -395,6 +395,7 @@ impl Assembly<'_> {
             rows,
             warnings,
             forecasting,
+            refit: None,
         })
     }
 

@@ -93,6 +93,7 @@ const FIELDS: &[&str] = &[
     "monitor",
     "ensemble",
     "baselines",
+    "refit",
     "accumulation",
     "epochs",
     "batch_size",
@@ -148,7 +149,7 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
         "loss" => is!(LossSpec),
         "monitor" => is!(Monitor),
         "ensemble" => is!(EnsembleSpec),
-        "baselines" => is!(bool),
+        "baselines" | "refit" => is!(bool),
         "epochs" | "batch_size" | "patience" | "accumulation" => {
             arguments.number(name, 0..=u64::from(u32::MAX)).map(|_| ())
         }
@@ -173,7 +174,7 @@ mod tests {
         let spec: TrainingSpec = serde_json::from_value(json!({
             "dataset": {"name": "d"}, "target": "t", "features": ["a"], "exclude": ["b"],
             "task": "binary", "positive_class": "1", "epochs": 1, "batch_size": 1, "patience": 1,
-            "augmentation": {},
+            "augmentation": {}, "refit": true,
             "network": {"kind": "mlp"}, "optimiser": {"kind": "adamw"}, "average": 0.9,
             "schedule": {"kind": "constant"}, "gradient_clip": 1.0, "ensemble": {"folds": 2},
             "window": {"time": "t"}, "parts": {"by": "random"},

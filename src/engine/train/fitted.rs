@@ -1,0 +1,58 @@
+//! Features fitted on the rows that may be known.
+
+use super::{by_time, plan};
+use crate::domain::training::{PartsSpec, TrainingSpec};
+use crate::engine::features::{FittedFeatures, Standard};
+use crate::error::Result;
+use crate::frame::Frame;
+
+/// How columns become numbers.
+pub(super) struct Fitted {
+    /// Fitted on the training rows.
+    pub(super) features: FittedFeatures,
+    /// Fitted on the training and the validation rows, which stand beside: for a refit.
+    pub(super) wide: Option<(FittedFeatures, Frame)>,
+    /// What was left out, and why.
+    pub(super) left_out: Vec<String>,
+}
+
+impl Fitted {
+    /// On the training and the validation rows, the first of the frames.
+    pub(super) fn of(
+        [train, validation, _]: &[Frame; 3],
+        mut names: Vec<String>,
+        spec: &TrainingSpec,
+        scale: Option<Standard>,
+    ) -> Result<Self> {
+        let bins = plan::bins(spec, train.rows());
+        let fit = |frame: &Frame, names: &[String]| {
+            FittedFeatures::fit(frame, names, &spec.preprocessing, bins, scale)
+        };
+        let may_be_by_time = matches!(spec.parts(), PartsSpec::Time(_));
+        if !may_be_by_time && spec.refit != Some(true) {
+            let (features, left_out) = fit(train, &names)?;
+            return Ok(Self { features, wide: None, left_out });
+        }
+        let all = Frame::concat(&[train, validation])?;
+        // Of both, as a column may have one value in the one and another one in the other.
+        let (mut wide, mut left_out_of_all) = fit(&all, &names)?;
+        let mut drifting = Vec::new();
+        if by_time::is_by_time(spec, &wide.layout()) {
+            let (earlier, later) = (wide.transform(train)?, wide.transform(validation)?);
+            let rule = by_time::drift_rule(spec);
+            let (drifted, why) = by_time::left_out(rule, &wide, &earlier, &later);
+            drifting = why;
+            if !drifted.is_empty() {
+                names.retain(|name| !drifted.contains(name));
+                (wide, left_out_of_all) = fit(&all, &names)?;
+            }
+        }
+        let (features, left_out_of_train) = fit(train, &names)?;
+        let mut left_out = match spec.refit {
+            Some(false) => left_out_of_train,
+            _ => left_out_of_all,
+        };
+        left_out.extend(drifting);
+        Ok(Self { features, wide: Some((wide, all)), left_out })
+    }
+}

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::cost::Rates;
 use crate::engine::{Device, DeviceWish};
 use crate::error::{Code, Error, Result};
 use crate::http::HttpSettings;
@@ -148,8 +149,12 @@ impl Config {
             temp_dir: temp_dir.clone(),
             model_cache_bytes: MODEL_CACHE,
             device: Device::Cpu,
+            rates: Rates::default(),
         };
         from.set("models.cache_bytes", &mut service.model_cache_bytes);
+        from.set("cost.currency", &mut service.rates.currency);
+        from.set("cost.cpu_hour", &mut service.rates.cpu_hour);
+        from.set("cost.cuda_hour", &mut service.rates.cuda_hour);
         let mut worker_enabled = true;
         from.set("worker.enabled", &mut worker_enabled);
         let mut worker = WorkerSettings {

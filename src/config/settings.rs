@@ -39,6 +39,9 @@ table! {
     "http.shutdown_seconds": "ACTUARY_HTTP_SHUTDOWN_SECONDS";
     "models.device": "ACTUARY_MODELS_DEVICE";
     "models.cache_bytes": "ACTUARY_MODELS_CACHE_BYTES";
+    "cost.currency": "ACTUARY_COST_CURRENCY";
+    "cost.cpu_hour": "ACTUARY_COST_CPU_HOUR";
+    "cost.cuda_hour": "ACTUARY_COST_CUDA_HOUR";
     "worker.enabled": "ACTUARY_WORKER_ENABLED";
     "worker.slots": "ACTUARY_WORKER_SLOTS";
     "worker.lease_seconds": "ACTUARY_WORKER_LEASE_SECONDS";

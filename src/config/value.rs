@@ -54,6 +54,17 @@ impl Value for PathBuf {
     }
 }
 
+impl Value for f64 {
+    fn parse(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0);
+        number.ok_or_else(|| "give a number from 0 on, such as 0.05".to_owned())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(shown(self))
+    }
+}
+
 impl Value for Duration {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()

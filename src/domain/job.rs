@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::cost::Cost;
 use super::dataset::DataFormat;
 use super::schema::ColumnType;
 use super::tagged::deserialize_tagged;
@@ -23,6 +24,9 @@ pub struct Job {
     /// How often it was taken up.
     pub attempts: u32,
     pub max_attempts: u32,
+    /// What a training is expected to take, known once its rows are prepared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Cost>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
     #[serde(skip_serializing_if = "Option::is_none")]

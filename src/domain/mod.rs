@@ -1,6 +1,8 @@
 //! Pure values that travel between the layers and over HTTP; no input or output, no behaviour
 //! beyond checking themselves.
 
+pub mod advice;
+pub mod cost;
 pub mod dataset;
 pub mod forecast;
 pub mod job;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::cost::Cost;
 use super::forecast::ForecastMetrics;
 use super::model::Task;
 use super::schema::Column;
@@ -94,6 +95,9 @@ pub struct Provenance {
     pub parameters: u64,
     /// Seconds of training.
     pub seconds: f64,
+    /// What its training took in all; unknown of the oldest versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// The job that made it.
     pub job: Uuid,
     /// The key that asked for it.

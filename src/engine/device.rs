@@ -11,7 +11,7 @@ use burn::{Dispatch, DispatchDevice};
 use nvml_wrapper::Nvml;
 use serde::Serialize;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Context, Error, Result};
 
 /// A device that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum DeviceWish {
 
 /// Multiply-adds per step under which a CUDA device waits for its launches longer than a CPU
 /// needs for all of the work.
-const WORTH_A_GPU: u64 = 500_000_000;
+pub(crate) const WORTH_A_GPU: u64 = 500_000_000;
 
 impl FromStr for DeviceWish {
     type Err = ();
@@ -143,6 +143,19 @@ pub fn device_memory() -> Vec<(String, u64, u64)> {
         Some((format!("cuda:{number}"), memory.used, memory.total))
     };
     (0..driver.device_count().unwrap_or(0)).filter_map(memory).collect()
+}
+
+/// Most memory that this process has held at once, in bytes.
+///
+/// # Errors
+/// [`Error::Internal`] where the system does not tell.
+pub fn peak_memory() -> Result<u64> {
+    const READING: &str = "reading this process's peak of memory";
+    // getrusage counts what the process was before it became this program, which may be a server.
+    let status = std::fs::read_to_string("/proc/self/status").context(READING)?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kilobytes.map(|kilobytes| kilobytes * 1024).ok_or_else(|| Error::internal(READING, "no VmHWM"))
 }
 
 /// What is wrong with a device's name.

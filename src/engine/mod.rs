@@ -3,6 +3,7 @@
 //! burn stays at 0.21: from 0.22 on its CUDA backend downloads LLVM while building. A training is
 //! generic over the backend; [`train`] is the one place where a device becomes one.
 
+mod advice;
 mod device;
 mod features;
 mod infer;
@@ -14,7 +15,8 @@ mod train;
 mod weights;
 mod windows;
 
-pub use device::{Device, DeviceInfo, DeviceWish, device_memory, devices};
+pub use advice::{Source, advise};
+pub use device::{Device, DeviceInfo, DeviceWish, device_memory, devices, peak_memory};
 pub use features::{FittedFeatures, Matrix};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{

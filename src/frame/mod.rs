@@ -28,7 +28,7 @@ pub use self::form::FormWriter;
 pub(crate) use self::image::tests::grey as grey_png;
 pub use self::image::{ImageShape, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, image_pixels, image_size};
 pub use self::ingest::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, ingest};
-pub use self::parquet::{preview, read_parquet, write_csv};
+pub use self::parquet::{preview, read_parquet, read_parquet_rows, write_csv};
 pub use rows::RowReader;
 pub use time::{format_timestamp, parse_timestamp};
 
@@ -99,6 +99,11 @@ impl Frame {
 
     pub fn rows(&self) -> usize {
         self.batch.num_rows()
+    }
+
+    /// Bytes that its values take.
+    pub fn bytes(&self) -> usize {
+        self.batch.get_array_memory_size()
     }
 
     pub fn columns(&self) -> &[Column] {

@@ -6,7 +6,9 @@ use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::ChunkReader;
 
@@ -71,6 +73,30 @@ pub fn read_parquet<R: ChunkReader + 'static>(
     let order = positions.iter().filter_map(|p| in_file.binary_search(p).ok()).collect::<Vec<_>>();
     let batch = batch.project(&order).context("ordering columns")?;
     Ok(Frame { columns: positions.iter().map(|&p| stored[p].clone()).collect(), batch })
+}
+
+/// All columns of some rows of a stored dataset, whose numbers ascend. `reader` is a `File` or
+/// `Bytes`.
+///
+/// # Errors
+/// [`Error::Internal`] where the file can't be read.
+pub fn read_parquet_rows<R: ChunkReader + 'static>(reader: R, rows: &[usize]) -> Result<Frame> {
+    let builder = Builder::try_new(reader).context("opening a dataset")?;
+    let columns = stored_columns(&builder)?;
+    let all = usize::try_from(builder.metadata().file_metadata().num_rows())
+        .context("counting a dataset's rows")?;
+    let runs = rows.chunk_by(|a, b| a + 1 == *b);
+    let ranges = runs.filter_map(|run| Some(*run.first()?..run.last()? + 1));
+    let selection = RowSelection::from_consecutive_ranges(ranges, all);
+    let reader = builder
+        .with_row_selection(selection)
+        .with_batch_size(rows.len().max(1))
+        .build()
+        .context("opening a dataset")?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>().context("reading a dataset")?;
+    let batch = concat_batches(&schema, &batches).context("joining a dataset's batches")?;
+    Ok(Frame { columns: columns.into(), batch })
 }
 
 /// `limit` rows of a stored dataset from row `offset` on; row groups before them are not read.

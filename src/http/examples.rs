@@ -97,6 +97,9 @@ pub(super) fn training_job() -> Value {
     let mut running = job("training", "default-risk", "running");
     running["attempts"] = json!(1);
     running["started_at"] = json!("2026-03-01T09:00:01Z");
+    running["estimate"] = json!({
+        "seconds": 14.1, "device_seconds": 12.9, "memory_bytes": 231_000_000, "device": "cpu"
+    });
     running["progress"] = json!({
         "kind": "training", "run": "tabm", "run_number": 1, "runs": 3, "epoch": 11, "epochs": 24,
         "last": losses(), "best_epoch": 11,
@@ -134,6 +137,56 @@ pub(super) fn model_page() -> Value {
 
 pub(super) fn model_settings() -> Value {
     json!({"record": true})
+}
+
+pub(super) fn advice_request() -> Value {
+    json!({"dataset": {"name": "loans"}, "target": "default", "horizon": 1, "minutes": 10.0})
+}
+
+fn estimate() -> Value {
+    json!({
+        "seconds": 48.2, "device_seconds": 45.6, "memory_bytes": 412_000_000, "device": "cpu",
+        "price": {"amount": 0.0013, "currency": "EUR"}
+    })
+}
+
+pub(super) fn advice() -> Value {
+    json!({
+        "dataset": {"name": "loans", "version": 1},
+        "task": "binary",
+        "network": "tabm",
+        "spec": {
+            "dataset": {"name": "loans", "version": 1}, "target": "default",
+            "features": ["income", "age", "education"], "task": "binary", "positive_class": "1",
+            "network": {"kind": "tabm", "members": 8, "kept_members": 4, "blocks": 2, "width": 128,
+                        "embedding": 16, "bins": 128, "dropout": 0.1},
+            "epochs": 24, "batch_size": 512, "patience": 0, "gradient_clip": 1.0, "device": "cpu"
+        },
+        "estimate": estimate(),
+        "reasons": [
+            {"code": "rows", "text": "20000 rows have a default, beside which there are 4 columns",
+             "columns": ["default"], "figures": {"rows": 20000.0, "columns": 4.0}},
+            {"code": "measured",
+             "text": "tabm for a table: 9985 numbers to train learn 7300 rows a second on cpu (avx2), \
+                      as measured; 12800 rows for about 24 epochs",
+             "figures": {"rows_per_second": 7300.0, "training_rows": 12800.0, "epochs": 24.0,
+                         "parameters": 9985.0, "device_seconds": 45.6}}
+        ],
+        "warnings": [
+            {"code": "leakage_suspect",
+             "text": "collections_fee alone tells default with an AUC of 0.9702: exclude it unless it \
+                      is known before the outcome",
+             "columns": ["collections_fee"], "figures": {"auc": 0.9702}}
+        ],
+        "alternatives": [{
+            "network": {"kind": "mlp", "hidden": [128, 64], "dropout": 0.2},
+            "estimate": estimate(), "rows_per_second": 61000.0, "parameters": 11_000,
+            "why_not": "tabm bins numbers and averages several networks, and mostly answers better; \
+                        it takes 0.2 times as long"
+        }],
+        "probe": {"seconds": 5.1, "limit_seconds": 8.0, "rows": 20000, "device": "cpu (avx2)",
+                  "rows_per_second": 7300.0}
+    })
 }
 
 /// The least that a training needs.
@@ -175,7 +228,10 @@ pub(super) fn version() -> Value {
             "weights_sha256": LOANS_SHA256,
             "rows": {"train": 12800, "validation": 3200, "test": 4000},
             "best_epoch": 11, "device": "cpu (avx2)", "code_version": "0.1.0", "parameters": 9985,
-            "seconds": 14.2, "job": JOB, "created_by": KEY
+            "seconds": 14.2,
+            "cost": {"seconds": 18.3, "device_seconds": 17.1, "memory_bytes": 231_000_000,
+                     "device": "cpu"},
+            "job": JOB, "created_by": KEY
         },
         "warnings": [],
         "created_at": "2026-03-01T09:00:15Z"
@@ -358,6 +414,15 @@ mod tests {
             serde_json::from_value(example["provenance"]["spec"].clone()).unwrap();
         example["provenance"]["spec"] = serde_json::to_value(spec).unwrap();
         check::<version::Version>(example);
+    }
+
+    #[test]
+    fn advice_is_what_its_type_writes_once_the_defaults_are_filled_in() {
+        let mut example = advice();
+        let spec: training::TrainingSpec = serde_json::from_value(example["spec"].clone()).unwrap();
+        example["spec"] = serde_json::to_value(spec).unwrap();
+        check::<crate::domain::advice::Advice>(example);
+        check::<crate::domain::advice::AdviceRequest>(advice_request());
     }
 
     #[test]

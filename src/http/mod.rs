@@ -10,6 +10,7 @@
 //! | `openapi`, `examples`, `docs` | the description of all that |
 //! | the others | one file per noun |
 
+mod advice;
 mod aliases;
 mod answer;
 pub mod bench;

@@ -17,6 +17,7 @@ use crate::error::Code;
 /// Tags in the order of the work.
 const TAGS: &[(&str, &str)] = &[
     ("datasets", "Named, numbered, immutable snapshots of typed columns."),
+    ("advice", "What to train on a dataset, what it takes, and why."),
     ("models", "Names under which versions are trained, and their settings."),
     ("versions", "Trained, immutable versions of a model, with metrics on held-out rows."),
     ("aliases", "Names such as `champion` that point at a version; every move is kept."),
@@ -55,16 +56,22 @@ const PROBLEMS: &[(&str, Code)] = &[
     ("UnsupportedMediaType", Code::UnsupportedMediaType),
     ("InvalidRequest", Code::InvalidRequest),
     ("PreconditionRequired", Code::PreconditionRequired),
+    ("TooManyRequests", Code::TooManyRequests),
     ("Internal", Code::Internal),
     ("Unavailable", Code::Unavailable),
 ];
 
 /// Errors of single operations that no general rule gives.
-const FURTHER: &[(&str, u16)] =
-    &[("delete_dataset_version", 409), ("delete_model_version", 409), ("get_dataset_content", 406)];
+const FURTHER: &[(&str, u16)] = &[
+    ("delete_dataset_version", 409),
+    ("delete_model_version", 409),
+    ("get_dataset_content", 406),
+    ("create_advice", 429),
+    ("create_prediction", 429),
+];
 
 /// POSTs that change nothing and so take no Idempotency-Key.
-const READS: &[&str] = &["replay_prediction", "create_forecast"];
+const READS: &[&str] = &["replay_prediction", "create_forecast", "create_advice"];
 
 /// The document as pretty JSON with a newline at its end.
 pub fn document() -> String {
@@ -130,7 +137,7 @@ fn problems() -> Map<String, Value> {
         });
         match status.as_u16() {
             401 => answer["headers"] = json!({"WWW-Authenticate": header("`Bearer`")}),
-            503 => answer["headers"] = json!({"Retry-After": header("Seconds to wait")}),
+            429 | 503 => answer["headers"] = json!({"Retry-After": header("Seconds to wait")}),
             _ => {}
         }
         ((*name).to_owned(), answer)

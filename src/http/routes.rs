@@ -10,7 +10,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::OpenApiFactory;
 
 use super::{
-    aliases, datasets, docs, forecasts, health, jobs, keys, metrics, models, predictions, versions,
+    advice, aliases, datasets, docs, forecasts, health, jobs, keys, metrics, models, predictions,
+    versions,
 };
 use crate::domain::key::Scope;
 
@@ -85,6 +86,7 @@ routes! {
     Access::Scope(Scope::Train) => [
         datasets::create_dataset_version,
         datasets::delete_dataset_version,
+        advice::create_advice,
         models::update_model,
         versions::create_model_version,
         versions::delete_model_version,

@@ -119,11 +119,28 @@ static FUNCTIONS: &[Function] = &[
         example: "loans.describe()",
     },
     Function {
+        name: "advise",
+        summary: "what to train on a dataset, what it takes, and why",
+        parameters: &[
+            needed("dataset", "a dataset or its name"),
+            needed("target", "the column to predict"),
+            optional("task", NONE, "'binary', 'multiclass', 'regression' or 'forecast'"),
+            optional("time", NONE, "the column that orders the rows"),
+            optional("entity", NONE, "the column that says which series a row is of"),
+            optional("horizon", "1", "rows ahead, where a series is forecast"),
+            optional("exclude", NONE, "columns that are not to be read"),
+            optional("minutes", "10", "that the training may take"),
+        ],
+        notes: "Measures each network on rows of the dataset for a few seconds. a.spec is what \
+                train takes; a.reasons and a.warnings say why, a.alternatives what else there is.",
+        example: "a = advise(loans, \"default\"); a.network",
+    },
+    Function {
         name: "train",
         summary: "a new version of a model",
         parameters: &[
             needed("dataset", "a dataset or its name"),
-            needed("target", "the column to predict"),
+            optional("target", NONE, "the column to predict; needed where spec names none"),
             optional("model", NONE, "the model's name; the target's when absent"),
             optional(
                 "features",
@@ -226,6 +243,12 @@ static FUNCTIONS: &[Function] = &[
                 'false_positive': 1, 'false_negative': 5}",
             ),
             optional("wait", "True", "False gives the job at once"),
+            optional(
+                "spec",
+                NONE,
+                "what the other arguments change: an advice, its a.spec, or a dict of a version's \
+                provenance",
+            ),
         ],
         notes: "Gives the version with its metrics on test rows. Ctrl-C cancels the job.",
         example: "m = train(loans, \"default\", network=\"linear\", epochs=3, seed=1)",

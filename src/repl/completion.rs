@@ -78,7 +78,7 @@ impl Completer {
         let names = self.names(context);
         match (call, first) {
             ("load", true) => files(typed).into_iter().chain(names.datasets).collect(),
-            ("dataset" | "head" | "describe" | "train", true) => names.datasets,
+            ("dataset" | "head" | "describe" | "advise" | "train", true) => names.datasets,
             (
                 "model" | "models" | "versions" | "version" | "promote" | "aliases" | "history",
                 true,

@@ -41,7 +41,9 @@ impl Service {
         filter: JobFilter,
         query: &PageQuery,
     ) -> Result<Page<Job>> {
-        self.store().list_jobs(&caller.project, filter, query).await
+        let mut page = self.store().list_jobs(&caller.project, filter, query).await?;
+        page.items = page.items.into_iter().map(|job| self.priced_job(job)).collect();
+        Ok(page)
     }
 
     /// A job.
@@ -50,7 +52,7 @@ impl Service {
     /// [`Code::NotFound`].
     pub async fn get_job(&self, caller: &Caller, id: Uuid) -> Result<Job> {
         let job = self.store().get_job(&caller.project, id).await?;
-        job.ok_or_else(|| not_found("job", &id.to_string()))
+        job.map(|job| self.priced_job(job)).ok_or_else(|| not_found("job", &id.to_string()))
     }
 
     /// Cancels a job: at once when it waits, within about a second when it runs. Cancelling one
@@ -69,7 +71,7 @@ impl Service {
             .once(caller, once, |tx| Box::pin(async move { tx.cancel_job(&project, id).await }))
             .await?;
         if let Some(job) = cancelled {
-            return Ok(job);
+            return Ok(self.priced_job(job));
         }
         let job = self.get_job(caller, id).await?;
         if matches!(job.state.as_str(), "cancelled" | "cancel_pending") {

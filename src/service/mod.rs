@@ -1,8 +1,10 @@
 //! What the program does: one file per noun. All front ends and workers call only this.
 
+mod advice;
 mod aliases;
 mod cache;
 mod content;
+mod cost;
 mod datasets;
 mod forecasts;
 mod idempotency;
@@ -28,6 +30,7 @@ pub use predictions::Scoring;
 
 use tokio::sync::Semaphore;
 
+use crate::domain::cost::Rates;
 use crate::engine::Device;
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
@@ -47,12 +50,14 @@ pub struct ServiceSettings {
     pub model_cache_bytes: u64,
     /// Where models live that are too large to be scored where a request arrives.
     pub device: Device,
+    /// What an hour of a device costs.
+    pub rates: Rates,
 }
 
 impl ServiceSettings {
     /// What a job's child needs, which serves nobody.
     pub fn for_child(temp_dir: PathBuf) -> Self {
-        Self { temp_dir, model_cache_bytes: 0, device: Device::Cpu }
+        Self { temp_dir, model_cache_bytes: 0, device: Device::Cpu, rates: Rates::default() }
     }
 }
 
@@ -69,6 +74,8 @@ struct Inner {
     scorer: Scorer,
     /// Blobs that may be on their way into files at once.
     spooling: Semaphore,
+    /// Networks that may be measured at once: two would slow each other down.
+    probing: Arc<Semaphore>,
 }
 
 impl Service {
@@ -80,7 +87,8 @@ impl Service {
         let recorder = Recorder::start(store.clone());
         let scorer = Scorer::start(settings.device);
         let spooling = Semaphore::new(2);
-        let inner = Inner { store, settings, cache, watch, recorder, scorer, spooling };
+        let probing = Arc::new(Semaphore::new(1));
+        let inner = Inner { store, settings, cache, watch, recorder, scorer, spooling, probing };
         let inner = Arc::new(inner);
         tokio::spawn(listen(Arc::downgrade(&inner), inner.store.clone()));
         Self(inner)

@@ -108,7 +108,7 @@ impl Service {
     }
 }
 
-fn no_dataset(dataset: &DatasetRef) -> Error {
+pub(super) fn no_dataset(dataset: &DatasetRef) -> Error {
     let detail = match dataset.version {
         None => format!("there is no dataset {}; upload it first", dataset.name),
         Some(version) => format!("there is no version {version} of dataset {}", dataset.name),

@@ -27,7 +27,7 @@ impl Service {
     /// [`crate::error::Code::NotFound`].
     pub async fn get_version(&self, caller: &Caller, model: &str, version: u32) -> Result<Version> {
         let found = self.store().get_version(&caller.project, model, version).await?;
-        found.ok_or_else(|| no_version(model, version))
+        found.map(|v| self.priced_version(v)).ok_or_else(|| no_version(model, version))
     }
 
     /// Deletes a version that nothing holds.

@@ -19,6 +19,18 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     variance(values).map(f64::sqrt)
 }
 
+/// Pearson's correlation of pairs; `None` where one of the two does not vary or the lengths differ.
+pub fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    if a.len() != b.len() {
+        return None;
+    }
+    let (mean_a, mean_b) = (mean(a)?, mean(b)?);
+    let products: f64 = a.iter().zip(b).map(|(x, y)| (x - mean_a) * (y - mean_b)).sum();
+    let deviations = standard_deviation(a)? * standard_deviation(b)?;
+    let r = products / (deviations * (a.len() as f64 - 1.0));
+    r.is_finite().then_some(r)
+}
+
 /// The `p`-quantile by linear interpolation between order statistics (type 7 of Hyndman and
 /// Fan 1996, the default of NumPy and R).
 ///

@@ -16,7 +16,7 @@ mod ridge;
 
 pub use classification::{binary_metrics, multiclass_metrics, wilson_interval};
 pub use comparison::{Difference, auc_difference, mean_difference};
-pub use descriptive::{mean, quantile, quantiles, standard_deviation, variance};
+pub use descriptive::{correlation, mean, quantile, quantiles, standard_deviation, variance};
 pub use forecasting::{
     DieboldMariano, crps_of_ensemble, diebold_mariano, mase, mean_pinball, pinball,
     seasonal_naive_error, smape,

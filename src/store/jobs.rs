@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::connect::database_error;
 use super::{Store, Tx, corrupt, page, page_start_at, unsigned};
+use crate::domain::cost::Cost;
 use crate::domain::job::{
     Job, JobError, JobEvent, JobEventKind, JobKind, JobResult, JobSpec, JobState, Progress,
     StateEvent,
@@ -39,6 +40,7 @@ pub(super) struct JobRow {
     pub(super) subject: String,
     pub(super) attempts: i32,
     pub(super) max_attempts: i32,
+    pub(super) estimate: Option<Json<Cost>>,
     pub(super) progress: Option<Json<Progress>>,
     pub(super) result: Option<Json<JobResult>>,
     pub(super) error: Option<Json<JobError>>,
@@ -57,6 +59,7 @@ impl JobRow {
             subject: self.subject,
             attempts: self.attempts.unsigned_abs(),
             max_attempts: self.max_attempts.unsigned_abs(),
+            estimate: self.estimate.map(|e| e.0),
             progress: self.progress.map(|p| p.0),
             result: self.result.map(|r| r.0),
             error: self.error.map(|e| e.0),
@@ -76,8 +79,8 @@ impl Store {
         sqlx::query_as!(
             JobRow,
             r#"SELECT id, kind, state, subject, attempts, max_attempts,
-                progress AS "progress: Json<Progress>", result AS "result: Json<JobResult>",
-                error AS "error: Json<JobError>", created_at, started_at, finished_at
+                estimate AS "estimate: Json<Cost>", progress AS "progress: Json<Progress>",
+                result AS "result: Json<JobResult>", error AS "error: Json<JobError>", created_at, started_at, finished_at
                FROM job WHERE project = $1 AND id = $2"#,
             project,
             id
@@ -103,8 +106,8 @@ impl Store {
         let rows = sqlx::query_as!(
             JobRow,
             r#"SELECT id, kind, state, subject, attempts, max_attempts,
-                progress AS "progress: Json<Progress>", result AS "result: Json<JobResult>",
-                error AS "error: Json<JobError>", created_at, started_at, finished_at
+                estimate AS "estimate: Json<Cost>", progress AS "progress: Json<Progress>",
+                result AS "result: Json<JobResult>", error AS "error: Json<JobError>", created_at, started_at, finished_at
                FROM job WHERE project = $1 AND ($2::text IS NULL OR kind = $2)
                 AND ($3::text IS NULL OR state = $3) AND ($4::uuid IS NULL OR id < $4)
                ORDER BY id DESC LIMIT $5::bigint + 1"#,
@@ -168,8 +171,8 @@ impl Tx {
             r#"INSERT INTO job (id, project, kind, subject, spec, upload, created_by)
                VALUES ($1, $2, $3, $4, $5, $6, $7)
                RETURNING id, kind, state, subject, attempts, max_attempts,
-                progress AS "progress: Json<Progress>", result AS "result: Json<JobResult>",
-                error AS "error: Json<JobError>", created_at, started_at, finished_at"#,
+                estimate AS "estimate: Json<Cost>", progress AS "progress: Json<Progress>",
+                result AS "result: Json<JobResult>", error AS "error: Json<JobError>", created_at, started_at, finished_at"#,
             id,
             job.project,
             job.kind.as_str(),
@@ -201,8 +204,8 @@ impl Tx {
                 checkpoint = CASE state WHEN 'queued' THEN NULL ELSE checkpoint END
                WHERE project = $1 AND id = $2 AND state IN ('queued', 'running')
                RETURNING id, kind, state, subject, attempts, max_attempts,
-                progress AS "progress: Json<Progress>", result AS "result: Json<JobResult>",
-                error AS "error: Json<JobError>", created_at, started_at, finished_at"#,
+                estimate AS "estimate: Json<Cost>", progress AS "progress: Json<Progress>",
+                result AS "result: Json<JobResult>", error AS "error: Json<JobError>", created_at, started_at, finished_at"#,
             project,
             id
         )

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::connect::database_error;
 use super::{Blob, Store, Tx};
+use crate::domain::cost::Cost;
 use crate::domain::job::{
     JobError, JobEventKind, JobResult, JobSpec, JobState, LogEvent, Progress, ProgressEvent,
     StateEvent,
@@ -191,6 +192,24 @@ impl Store {
         }
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// Notes what a run is expected to take. False when it is no longer the job's.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the database can't be reached.
+    pub async fn run_estimate(&self, run: RunRef, estimate: &Cost) -> Result<bool> {
+        sqlx::query!(
+            "UPDATE job SET estimate = $3 WHERE id = $1 AND fence = $2
+                AND state IN ('running', 'cancel_pending')",
+            run.job,
+            run.fence,
+            Json(estimate) as _
+        )
+        .execute(&self.pool)
+        .await
+        .map(|updated| updated.rows_affected() == 1)
+        .map_err(database_error("noting what a run is expected to take"))
     }
 
     /// Keeps a checkpoint. False when the run is no longer the job's.

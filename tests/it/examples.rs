@@ -43,6 +43,9 @@ fn the_analyst_explores_compares_and_promotes() {
         demo.args(["demo", "--rows", "1500"]),
         &["actuary repl", "explore, train and compare"],
     );
+    let mut advised = actuary(scratch.path());
+    advised.args(["run", &path("analyst/advise.star")]);
+    says_all(&mut advised, &["linear would take", "expected", "advised 1"]);
     let mut explored = actuary(scratch.path());
     explored.args(["run", &path("analyst/explore.star")]);
     says_all(

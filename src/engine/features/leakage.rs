@@ -38,7 +38,7 @@ pub(crate) fn leakage_warnings(
             }
             Answer::Number(truth) => {
                 let truth: Vec<f64> = truth.iter().copied().step_by(step).collect();
-                let r = correlation(&values, &truth)?;
+                let r = stats::correlation(&values, &truth)?;
                 (r.abs() > SUSPECT_CORRELATION).then(|| format!("a correlation of {r:.5}"))
             }
         }
@@ -53,13 +53,4 @@ pub(crate) fn leakage_warnings(
             ))
         })
         .collect()
-}
-
-/// Pearson's; None where one does not vary.
-fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
-    let (mean_a, mean_b) = (stats::mean(a)?, stats::mean(b)?);
-    let products: f64 = a.iter().zip(b).map(|(x, y)| (x - mean_a) * (y - mean_b)).sum();
-    let deviations = stats::standard_deviation(a)? * stats::standard_deviation(b)?;
-    let r = products / (deviations * (a.len() as f64 - 1.0));
-    r.is_finite().then_some(r)
 }

@@ -84,6 +84,11 @@ impl Finish<'_> {
             device: self.device.description(),
             warnings,
             seconds: fits.iter().map(|fit| fit.seconds).sum(),
+            device_seconds: fits
+                .iter()
+                .map(|fit| fit.seconds)
+                .chain(simple.iter().map(|simple| simple.fit.seconds))
+                .sum(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! The loop over epochs and batches.
 
+mod pace;
+
 use std::time::{Duration, Instant};
 
 use burn::module::AutodiffModule;
@@ -7,6 +9,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::{AutodiffBackend, Backend, DeviceOps};
 use burn::tensor::{Tensor, TensorData};
 
+pub(super) use self::pace::{Pace, pace};
 use super::augment::{Batch, augment};
 use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};
@@ -34,8 +37,8 @@ use crate::error::{Code, Error, Result};
 /// How often the hooks are asked whether to stop, at most.
 const POLL: Duration = Duration::from_millis(50);
 /// Rows that are validated at once, and numbers of theirs.
-const VALIDATION_ROWS: usize = 1024;
-const VALIDATION_NUMBERS: usize = 1 << 18;
+pub(super) const VALIDATION_ROWS: usize = 1024;
+pub(super) const VALIDATION_NUMBERS: usize = 1 << 18;
 /// An epoch whose loss is so many times that of guessing has diverged, though it be finite.
 const HOPELESS: f64 = 1e4;
 

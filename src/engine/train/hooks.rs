@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::cost::Cost;
 use crate::domain::version::EpochLoss;
 use crate::error::Result;
 
@@ -75,6 +76,16 @@ pub trait Hooks {
     /// Asked between batches, at most every 50 ms: true ends the training with
     /// [`crate::error::Code::Cancelled`].
     fn should_stop(&mut self) -> bool;
+
+    /// Asked once before the first training of a job that was not interrupted: what `measure` gives
+    /// is expected of all of them, after a few steps of each. Who wants to know calls it.
+    ///
+    /// # Errors
+    /// An error ends the training with it.
+    fn estimate(&mut self, measure: &mut dyn FnMut() -> Result<Cost>) -> Result<()> {
+        let _ = measure;
+        Ok(())
+    }
 
     fn checkpoint_policy(&self) -> CheckpointPolicy {
         CheckpointPolicy::default()

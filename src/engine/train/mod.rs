@@ -7,26 +7,32 @@ mod by_time;
 mod check;
 mod checkpoint;
 mod ensemble;
+mod estimate;
 mod finish;
 mod fit;
 mod fitted;
+mod footprint;
 mod forecasting;
 mod hooks;
 mod loss;
 mod optimiser;
 mod plan;
 mod prepare;
+mod probe;
 mod report;
 mod runs;
 mod schedule;
 mod target;
 mod windows;
 
+use std::time::{Duration, Instant};
+
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 
 pub use self::check::{check_columns, check_spec};
 use self::ensemble::Rows;
+use self::estimate::{Job, Paced};
 use self::finish::Finish;
 use self::fit::Data;
 pub use self::hooks::{CheckpointPolicy, Control, EpochReport, Hooks};
@@ -36,11 +42,14 @@ pub(crate) use self::loss::{Loss, batch_loss};
 pub(crate) use self::optimiser::Optimiser;
 pub(crate) use self::plan::Recipe;
 use self::prepare::{Prepared, prepare};
+pub(crate) use self::probe::{Probed, Sample, probe};
 use self::runs::Runs;
+pub(crate) use self::target::infer_task;
+use crate::domain::cost::Cost;
 use crate::domain::network::NetworkSpec;
 use crate::domain::training::TrainingSpec;
 use crate::domain::version::{Baseline, EpochLoss, Metrics, PartRows, Signature};
-use crate::engine::device::Device;
+use crate::engine::device::{Device, peak_memory};
 use crate::engine::features::FittedFeatures;
 use crate::engine::networks::parameters::{Builder, parameters};
 use crate::engine::networks::{Network, multiply_adds};
@@ -73,10 +82,14 @@ pub struct Trained {
     pub warnings: Vec<String>,
     /// Of training without baselines, reading and preparing the data.
     pub seconds: f64,
+    /// In which the device trained, baselines included.
+    pub device_seconds: f64,
 }
 
 /// A validation loss above this share of that of always answering the same is warned about.
 const HARDLY_BETTER: f64 = 0.995;
+/// How long the steps of one network are measured before a job begins.
+const ESTIMATING: Duration = Duration::from_millis(400);
 
 /// Trains a version on the rows of a table, and simpler networks beside it. `resume` is what a
 /// checkpoint of the same job held: on one build and SIMD level of a CPU it then ends in the same
@@ -96,7 +109,9 @@ pub fn train(
     hooks: &mut dyn Hooks,
 ) -> Result<Trained> {
     check_spec(spec)?;
+    let began = Instant::now();
     let mut prepared = prepare(frame, spec)?;
+    let preparing = began.elapsed().as_secs_f64();
     let Prepared { recipe, data, .. } = &prepared;
     let parameters = count_parameters(recipe, data)?;
     let work = multiply_adds(&recipe.network, &data.layout, parameters);
@@ -107,6 +122,11 @@ pub fn train(
         false => Vec::new(),
     };
     let rows = Rows { parts: data, all: prepared.refit.as_ref().map(|refit| &refit.data) };
+    if resume.is_none() {
+        hooks.estimate(&mut || {
+            estimate(&prepared, spec, &simpler, device, (preparing, parameters))
+        })?;
+    }
     let planned = (ensemble.folds * ensemble.seeds) as usize + simpler.len();
     let planned = planned * (1 + usize::from(rows.all.is_some()));
     let fingerprint = prepared.fingerprint.clone();
@@ -120,6 +140,38 @@ pub fn train(
     prepared.warnings.extend(warnings);
     let parameters = count_parameters(&prepared.recipe, prepared.served_data())?;
     Finish { prepared: &prepared, folds: &folds, device, parameters }.version(&simple)
+}
+
+/// What is expected of a job whose rows are prepared.
+fn estimate(
+    prepared: &Prepared,
+    spec: &TrainingSpec,
+    simpler: &[NetworkSpec],
+    device: Device,
+    (preparing, parameters): (f64, u64),
+) -> Result<Cost> {
+    let Prepared { recipe, data, rows, .. } = prepared;
+    let ensemble = prepared.spec.ensemble.clone().unwrap_or_default();
+    let measure = |recipe: Recipe| Paced::measure(data, recipe, device, ESTIMATING, &mut || false);
+    let network = measure(recipe.clone())?;
+    let beside = simpler
+        .iter()
+        .map(|s| {
+            measure(Recipe::of_baseline(spec, s.clone(), &data.layout, data.train.inputs.rows))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    // A step of each network has been held by now; what comes on top are weights that are kept, and
+    // each fold's rows.
+    let networks = u64::from(ensemble.folds.max(1) * ensemble.seeds.max(1));
+    let weights = parameters * 4 * (networks + 4);
+    let rows_of_fold = match ensemble.folds {
+        0 | 1 => 0,
+        _ => (rows.train + rows.validation) * data.layout.width() as u64 * 4,
+    };
+    let memory_bytes = peak_memory()? + weights + rows_of_fold;
+    let refits = prepared.refit.is_some();
+    let job = Job { rows: *rows, ensemble: &ensemble, refits, preparing, device, memory_bytes };
+    Ok(job.cost(&network, beside.iter()))
 }
 
 fn count_parameters(recipe: &Recipe, data: &Data) -> Result<u64> {

@@ -163,6 +163,16 @@ impl Recipe {
     }
 }
 
+/// A specification of a table whose network has the size that suits so many rows, of which only a
+/// sample may be looked at; any other as it is.
+pub(super) fn suited_to(spec: &TrainingSpec, rows: usize) -> TrainingSpec {
+    let mut spec = spec.clone();
+    if let Some(NetworkSpec::Tabm(tabm)) = &mut spec.network {
+        fill_tabm(tabm, rows);
+    }
+    spec
+}
+
 /// Most bins of a number that the network of a specification wants; 0 where it wants none.
 pub(super) fn bins(spec: &TrainingSpec, rows: usize) -> usize {
     let network = spec.network.clone().unwrap_or(NetworkSpec::Tabm(TabmNetwork::default()));

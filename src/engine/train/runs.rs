@@ -5,6 +5,7 @@
 //! over are answered from its checkpoint, and the one that was running goes on.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
@@ -14,7 +15,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 
 use super::checkpoint::Checkpoint;
-use super::fit::{Data, Fit, Problem, fit};
+use super::fit::{Data, Fit, Pace, Problem, fit, pace};
 use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, RunLabel};
 use super::plan::Recipe;
 use crate::engine::device::Device;
@@ -112,7 +113,26 @@ fn diverged(detail: &str) -> Error {
     Error::field(Code::Diverged, "/optimiser/learning_rate", detail)
 }
 
-/// The one place where a device becomes a backend: everything generic is compiled once for each.
+/// Measures a few steps of a training on a device.
+///
+/// # Errors
+/// [`crate::error::Code::Cancelled`] when `stop` says so.
+pub(super) fn pace_on(
+    device: Device,
+    problem: &Problem<'_>,
+    limit: Duration,
+    stop: &mut dyn FnMut() -> bool,
+) -> Result<Pace> {
+    match device {
+        Device::Cpu => pace::<Autodiff<Flex>>(&FlexDevice, problem, limit, stop),
+        Device::Cuda(number) => {
+            let device = DispatchDevice::autodiff(CudaDevice::new(number));
+            pace::<Dispatch>(&device, problem, limit, stop)
+        }
+    }
+}
+
+/// Here and above a device becomes a backend: everything generic is compiled once for each.
 ///
 /// A GPU is reached through burn's `Dispatch`, whose operations are compiled with burn: with its
 /// CUDA backend itself every kernel would be compiled into this crate, for minutes.

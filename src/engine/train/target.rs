@@ -71,7 +71,7 @@ pub(super) struct Target {
 /// The task of a target of this type with so many different values: bool and two values are
 /// binary; text of 3 to 20 and whole numbers of 3 to 10 different values are classes; all other
 /// numbers a regression.
-pub(super) fn infer_task(
+pub(crate) fn infer_task(
     asked: Option<Task>,
     kind: ColumnType,
     distinct: u64,

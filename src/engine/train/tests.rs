@@ -1,7 +1,9 @@
 mod by_time;
+mod estimate;
 mod images;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use burn::backend::Autodiff;
 use burn::{Dispatch, DispatchDevice};

@@ -1,5 +1,6 @@
 //! What the functions of the catalogue do.
 
+mod advising;
 mod builtins;
 mod data;
 mod folder;
@@ -80,6 +81,7 @@ functions! {
     datasets => data::datasets,
     head => data::head,
     describe => data::describe,
+    advise => advising::advise,
     train => training::train,
     models => models::models,
     model => models::model,

@@ -6,7 +6,7 @@ use starlark::values::Value;
 
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
-use super::super::objects::{Object, Trained, alloc};
+use super::super::objects::{Object, Trained, alloc, object_of};
 use super::data::{dataset_of, valid_name};
 use super::models::with_champion;
 use crate::client::outcome;
@@ -20,7 +20,7 @@ use crate::domain::training::{
     ThresholdSpec, TrainingSpec,
 };
 use crate::domain::window::WindowSpec;
-use crate::error::{Error, Result};
+use crate::error::{Code, Context as _, Error, Result};
 
 /// `train(dataset, target, ...)`.
 pub(super) fn train<'v>(
@@ -28,14 +28,19 @@ pub(super) fn train<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let target = arguments.text("target")?.unwrap_or_default();
+    let base = base(arguments)?;
+    let of_base = base.get("target").and_then(Json::as_str);
+    let target = arguments.text("target")?.or(of_base).ok_or_else(|| {
+        let detail = "train(): target is missing: the column to predict, as spec names none";
+        Error::new(Code::InvalidRequest, detail)
+    })?;
     let model = match arguments.text("model")? {
         Some(model) => model.to_owned(),
         None => valid_name(target),
     };
     check_name("model", &model)?;
     let wait = arguments.flag("wait", true)?;
-    let spec = specification(arguments, context, target)?;
+    let spec = specification(arguments, context, base.clone(), target)?;
     let job = context.change(context.client.train(&model, &spec))?;
     if !wait {
         return alloc(Object::Job(Box::new(job)), eval);
@@ -62,9 +67,11 @@ pub(super) fn trained(context: &Context, job: Job) -> Result<Trained> {
 fn specification(
     arguments: &Arguments<'_>,
     context: &Context,
+    base: Json,
     target: &str,
 ) -> Result<TrainingSpec> {
-    let mut spec = json!({ "target": target });
+    let mut spec = base;
+    spec["target"] = target.into();
     for name in FIELDS {
         if let Some(value) = arguments.json(name)? {
             let value = long_form(name, value);
@@ -76,6 +83,23 @@ fn specification(
     let dataset = dataset_of(arguments, context)?;
     spec["dataset"] = json!({ "name": dataset.dataset, "version": dataset.version });
     arguments.typed("dataset", spec)
+}
+
+/// The specification that the others change: that of an advice, or a dict.
+fn base(arguments: &Arguments<'_>) -> Result<Json> {
+    let Some(value) = arguments.get("spec") else { return Ok(json!({})) };
+    let spec = match object_of(value) {
+        Some(Object::Advice(advice)) => {
+            serde_json::to_value(&advice.spec).context("reading a specification")?
+        }
+        Some(_) => return Err(arguments.unlike("spec", "an advice or a dict", value)),
+        None => arguments.json("spec")?.unwrap_or_default(),
+    };
+    if !spec.is_object() {
+        return Err(arguments.unlike("spec", "an advice or a dict", value));
+    }
+    arguments.typed::<TrainingSpec>("spec", spec.clone())?;
+    Ok(spec)
 }
 
 /// The fields of the specification that stand for themselves.

@@ -2,6 +2,7 @@
 //! fields, what can be done with it are functions of the catalogue bound to it, and one hidden
 //! field holds the value itself.
 
+mod advice;
 mod dataset;
 mod forecasts;
 mod job;
@@ -26,6 +27,7 @@ use super::context::context;
 use super::outcome::Shown;
 use super::table::Table;
 use super::text::figure;
+use crate::domain::advice::Advice;
 use crate::domain::dataset::DatasetVersion;
 use crate::domain::forecast::ForecastResponse;
 use crate::domain::job::Job;
@@ -44,6 +46,7 @@ const LONG_DICT: usize = 76;
 
 /// What a value is.
 pub(super) enum Object {
+    Advice(Box<Advice>),
     Dataset(DatasetVersion),
     Model(Model),
     Version(Box<Trained>),
@@ -57,6 +60,7 @@ impl Object {
     /// What `type()` says.
     pub(super) fn kind(&self) -> &'static str {
         match self {
+            Self::Advice(_) => "advice",
             Self::Dataset(_) => "dataset",
             Self::Model(_) => "model",
             Self::Version(_) => "version",
@@ -70,6 +74,7 @@ impl Object {
     /// The short form, which answers the next question.
     pub(super) fn text(&self) -> String {
         match self {
+            Self::Advice(a) => advice::text(a),
             Self::Dataset(d) => dataset::text(d),
             Self::Model(m) => version::model_text(m),
             Self::Version(v) => v.text(),
@@ -83,19 +88,20 @@ impl Object {
     /// The functions that take it first.
     pub(super) fn methods(&self) -> &'static [&'static str] {
         match self {
-            Self::Dataset(_) => &["head", "describe", "train"],
+            Self::Dataset(_) => &["head", "describe", "advise", "train"],
             Self::Model(_) => {
                 &["versions", "version", "predict", "forecast", "aliases", "history", "describe"]
             }
             Self::Version(_) => &["promote", "predict", "forecast", "describe"],
             Self::Job(_) => &["wait", "cancel", "describe"],
-            Self::Predictions(_) | Self::Forecasts(_) => &["describe"],
+            Self::Advice(_) | Self::Predictions(_) | Self::Forecasts(_) => &["describe"],
             Self::Move(_) => &[],
         }
     }
 
     pub(super) fn fields(&self) -> Result<Map<String, Json>> {
         match self {
+            Self::Advice(a) => object(a.as_ref()),
             Self::Dataset(d) => object(d),
             Self::Model(m) => object(m),
             Self::Version(v) => v.fields(),
@@ -109,6 +115,7 @@ impl Object {
     /// What there is to say of it, a row a thing.
     pub(super) fn described(&self) -> Result<Vec<Map<String, Json>>> {
         match self {
+            Self::Advice(a) => Ok(advice::described(a)),
             Self::Dataset(d) => dataset::described(d),
             Self::Version(v) => v.described(),
             Self::Predictions(p) => Ok(p.described()),
@@ -247,6 +254,7 @@ fn nested(value: Value<'_>, depth: usize, out: &mut String) {
 pub(super) fn shown(value: Value<'_>) -> Shown {
     if let Some(object) = object_of(value) {
         let table = match object {
+            Object::Advice(a) => Some(advice::table(a)),
             Object::Predictions(p) => Some(p.table()),
             Object::Forecasts(f) => Some(forecasts::table(f)),
             _ => None,
@@ -317,7 +325,7 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Model(_) => all!(Model, version::model_table),
         Object::Version(_) => all!(Version, version::table),
         Object::Job(_) => all!(Job, job::table),
-        Object::Predictions(_) | Object::Forecasts(_) | Object::Move(_) => None,
+        Object::Advice(_) | Object::Predictions(_) | Object::Forecasts(_) | Object::Move(_) => None,
     }
 }
 

@@ -162,6 +162,9 @@ impl Trained {
             ("device".to_owned(), provenance.device.clone().into()),
             ("seconds".to_owned(), provenance.seconds.into()),
         ]);
+        if let Some(cost) = &provenance.cost {
+            rows.push(("cost".to_owned(), super::advice::cost(cost).into()));
+        }
         let row = |(name, value): (String, Json)| {
             Map::from_iter([
                 ("field".to_owned(), name.into()),

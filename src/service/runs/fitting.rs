@@ -1,11 +1,14 @@
 //! A specification becomes a model's version.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 use serde_json::value::to_raw_value;
 use tokio::runtime::Handle;
 
 use super::reporter::{Reporter, written};
 use super::{Claim, RunRef, Service, blocking};
+use crate::domain::cost::Cost;
 use crate::domain::job::{
     JobResult, ModelVersionResult, Progress, TrainingJobSpec, TrainingProgress,
 };
@@ -21,6 +24,8 @@ struct RunHooks {
     run: RunRef,
     runtime: Handle,
     reporter: Reporter,
+    /// Seconds of reading the rows, of which the engine knows nothing.
+    reading: f64,
 }
 
 impl Hooks for RunHooks {
@@ -58,6 +63,13 @@ impl Hooks for RunHooks {
         })
     }
 
+    fn estimate(&mut self, measure: &mut dyn FnMut() -> Result<Cost>) -> Result<()> {
+        let mut estimate = measure()?;
+        estimate.seconds += self.reading;
+        tracing::info!(job = %self.run.job, seconds = estimate.seconds, "expected to take");
+        self.runtime.block_on(self.store.run_estimate(self.run, &estimate)).map(|_| ())
+    }
+
     fn should_stop(&mut self) -> bool {
         self.reporter.lost()
     }
@@ -65,6 +77,7 @@ impl Hooks for RunHooks {
 
 impl Service {
     pub(super) async fn fit(&self, claim: &Claim, job: &TrainingJobSpec) -> Result<()> {
+        let began = Instant::now();
         let dataset = &job.spec.dataset;
         let found = self
             .store()
@@ -83,15 +96,17 @@ impl Service {
             run: claim.run,
             runtime: Handle::current(),
             reporter,
+            reading: 0.0,
         };
         let spec = job.spec.clone();
         let trained = blocking(move || {
             let frame = frame::read_parquet(file, None)?;
+            hooks.reading = began.elapsed().as_secs_f64();
             engine::train(&frame, &spec, checkpoint.as_deref(), &mut hooks)
         })
         .await?;
         written(task).await?;
-        self.register(claim, job, trained, dataset.sha256).await
+        self.register(claim, job, trained, (dataset.sha256, began)).await
     }
 
     async fn register(
@@ -99,7 +114,7 @@ impl Service {
         claim: &Claim,
         job: &TrainingJobSpec,
         trained: Trained,
-        dataset_sha256: String,
+        (dataset_sha256, began): (String, Instant),
     ) -> Result<()> {
         let mut writer = self.store().write_blob().await?;
         writer.write(&trained.weights).await?;
@@ -108,6 +123,13 @@ impl Service {
         let features = to_raw_value(&trained.features).context("writing fitted features")?;
         let created_by =
             claim.created_by.ok_or_else(|| Error::internal("registering", "the job has no key"))?;
+        let cost = Cost {
+            seconds: began.elapsed().as_secs_f64(),
+            device_seconds: trained.device_seconds,
+            memory_bytes: engine::peak_memory()?,
+            device: trained.spec.device.clone(),
+            price: None,
+        };
         let version = Version {
             model: job.model.clone(),
             // The store gives number and time.
@@ -127,6 +149,7 @@ impl Service {
                 code_version: crate::code_version(),
                 parameters: trained.parameters,
                 seconds: trained.seconds,
+                cost: Some(cost),
                 job: claim.run.job,
                 created_by,
             },

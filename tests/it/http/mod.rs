@@ -1,5 +1,6 @@
 //! The HTTP interface over a real database.
 
+mod advice;
 mod aliases;
 mod authorisation;
 mod bodies;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use actuary::domain::cost::Rates;
 use actuary::domain::key::{CreatedKey, NewKey, Scope};
 use actuary::http::{self, HttpSettings};
 use actuary::service::runs::Queue;
@@ -30,9 +31,21 @@ impl Served {
 
     /// With other settings than the default ones.
     pub(crate) async fn with(change: impl FnOnce(&mut HttpSettings)) -> Self {
+        Self::of(change, Rates::default()).await
+    }
+
+    /// With prices: half a euro for an hour of the CPU.
+    pub(crate) async fn with_rates() -> Self {
+        let rates =
+            Rates { currency: Some("EUR".into()), cpu_hour: Some(0.5), cuda_hour: Some(4.0) };
+        Self::of(|_| {}, rates).await
+    }
+
+    async fn of(change: impl FnOnce(&mut HttpSettings), rates: Rates) -> Self {
         let database = database().await;
         let settings = ServiceSettings {
             model_cache_bytes: 64 << 20,
+            rates,
             ..ServiceSettings::for_child(std::env::temp_dir())
         };
         let service = Service::connect(&database.url, settings).await.unwrap();

@@ -38,7 +38,7 @@ fn every_example_of_the_help_works() {
     assert!(section("wait").starts_with("default 2   AUC 0."), "{printed}");
     assert!(section("wait").contains("champion 1: 0."), "{printed}");
     assert!(section("cancel").contains("cancelled"), "{printed}");
-    assert!(section("help").starts_with("train(dataset, target, model=None"), "{printed}");
+    assert!(section("help").starts_with("train(dataset, target=None, model=None"), "{printed}");
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! The rows that are looked at: few enough to be quick, of every class enough to learn from.
+
+use std::collections::BTreeMap;
+
+use super::order::{Order, SeriesOrder};
+use super::question::Question;
+
+/// Most rows of a table, and of images, which are larger.
+const ROWS: usize = 20_000;
+const IMAGES: usize = 2_000;
+/// Of each class at least so many, where there are so many.
+const OF_CLASS: usize = 100;
+
+/// Rows of a dataset, and how many of its rows, or windows, each stands for.
+pub(super) struct Rows {
+    /// Ascending.
+    pub(super) numbers: Vec<usize>,
+    pub(super) scale: f64,
+}
+
+pub(super) fn rows(question: &Question<'_>, order: &Order) -> Rows {
+    if let Some(series) = &order.series {
+        return of_series(series);
+    }
+    let all = question.keys.rows();
+    let most = if question.image().is_some() { IMAGES } else { ROWS };
+    if all <= most {
+        return Rows { numbers: (0..all).collect(), scale: 1.0 };
+    }
+    let mut chosen = spread(&(0..all).collect::<Vec<_>>(), most);
+    if !question.classes.is_empty() {
+        chosen.extend(of_rare_classes(question, &chosen));
+        chosen.sort_unstable();
+        chosen.dedup();
+    }
+    let scale = all as f64 / chosen.len() as f64;
+    Rows { numbers: chosen, scale }
+}
+
+/// So many of them, evenly spread.
+fn spread(rows: &[usize], most: usize) -> Vec<usize> {
+    let count = most.min(rows.len());
+    (0..count).map(|at| rows[at * rows.len() / count]).collect()
+}
+
+/// Rows of the classes of which too few were chosen.
+fn of_rare_classes(question: &Question<'_>, chosen: &[usize]) -> Vec<usize> {
+    let labels = question.keys.labels(&question.request.target).unwrap_or_default();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for label in chosen.iter().filter_map(|&row| labels[row].as_deref()) {
+        *counts.entry(label).or_insert(0) += 1;
+    }
+    let is_rare = |class: &&String| counts.get(class.as_str()).is_none_or(|n| *n < OF_CLASS);
+    let of_class = |class: &String| {
+        let is = |row: &usize| labels[*row].as_ref() == Some(class);
+        let rows: Vec<usize> = (0..labels.len()).filter(is).collect();
+        spread(&rows, OF_CLASS)
+    };
+    question.classes.keys().filter(is_rare).flat_map(of_class).collect()
+}
+
+/// The newest rows of as many series as there is room for.
+fn of_series(series: &SeriesOrder) -> Rows {
+    let window = &series.window;
+    let length = (window.look_back.unwrap_or(1) + window.gap + window.horizon) as usize;
+    let windows = |rows: usize| (rows + 1).saturating_sub(length) as f64;
+    let (mut numbers, mut taken) = (Vec::new(), 0.0);
+    for one in &series.all.series {
+        let room = ROWS.saturating_sub(numbers.len());
+        if room < 8 * length && !numbers.is_empty() {
+            break;
+        }
+        // The newest rows alone may be too few to be split.
+        let count = room.max(8 * length).min(one.rows.len());
+        numbers.extend_from_slice(&one.rows[one.rows.len() - count..]);
+        taken += windows(count);
+    }
+    let all: f64 = series.all.series.iter().map(|one| windows(one.rows.len())).sum();
+    numbers.sort_unstable();
+    Rows { numbers, scale: if taken > 0.0 { (all / taken).max(1.0) } else { 1.0 } }
+}

@@ -1,0 +1,121 @@
+//! How fast a network learns on this machine: a few steps of it, which lead nowhere.
+
+use std::time::{Duration, Instant};
+
+use burn::tensor::backend::{AutodiffBackend, DeviceOps};
+
+use super::{
+    Control, EpochReport, Hooks, IntoScalar, POLL, Problem, Run, VALIDATION_NUMBERS,
+    VALIDATION_ROWS,
+};
+use crate::engine::infer::forward;
+use crate::engine::networks::parameters::parameters;
+use crate::error::Result;
+
+/// Most steps that are measured.
+const STEPS: usize = 60;
+/// Of a step that leads nowhere: too small to leave where the weights start.
+const RATE: f64 = 1e-8;
+
+/// What the parts of an epoch take, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::engine::train) struct Pace {
+    /// A training row, as one of a full batch.
+    pub(in crate::engine::train) training_row: f64,
+    pub(in crate::engine::train) validation_row: f64,
+    /// What comes once in each epoch.
+    pub(in crate::engine::train) epoch: f64,
+}
+
+impl Pace {
+    /// Seconds of an epoch over so many rows.
+    pub(in crate::engine::train) fn of_epoch(&self, training: f64, validation: f64) -> f64 {
+        self.training_row * training + self.validation_row * validation + self.epoch
+    }
+}
+
+/// Asks only whether to stop.
+struct Stop<'a>(&'a mut dyn FnMut() -> bool);
+
+impl Hooks for Stop<'_> {
+    fn epoch(&mut self, _: &EpochReport) -> Result<Control> {
+        Ok(Control::Continue)
+    }
+
+    fn checkpoint(&mut self, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn should_stop(&mut self) -> bool {
+        (self.0)()
+    }
+}
+
+/// Measures steps of a training for about `limit`, one at least after a first that is not counted.
+///
+/// # Errors
+/// [`crate::error::Code::Cancelled`] when `stop` says so, which is asked between steps.
+pub(in crate::engine::train) fn pace<B: AutodiffBackend>(
+    device: &B::Device,
+    problem: &Problem<'_>,
+    limit: Duration,
+    stop: &mut dyn FnMut() -> bool,
+) -> Result<Pace> {
+    let mut hooks = Stop(stop);
+    let mut run = Run::<B>::start(device, *problem, None, &mut hooks)?;
+    let began = Instant::now();
+    let rows: Vec<usize> = (0..run.rows()).collect();
+    let batch_size = run.batch_size();
+    let mut batches =
+        rows.chunks(batch_size).filter(|b| b.len() == batch_size.min(rows.len())).cycle();
+    // The first one asks for memory, and on a GPU compiles.
+    let mut training_row = 0.0;
+    if let Some(batch) = batches.next() {
+        run.poll()?;
+        run.step(batch, 0, RATE).into_scalar_f32();
+        training_row = began.elapsed().as_secs_f64() / batch.len() as f64;
+    }
+    let measured = Instant::now();
+    let (mut learnt, mut sum) = (0, run.loss_sum());
+    for batch in batches.take(STEPS) {
+        // The first one alone, which may have waited for memory, would tell too little.
+        if learnt > 0 && began.elapsed() >= limit {
+            break;
+        }
+        run.poll()?;
+        sum = sum + run.step(batch, 0, RATE);
+        learnt += batch.len();
+    }
+    sum.into_scalar_f32();
+    if learnt > 0 {
+        training_row = measured.elapsed().as_secs_f64() / learnt as f64;
+    }
+    let validation_row = run.pace_of_validation()?;
+    let measured = Instant::now();
+    let weights = parameters(&run.network)?;
+    run.best = weights.clone();
+    Ok(Pace { training_row, validation_row, epoch: measured.elapsed().as_secs_f64() })
+}
+
+impl<B: AutodiffBackend> Run<'_, B> {
+    fn pace_of_validation(&mut self) -> Result<f64> {
+        use burn::module::AutodiffModule;
+        let inputs = &self.problem.data.validation.inputs;
+        let width = inputs.width.max(1);
+        let most = (VALIDATION_NUMBERS / width).clamp(1, VALIDATION_ROWS).min(inputs.rows.max(1));
+        let rows = &inputs.data[..(most * width).min(inputs.data.len())];
+        let network = self.network.valid();
+        let mut seconds = f64::INFINITY;
+        let began = Instant::now();
+        for _ in 0..3 {
+            self.poll()?;
+            let measured = Instant::now();
+            forward(&network, rows, inputs.width, self.device.inner())?;
+            seconds = seconds.min(measured.elapsed().as_secs_f64());
+            if began.elapsed() > POLL {
+                break;
+            }
+        }
+        Ok(seconds / most as f64)
+    }
+}

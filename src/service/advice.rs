@@ -1,0 +1,90 @@
+//! Advice: what to train on a dataset, found in it and measured on this machine.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::Service;
+use super::content::blocking;
+use super::models::no_dataset;
+use crate::domain::advice::{Advice, AdviceRequest};
+use crate::domain::key::Caller;
+use crate::engine::{self, Source};
+use crate::error::{Code, Context, Error, Result};
+use crate::frame::{Frame, read_parquet, read_parquet_rows};
+
+/// Networks are measured for one request at a time; another one waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Service {
+    /// Recommends a training on a dataset, with what it is expected to take on this machine.
+    ///
+    /// # Errors
+    /// [`Code::InvalidSpec`] naming every field that the dataset refutes; an unknown dataset is a
+    /// bad field. [`Code::TooManyRequests`] while others are advised.
+    pub async fn advise(&self, caller: &Caller, request: AdviceRequest) -> Result<Advice> {
+        let asked = &request.dataset;
+        let found =
+            self.store().get_dataset_version(&caller.project, &asked.name, asked.version).await?;
+        let (dataset, content) = found.ok_or_else(|| no_dataset(asked))?;
+        let turn = tokio::time::timeout(PATIENCE, self.0.probing.clone().acquire_owned());
+        let turn = turn.await.map_err(|_| busy())?.context("waiting to measure networks")?;
+        let stored = Stored(self.spool(content).await?);
+        // Whoever asked may leave: this is dropped then.
+        let (asking, left) = Asking::new();
+        let mut advice = blocking(move || {
+            let _turn = turn;
+            let mut stop = || left.load(Ordering::Relaxed);
+            engine::advise(&stored, &dataset, &request, &mut stop)
+        })
+        .await?;
+        drop(asking);
+        advice.estimate = self.priced(advice.estimate);
+        for alternative in &mut advice.alternatives {
+            self.0.settings.rates.price(&mut alternative.estimate);
+        }
+        Ok(advice)
+    }
+}
+
+fn busy() -> Error {
+    let detail = "networks are being measured for others, and two at once would slow each other \
+                  down: ask again in a few seconds";
+    Error::new(Code::TooManyRequests, detail)
+}
+
+/// A request that is waited for; what it holds says so once it is dropped.
+struct Asking(Arc<AtomicBool>);
+
+impl Asking {
+    fn new() -> (Self, Arc<AtomicBool>) {
+        let left = Arc::new(AtomicBool::new(false));
+        (Self(left.clone()), left)
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A dataset in a file of its own.
+struct Stored(File);
+
+impl Stored {
+    fn file(&self) -> Result<File> {
+        self.0.try_clone().context("reading a dataset")
+    }
+}
+
+impl Source for Stored {
+    fn columns(&self, names: &[String]) -> Result<Frame> {
+        read_parquet(self.file()?, Some(names))
+    }
+
+    fn rows(&self, rows: &[usize]) -> Result<Frame> {
+        read_parquet_rows(self.file()?, rows)
+    }
+}

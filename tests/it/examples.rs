@@ -52,4 +52,7 @@ fn the_analyst_explores_compares_and_promotes() {
         &mut explored,
         &["better on rows that neither has seen", "champion of explored", "5 rows by"],
     );
+    let mut optimisers = actuary(scratch.path());
+    optimisers.args(["run", &path("analyst/optimisers.star")]);
+    says_all(&mut optimisers, &["momentum at", "adam at", "as far as sgd in epoch"]);
 }

@@ -16,7 +16,6 @@ use super::{interruptible, serve};
 use crate::client::{Client, outcome};
 use crate::config::Config;
 use crate::domain::job::{Job, JobResult};
-use crate::domain::network::{LinearNetwork, NetworkSpec};
 use crate::domain::training::TrainingSpec;
 use crate::domain::version::{AliasTarget, Version};
 use crate::error::{Context, Error, Result};
@@ -109,19 +108,12 @@ impl Run<'_> {
     async fn work(&self) -> Result<Made> {
         let (dataset, rows) = self.upload().await?;
         let (version, job, took) = self.train(&self.input.model, &self.spec(dataset)?).await?;
-        let baseline = TrainingSpec {
-            network: Some(NetworkSpec::Linear(LinearNetwork::default())),
-            ..self.spec(dataset)?
-        };
-        let name = format!("{}-logistic", self.input.model);
-        let (baseline, _, baseline_took) = self.train(&name, &baseline).await?;
         let name = format!("{} {}", version.model, version.version);
         let epochs = version.curve.len();
         let device = &version.provenance.device;
         let network = version.provenance.spec.network_kind();
         let text = format!("{name}   {network} · {epochs} epochs · {device}");
-        let figures = self.figures(&version, &baseline);
-        self.screen.done("training", &text, Some(took + baseline_took), &figures)?;
+        self.screen.done("training", &text, Some(took), &self.figures(&version))?;
         let seen = self.client.get_alias(&version.model, CHAMPION).await?;
         let reason = Some("demonstration".to_owned());
         let target = AliasTarget { version: version.version, reason };
@@ -175,17 +167,17 @@ impl Run<'_> {
         self.client.wait_for_job(job.id, |event| progress.note(event)).await
     }
 
-    /// The main metric, beside what stands for easy and for best.
-    fn figures(&self, version: &Version, baseline: &Version) -> String {
+    /// The main metric, beside the best attainable one and those of other networks.
+    fn figures(&self, version: &Version) -> String {
         let (metric, value) = version.metrics.main();
         let Some(value) = value else { return format!("{} not defined", label(metric)) };
         let mut beside = Vec::new();
         if let Some(best) = self.input.best_auc(version) {
             beside.push(format!("best attainable {best:.3}"));
         }
-        if let (_, Some(linear)) = baseline.metrics.main() {
-            let name = if metric == "r2" { "linear" } else { "logistic" };
-            beside.push(format!("{name} {linear:.3}"));
+        for baseline in &version.baselines {
+            let figure = baseline.value.map(|value| format!("{} {value:.3}", baseline.network));
+            beside.extend(figure);
         }
         let text = format!("{} {value:.3}", self.screen.style.strong(label(metric)));
         if beside.is_empty() { text } else { format!("{text} ({})", beside.join(", ")) }

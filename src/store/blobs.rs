@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::connect::database_error;
 use super::{Store, Tx, unsigned};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 const CHUNK: usize = 1 << 20;
 
@@ -177,7 +177,8 @@ impl BlobWriter {
             return Ok(());
         }
         sqlx::query!(
-            // Without a wait for the disk: the commit that names the blob waits for all of them.
+            // Without a wait for the disk: the commit that names the blob waits for all of them. Where
+            // PostgreSQL ends before it and is started again, they may be gone: that commit looks.
             "WITH no_wait AS (SELECT set_config('synchronous_commit', 'off', true))
              INSERT INTO blob_chunk (blob, position, data) SELECT $1, $2, $3 FROM no_wait",
             self.id,
@@ -208,7 +209,8 @@ impl Tx {
     /// earlier blob is returned, kept from the sweep until the commit, and the new one dropped.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
+    /// [`crate::error::Code::Unavailable`] when the database can't be reached, or was started again
+    /// meanwhile and has lost a chunk that it had not written to the disk.
     pub async fn finish_blob(&mut self, written: &Blob) -> Result<Blob> {
         // Two transactions that name the same bytes go one after the other.
         sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", written.hex())
@@ -220,7 +222,8 @@ impl Tx {
             return Ok(earlier);
         }
         let named = sqlx::query!(
-            "UPDATE blob SET sha256 = $2, size = $3 WHERE id = $1",
+            "UPDATE blob SET sha256 = $2, size = $3 WHERE id = $1 AND $3 =
+                (SELECT coalesce(sum(octet_length(data)), 0) FROM blob_chunk WHERE blob = $1)",
             written.id,
             &written.sha256,
             i64::try_from(written.size).unwrap_or(i64::MAX)
@@ -231,7 +234,10 @@ impl Tx {
         if named.rows_affected() == 1 {
             Ok(*written)
         } else {
-            Err(Error::internal("naming a blob", "it was swept while it was written"))
+            Err(Error::new(
+                Code::Unavailable,
+                "a part of it was lost while it was stored, as PostgreSQL was started again; try again",
+            ))
         }
     }
 

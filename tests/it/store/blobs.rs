@@ -1,5 +1,6 @@
 //! Blobs are verified before what is damaged can be taken for good.
 
+use actuary::error::Code;
 use actuary::store::{Blob, Store};
 use sqlx::PgPool;
 
@@ -51,6 +52,28 @@ async fn blobs_come_back_as_they_were_and_are_stored_once() {
     let blobs: i64 =
         sqlx::query_scalar("SELECT count(*) FROM blob").fetch_one(&database.pool).await.unwrap();
     assert_eq!(blobs, 5);
+}
+
+/// Chunks don't wait for the disk: a PostgreSQL that was killed may have lost them, and be back.
+#[tokio::test]
+async fn a_blob_that_has_lost_a_chunk_is_not_named() {
+    let database = database().await;
+    let store = Store::new(database.pool.clone());
+    for lost in [0, 1, 2] {
+        let mut writer = store.write_blob().await.unwrap();
+        writer.write(&bytes(2 * CHUNK + 7)).await.unwrap();
+        let written = writer.complete().await.unwrap();
+        sqlx::query("DELETE FROM blob_chunk WHERE blob = $1 AND position = $2")
+            .bind(written.id)
+            .bind(lost)
+            .execute(&database.pool)
+            .await
+            .unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let error = tx.finish_blob(&written).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unavailable, "{error}");
+    }
+    assert_eq!(store.verify_blobs().await.unwrap(), (0, 0));
 }
 
 async fn damage(pool: &PgPool, statement: &'static str, id: i64) {

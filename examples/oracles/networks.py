@@ -426,6 +426,84 @@ def ft_transformer(seed):
     }
 
 
+# Texts
+
+TEXTS = [
+    [[0, 3, 7], [5], [1, 1, 2, 9]],
+    [],
+    [[4, 8]],
+    [[2], [6, 0, 11, 3], [10], [7, 5], [9, 9]],
+]
+
+
+class TextCnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.EmbeddingBag(12, 5, mode="mean")
+        self.phrases = nn.ModuleList([nn.Conv1d(5, 4, words) for words in (1, 3)])
+        self.output = nn.Linear(8, 3)
+
+    def read(self, words):
+        """The largest of each phrase that begins within the text, behind which there are zeros."""
+        pooled = []
+        for phrase in self.phrases:
+            behind = functional.pad(words, (0, 0, 0, phrase.kernel_size[0] - 1))
+            pooled.append(phrase(behind.T[None])[0].relu().max(dim=1).values)
+        return torch.cat(pooled)
+
+    def forward(self, texts):
+        def embedded(text):
+            if not text:
+                return torch.zeros(1, 5)
+            starts = np.cumsum([0] + [len(word) for word in text[:-1]])
+            return self.embedding(torch.tensor(sum(text, [])), torch.tensor(starts))
+
+        return self.output(torch.stack([self.read(embedded(text)) for text in texts]))
+
+
+class TextAttention(TextCnn):
+    def __init__(self):
+        nn.Module.__init__(self)
+        self.embedding = nn.EmbeddingBag(12, 5, mode="mean")
+        self.hidden = nn.Linear(5, 6)
+        self.heads = nn.Linear(6, 2)
+        self.output = nn.Linear(10, 3)
+
+    def read(self, words):
+        weights = self.heads(self.hidden(words).tanh()).softmax(dim=0)
+        return (weights.T @ words).flatten()
+
+
+def text(seed, kind, note):
+    torch.manual_seed(seed)
+    network = randomise(kind())
+    truth = torch.tensor([2, 0, 1, 2])
+    outputs = network(TEXTS)
+    return {
+        "note": COMMON
+        + LINEAR
+        + "'texts' are lists of words, a word a list of rows of embedding.weight [12, 5], of which it "
+        "is the mean; a text of no words is one word of zeros. "
+        + note
+        + " output gives the logits. Mean cross-entropy over texts.",
+        "texts": TEXTS,
+        "targets": integers(truth),
+        "parameters": parameters_of(network),
+        "outputs": tensor(outputs),
+        **gradients_of(network, functional.cross_entropy(outputs, truth)),
+    }
+
+
+CNN = (
+    "phrases.N is a Conv1d, weights [out, in, word], over the words and as many zeros behind them as "
+    "a phrase has words less one; ReLU; the largest over the words; both lengths one after the other."
+)
+ATTENTION = (
+    "Weights of the words are the softmax over the words of heads(tanh(hidden(word))); the weighted "
+    "means of the words, one head after the other. The gradient of heads.bias is 0 but for rounding."
+)
+
+
 # Bins
 
 
@@ -479,6 +557,8 @@ def main():
     write("attention_causal", attention(6, True))
     write("lenet", lenet(7))
     write("fttransformer", ft_transformer(8))
+    write("text_cnn", text(9, TextCnn, CNN))
+    write("text_attention", text(10, TextAttention, ATTENTION))
     write("bins", bins(20260102))
 
 

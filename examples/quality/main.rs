@@ -14,6 +14,7 @@ mod series;
 mod sets;
 mod state;
 mod table;
+mod texts;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ use clap::Parser;
 use measure::Outcome;
 use series::Series;
 use sets::Set;
+use texts::Texts;
 
 /// As in the program itself: its children are this binary, too.
 #[global_allocator]
@@ -136,6 +138,7 @@ fn settings(directory: &std::path::Path) -> Result<Config> {
 struct Chosen {
     sets: Vec<Set>,
     series: Vec<Series>,
+    texts: Vec<Texts>,
 }
 
 impl Chosen {
@@ -150,19 +153,26 @@ impl Chosen {
                     arguments.exclude.clone(),
                 )],
                 series: Vec::new(),
+                texts: Vec::new(),
             },
             None => {
                 let is_series = |name: &&String| series::names().any(|known| known == *name);
-                let (of_series, of_tables): (Vec<&String>, Vec<&String>) =
+                let is_text = |name: &&String| texts::names().any(|known| known == *name);
+                let (of_series, others): (Vec<&String>, Vec<&String>) =
                     names.iter().partition(is_series);
+                let (of_texts, of_tables): (Vec<&String>, Vec<&String>) =
+                    others.into_iter().partition(is_text);
                 let owned = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
-                let (of_series, of_tables) = (owned(of_series), owned(of_tables));
+                let (of_series, of_texts) = (owned(of_series), owned(of_texts));
+                let of_tables = owned(of_tables);
                 let has_tables = names.is_empty() || !of_tables.is_empty();
                 let has_series = names.is_empty() || !of_series.is_empty();
+                let has_texts = names.is_empty() || !of_texts.is_empty();
                 let path = &arguments.path;
                 Self {
                     sets: if has_tables { sets::known(path, &of_tables)? } else { Vec::new() },
                     series: if has_series { series::known(path, &of_series) } else { Vec::new() },
+                    texts: if has_texts { texts::known(path, &of_texts) } else { Vec::new() },
                 }
             }
         };
@@ -172,6 +182,7 @@ impl Chosen {
         if names.is_empty() && arguments.target.is_none() {
             chosen.sets.retain(|set| is_there(&set.name, &set.file));
             chosen.series.retain(|series| is_there(series.name, &series.file));
+            chosen.texts.retain(|texts| is_there(texts.name, &texts.train));
         }
         Ok(chosen)
     }
@@ -199,6 +210,9 @@ async fn all(client: &Client, chosen: &Chosen, arguments: &Arguments) -> Result<
     }
     for series in &chosen.series {
         show(&series::measure(client, series).await?);
+    }
+    for texts in &chosen.texts {
+        texts::measure(client, texts).await?.iter().for_each(show);
     }
     Ok(())
 }

@@ -122,6 +122,7 @@ pub(crate) fn known(folder: &Path, names: &[String]) -> Result<Vec<Set>> {
     let named = |name: &String| {
         KNOWN.iter().find(|known| known.name == name).map(set).ok_or_else(|| {
             let all = KNOWN.iter().map(|known| known.name).chain(crate::series::names());
+            let all = all.chain(crate::texts::names());
             let list = all.clone().collect::<Vec<_>>().join(", ");
             let hint = did_you_mean(name, all);
             Error::new(Code::InvalidRequest, format!("no set is called {name}{hint} ({list})"))

@@ -63,6 +63,19 @@ impl Table {
         Ok(())
     }
 
+    /// Adds the rows of a table of the same columns.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] when they are others.
+    pub(crate) fn append(&mut self, other: Self) -> Result<()> {
+        if other.header != self.header {
+            let detail = format!("{:?} are not the columns {:?}", other.header, self.header);
+            return Err(Error::new(Code::InvalidRequest, detail));
+        }
+        self.rows.extend(other.rows);
+        Ok(())
+    }
+
     pub(crate) fn rows(&self) -> usize {
         self.rows.len()
     }

@@ -67,18 +67,23 @@ pub enum InputKind {
     Image,
     /// Rows of a series.
     Sequence,
+    /// A text.
+    Text,
 }
 
 impl InputKind {
+    const ALL: [InputKind; 4] = [Self::Tabular, Self::Image, Self::Sequence, Self::Text];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tabular => "tabular",
             Self::Image => "image",
             Self::Sequence => "sequence",
+            Self::Text => "text",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Tabular, Self::Image, Self::Sequence].into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }

@@ -36,7 +36,9 @@ pub struct TrainingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive_class: Option<String>,
     /// What suits the kind of input when absent: `tabm` for a table, `cnn` for images, `nlinear` for
-    /// a forecast, `lstm` for other windows. For a table that is parted by time the simplest of
+    /// a forecast, `lstm` for other windows, and `text_cnn` where the one feature is free text: a
+    /// column of strings of which half or more differ, and half or more have three words or, in a
+    /// language without spaces, six characters. For a table that is parted by time the simplest of
     /// `linear`, `mlp` and `tabm` that the later validation rows can't tell from the best one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkSpec>,
@@ -44,7 +46,7 @@ pub struct TrainingSpec {
     /// for `lenet`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimiser: Option<OptimiserSpec>,
-    /// What suits the network when absent: `cosine`.
+    /// What suits the network when absent: `cosine`; `one_cycle` for texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleSpec>,
     /// Longest gradient of a step, all parameters taken together; 0 never shortens it. What suits
@@ -77,7 +79,8 @@ pub struct TrainingSpec {
     #[serde(default = "defaults::accumulation")]
     #[schema(minimum = 1, maximum = 1_024)]
     pub accumulation: u32,
-    /// Several networks, whose answers are averaged.
+    /// Several networks, whose answers are averaged; when absent 3 folds for `text_cnn` and
+    /// `text_attention` (3 seeds where the parts are by time or with a `refit`), else one network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ensemble: Option<EnsembleSpec>,
     /// Whether simpler networks are trained beside it, to tell what it is better than. None are
@@ -155,6 +158,12 @@ mod defaults {
     }
     pub(super) fn min_category_count() -> u32 {
         5
+    }
+    pub(super) fn max_words() -> u32 {
+        256
+    }
+    pub(super) fn buckets() -> u32 {
+        1 << 17
     }
 }
 
@@ -293,6 +302,9 @@ pub struct PreprocessingSpec {
     /// What images are brought to (images only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageSpec>,
+    /// How a text becomes words (texts only; with it, the one feature is read as text by `linear` too).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextSpec>,
 }
 
 /// What becomes of a column that says when a row was made rather than what it is: one whose values
@@ -314,6 +326,7 @@ impl Default for PreprocessingSpec {
             min_category_count: defaults::min_category_count(),
             drift: None,
             image: None,
+            text: None,
         }
     }
 }
@@ -334,6 +347,28 @@ pub struct ImageSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 3)]
     pub channels: Option<u32>,
+}
+
+/// How a text becomes words: in small letters and Unicode's compatibility form (NFKC), links, tickers
+/// (`$IBM`) and numbers each as one word, and a word as itself and its parts of three to five letters;
+/// in languages without spaces every character is a word, together with the next one and two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TextSpec {
+    /// Words that are read of a text at most, the first ones.
+    #[serde(default = "defaults::max_words")]
+    #[schema(minimum = 1, maximum = 4_096)]
+    pub max_words: u32,
+    /// Rows of the table in which words and their parts have a place each, by a hash.
+    #[serde(default = "defaults::buckets")]
+    #[schema(minimum = 1_024, maximum = 1_048_576)]
+    pub buckets: u32,
+}
+
+impl Default for TextSpec {
+    fn default() -> Self {
+        Self { max_words: defaults::max_words(), buckets: defaults::buckets() }
+    }
 }
 
 /// How training images are changed anew in each epoch, each image by chance: what stays the same to
@@ -402,7 +437,7 @@ pub enum Monitor {
     Auc,
     /// Share of right labels at the greatest probability (classes).
     Accuracy,
-    /// Unweighted mean of the classes' F1 (three or more classes).
+    /// Unweighted mean of the classes' F1 at the greatest probability (classes).
     MacroF1,
     /// Share of the variance explained (regression).
     R2,

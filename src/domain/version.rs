@@ -198,6 +198,9 @@ pub struct BinaryMetrics {
     pub gini: Option<f64>,
     /// Share of right labels at the threshold.
     pub accuracy: f64,
+    /// Unweighted mean of the two classes' F1 at the threshold; versions of earlier programs have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<f64>,
     pub threshold: f64,
     pub confusion: Vec<Vec<u64>>,
     /// In the order of the signature's classes.

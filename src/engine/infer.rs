@@ -155,7 +155,11 @@ impl LoadedModel {
             ..*self
         };
         let mut rng = keyed(0, Purpose::Probe, 0, 0);
-        let probes: Vec<f32> = (0..PROBES * width).map(|_| symmetric(&mut rng, 2.0)).collect();
+        let bound = match layout {
+            Layout::Text { buckets, .. } => buckets as f32,
+            _ => 2.0,
+        };
+        let probes: Vec<f32> = (0..PROBES * width).map(|_| symmetric(&mut rng, bound)).collect();
         let wanted = self.logits(&probes, width, outputs)?;
         let found = moved.logits(&probes, width, outputs)?;
         let largest = wanted.iter().fold(1_f64, |largest, z| largest.max(z.abs()));

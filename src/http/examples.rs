@@ -242,7 +242,8 @@ fn metrics() -> Value {
     json!({
         "task": "binary", "n": 4000, "positives": 884, "auc": 0.783,
         "auc_interval": {"low": 0.774, "high": 0.792}, "pr_auc": 0.541, "log_loss": 0.438,
-        "brier": 0.139, "ks": 0.43, "gini": 0.566, "accuracy": 0.794, "threshold": 0.31,
+        "brier": 0.139, "ks": 0.43, "gini": 0.566, "accuracy": 0.794,
+        "macro_f1": 0.711, "threshold": 0.31,
         "confusion": [[2660, 456], [368, 516]],
         "per_class": [
             {"class": "0", "support": 3116, "precision": 0.878, "recall": 0.854, "f1": 0.866},

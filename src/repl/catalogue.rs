@@ -158,7 +158,8 @@ static FUNCTIONS: &[Function] = &[
                 "network",
                 NONE,
                 "'tabm' (default), 'mlp', 'linear', 'transformer', or a dict: {'kind': 'mlp', \
-                'hidden': [64, 32], 'dropout': 0.2}; with a window 'nlinear' (default of \
+                'hidden': [64, 32], 'dropout': 0.2}; for a text 'text_cnn' (default where the one \
+                feature is free text), 'text_attention'; with a window 'nlinear' (default of \
                 forecasts), 'dlinear', 'lstm', 'attention'",
             ),
             optional(
@@ -228,7 +229,9 @@ static FUNCTIONS: &[Function] = &[
                 NONE,
                 "'quantile' (default), 'standard', or a dict: \
                 {'scaling': 'standard', 'max_categories': 64, 'min_category_count': 5}, for \
-                tables parted by time {'drift': 'keep'}, for images {'image': {'height': 32, 'width': 32, 'channels': 1}}",
+                tables parted by time {'drift': 'keep'}, for images {'image': {'height': 32, \
+                'width': 32, 'channels': 1}}, for texts {'text': {'max_words': 256, 'buckets': \
+                131072}}",
             ),
             optional(
                 "augmentation",

@@ -43,6 +43,7 @@ pub fn binary_metrics(
     }
     let n = scores.len() as f64;
     let auc = ranking.auc();
+    let per_class = per_class(&confusion, classes);
     Ok(BinaryMetrics {
         n: scores.len() as u64,
         positives: ranking.positives,
@@ -54,8 +55,9 @@ pub fn binary_metrics(
         ks: ranking.kolmogorov_smirnov(),
         gini: auc.map(|auc| 2.0 * auc - 1.0),
         accuracy: correct(&confusion) as f64 / n,
+        macro_f1: Some(macro_f1(&per_class)),
         threshold,
-        per_class: per_class(&confusion, classes),
+        per_class,
         confusion,
     })
 }
@@ -105,7 +107,7 @@ pub fn multiclass_metrics(
         brier: brier / n as f64,
         accuracy: correct as f64 / n as f64,
         accuracy_interval: wilson(correct, n),
-        macro_f1: per_class.iter().map(|class| class.f1).sum::<f64>() / width as f64,
+        macro_f1: macro_f1(&per_class),
         per_class,
         confusion,
     })
@@ -154,6 +156,11 @@ fn one_against_rest(
 
 fn correct(confusion: &[Vec<u64>]) -> u64 {
     confusion.iter().enumerate().map(|(class, row)| row[class]).sum()
+}
+
+/// Unweighted mean of the classes' F1.
+fn macro_f1(per_class: &[ClassMetrics]) -> f64 {
+    per_class.iter().map(|class| class.f1).sum::<f64>() / per_class.len() as f64
 }
 
 /// Precision, recall and F1 from a square confusion matrix; 0 where the divisor is 0.

@@ -36,6 +36,14 @@ fn the_auditor_finds_who_decided_and_the_same_answer() {
 }
 
 #[test]
+fn texts_are_told_apart() {
+    runs(
+        "texts/run.sh",
+        &[r#""kind":"text_cnn""#, r#""label":"down""#, r#""label":"up""#, "macro_f1"],
+    );
+}
+
+#[test]
 fn the_analyst_explores_compares_and_promotes() {
     let scratch = Scratch::new("examples-analyst");
     let mut demo = actuary(scratch.path());

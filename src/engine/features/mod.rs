@@ -10,6 +10,7 @@ mod leakage;
 mod numeric;
 mod scale;
 mod sequence;
+mod text;
 mod timestamp;
 
 use std::ops::Range;
@@ -21,16 +22,18 @@ use self::category::Category;
 use self::image::Image;
 use self::numeric::Numeric;
 pub(crate) use self::scale::Standard;
+use self::text::Text;
 use self::timestamp::Timestamp;
 use crate::domain::model::{InputKind, Task};
 use crate::domain::schema::{Column, ColumnType};
-use crate::domain::training::PreprocessingSpec;
+use crate::domain::training::{PreprocessingSpec, TextSpec};
 use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, ImageShape};
 
 pub(crate) use self::drift::{Drift, drifted};
 pub(crate) use self::leakage::{Answer, leakage_warnings};
 pub(crate) use self::sequence::{FittedSequence, FittedSeries};
+pub(crate) use self::text::is_free_text;
 
 /// A dense matrix, row after row.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +44,13 @@ pub struct Matrix {
     pub data: Vec<f32>,
 }
 
+impl Matrix {
+    /// Some of its rows.
+    pub(crate) fn each<'a>(&'a self, rows: &'a [usize]) -> impl Iterator<Item = &'a [f32]> {
+        rows.iter().map(|row| &self.data[row * self.width..(row + 1) * self.width])
+    }
+}
+
 /// What the numbers of a row of inputs mean.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Layout {
@@ -48,6 +58,9 @@ pub(crate) enum Layout {
     Table(Vec<Group>),
     /// The pixels of a picture, `[channel, row, column]`.
     Image(ImageShape),
+    /// The rows of a table of so many that the words of a text are made of: counted from 1, the
+    /// first of each word below 0, and 0 behind the last of at most so many words.
+    Text { width: usize, words: usize, buckets: usize },
     /// A window: the channels of its first step, of its second and so on. What is to be forecast
     /// are the first channels.
     Sequence { steps: usize, channels: usize, ahead: Option<Ahead> },
@@ -85,7 +98,7 @@ impl Layout {
     pub(crate) fn groups(&self) -> &[Group] {
         match self {
             Self::Table(groups) => groups,
-            Self::Image(_) | Self::Sequence { .. } => &[],
+            Self::Image(_) | Self::Text { .. } | Self::Sequence { .. } => &[],
         }
     }
 
@@ -94,6 +107,7 @@ impl Layout {
         match self {
             Self::Table(groups) => groups.iter().map(Group::width).sum(),
             Self::Image(shape) => shape.channels * shape.height * shape.width,
+            Self::Text { width, .. } => *width,
             Self::Sequence { steps, channels, .. } => steps * channels,
         }
     }
@@ -112,7 +126,7 @@ impl Layout {
     /// Steps, channels of each, and what is forecast; all other inputs are steps of one channel.
     pub(crate) fn sequence(&self) -> (usize, usize, Option<Ahead>) {
         match self {
-            Self::Table(_) | Self::Image(_) => (self.width(), 1, None),
+            Self::Table(_) | Self::Image(_) | Self::Text { .. } => (self.width(), 1, None),
             Self::Sequence { steps, channels, ahead } => (*steps, *channels, *ahead),
         }
     }
@@ -163,6 +177,7 @@ enum Encoder {
     Boolean(Boolean),
     Timestamp(Timestamp),
     Image(Image),
+    Text(Text),
 }
 
 /// The inputs of one column within a matrix.
@@ -212,6 +227,24 @@ impl FittedFeatures {
         Ok((Self { columns, target, sequence: None }, warnings))
     }
 
+    /// Fits the one column of texts that is learnt from.
+    ///
+    /// # Errors
+    /// [`Code::InvalidSpec`] when no training row has a text.
+    pub(crate) fn fit_text(
+        frame: &Frame,
+        name: &str,
+        spec: TextSpec,
+        target: Option<Standard>,
+    ) -> Result<Self> {
+        let encoder = Text::fit(&frame.texts(name)?, spec).map_err(|reason| {
+            let detail = format!("{name} can't be learnt from: {reason}");
+            Error::field(Code::InvalidSpec, "/features", detail)
+        })?;
+        let column = FittedColumn { name: name.to_owned(), encoder: Encoder::Text(encoder) };
+        Ok(Self { columns: vec![column], target, sequence: None })
+    }
+
     /// Fits windows: the columns that are read beside what is forecast, if there are any, on the
     /// training rows.
     ///
@@ -244,6 +277,7 @@ impl FittedFeatures {
         match self.layout() {
             Layout::Table(_) => InputKind::Tabular,
             Layout::Image(_) => InputKind::Image,
+            Layout::Text { .. } => InputKind::Text,
             Layout::Sequence { .. } => InputKind::Sequence,
         }
     }
@@ -285,6 +319,10 @@ impl FittedFeatures {
         // A picture is learnt from alone.
         if let [FittedColumn { encoder: Encoder::Image(image), .. }] = self.columns.as_slice() {
             return Layout::Image(image.shape());
+        }
+        if let [FittedColumn { encoder: Encoder::Text(text), .. }] = self.columns.as_slice() {
+            let (width, words, buckets) = (text.width(), text.words(), text.buckets());
+            return Layout::Text { width, words, buckets };
         }
         let mut groups = Vec::new();
         let mut offset = 0;
@@ -375,6 +413,7 @@ impl Encoder {
             Self::Boolean(e) => e.width(),
             Self::Timestamp(e) => e.width(),
             Self::Image(e) => e.width(),
+            Self::Text(e) => e.width(),
         }
     }
 
@@ -385,7 +424,7 @@ impl Encoder {
             Self::Category(e) => groups.push(Group::Category(offset..offset + e.width())),
             Self::Boolean(e) => groups.extend((offset..offset + e.width()).map(Group::Flag)),
             Self::Timestamp(e) => e.groups(offset, groups),
-            Self::Image(_) => {}
+            Self::Image(_) | Self::Text(_) => {}
         }
     }
 
@@ -396,6 +435,7 @@ impl Encoder {
             Self::Boolean(e) => e.encode(&frame.numbers(name)?, block),
             Self::Timestamp(e) => e.encode(&frame.timestamps(name)?, block),
             Self::Image(e) => e.encode(&frame.images(name)?, block)?,
+            Self::Text(e) => e.encode(&frame.texts(name)?, block),
         }
         Ok(())
     }

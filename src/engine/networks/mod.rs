@@ -17,9 +17,10 @@ pub(crate) mod parameters;
 mod series;
 pub(crate) mod serving;
 mod tabm;
+pub(crate) mod text;
 mod transformer;
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
@@ -32,6 +33,7 @@ use self::mlp::Mlp;
 use self::nlinear::{DLinear, NLinear};
 use self::parameters::{Builder, Parameters};
 use self::tabm::Tabm;
+use self::text::{Tabled, TextAttention, TextCnn, TextLinear};
 use self::transformer::Transformer;
 use crate::domain::network::{NetworkSpec, TabmNetwork};
 use crate::engine::features::{Ahead, Layout};
@@ -45,6 +47,9 @@ pub(crate) enum Network<B: Backend> {
     Tabm(Tabm<B>),
     Transformer(Transformer<B>),
     Convolutional(Convolutional<B>),
+    TextLinear(TextLinear<B>),
+    TextCnn(TextCnn<B>),
+    TextAttention(TextAttention<B>),
     Lstm(Lstm<B>),
     Attention(Attention<B>),
     NLinear(NLinear<B>),
@@ -64,7 +69,17 @@ impl<B: Backend> Network<B> {
         let (steps, channels, ahead) = layout.sequence();
         // Without anything else said, an output is a step of the one series.
         let all = ahead.unwrap_or(Ahead { horizon: outputs, series: 1, levels: 1, median: 0 });
+        let buckets = text::buckets(layout);
         match spec {
+            NetworkSpec::Linear(_) if matches!(layout, Layout::Text { .. }) => {
+                Self::TextLinear(TextLinear::new(buckets, outputs, builder))
+            }
+            NetworkSpec::TextCnn(spec) => {
+                Self::TextCnn(TextCnn::new(spec, buckets, outputs, builder))
+            }
+            NetworkSpec::TextAttention(spec) => {
+                Self::TextAttention(TextAttention::new(spec, buckets, outputs, builder))
+            }
             NetworkSpec::Linear(_) => Self::Linear(Linear::new(inputs, outputs, builder)),
             NetworkSpec::Mlp(spec) => Self::Mlp(Mlp::new(spec, inputs, outputs, builder)),
             NetworkSpec::Tabm(spec) => Self::Tabm(Tabm::new(spec, layout, outputs, builder)),
@@ -102,6 +117,9 @@ impl<B: Backend> Network<B> {
             | Self::Mlp(_)
             | Self::Transformer(_)
             | Self::Convolutional(_)
+            | Self::TextLinear(_)
+            | Self::TextCnn(_)
+            | Self::TextAttention(_)
             | Self::Lstm(_)
             | Self::Attention(_)
             | Self::NLinear(_)
@@ -123,11 +141,36 @@ impl<B: Backend> Network<B> {
             Self::Tabm(network) => network.forward(inputs, dropout),
             Self::Transformer(network) => network.forward(inputs, dropout),
             Self::Convolutional(network) => network.forward(inputs, dropout),
+            Self::TextLinear(network) => network.forward(inputs),
+            Self::TextCnn(network) => network.forward(inputs, dropout),
+            Self::TextAttention(network) => network.forward(inputs, dropout),
             Self::Lstm(network) => network.forward(inputs, dropout),
             Self::Attention(network) => network.forward(inputs, dropout),
             Self::NLinear(network) => network.forward(inputs),
             Self::DLinear(network) => network.forward(inputs),
         }
+    }
+
+    /// The table of which a batch reads few rows, where it has one.
+    pub(crate) fn table(&self) -> Option<&Param<Tensor<B, 2>>> {
+        match self {
+            Self::TextLinear(network) => Some(network.table()),
+            Self::TextCnn(network) => Some(network.table()),
+            Self::TextAttention(network) => Some(network.table()),
+            _ => None,
+        }
+    }
+
+    /// The same network with another table, of which other rows may be there.
+    pub(crate) fn with_table(mut self, table: Tensor<B, 2>) -> Self {
+        let param = match &mut self {
+            Self::TextLinear(network) => network.table_mut(),
+            Self::TextCnn(network) => network.table_mut(),
+            Self::TextAttention(network) => network.table_mut(),
+            _ => return self,
+        };
+        *param = Param::initialized(param.id, table);
+        self
     }
 }
 
@@ -152,6 +195,8 @@ pub(crate) fn served(spec: &NetworkSpec) -> NetworkSpec {
 /// Multiply-adds of a row of inputs, at least, through a network of so many parameters.
 pub(crate) fn multiply_adds(spec: &NetworkSpec, layout: &Layout, parameters: u64) -> u64 {
     match spec {
+        // A text has few of the table's rows.
+        NetworkSpec::Linear(_) if matches!(layout, Layout::Text { .. }) => layout.width() as u64,
         NetworkSpec::Linear(_)
         | NetworkSpec::Mlp(_)
         | NetworkSpec::Tabm(_)
@@ -160,6 +205,9 @@ pub(crate) fn multiply_adds(spec: &NetworkSpec, layout: &Layout, parameters: u64
         | NetworkSpec::Attention(_)
         | NetworkSpec::NLinear(_)
         | NetworkSpec::DLinear(_) => parameters,
+        NetworkSpec::TextCnn(_) | NetworkSpec::TextAttention(_) => {
+            text::multiply_adds(spec, layout) as u64
+        }
         NetworkSpec::Lenet(_) | NetworkSpec::Cnn(_) => {
             parameters + convolutional::multiply_adds(spec, picture(layout)) as u64
         }

@@ -7,6 +7,7 @@ use burn::module::Module;
 
 use super::convolutional::{self, ConvolutionalLayers};
 use super::parameters::{Builder, Parameters, restore};
+use super::text::serving::TextServing;
 use super::{Network, served, tabm};
 use crate::domain::network::NetworkSpec;
 use crate::engine::features::Layout;
@@ -25,6 +26,7 @@ pub(crate) enum Serving {
     Layers(Vec<Dense>),
     Tabm(tabm::Serving),
     Convolutional(Box<ConvolutionalLayers>),
+    Text(Box<TextServing>),
     /// Any other, as it was trained.
     Burn(Box<Network<Flex>>),
 }
@@ -41,7 +43,12 @@ impl Serving {
         parameters: &Parameters,
     ) -> Result<Self> {
         let bad = || Error::internal("loading a network", "its layers don't fit its weights");
+        if let Layout::Text { words, .. } = layout {
+            let text = TextServing::new(*words, parameters).ok_or_else(bad)?;
+            return Ok(Self::Text(Box::new(text)));
+        }
         match spec {
+            NetworkSpec::TextCnn(_) | NetworkSpec::TextAttention(_) => Err(bad()),
             NetworkSpec::Linear(_) => layers(0, parameters).map(Self::Layers).ok_or_else(bad),
             NetworkSpec::Mlp(mlp) => {
                 let hidden = mlp.hidden.iter().flatten().count();
@@ -72,7 +79,7 @@ impl Serving {
     /// How many answers it gives to a row.
     pub(crate) fn members(&self) -> usize {
         match self {
-            Self::Layers(_) | Self::Convolutional(_) => 1,
+            Self::Layers(_) | Self::Convolutional(_) | Self::Text(_) => 1,
             Self::Tabm(tabm) => tabm.members(),
             Self::Burn(network) => network.members(),
         }
@@ -96,6 +103,9 @@ impl Serving {
                 }
                 Ok(logits)
             }
+            Self::Text(network) => network.logits(rows, width).ok_or_else(|| {
+                Error::internal("scoring texts", "the network's layers don't fit together")
+            }),
             Self::Burn(network) => forward(network, rows, width, &FlexDevice),
         }
     }
@@ -108,6 +118,7 @@ impl Serving {
             Self::Layers(layers) => dense(layers),
             Self::Tabm(tabm) => tabm.layers().map(dense).sum(),
             Self::Convolutional(layers) => layers.multiply_adds() + dense(&layers.dense),
+            Self::Text(network) => network.work(),
             Self::Burn(network) => network.num_params() * BURN_TOKENS,
         }
     }

@@ -24,6 +24,8 @@ pub(super) fn simpler(network: &NetworkSpec, task: Task) -> Vec<NetworkSpec> {
         NetworkSpec::Mlp(_)
         | NetworkSpec::Lenet(_)
         | NetworkSpec::Cnn(_)
+        | NetworkSpec::TextCnn(_)
+        | NetworkSpec::TextAttention(_)
         | NetworkSpec::Lstm(_)
         | NetworkSpec::Attention(_) => vec![linear],
         NetworkSpec::Tabm(_) | NetworkSpec::Transformer(_) => {

@@ -1,6 +1,7 @@
 //! What can be said of a specification before any row is read.
 
 mod images;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -102,6 +103,7 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
     optimiser::check(spec, &mut findings);
     check_parts(spec, &mut findings);
     check_images(spec, &mut findings);
+    texts::check_texts(spec, &mut findings);
     windows::check_window(spec, &mut findings);
     check_windowed_task(spec, &mut findings);
     check_classes(spec, &mut findings);
@@ -365,6 +367,8 @@ pub(super) fn check_kinds(
             .add("/window", "is of numbers and texts, and a feature holds images; leave it out");
     }
     check_features(spec, names.len(), images, findings);
+    let kinds: Vec<_> = names.iter().map(|name| (name.as_str(), kind(name))).collect();
+    texts::check_features(spec, &kinds, findings);
 }
 
 /// The columns to predict from.

@@ -1,7 +1,8 @@
 //! Everything that a training needs to go on where it was.
 //!
-//! Laid out as safetensors: `weights/NAME`, `average/NAME` and `best/NAME` as f32, the optimiser's record and the
-//! progress as bytes. Random numbers need no state: they are keyed by seed, epoch and batch.
+//! Laid out as safetensors: `weights/NAME`, `average/NAME` and `best/NAME` as f32, what the
+//! optimiser remembers of a table of which steps read few rows as `memory/N`, the rest of the
+//! optimiser's record and the progress as bytes. Random numbers need no state: they are keyed by seed, epoch and batch.
 
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
@@ -35,6 +36,8 @@ pub(super) struct Checkpoint {
     pub(super) weights: Parameters,
     /// The running mean of the weights; empty where none is wanted.
     pub(super) average: Parameters,
+    /// What the optimiser remembers of a table; empty where the network has none.
+    pub(super) memory: Parameters,
     /// The weights of the best epoch; empty before the first.
     pub(super) best: Parameters,
     pub(super) optimiser: Vec<u8>,
@@ -48,7 +51,12 @@ impl Checkpoint {
             ("optimiser".to_owned(), bytes(&self.optimiser)),
             ("progress".to_owned(), bytes(&progress)),
         ];
-        let kept = [("weights", &self.weights), ("average", &self.average), ("best", &self.best)];
+        let kept = [
+            ("weights", &self.weights),
+            ("average", &self.average),
+            ("memory", &self.memory),
+            ("best", &self.best),
+        ];
         for (prefix, parameters) in kept {
             for (name, parameter) in parameters {
                 let values = bytemuck::cast_slice(&parameter.values);
@@ -79,6 +87,7 @@ impl Checkpoint {
             let (parameters, name) = match name.split_once('/') {
                 Some(("weights", name)) => (&mut checkpoint.weights, name),
                 Some(("average", name)) => (&mut checkpoint.average, name),
+                Some(("memory", name)) => (&mut checkpoint.memory, name),
                 Some(("best", name)) => (&mut checkpoint.best, name),
                 Some(_) => return Err(Error::internal(READING, format!("unknown entry {name}"))),
                 None => continue,
@@ -114,6 +123,7 @@ mod tests {
             },
             weights: Parameters::from([("a".into(), parameter(&[0.1, -0.0, f32::MIN_POSITIVE]))]),
             average: Parameters::from([("b".into(), parameter(&[0.5]))]),
+            memory: Parameters::from([("0".into(), parameter(&[0.25]))]),
             best: Parameters::from([("a".into(), parameter(&[1.0, 2.0, 3.0]))]),
             optimiser: vec![1, 2, 3],
         };

@@ -1,6 +1,7 @@
 //! The loop over epochs and batches.
 
 mod pace;
+mod tabled;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use super::optimiser::Optimiser;
 use super::plan::{Kept, Recipe};
 use super::report::{main_metric, monitored};
 use super::schedule::Schedule;
+use super::table::Table;
 use super::target::Truth;
 use crate::domain::model::Task;
 use crate::domain::training::Monitor;
@@ -149,6 +151,8 @@ struct Run<'a, B: AutodiffBackend> {
     /// The running mean of the weights, where it is wanted.
     average: Option<Average<B::InnerBackend>>,
     optimiser: Optimiser<Network<B>, B>,
+    /// The network's table, where it has one: of it the network holds what the last step read.
+    table: Option<Table>,
     best: Parameters,
     progress: Progress,
     clock: Clock,
@@ -187,26 +191,28 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             average: recipe.average.map(|keep| Average::new(keep, network.valid())),
             network,
             optimiser: Optimiser::new(recipe),
+            table: None,
             best: Parameters::new(),
             progress: Progress::default(),
             clock,
         };
+        let mut memory = None;
         if let Some(bytes) = resume {
             let checkpoint = Checkpoint::decode(bytes)?;
             run.network = restore(run.network, &checkpoint.weights)?;
             run.average = match run.average {
                 Some(average) => {
-                    let batches = data.train.inputs.rows.div_ceil(recipe.batch_size) as u64;
-                    let epochs = checkpoint.progress.curve.len() as u64;
-                    let steps = epochs * batches + checkpoint.progress.batch as u64;
+                    let steps = checkpoint.progress.steps(problem);
                     Some(average.restored(&checkpoint.average, steps)?)
                 }
                 None => None,
             };
             run.optimiser = run.optimiser.with_bytes(checkpoint.optimiser, device.inner())?;
             run.best = checkpoint.best;
+            memory = Some(checkpoint.memory);
             run.progress = checkpoint.progress;
         }
+        run.take_table(memory)?;
         Ok(run)
     }
 
@@ -239,7 +245,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         if !(train_loss.is_finite() && train_loss <= HOPELESS * guess) {
             return Err(self.diverged(&format!("the training loss is {train_loss}")));
         }
-        let weights = parameters(&self.network)?;
+        let weights = parameters(&self.whole())?;
         if !all_finite(&weights) {
             return Err(self.diverged("a weight is not finite"));
         }
@@ -258,7 +264,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     fn judge(&mut self, epoch: u32, train_loss: f64, weights: &Parameters) -> Result<()> {
         let network = match &self.average {
             Some(average) => average.network(),
-            None => self.network.valid(),
+            None => self.whole().valid(),
         };
         let judged = match &self.average {
             Some(_) => parameters(&network)?,
@@ -314,7 +320,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             order.chunks(self.batch_size()).skip(self.progress.batch).collect();
         for chunk in chunks {
             self.poll()?;
-            let loss = self.step(chunk, epoch, schedule.rate(epoch, self.progress.batch));
+            let loss = self.step(chunk, epoch, schedule.rate(epoch, self.progress.batch))?;
             sum = sum + loss.mul_scalar(chunk.len() as f64);
             self.progress.batch += 1;
             if self.clock.checkpoint.elapsed() >= self.clock.policy.within_epoch
@@ -334,9 +340,19 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     }
 
     /// One step on the rows of a batch; the batch's mean loss.
-    fn step(&mut self, rows: &[usize], epoch: u32, rate: f64) -> Tensor<B::InnerBackend, 1> {
+    fn step(
+        &mut self,
+        rows: &[usize],
+        epoch: u32,
+        rate: f64,
+    ) -> Result<Tensor<B::InnerBackend, 1>> {
         let recipe = self.problem.recipe;
         let mut dropout = Dropout::new(recipe.seed, epoch, self.progress.batch);
+        if let Some(table) = &mut self.table {
+            let (needed, shape) = table.begin(self.problem.data.train.inputs.each(rows));
+            let needed = Tensor::from_data(TensorData::new(needed, shape), self.device);
+            self.network = self.network.clone().with_table(needed.require_grad());
+        }
         let slices = rows.chunks(rows.len().div_ceil(recipe.accumulation).max(1));
         let mut value = None;
         let mut gradients: Option<GradientsAccumulator<Network<B>>> = None;
@@ -356,12 +372,20 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             sum.accumulate(&self.network, of_slice);
         }
         // A step consumes the network; its clone only counts references.
-        let gradients = gradients.unwrap_or_default().grads();
-        self.network = self.optimiser.step(rate, self.network.clone(), gradients);
-        if let Some(average) = &mut self.average {
-            average.add(&self.network.valid());
+        let mut gradients = gradients.unwrap_or_default().grads();
+        self.optimiser.clip(&self.network, &mut gradients);
+        if let (Some(table), Some(param)) = (&mut self.table, self.network.table())
+            && let Some(gradient) = gradients.remove::<B::InnerBackend, 2>(param.id)
+        {
+            let gradient: Vec<f32> = gradient.into_data().iter::<f32>().collect();
+            table.step(rate, &gradient)?;
         }
-        value.unwrap_or_else(|| Tensor::zeros([1], self.device.inner()))
+        self.network = self.optimiser.step(rate, self.network.clone(), gradients);
+        if self.average.is_some() {
+            let network = self.whole().valid();
+            self.average.iter_mut().for_each(|average| average.add(&network));
+        }
+        Ok(value.unwrap_or_else(|| Tensor::zeros([1], self.device.inner())))
     }
 
     /// Mean loss of some rows of a batch; `slice` is its number among those of the batch.
@@ -410,6 +434,9 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             let rng = keyed(recipe.seed, Purpose::Augmentation, of_epoch, number);
             augment(spec, *shape, &mut batch, rng);
         }
+        if let Some(table) = &self.table {
+            table.renumber(&mut batch.inputs);
+        }
         batch
     }
 
@@ -457,7 +484,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     }
 
     fn mid_epoch_checkpoint(&mut self) -> Result<()> {
-        let weights = parameters(&self.network)?;
+        let weights = parameters(&self.whole())?;
         if !(self.progress.loss_sum.is_finite() && all_finite(&weights)) {
             return Err(self.diverged("a weight or the training loss is not finite"));
         }
@@ -474,6 +501,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             progress: self.progress.clone(),
             weights,
             average,
+            memory: self.table.as_ref().map(Table::memory).unwrap_or_default(),
             best: self.best.clone(),
             optimiser: self.optimiser.to_bytes()?,
         };

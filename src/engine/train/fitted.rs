@@ -1,8 +1,10 @@
 //! Features fitted on the rows that may be known.
 
 use super::{by_time, plan};
+use crate::domain::network::NetworkSpec;
+use crate::domain::schema::ColumnType;
 use crate::domain::training::{PartsSpec, TrainingSpec};
-use crate::engine::features::{FittedFeatures, Standard};
+use crate::engine::features::{FittedFeatures, Standard, is_free_text};
 use crate::error::Result;
 use crate::frame::Frame;
 
@@ -24,6 +26,9 @@ impl Fitted {
         spec: &TrainingSpec,
         scale: Option<Standard>,
     ) -> Result<Self> {
+        if let Some(name) = text_column(spec, train, &names)? {
+            return Self::of_text([train, validation], name, spec, scale);
+        }
         let bins = plan::bins(spec, train.rows());
         let fit = |frame: &Frame, names: &[String]| {
             FittedFeatures::fit(frame, names, &spec.preprocessing, bins, scale)
@@ -55,4 +60,42 @@ impl Fitted {
         left_out.extend(drifting);
         Ok(Self { features, wide: Some((wide, all)), left_out })
     }
+    fn of_text(
+        [train, validation]: [&Frame; 2],
+        name: &str,
+        spec: &TrainingSpec,
+        scale: Option<Standard>,
+    ) -> Result<Self> {
+        let text = spec.preprocessing.text.unwrap_or_default();
+        let fit = |frame: &Frame| FittedFeatures::fit_text(frame, name, text, scale);
+        let wide = match spec.refit {
+            Some(true) => {
+                let all = Frame::concat(&[train, validation])?;
+                Some((fit(&all)?, all))
+            }
+            _ => None,
+        };
+        Ok(Self { features: fit(train)?, wide, left_out: Vec::new() })
+    }
+}
+
+/// The column that is read as text, where one is: where that is asked for, or where the one feature
+/// is free text and the network may read it.
+fn text_column<'a>(
+    spec: &TrainingSpec,
+    train: &Frame,
+    names: &'a [String],
+) -> Result<Option<&'a str>> {
+    let [name] = names else { return Ok(None) };
+    if train.column(name).is_none_or(|column| column.kind != ColumnType::String) {
+        return Ok(None);
+    }
+    let is_text = match &spec.network {
+        Some(network) if network.is_for_text() => true,
+        None | Some(NetworkSpec::Linear(_)) => {
+            spec.preprocessing.text.is_some() || is_free_text(&train.texts(name)?)
+        }
+        Some(_) => false,
+    };
+    Ok(is_text.then_some(name))
 }

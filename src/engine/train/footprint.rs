@@ -93,8 +93,24 @@ impl Footprint<'_> {
                 series * attention_floats(attention, steps, ahead.is_some())
             }
             NetworkSpec::NLinear(_) | NetworkSpec::DLinear(_) => 3.0 * inputs,
+            NetworkSpec::TextCnn(cnn) => {
+                let lengths = cnn.phrases.as_ref().map_or(1, Vec::len) as f64;
+                self.words() * size(cnn.embedding) * (2.0 + lengths) + size(cnn.channels) * lengths
+            }
+            NetworkSpec::TextAttention(attention) => {
+                let of_word = 3.0 * size(attention.embedding) + 2.0 * size(attention.hidden);
+                self.words() * (of_word + 4.0 * size(attention.heads))
+            }
         };
         2.0 * inputs + inner + 2.0 * outputs
+    }
+
+    /// Most words of a text.
+    fn words(&self) -> f64 {
+        match self.layout {
+            Layout::Text { words, .. } => *words as f64,
+            _ => 0.0,
+        }
     }
 
     /// Numbers that a network makes in a step whatever its rows.

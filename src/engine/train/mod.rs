@@ -22,6 +22,7 @@ mod probe;
 mod report;
 mod runs;
 mod schedule;
+mod table;
 mod target;
 mod windows;
 

@@ -15,7 +15,7 @@ use crate::domain::optimiser::OptimiserSpec;
 use crate::error::{Context, Result};
 
 /// As in the paper; burn's own default is 1e-5.
-const EPSILON: f32 = 1e-8;
+pub(super) const EPSILON: f32 = 1e-8;
 
 /// Any of the optimisers, with its state for the network `M`.
 pub(crate) struct Optimiser<M: AutodiffModule<B>, B: AutodiffBackend> {
@@ -59,11 +59,16 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
         Self { rule, decay: recipe.weight_decay, max_norm: recipe.gradient_clip }
     }
 
-    /// One step down the gradients of a loss.
-    pub(crate) fn step(&mut self, rate: f64, network: M, mut gradients: GradientsParams) -> M {
+    /// Shortens gradients that are too long, all taken together.
+    pub(crate) fn clip(&self, network: &M, gradients: &mut GradientsParams) {
         if self.max_norm > 0.0 {
-            clip(&network, &mut gradients, self.max_norm);
+            clip(network, gradients, self.max_norm);
         }
+    }
+
+    /// One step down the gradients of a loss, which [`Optimiser::clip`] has shortened. What has none
+    /// stays.
+    pub(crate) fn step(&mut self, rate: f64, network: M, gradients: GradientsParams) -> M {
         let network = match self.decay {
             decay if decay > 0.0 => network.map(&mut Decay { keep: 1.0 - rate * decay }),
             _ => network,
@@ -206,7 +211,8 @@ mod tests {
             of(OptimiserSpec::Sgd(Sgd { momentum: 0.0, ..Sgd::default() }));
         // Gradient (300, 400) and 0 for the bias: length 500.
         let loss = (layer.weight.val() * Tensor::from_data([[300.0], [400.0]], &device)).sum();
-        let gradients = GradientsParams::from_grads(loss.backward(), &layer);
+        let mut gradients = GradientsParams::from_grads(loss.backward(), &layer);
+        optimiser.clip(&layer, &mut gradients);
         let moved = optimiser.step(1.0, layer, gradients);
         let weight = moved.weight.val().into_data().to_vec::<f32>().unwrap();
         assert!((weight[0] + 0.6).abs() < 1e-5 && (weight[1] + 0.8).abs() < 1e-5, "{weight:?}");

@@ -1,14 +1,16 @@
 //! A specification with every default filled in.
 
 mod sequences;
+pub(super) mod texts;
 
 use serde::Serialize;
 
 use crate::domain::network::{
     CnnNetwork, LinearNetwork, LstmNetwork, NLinearNetwork, NetworkSpec, TabmNetwork,
+    TextCnnNetwork,
 };
 use crate::domain::optimiser::{
-    ConstantSchedule, CosineSchedule, OptimiserSpec, ScheduleSpec, Sgd,
+    ConstantSchedule, CosineSchedule, OneCycleSchedule, OptimiserSpec, ScheduleSpec, Sgd,
 };
 use crate::domain::training::{AugmentationSpec, LossSpec, Monitor, TrainingSpec};
 use crate::engine::features::Layout;
@@ -89,6 +91,11 @@ impl Recipe {
             matches!((&network, &optimiser), (NetworkSpec::Lenet(_), OptimiserSpec::Sgd(_)));
         let schedule = if is_plain {
             ScheduleSpec::Constant(ConstantSchedule::default())
+        } else if matches!(layout, Layout::Text { .. }) {
+            ScheduleSpec::OneCycle(OneCycleSchedule {
+                peak: defaults.warm_up,
+                ..Default::default()
+            })
         } else {
             ScheduleSpec::Cosine(CosineSchedule { warm_up: defaults.warm_up })
         };
@@ -97,19 +104,22 @@ impl Recipe {
         let patience = spec.patience.or(defaults.patience).unwrap_or(epochs.div_ceil(4));
         // A linear network has one minimum, which is no better half way.
         let is_convex = matches!((&network, layout), (NetworkSpec::Linear(_), Layout::Table(_)));
-        let kept = match is_convex && patience == 0 && spec.monitor == Monitor::Loss {
+        // Of texts the loss of one network is least before its rate has fallen, when it is not yet
+        // right most often; the mean of several at their ends is better by either.
+        let ends = is_convex || network.is_for_text();
+        let kept = match ends && patience == 0 && spec.monitor == Monitor::Loss {
             true => Kept::Last,
             false => Kept::Best,
         };
         Self {
-            network,
             optimiser,
             learning_rate,
             weight_decay,
             schedule: spec.schedule.clone().unwrap_or(schedule),
             gradient_clip: spec.gradient_clip.unwrap_or(gradient_clip),
             average: spec.average,
-            loss: spec.loss.clone(),
+            loss: texts::loss(spec, &network),
+            network,
             monitor: spec.monitor,
             epochs,
             ends_after: None,
@@ -157,6 +167,7 @@ impl Recipe {
         spec.optimiser = Some(self.optimiser.clone());
         spec.schedule = Some(self.schedule.clone());
         spec.gradient_clip = Some(self.gradient_clip);
+        spec.loss = self.loss.clone();
         spec.epochs = Some(self.epochs);
         spec.batch_size = u32::try_from(self.batch_size).ok();
         spec.patience = Some(self.patience);
@@ -204,6 +215,7 @@ fn suited(layout: &Layout) -> NetworkSpec {
     match layout {
         Layout::Table(_) => NetworkSpec::Tabm(TabmNetwork::default()),
         Layout::Image(_) => NetworkSpec::Cnn(CnnNetwork::default()),
+        Layout::Text { .. } => NetworkSpec::TextCnn(TextCnnNetwork::default()),
         Layout::Sequence { ahead: Some(_), .. } => NetworkSpec::NLinear(NLinearNetwork::default()),
         Layout::Sequence { ahead: None, .. } => NetworkSpec::Lstm(LstmNetwork::default()),
     }
@@ -226,6 +238,12 @@ fn filled(network: NetworkSpec, layout: &Layout, rows: usize) -> (NetworkSpec, D
         patience: None,
     };
     let network = match network {
+        NetworkSpec::Linear(_) if matches!(layout, Layout::Text { .. }) => {
+            texts::filled(network, rows, &mut defaults)
+        }
+        NetworkSpec::TextCnn(_) | NetworkSpec::TextAttention(_) => {
+            texts::filled(network, rows, &mut defaults)
+        }
         NetworkSpec::Linear(LinearNetwork {}) => {
             // Of pixels each tells little, and there are many.
             if matches!(layout, Layout::Table(_)) {
@@ -263,11 +281,7 @@ fn filled(network: NetworkSpec, layout: &Layout, rows: usize) -> (NetworkSpec, D
             network
         }
         NetworkSpec::Cnn(mut cnn) => {
-            if let Layout::Image(shape) = layout {
-                cnn.channels.get_or_insert_with(|| suited_channels(*shape));
-            }
-            cnn.hidden.get_or_insert(128);
-            cnn.dropout.get_or_insert(0.5);
+            fill_cnn(&mut cnn, layout);
             defaults.learning_rate = CNN_RATE;
             (defaults.batch_size, defaults.epochs) = if is_few { (32, 30) } else { (128, 8) };
             NetworkSpec::Cnn(cnn)
@@ -278,6 +292,14 @@ fn filled(network: NetworkSpec, layout: &Layout, rows: usize) -> (NetworkSpec, D
         | NetworkSpec::DLinear(_) => sequences::filled(network, layout, rows, &mut defaults),
     };
     (network, defaults)
+}
+
+fn fill_cnn(cnn: &mut CnnNetwork, layout: &Layout) {
+    if let Layout::Image(shape) = layout {
+        cnn.channels.get_or_insert_with(|| suited_channels(*shape));
+    }
+    cnn.hidden.get_or_insert(128);
+    cnn.dropout.get_or_insert(0.5);
 }
 
 /// What suits `tabm`, whose size is filled in.

@@ -10,7 +10,7 @@ use super::fit::{Data, Part};
 use super::fitted::Fitted;
 use super::forecasting::Forecasting;
 use super::loss::row_loss;
-use super::plan::Recipe;
+use super::plan::{Recipe, texts};
 use super::target::{Target, Truth};
 use super::windows;
 use crate::domain::model::Task;
@@ -57,6 +57,7 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
     }
     let names = checked_names(frame, spec)?;
     let (read, mut warnings) = Read::of(frame, spec)?;
+    let spec = &TrainingSpec { task: Some(read.target.task), ..spec.clone() };
     let Fitted { features, wide, left_out } =
         Fitted::of(&read.frames, names.clone(), spec, read.scale)?;
     warnings.extend(left_out);
@@ -216,10 +217,14 @@ fn carried_out(
 ) -> TrainingSpec {
     let mut spec = spec.clone();
     recipe.fill(&mut spec);
+    spec.ensemble = texts::ensemble(&spec, &recipe.network);
     spec.preprocessing.image = image_size(layout);
     if by_time::is_by_time(&spec, layout) {
         spec.preprocessing.drift = Some(by_time::drift_rule(&spec));
         spec.refit.get_or_insert(true);
+    }
+    if matches!(layout, Layout::Text { .. }) {
+        spec.preprocessing.text.get_or_insert_default();
     }
     spec.task = Some(target.task);
     spec.features = Some(features);
@@ -331,8 +336,8 @@ pub(super) fn leakage(
     truth: &Truth,
     positive: Option<usize>,
 ) -> Vec<String> {
-    // One pixel says little, and there are many.
-    if matches!(layout, Layout::Image(_)) {
+    // One pixel or word says little, and there are many.
+    if matches!(layout, Layout::Image(_) | Layout::Text { .. }) {
         return Vec::new();
     }
     match (truth, positive) {

@@ -57,6 +57,13 @@ pub(super) fn monitored(
         (Monitor::MacroF1, Task::Multiclass, Truth::Classes(classes)) => {
             Some(macro_f1(logits, classes, part.targets.width))
         }
+        (Monitor::MacroF1, Task::Binary, Truth::Classes(classes)) => {
+            // As two logits, of which the negative class's is 0.
+            let logits: Vec<f64> = logits.iter().flat_map(|z| [0.0, *z]).collect();
+            let truth = is_positive(classes, positive?);
+            let classes: Vec<usize> = truth.iter().map(|truth| usize::from(*truth)).collect();
+            Some(macro_f1(&logits, &classes, 2))
+        }
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 mod by_time;
 mod estimate;
 mod images;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -4,15 +4,19 @@
 //! unit: split into several, its innermost functions are no longer inlined, at a fifth of the
 //! speed.
 
+mod bags;
 mod convolution;
 mod dense;
 mod embedding;
 mod lstm;
 mod members;
+mod phrases;
 mod product;
 
+pub use bags::Bags;
 pub use convolution::{Convolution, Gradients, Shape};
 pub use dense::Dense;
 pub use embedding::{Bins, EmbeddingGradients, EmbeddingWeights};
 pub use lstm::{Lstm, LstmGradients, Passed};
 pub use members::{scaled_weights, scaled_weights_gradients};
+pub use phrases::{PhraseGradients, Phrases, Texts};

@@ -222,6 +222,7 @@ mod tests {
             long("class_weights", json!({"1": 5.0})),
             json!({"by": "given", "weights": {"1": 5.0}})
         );
+        assert_eq!(long("network", json!("text_cnn")), json!({"kind": "text_cnn"}));
         assert_eq!(long("threshold", json!(0.2)), json!({"by": "value", "value": 0.2}));
         assert_eq!(long("threshold", json!("f1")), json!({"by": "f1"}));
         assert_eq!(long("features", json!("age")), json!(["age"]));

@@ -86,6 +86,9 @@ impl Trained {
             figures.push_str(&format!(" ({low:.3} to {high:.3})"));
         }
         let mut parts = vec![format!("{} {}", version.model, version.version), figures];
+        if let Metrics::Multiclass(m) = &version.metrics {
+            parts.push(format!("macro-F1 {}", short(Some(m.macro_f1))));
+        }
         if let Metrics::Regression(m) = &version.metrics {
             let spread =
                 m.rmse_interval.map(|i| format!(" ({} to {})", figure(i.low), figure(i.high)));

@@ -13,3 +13,4 @@ mod keys;
 mod metrics;
 mod problems;
 mod server;
+mod texts;

@@ -49,6 +49,16 @@ pub(in crate::engine::train) fn check_layout(network: &NetworkSpec, layout: &Lay
         | NetworkSpec::Attention(_)
         | NetworkSpec::NLinear(_)
         | NetworkSpec::DLinear(_) => return Ok(()),
+        NetworkSpec::TextCnn(_) | NetworkSpec::TextAttention(_) => {
+            return match layout {
+                Layout::Text { .. } => Ok(()),
+                _ => Err(Error::field(
+                    Code::InvalidSpec,
+                    "/network",
+                    "reads a text, and no feature holds one; take another network",
+                )),
+            };
+        }
         NetworkSpec::Tabm(_) | NetworkSpec::Transformer(_) => {
             return match layout {
                 Layout::Table(_) => Ok(()),
@@ -56,6 +66,11 @@ pub(in crate::engine::train) fn check_layout(network: &NetworkSpec, layout: &Lay
                     Code::InvalidSpec,
                     "/network",
                     "reads the columns of a table, and the feature holds images; take cnn or lenet",
+                )),
+                Layout::Text { .. } => Err(Error::field(
+                    Code::InvalidSpec,
+                    "/network",
+                    "reads the columns of a table, and the feature is a text; take text_cnn",
                 )),
                 Layout::Sequence { .. } => Err(Error::field(
                     Code::InvalidSpec,
@@ -73,7 +88,7 @@ pub(in crate::engine::train) fn check_layout(network: &NetworkSpec, layout: &Lay
             "reads images of {smallest} pixels a side or more, and these are {height} x {width}: ask \
              for more by preprocessing.image, or for another network"
         ),
-        Layout::Table(_) | Layout::Sequence { .. } => ONLY_IMAGES.to_owned(),
+        Layout::Table(_) | Layout::Text { .. } | Layout::Sequence { .. } => ONLY_IMAGES.to_owned(),
     };
     Err(Error::field(Code::InvalidSpec, "/network", detail))
 }

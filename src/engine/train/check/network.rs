@@ -21,6 +21,9 @@ pub(super) fn check(network: &NetworkSpec, findings: &mut Findings) {
         NetworkSpec::Cnn(cnn) => check_cnn(cnn, findings),
         NetworkSpec::Tabm(tabm) => check_tabm(tabm, findings),
         NetworkSpec::Transformer(transformer) => check_transformer(transformer, findings),
+        NetworkSpec::TextCnn(_) | NetworkSpec::TextAttention(_) => {
+            super::texts::check_network(network, findings);
+        }
         NetworkSpec::Lstm(_)
         | NetworkSpec::Attention(_)
         | NetworkSpec::NLinear(_)
@@ -73,13 +76,13 @@ fn check_transformer(transformer: &TransformerNetwork, findings: &mut Findings) 
     }
 }
 
-fn whole(findings: &mut Findings, name: &str, value: Option<u32>, low: u64, high: u64) {
+pub(super) fn whole(findings: &mut Findings, name: &str, value: Option<u32>, low: u64, high: u64) {
     if let Some(value) = value {
         findings.whole(&format!("/network/{name}"), value.into(), low..=high);
     }
 }
 
-fn share(findings: &mut Findings, name: &str, value: Option<f64>) {
+pub(super) fn share(findings: &mut Findings, name: &str, value: Option<f64>) {
     if let Some(value) = value {
         findings.real(&format!("/network/{name}"), value, SHARE);
     }

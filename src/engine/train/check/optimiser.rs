@@ -51,13 +51,12 @@ pub(super) fn check_task(spec: &TrainingSpec, task: Task, findings: &mut Finding
     let fits = match spec.monitor {
         Monitor::Loss => true,
         Monitor::Auc => task == Task::Binary,
-        Monitor::Accuracy => !is_number,
-        Monitor::MacroF1 => task == Task::Multiclass,
+        Monitor::Accuracy | Monitor::MacroF1 => !is_number,
         Monitor::R2 => task == Task::Regression,
     };
     if !fits {
         let takes = match task {
-            Task::Binary => "loss, auc or accuracy",
+            Task::Binary => "loss, auc, accuracy or macro_f1",
             Task::Multiclass => "loss, accuracy or macro_f1",
             Task::Regression => "loss or r2",
             Task::Forecast => "loss",

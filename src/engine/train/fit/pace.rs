@@ -72,7 +72,7 @@ pub(in crate::engine::train) fn pace<B: AutodiffBackend>(
     let mut training_row = 0.0;
     if let Some(batch) = batches.next() {
         run.poll()?;
-        run.step(batch, 0, RATE).into_scalar_f32();
+        run.step(batch, 0, RATE)?.into_scalar_f32();
         training_row = began.elapsed().as_secs_f64() / batch.len() as f64;
     }
     let measured = Instant::now();
@@ -83,7 +83,7 @@ pub(in crate::engine::train) fn pace<B: AutodiffBackend>(
             break;
         }
         run.poll()?;
-        sum = sum + run.step(batch, 0, RATE);
+        sum = sum + run.step(batch, 0, RATE)?;
         learnt += batch.len();
     }
     sum.into_scalar_f32();
@@ -92,7 +92,7 @@ pub(in crate::engine::train) fn pace<B: AutodiffBackend>(
     }
     let validation_row = run.pace_of_validation()?;
     let measured = Instant::now();
-    let weights = parameters(&run.network)?;
+    let weights = parameters(&run.whole())?;
     run.best = weights.clone();
     Ok(Pace { training_row, validation_row, epoch: measured.elapsed().as_secs_f64() })
 }
@@ -104,7 +104,7 @@ impl<B: AutodiffBackend> Run<'_, B> {
         let width = inputs.width.max(1);
         let most = (VALIDATION_NUMBERS / width).clamp(1, VALIDATION_ROWS).min(inputs.rows.max(1));
         let rows = &inputs.data[..(most * width).min(inputs.data.len())];
-        let network = self.network.valid();
+        let network = self.whole().valid();
         let mut seconds = f64::INFINITY;
         let began = Instant::now();
         for _ in 0..3 {

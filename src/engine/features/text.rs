@@ -1,0 +1,96 @@
+//! Free text, as words that are made of their parts.
+
+mod words;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use self::words::{Limits, words};
+use super::{Block, EMPTY};
+use crate::domain::training::TextSpec;
+
+/// Words that a text of a column of free text has, half of the time or more.
+const MIN_WORDS: usize = 3;
+/// Characters of a language written without spaces that say as much as a word.
+const CHARACTERS: usize = 2;
+/// Share of the texts of a column of free text that are no repetition of another, at least.
+const DISTINCT: f64 = 0.5;
+
+/// Inputs: for each word the rows of a table that it is made of, counted from 1, the first of them
+/// below 0; behind the last word 0. What is longer than anything in the training rows is cut off
+/// behind the last word that fits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Text {
+    /// Most words of a text.
+    words: usize,
+    /// Most inputs of a text.
+    width: usize,
+    /// Rows of the table.
+    buckets: u32,
+}
+
+impl Text {
+    /// The inner error says why the column tells nothing.
+    pub(super) fn fit(values: &[Option<&str>], spec: TextSpec) -> Result<Self, String> {
+        let limits = Limits { words: spec.max_words as usize, buckets: spec.buckets };
+        let (mut most, mut width) = (0, 0);
+        for text in values.iter().flatten() {
+            let words = words(text, limits);
+            most = most.max(words.len());
+            width = width.max(words.iter().map(Vec::len).sum());
+        }
+        if most == 0 {
+            return Err(EMPTY.into());
+        }
+        Ok(Self { words: most, width, buckets: spec.buckets })
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    pub(super) fn words(&self) -> usize {
+        self.words
+    }
+
+    pub(super) fn buckets(&self) -> usize {
+        self.buckets as usize
+    }
+
+    /// A text that is missing is one of no words.
+    pub(super) fn encode(&self, values: &[Option<&str>], mut block: Block<'_>) {
+        let limits = Limits { words: self.words, buckets: self.buckets };
+        for (row, text) in values.iter().enumerate() {
+            let inputs = block.row(row, self.width);
+            let mut used = 0;
+            for word in words(text.unwrap_or_default(), limits) {
+                let Some(inputs) = inputs.get_mut(used..used + word.len()) else { break };
+                for (at, (input, part)) in inputs.iter_mut().zip(&word).enumerate() {
+                    let part = (part + 1) as f32;
+                    *input = if at == 0 { -part } else { part };
+                }
+                used += word.len();
+            }
+        }
+    }
+}
+
+/// Whether the texts of a column are free text, and no names of categories: most of them differ,
+/// and half of them or more have three words, or six characters of a language that is written
+/// without spaces.
+pub(crate) fn is_free_text(values: &[Option<&str>]) -> bool {
+    let known: Vec<&str> = values.iter().flatten().copied().collect();
+    let distinct: BTreeSet<&str> = known.iter().copied().collect();
+    if known.is_empty() || (distinct.len() as f64) < DISTINCT * known.len() as f64 {
+        return false;
+    }
+    let mut lengths: Vec<usize> =
+        known.iter().map(|text| words::halves(text, CHARACTERS)).collect();
+    lengths.sort_unstable();
+    lengths[lengths.len() / 2] >= MIN_WORDS * CHARACTERS
+}
+
+#[cfg(test)]
+mod tests;

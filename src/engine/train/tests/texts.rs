@@ -1,0 +1,184 @@
+//! Training on texts.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::model::InputKind;
+
+const SUBJECTS: [&str; 8] =
+    ["the bank", "oil", "$XYZ", "the index", "retailer", "gold", "an insurer", "the fund"];
+const UP: [&str; 4] = ["climbs", "jumped", "rises again", "gains"];
+const DOWN: [&str; 4] = ["falls", "dropped", "sinks again", "loses"];
+
+/// News of what rises and what falls, all different.
+fn news(rows: usize) -> Vec<(String, bool)> {
+    let of = |row: usize| {
+        let up = row.is_multiple_of(2);
+        let verb = if up { UP } else { DOWN }[row / 2 % 4];
+        (format!("{} {verb} {}.{}% on day {row}", SUBJECTS[row / 8 % 8], row % 7, row % 9), up)
+    };
+    (0..rows).map(of).collect()
+}
+
+/// The same in Chinese, without spaces.
+fn chinese(rows: usize) -> Vec<(String, bool)> {
+    let of = |row: usize| {
+        let up = row.is_multiple_of(2);
+        let verb =
+            if up { ["上涨", "走高", "大涨"] } else { ["下跌", "走低", "大跌"] }[row / 2 % 3];
+        let subject = ["银行股", "原油期货", "黄金价格", "沪深指数"][row / 6 % 4];
+        let day = ["周一", "周二", "周三", "周四", "周五"][row / 24 % 5];
+        let tail = ["收盘", "盘中", "开盘"][row / 120 % 3];
+        (format!("{day}{subject}{tail}{verb}{row}点"), up)
+    };
+    (0..rows).map(of).collect()
+}
+
+fn table(texts: &[(String, bool)]) -> Frame {
+    let labels = texts.iter().map(|(_, up)| Some(if *up { "up" } else { "down" }.to_owned()));
+    let columns = vec![
+        ("text".to_owned(), Values::String(texts.iter().map(|(t, _)| Some(t.clone())).collect())),
+        ("label".to_owned(), Values::String(labels.collect())),
+    ];
+    Frame::new(texts.len(), columns).unwrap()
+}
+
+fn asked(more: Value) -> TrainingSpec {
+    // A table of few rows is enough here, and quicker.
+    let mut spec = json!({ "dataset": { "name": "d" }, "target": "label",
+        "ensemble": { "folds": 1 }, "preprocessing": { "text": { "buckets": 4096 } } });
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    serde_json::from_value(spec).unwrap()
+}
+
+#[test]
+fn every_network_tells_up_from_down() {
+    for frame in [table(&news(240)), table(&chinese(240))] {
+        for more in [
+            json!({ "epochs": 12 }),
+            json!({ "epochs": 15, "network": { "kind": "text_attention" } }),
+            json!({ "network": { "kind": "linear" } }),
+            json!({ "epochs": 12, "optimiser": { "kind": "rmsprop" }, "average": 0.9,
+                "class_weights": { "by": "balanced" } }),
+        ] {
+            let trained = run(&frame, &asked(more.clone()));
+            assert!(auc(&trained) > 0.95, "{more} {}", auc(&trained));
+            assert_eq!(trained.features.input_kind(), InputKind::Text);
+            let inputs = &trained.signature.inputs;
+            assert_eq!((inputs.len(), inputs[0].name.as_str()), (1, "text"));
+        }
+    }
+}
+
+#[test]
+fn what_is_absent_is_filled_in() {
+    let mut spec = asked(json!({ "epochs": 1 }));
+    (spec.preprocessing.text, spec.ensemble) = (None, None);
+    let trained = run(&table(&news(60)), &spec);
+    let text = json!({ "max_words": 256, "buckets": 131072 });
+    assert_eq!(json!(trained.spec.preprocessing.text), text);
+    let network = json!({ "kind": "text_cnn", "embedding": 64, "phrases": [1, 2, 3, 4],
+        "channels": 100, "dropout": 0.5 });
+    assert_eq!(json!(trained.spec.network), network);
+    assert_eq!(json!(trained.spec.schedule)["kind"], "one_cycle");
+    assert_eq!(trained.spec.loss.label_smoothing, Some(0.05));
+    assert_eq!(json!(trained.spec.ensemble), json!({ "folds": 3, "seeds": 1 }));
+    assert_eq!(trained.baselines[0].network, "linear");
+    assert_eq!(trained.spec.patience, Some(0));
+    // A text that is missing, or has no words, is answered for as well.
+    let inputs = Frame::new(2, vec![("text".to_owned(), texts(&[None, Some(" ")]))]).unwrap();
+    let model = LoadedModel::load(
+        &trained.signature,
+        &trained.spec,
+        trained.features.clone(),
+        &trained.weights,
+    );
+    let answers = model.unwrap().predict(&inputs).unwrap();
+    assert_eq!(answers.values[..2], answers.values[2..]);
+}
+
+fn texts(values: &[Option<&str>]) -> Values {
+    Values::String(values.iter().map(|v| v.map(str::to_owned)).collect())
+}
+
+#[test]
+fn an_interrupted_training_ends_in_the_same_bits() {
+    let frame = table(&news(120));
+    for more in [
+        json!({ "epochs": 2, "accumulation": 3, "average": 0.9 }),
+        json!({ "epochs": 2, "network": { "kind": "text_attention" },
+            "optimiser": { "kind": "sgd", "momentum": 0.9 } }),
+    ] {
+        let spec = asked(more);
+        let mut record = Record { every_batch: true, ..Record::default() };
+        let whole = train(&frame, &spec, None, &mut record).unwrap();
+        assert!(record.checkpoints.len() > 5);
+        for checkpoint in record.checkpoints.iter().step_by(3) {
+            let resumed = train(&frame, &spec, Some(checkpoint), &mut Record::default()).unwrap();
+            assert!(resumed.weights == whole.weights);
+        }
+    }
+}
+
+/// On a GPU bags and phrases are put together from burn's operations; tried on the CPU.
+#[test]
+fn dispatch_trains_as_the_cpu_itself_does() {
+    let prepared = prepare(&table(&news(90)), &asked(json!({ "epochs": 2 }))).unwrap();
+    let problem = Problem { data: &prepared.data, recipe: &prepared.recipe };
+    let cpu =
+        fit::fit::<Autodiff<Flex>>(&FlexDevice, &problem, None, &mut Record::default()).unwrap();
+    let device = DispatchDevice::autodiff(FlexDevice);
+    let other = fit::fit::<Dispatch>(&device, &problem, None, &mut Record::default()).unwrap();
+    for (a, b) in cpu.curve.iter().zip(&other.curve) {
+        assert!((a.validation_loss - b.validation_loss).abs() < 1e-3, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn a_column_among_others_stays_a_category() {
+    let mut columns = vec![("x".to_owned(), Values::Float64(vec![Some(0.0); 60]))];
+    let news = table(&news(60));
+    columns[0].1 = Values::Float64((0..60).map(|i| Some(f64::from(i % 7))).collect());
+    let (text, label) = (news.texts("text").unwrap(), news.texts("label").unwrap());
+    columns.push(("text".to_owned(), texts(&text)));
+    columns.push(("label".to_owned(), texts(&label)));
+    let both = Frame::new(60, columns).unwrap();
+    let mut spec = asked(json!({ "epochs": 1 }));
+    spec.preprocessing.text = None;
+    let trained = run(&both, &spec);
+    assert_eq!(trained.features.input_kind(), InputKind::Tabular);
+    assert!(trained.warnings.iter().any(|w| w.contains("text is left out")));
+    let error = refused(&both, &asked(json!({ "network": { "kind": "text_cnn" } })));
+    assert_eq!(pointers(&error), ["/features"]);
+    assert!(error.to_string().contains("learnt from alone"));
+}
+
+#[test]
+fn what_does_not_suit_texts_is_named() {
+    let news = table(&news(60));
+    let named = |frame: &Frame, more: Value| {
+        let error = refused(frame, &asked(more));
+        assert_eq!(error.code(), Code::InvalidSpec);
+        pointers(&error).join(" ")
+    };
+    let bad = json!({ "network": { "kind": "text_cnn", "phrases": [1, 11, 1], "channels": 0,
+        "embedding": 513, "dropout": 1.0 }, "preprocessing": { "text": { "max_words": 0 } } });
+    let wanted = "/network/embedding /network/channels /network/dropout /network/phrases/1 \
+                  /network/phrases/2 /preprocessing/text/max_words";
+    assert_eq!(named(&news, bad), wanted);
+    assert_eq!(
+        named(&news, json!({ "network": { "kind": "text_cnn", "phrases": [] } })),
+        "/network/phrases"
+    );
+    let bad = json!({ "network": { "kind": "text_attention", "heads": 65, "hidden": 0 } });
+    assert_eq!(named(&news, bad), "/network/hidden /network/heads");
+    assert_eq!(named(&news, json!({ "network": { "kind": "mlp" } })), "/preprocessing/text");
+    assert_eq!(named(&news, json!({ "network": { "kind": "cnn" } })), "/preprocessing/text");
+    let window = json!({ "window": { "time": "t" }, "network": { "kind": "text_cnn" } });
+    assert!(named(&news, window).starts_with("/preprocessing/text /network/kind"));
+    let (numbers, _) = logistic(60);
+    let one = json!({ "target": "y", "features": ["x0"], "network": { "kind": "text_cnn" } });
+    assert_eq!(named(&numbers, one), "/network");
+    let one = json!({ "target": "y", "features": ["x0"] });
+    assert_eq!(named(&numbers, one), "/preprocessing/text");
+}

@@ -40,6 +40,10 @@ pub struct LoadedModel {
     /// Index of the positive class (binary).
     positive: usize,
     features: FittedFeatures,
+    /// Logits of a row.
+    outputs: usize,
+    /// Quantiles of each number of a forecast; 1 where the mean is forecast.
+    levels: usize,
     /// Their answers are averaged.
     networks: Vec<Placed>,
 }
@@ -133,7 +137,8 @@ impl LoadedModel {
             Serving::new(network, &layout, outputs, weights).map(Placed::Cpu)
         });
         let networks = placed.collect::<Result<_>>()?;
-        Ok(Self { task: signature.task, classes, positive, features, networks })
+        let levels = layout.sequence().2.map_or(1, |ahead| ahead.levels);
+        Ok(Self { task: signature.task, classes, positive, features, outputs, levels, networks })
     }
 
     /// The same model on another device, after a trial.
@@ -160,8 +165,8 @@ impl LoadedModel {
             _ => 2.0,
         };
         let probes: Vec<f32> = (0..PROBES * width).map(|_| symmetric(&mut rng, bound)).collect();
-        let wanted = self.logits(&probes, width, outputs)?;
-        let found = moved.logits(&probes, width, outputs)?;
+        let wanted = self.logits(&probes, width)?;
+        let found = moved.logits(&probes, width)?;
         let largest = wanted.iter().fold(1_f64, |largest, z| largest.max(z.abs()));
         let apart = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs());
         // Written so that a NaN counts as disagreement.
@@ -225,18 +230,17 @@ impl LoadedModel {
 
     /// Logits of the mean answer to inputs, `[rows, outputs]`.
     pub(crate) fn logits_of(&self, inputs: &Matrix) -> Result<Vec<f64>> {
-        let outputs = self.features.layout().outputs(self.task, self.classes);
         let width = inputs.width.max(1);
         let chunk = (CHUNK_NUMBERS / width).clamp(1, CHUNK);
-        let mut all = Vec::with_capacity(inputs.rows * outputs);
+        let mut all = Vec::with_capacity(inputs.rows * self.outputs);
         for rows in inputs.data.chunks(chunk * width) {
-            all.extend(self.logits(rows, inputs.width, outputs)?);
+            all.extend(self.logits(rows, inputs.width)?);
         }
         Ok(all)
     }
 
     pub(crate) fn score(&self, inputs: &Matrix) -> Result<Outputs> {
-        let outputs = self.features.layout().outputs(self.task, self.classes).max(1);
+        let outputs = self.outputs.max(1);
         let width = if self.task == Task::Forecast { outputs } else { self.classes.max(1) };
         let mut values = Vec::with_capacity(inputs.rows * width);
         for row in self.logits_of(inputs)?.chunks_exact(outputs) {
@@ -249,13 +253,19 @@ impl LoadedModel {
     }
 
     /// Logits of the mean answer to rows of `width` inputs, `[rows, outputs]`.
-    fn logits(&self, rows: &[f32], width: usize, outputs: usize) -> Result<Vec<f64>> {
-        let (mut logits, mut members) = (Vec::new(), 0);
-        for network in &self.networks {
-            logits.extend(network.logits(rows, width)?);
-            members += network.members();
-        }
-        Ok(averaged(self.task, &logits, members, outputs.max(1)))
+    fn logits(&self, rows: &[f32], width: usize) -> Result<Vec<f64>> {
+        let members = self.networks.iter().map(Placed::members).sum();
+        let logits = match self.networks.as_slice() {
+            [one] => one.logits(rows, width)?,
+            several => {
+                let mut all = Vec::new();
+                for network in several {
+                    all.extend(network.logits(rows, width)?);
+                }
+                all
+            }
+        };
+        Ok(averaged(self.task, &logits, members, self.outputs.max(1)))
     }
 
     /// Appends the numbers of one row.
@@ -273,9 +283,8 @@ impl LoadedModel {
             }
             Task::Forecast => {
                 let series = self.features.sequence().map_or(&[][..], |s| &s.series);
-                let levels = self.features.layout().sequence().2.map_or(1, |ahead| ahead.levels);
                 let undone = logits.iter().enumerate().map(|(at, scaled)| {
-                    let of = series.get(at / levels % series.len().max(1));
+                    let of = series.get(at / self.levels % series.len().max(1));
                     of.map_or(*scaled, |series| series.scale.undo(*scaled))
                 });
                 values.extend(undone);

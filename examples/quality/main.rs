@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod folds;
+mod images;
 mod measure;
 mod series;
 mod sets;
@@ -27,6 +28,7 @@ use actuary::domain::key::{NewKey, Scope};
 use actuary::error::{Code, Context, Error, Result};
 use clap::Parser;
 
+use images::Images;
 use measure::Outcome;
 use series::Series;
 use sets::Set;
@@ -139,6 +141,7 @@ struct Chosen {
     sets: Vec<Set>,
     series: Vec<Series>,
     texts: Vec<Texts>,
+    images: Vec<Images>,
 }
 
 impl Chosen {
@@ -154,26 +157,38 @@ impl Chosen {
                 )],
                 series: Vec::new(),
                 texts: Vec::new(),
+                images: Vec::new(),
             },
             None => {
-                let is_series = |name: &&String| series::names().any(|known| known == *name);
-                let is_text = |name: &&String| texts::names().any(|known| known == *name);
-                let (of_series, others): (Vec<&String>, Vec<&String>) =
-                    names.iter().partition(is_series);
-                let (of_texts, of_tables): (Vec<&String>, Vec<&String>) =
-                    others.into_iter().partition(is_text);
-                let owned = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
-                let (of_series, of_texts) = (owned(of_series), owned(of_texts));
-                let of_tables = owned(of_tables);
-                let has_tables = names.is_empty() || !of_tables.is_empty();
-                let has_series = names.is_empty() || !of_series.is_empty();
-                let has_texts = names.is_empty() || !of_texts.is_empty();
+                let mut others = names.clone();
+                let mut taken = |known: &mut dyn Iterator<Item = &'static str>| -> Vec<String> {
+                    let known: Vec<&str> = known.collect();
+                    others.extract_if(.., |name| known.contains(&name.as_str())).collect()
+                };
+                let of_series = taken(&mut series::names());
+                let of_texts = taken(&mut texts::names());
+                let of_images = taken(&mut images::names());
+                let is_wanted = |of: &[String]| names.is_empty() || !of.is_empty();
                 let path = &arguments.path;
-                Self {
-                    sets: if has_tables { sets::known(path, &of_tables)? } else { Vec::new() },
-                    series: if has_series { series::known(path, &of_series) } else { Vec::new() },
-                    texts: if has_texts { texts::known(path, &of_texts) } else { Vec::new() },
+                let mut chosen = Self {
+                    sets: Vec::new(),
+                    series: Vec::new(),
+                    texts: Vec::new(),
+                    images: Vec::new(),
+                };
+                if is_wanted(&others) {
+                    chosen.sets = sets::known(path, &others)?;
                 }
+                if is_wanted(&of_series) {
+                    chosen.series = series::known(path, &of_series);
+                }
+                if is_wanted(&of_texts) {
+                    chosen.texts = texts::known(path, &of_texts);
+                }
+                if is_wanted(&of_images) {
+                    chosen.images = images::known(path, &of_images);
+                }
+                chosen
             }
         };
         if let Some(folds) = arguments.folds {
@@ -183,6 +198,7 @@ impl Chosen {
             chosen.sets.retain(|set| is_there(&set.name, &set.file));
             chosen.series.retain(|series| is_there(series.name, &series.file));
             chosen.texts.retain(|texts| is_there(texts.name, &texts.train));
+            chosen.images.retain(|images| is_there(images.name, &images.files[0].1));
         }
         Ok(chosen)
     }
@@ -213,6 +229,9 @@ async fn all(client: &Client, chosen: &Chosen, arguments: &Arguments) -> Result<
     }
     for texts in &chosen.texts {
         texts::measure(client, texts).await?.iter().for_each(show);
+    }
+    for images in &chosen.images {
+        show(&images::measure(client, images).await?);
     }
     Ok(())
 }

@@ -136,14 +136,40 @@ pub(crate) async fn train(
     client: &Client,
     name: &str,
     csv: Vec<u8>,
+    spec: serde_json::Value,
+) -> Result<Version> {
+    let version = upload(client, name, DataFormat::Csv, Source::Bytes(csv.into())).await?;
+    train_on(client, name, version, spec).await
+}
+
+/// Uploads a dataset, and gives its version's number.
+///
+/// # Errors
+/// Why it could not be.
+pub(crate) async fn upload(
+    client: &Client,
+    name: &str,
+    format: DataFormat,
+    source: Source,
+) -> Result<u32> {
+    let job = client.upload_dataset(name, format, &[], source).await?;
+    match outcome(client.wait_for_job(job.id, |_| {}).await?)? {
+        JobResult::DatasetVersion(dataset) => Ok(dataset.version),
+        _ => Err(Error::internal("uploading", "the job made no dataset")),
+    }
+}
+
+/// Trains on a version of the dataset of the same name, and gives the model's version.
+///
+/// # Errors
+/// Why it could not be.
+pub(crate) async fn train_on(
+    client: &Client,
+    name: &str,
+    version: u32,
     mut spec: serde_json::Value,
 ) -> Result<Version> {
-    let job = client.upload_dataset(name, DataFormat::Csv, &[], Source::Bytes(csv.into())).await?;
-    let JobResult::DatasetVersion(dataset) = outcome(client.wait_for_job(job.id, |_| {}).await?)?
-    else {
-        return Err(Error::internal("uploading", "the job made no dataset"));
-    };
-    spec["dataset"] = json!({"name": name, "version": dataset.version});
+    spec["dataset"] = json!({"name": name, "version": version});
     let spec: TrainingSpec = serde_json::from_value(spec).context("making a specification")?;
     let job = client.train(name, &spec).await?;
     let JobResult::ModelVersion(made) = outcome(client.wait_for_job(job.id, |_| {}).await?)? else {

@@ -16,6 +16,7 @@ mod keys;
 mod models;
 mod page;
 mod predictions;
+mod simplifications;
 mod sse;
 mod versions;
 

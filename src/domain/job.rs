@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::cost::Cost;
 use super::dataset::DataFormat;
 use super::schema::ColumnType;
+use super::simplification::SimplificationMethod;
 use super::tagged::deserialize_tagged;
 use super::training::TrainingSpec;
 use super::version::EpochLoss;
@@ -47,17 +48,21 @@ pub enum JobKind {
     Ingestion,
     /// A specification becomes a model version.
     Training,
+    /// A model version becomes a simpler one.
+    Simplification,
     /// Unreferenced blobs and old idempotency records are removed.
     Sweep,
 }
 
 impl JobKind {
-    pub const ALL: [JobKind; 3] = [Self::Ingestion, Self::Training, Self::Sweep];
+    pub const ALL: [JobKind; 4] =
+        [Self::Ingestion, Self::Training, Self::Simplification, Self::Sweep];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ingestion => "ingestion",
             Self::Training => "training",
+            Self::Simplification => "simplification",
             Self::Sweep => "sweep",
         }
     }
@@ -259,12 +264,14 @@ pub struct LogEvent {
 pub enum JobSpec {
     Ingestion(IngestionSpec),
     Training(Box<TrainingJobSpec>),
+    Simplification(Box<SimplificationJobSpec>),
     Sweep,
 }
 
 deserialize_tagged! { JobSpec by "kind":
     "ingestion" => Ingestion(IngestionSpec),
     "training" => Training(Box<TrainingJobSpec>),
+    "simplification" => Simplification(Box<SimplificationJobSpec>),
     "sweep" => Sweep,
 }
 
@@ -283,4 +290,12 @@ pub struct TrainingJobSpec {
     pub model: String,
     /// As asked for, the dataset's version resolved.
     pub spec: TrainingSpec,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SimplificationJobSpec {
+    pub model: String,
+    /// The parent's number.
+    pub version: u32,
+    pub method: SimplificationMethod,
 }

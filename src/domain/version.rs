@@ -9,6 +9,7 @@ use super::cost::Cost;
 use super::forecast::ForecastMetrics;
 use super::model::Task;
 use super::schema::Column;
+use super::simplification::Simplification;
 use super::tagged::deserialize_tagged;
 use super::training::TrainingSpec;
 use super::window::WindowSpec;
@@ -27,6 +28,9 @@ pub struct Version {
     /// Simpler networks, trained on the same rows, and how much better this version answers.
     #[serde(default)]
     pub baselines: Vec<Baseline>,
+    /// From which version it was made simpler, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simplification: Option<Simplification>,
     pub provenance: Provenance,
     /// What the training noticed and went on with.
     pub warnings: Vec<String>,

@@ -1,14 +1,23 @@
 //! Weights as safetensors: one little-endian f32 tensor per parameter, named by its path in the
 //! network, with `format: actuary-1` as the only metadata, so that equal weights are equal bytes.
 //!
+//! Simpler forms stand in several tensors: a parameter `P` of few numbers that are not 0 as `P:shape`
+//! (u32), `P:kept` (u8, one bit for each number, the lowest first) and `P:values` (f32, those whose
+//! bit is set); a parameter in 8 bits as `P` (i8) and `P:scale` (f32), which has as many axes, some of
+//! them of length 1, and by which it is multiplied.
+//!
 //! What is read is not trusted: sizes are checked before anything is made of them.
+
+mod forms;
 
 use std::collections::HashMap;
 
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::TensorView;
 use safetensors::{SafeTensors, serialize};
 
-use super::networks::parameters::{Parameter, Parameters, all_finite};
+pub(crate) use self::forms::Form;
+use self::forms::{Stored, read, read_sparse};
+use super::networks::parameters::{Parameters, all_finite};
 use crate::error::{Code, Context, Error, Result};
 
 /// Longest header, in bytes.
@@ -18,13 +27,12 @@ const MAX_TENSORS: usize = 4096;
 const FORMAT: &str = "actuary-1";
 
 /// Writes parameters.
-pub(crate) fn encode(parameters: &Parameters) -> Result<Vec<u8>> {
-    let views = parameters
+pub(crate) fn encode(parameters: &Parameters, form: Form) -> Result<Vec<u8>> {
+    let stored: Vec<Stored> =
+        parameters.iter().flat_map(|(name, p)| Stored::of(name, p, form)).collect();
+    let views = stored
         .iter()
-        .map(|(name, p)| {
-            let bytes = bytemuck::cast_slice::<f32, u8>(&p.values);
-            TensorView::new(Dtype::F32, p.shape.clone(), bytes).map(|view| (name, view))
-        })
+        .map(|s| TensorView::new(s.kind, s.shape.clone(), &s.bytes).map(|view| (&s.name, view)))
         .collect::<std::result::Result<Vec<_>, _>>()
         .context("writing weights")?;
     let metadata = HashMap::from([("format".to_owned(), FORMAT.to_owned())]);
@@ -85,15 +93,21 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Parameters> {
     }
     let mut parameters = Parameters::new();
     for (name, view) in tensors.iter() {
-        if view.dtype() != Dtype::F32 {
-            return Err(bad(format!("hold {name} as {:?}, not as F32", view.dtype())));
+        let read = match name.split_once(':') {
+            None => Some((name, read(&tensors, name, &view))),
+            Some((name, "shape")) => Some((name, read_sparse(&tensors, name, &view))),
+            Some(_) => None,
+        };
+        if let Some((name, read)) = read {
+            parameters.insert(name.to_owned(), read.map_err(&bad)?);
         }
-        let values = view
-            .data()
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
-        parameters.insert(name.to_owned(), Parameter { shape: view.shape().to_vec(), values });
+    }
+    let is_part = |name: &&str| match name.split_once(':') {
+        None => true,
+        Some((name, part)) => parameters.contains_key(name) && forms::PARTS.contains(&part),
+    };
+    if let Some(name) = tensors.names().iter().find(|name| !is_part(name)) {
+        return Err(bad(format!("hold {name}, which is part of nothing")));
     }
     if !all_finite(&parameters) {
         return Err(bad("hold a number that is not finite".into()));

@@ -108,6 +108,14 @@ pub(super) fn training_job() -> Value {
     running
 }
 
+pub(super) fn simplification_job() -> Value {
+    job("simplification", "default-risk", "queued")
+}
+
+pub(super) fn simplification_spec() -> Value {
+    json!({"version": "champion", "method": {"kind": "prune", "sparsity": 0.7, "epochs": 3}})
+}
+
 pub(super) fn cancelled_job() -> Value {
     job("training", "default-risk", "cancel_pending")
 }

@@ -35,6 +35,7 @@ mod routes;
 mod rows;
 mod schemas;
 mod settings;
+mod simplifications;
 mod tls;
 mod versions;
 

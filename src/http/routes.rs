@@ -11,7 +11,7 @@ use utoipa_actix_web::OpenApiFactory;
 
 use super::{
     advice, aliases, datasets, docs, forecasts, health, jobs, keys, metrics, models, predictions,
-    versions,
+    simplifications, versions,
 };
 use crate::domain::key::Scope;
 
@@ -90,6 +90,7 @@ routes! {
         models::update_model,
         versions::create_model_version,
         versions::delete_model_version,
+        simplifications::create_simplification,
         aliases::move_alias,
         aliases::delete_alias,
         aliases::roll_back_alias,

@@ -257,6 +257,35 @@ static FUNCTIONS: &[Function] = &[
         example: "m = train(loans, \"default\", network=\"linear\", epochs=3, seed=1)",
     },
     Function {
+        name: "simplify",
+        summary: "a new version, made simpler from one that is there",
+        parameters: &[
+            needed("model", "a version, a model or a model's name"),
+            needed("by", "'prune', 'distil' or 'quantise'"),
+            optional("version", NONE, "a number or an alias; the champion when absent"),
+            optional("sparsity", "0.5", "prune: the share of the layers' weights that become 0"),
+            optional(
+                "epochs",
+                NONE,
+                "prune: for how many the others are trained on, 3 when absent, or 0; distil: as \
+                suits the student",
+            ),
+            optional("learning_rate", NONE, "prune: a third of the parent's when absent"),
+            optional(
+                "network",
+                NONE,
+                "distil: the student, 'mlp' or {'kind': 'mlp', 'hidden': [32]}; a smaller one of \
+                the parent's kind, or a simpler kind, when absent",
+            ),
+            optional("temperature", "2.0", "distil: the higher, the more unlikely classes tell"),
+            optional("share", "0.5", "distil: how much of the loss is the parent's"),
+            optional("wait", "True", "whether to wait for it"),
+        ],
+        notes: "It is asked beside its parent for the same test rows, and timed beside it: \
+                v.simplification. It becomes the champion only by promote().",
+        example: "simplify(m, \"quantise\")",
+    },
+    Function {
         name: "models",
         summary: "the models",
         parameters: &[LIMIT],

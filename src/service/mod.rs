@@ -16,6 +16,7 @@ mod predictions;
 mod recorder;
 pub mod runs;
 mod scorer;
+mod simplifications;
 mod versions;
 
 use std::path::PathBuf;

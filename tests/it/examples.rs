@@ -60,6 +60,12 @@ fn the_analyst_explores_compares_and_promotes() {
         &mut explored,
         &["better on rows that neither has seen", "champion of explored", "5 rows by"],
     );
+    let mut simpler = actuary(scratch.path());
+    simpler.args(["run", &path("analyst/simplify.star")]);
+    says_all(
+        &mut simpler,
+        &["8 bits for each weight of version 1", "pruned by 70 %", "taught by", "times smaller"],
+    );
     let mut optimisers = actuary(scratch.path());
     optimisers.args(["run", &path("analyst/optimisers.star")]);
     says_all(&mut optimisers, &["momentum at", "adam at", "as far as sgd in epoch"]);

@@ -200,7 +200,7 @@ fn thousands_of_tensors_are_refused() {
 fn equal_parameters_are_equal_bytes() {
     let (trained, _) = binary(100);
     let parameters = weights::decode(&trained.weights).unwrap();
-    assert_eq!(weights::encode(&parameters).unwrap(), trained.weights);
+    assert_eq!(weights::encode(&parameters, weights::Form::Whole).unwrap(), trained.weights);
 }
 
 /// Not a test of speed, which a busy machine would fail, but of its order: the time is printed.
@@ -293,7 +293,7 @@ fn several_networks_answer_as_one() {
     for part in parts {
         let mut alone = trained.spec.clone();
         alone.ensemble = None;
-        let bytes = weights::encode(&part).unwrap();
+        let bytes = weights::encode(&part, weights::Form::Whole).unwrap();
         let model = LoadedModel::load(&trained.signature, &alone, trained.features.clone(), &bytes);
         let values = model.unwrap().predict(&frame).unwrap().values;
         sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value / 4.0);

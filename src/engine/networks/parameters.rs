@@ -181,6 +181,76 @@ impl<B: Backend> ModuleMapper<B> for Blender {
     }
 }
 
+/// Which numbers of a network stay 0, as tensors of 0 and 1 by the ids of their parameters.
+pub(crate) struct Mask(GradientsParams);
+
+impl Mask {
+    /// Those that are 0 in `weights`, which are of the network, among the parameters that can be
+    /// pruned.
+    pub(crate) fn of<B: Backend, M: Module<B>>(network: &M, weights: &Parameters) -> Self {
+        let mut masker = Masker { path: Path::default(), weights, found: GradientsParams::new() };
+        network.visit(&mut masker);
+        Self(masker.found)
+    }
+
+    /// The same network, as a leaf of its own, with these numbers 0.
+    pub(crate) fn apply<B: AutodiffBackend, M: Module<B>>(&self, network: M) -> M {
+        network.map(&mut Masking(&self.0))
+    }
+}
+
+/// Whether a parameter's numbers may be pruned: those of layers, but not what numbers, categories,
+/// words or places become, nor the scales of members.
+pub(crate) fn can_be_pruned(name: &str, shape: &[usize]) -> bool {
+    let first = name.split('.').next().unwrap_or(name);
+    let is_layer = !matches!(
+        first,
+        "embedding" | "token" | "numbers" | "categories" | "category_bias" | "scale" | "positions"
+    );
+    // Of a linear network of texts, its table.
+    shape.len() >= 2 && is_layer && name != "weight"
+}
+
+struct Masker<'a> {
+    path: Path,
+    weights: &'a Parameters,
+    found: GradientsParams,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Masker<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let name = self.path.name();
+        let Some(weights) = self.weights.get(&name) else { return };
+        if can_be_pruned(&name, &weights.shape) {
+            let bits: Vec<f32> =
+                weights.values.iter().map(|w| f32::from(u8::from(*w != 0.0))).collect();
+            let bits = Tensor::from_data(TensorData::new(bits, param.dims()), &param.device());
+            self.found.register::<B, D>(param.id, bits);
+        }
+    }
+}
+
+struct Masking<'a>(&'a GradientsParams);
+
+impl<B: AutodiffBackend> ModuleMapper<B> for Masking<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let tensor = match self.0.get::<B::InnerBackend, D>(id) {
+            Some(mask) => Tensor::from_inner(tensor.inner() * mask).require_grad(),
+            None => tensor,
+        };
+        Param::from_mapped_value(id, tensor, mapper)
+    }
+}
+
 /// Whether every number is finite.
 pub(crate) fn all_finite(parameters: &Parameters) -> bool {
     parameters.values().all(|p| p.values.iter().all(|v| v.is_finite()))

@@ -30,11 +30,11 @@ const MAX_SEED: u64 = (1 << 53) - 1;
 pub(super) struct Findings(Vec<FieldError>);
 
 impl Findings {
-    fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+    pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.0.push(FieldError::new(pointer, detail));
     }
 
-    fn whole(&mut self, pointer: &str, value: u64, range: RangeInclusive<u64>) {
+    pub(super) fn whole(&mut self, pointer: &str, value: u64, range: RangeInclusive<u64>) {
         if !range.contains(&value) {
             self.add(
                 pointer,
@@ -45,7 +45,7 @@ impl Findings {
 
     /// A number that has to lie above `low` (from `low`, when `from`) and up to `high` (below it,
     /// when `below`).
-    fn real(&mut self, pointer: &str, value: f64, bounds: Bounds) {
+    pub(super) fn real(&mut self, pointer: &str, value: f64, bounds: Bounds) {
         let Bounds { low, from, high, below } = bounds;
         let above = value > low || (from && value == low);
         let under = value < high || (!below && value == high);
@@ -72,7 +72,7 @@ impl Findings {
 }
 
 #[derive(Clone, Copy)]
-struct Bounds {
+pub(super) struct Bounds {
     low: f64,
     from: bool,
     high: f64,
@@ -82,11 +82,11 @@ struct Bounds {
 /// [0, 1).
 const SHARE: Bounds = Bounds { low: 0.0, from: true, high: 1.0, below: true };
 /// (0, 1).
-const INSIDE: Bounds = Bounds { low: 0.0, from: false, high: 1.0, below: true };
+pub(super) const INSIDE: Bounds = Bounds { low: 0.0, from: false, high: 1.0, below: true };
 /// [0, 1].
 const UNIT: Bounds = Bounds { low: 0.0, from: true, high: 1.0, below: false };
 /// (0, 1e6].
-const RATE: Bounds = Bounds { low: 0.0, from: false, high: 1e6, below: false };
+pub(super) const RATE: Bounds = Bounds { low: 0.0, from: false, high: 1e6, below: false };
 /// Positive and finite.
 const POSITIVE: Bounds = Bounds { low: 0.0, from: false, high: f64::MAX, below: false };
 

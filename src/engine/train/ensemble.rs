@@ -115,7 +115,7 @@ fn longest(
 
 /// The training and validation rows together, split so that one of the folds validates; every
 /// class is spread alike over the folds.
-fn refold(data: &Data, seed: u64, fold: u32, folds: u32) -> Data {
+pub(super) fn refold(data: &Data, seed: u64, fold: u32, folds: u32) -> Data {
     let parts = [&data.train, &data.validation];
     let rows: usize = parts.iter().map(|part| part.inputs.rows).sum();
     let class = |row: usize| {

@@ -11,13 +11,13 @@ use super::report;
 use crate::domain::model::Task;
 use crate::domain::network::{NLinearNetwork, NetworkSpec};
 use crate::domain::training::{ClassWeights, TrainingSpec};
-use crate::domain::version::{Baseline, Signature};
+use crate::domain::version::{Baseline, Metrics, Signature};
 use crate::engine::device::Device;
 use crate::engine::features::FittedFeatures;
 use crate::engine::infer::LoadedModel;
 use crate::engine::networks::for_serving;
 use crate::engine::networks::parameters::Parameters;
-use crate::engine::weights;
+use crate::engine::weights::{self, Form};
 use crate::error::Result;
 
 /// What a job has made.
@@ -27,41 +27,44 @@ pub(super) struct Finish<'a> {
     pub(super) device: Device,
     /// Trainable numbers of a network.
     pub(super) parameters: u64,
+    /// Of a version whose networks were served before: they are not made ready to be served again.
+    pub(super) served: Option<Served>,
+}
+
+/// What is decided of networks that were served before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Served {
+    pub(super) form: Form,
+    pub(super) threshold: Option<f64>,
 }
 
 impl Finish<'_> {
     /// Threshold and metrics are of the model as it will be served.
     pub(super) fn version(&self, simple: &[baselines::Trained]) -> Result<Trained> {
-        let Prepared { data, test, classes, rows, forecasting, .. } = self.prepared;
-        let (features, test_inputs) =
-            (self.prepared.served_features(), self.prepared.served_test());
+        let Prepared { data, rows, forecasting, .. } = self.prepared;
+        let features = self.prepared.served_features();
         let mut spec = self.prepared.spec.clone();
         let mut warnings = self.prepared.warnings.clone();
         let mut signature = self.prepared.signature();
         let fits: Vec<&Fit> = self.folds.iter().flat_map(|fold| &fold.fits).collect();
         let served: Vec<&Parameters> = fits.iter().map(|fit| fit.served()).collect();
-        let weights = encoded(&spec, &served, forecasting.as_ref())?;
+        let weights = match self.served {
+            Some(Served { form, .. }) => {
+                let networks = served.into_iter().cloned().collect();
+                weights::encode(&weights::joined(networks), form)?
+            }
+            None => encoded(&spec, &served, forecasting.as_ref())?,
+        };
         let model = LoadedModel::load(&signature, &spec, features.clone(), &weights)?;
-        if let (Task::Binary, Some(positive)) = (data.task, data.positive) {
+        if let Some(served) = self.served {
+            signature.threshold = served.threshold;
+        } else if let (Task::Binary, Some(positive)) = (data.task, data.positive) {
             let (scores, truth) = self.validation_scores(&model, positive)?;
             let (threshold, warning) = report::threshold(&spec.threshold, &scores, &truth);
             signature.threshold = Some(threshold);
             warnings.extend(warning);
         }
-        let answers = model.score(test_inputs)?.values;
-        let metrics = match forecasting {
-            Some(forecasting) => {
-                forecasting.metrics(&model.logits_of(test_inputs)?, test_inputs)?
-            }
-            None => report::metrics(
-                data.task,
-                classes,
-                data.positive,
-                signature.threshold,
-                &answers,
-                &test.1,
-            )?,
-        };
+        let (metrics, answers) = tested(self.prepared, &model, signature.threshold)?;
         warnings.extend(forecasting::warnings(&metrics));
         let compared: Result<Vec<Baseline>> =
             simple.iter().map(|simple| self.compared(&signature, simple, &answers)).collect();
@@ -89,6 +92,7 @@ impl Finish<'_> {
                 .map(|fit| fit.seconds)
                 .chain(simple.iter().map(|simple| simple.fit.seconds))
                 .sum(),
+            simplification: None,
         })
     }
 
@@ -149,7 +153,8 @@ impl Finish<'_> {
     /// That nothing was learnt, where that is so; forecasts have baselines that tell more.
     fn hardly_better(&self) -> Option<String> {
         let Prepared { data, spec, forecasting, .. } = self.prepared;
-        if forecasting.is_some() || spec.class_weights != ClassWeights::None {
+        let is_trained = self.served.is_none();
+        if forecasting.is_some() || spec.class_weights != ClassWeights::None || !is_trained {
             return None;
         }
         let losses = self.folds.iter().flat_map(|fold| &fold.fits).flat_map(|fit| &fit.curve);
@@ -162,6 +167,25 @@ impl Finish<'_> {
             )
         })
     }
+}
+
+/// What a model answers to the test rows, as `Outputs::values`, and how good that is.
+///
+/// # Errors
+/// [`crate::error::Error::Internal`] when an output is not finite.
+pub(super) fn tested(
+    prepared: &Prepared,
+    model: &LoadedModel,
+    threshold: Option<f64>,
+) -> Result<(Metrics, Vec<f64>)> {
+    let Prepared { data, test, classes, forecasting, .. } = prepared;
+    let inputs = prepared.served_test();
+    let answers = model.score(inputs)?.values;
+    let metrics = match forecasting {
+        Some(forecasting) => forecasting.metrics(&model.logits_of(inputs)?, inputs)?,
+        None => report::metrics(data.task, classes, data.positive, threshold, &answers, &test.1)?,
+    };
+    Ok((metrics, answers))
 }
 
 /// Networks of one recipe as they answer together, trained on rows as these features read them.
@@ -204,7 +228,7 @@ fn encoded(
             None => weights,
         }
     });
-    weights::encode(&weights::joined(parameters.collect()))
+    weights::encode(&weights::joined(parameters.collect()), Form::Whole)
 }
 
 /// Whether the trained layer is joined with the ridge.

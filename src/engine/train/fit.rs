@@ -15,7 +15,7 @@ use super::augment::{Batch, augment};
 use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};
 use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, RunLabel};
-use super::loss::{Loss, batch_loss, row_loss};
+use super::loss::{Loss, batch_loss, row_loss, taught_loss};
 use super::optimiser::Optimiser;
 use super::plan::{Kept, Recipe};
 use super::report::{main_metric, monitored};
@@ -31,7 +31,7 @@ use crate::engine::networks::Network;
 use crate::engine::networks::dropout::Dropout;
 use crate::engine::networks::members::averaged;
 use crate::engine::networks::parameters::{
-    Builder, Parameters, all_finite, detached, parameters, restore,
+    Builder, Mask, Parameters, all_finite, detached, parameters, restore,
 };
 use crate::engine::random::{Purpose, keyed, shuffle};
 use crate::error::{Code, Error, Result};
@@ -49,7 +49,7 @@ const HOPELESS: f64 = 1e4;
 pub(super) struct Part {
     pub(super) inputs: Matrix,
     /// What the loss compares the logits with: as wide as these, but where several quantiles of a
-    /// number are forecast.
+    /// number are forecast. Where there is a teacher, its logits follow in each training row.
     pub(super) targets: Matrix,
     /// Weight of each row, when they differ.
     pub(super) weights: Option<Vec<f32>>,
@@ -151,6 +151,8 @@ struct Run<'a, B: AutodiffBackend> {
     /// The running mean of the weights, where it is wanted.
     average: Option<Average<B::InnerBackend>>,
     optimiser: Optimiser<Network<B>, B>,
+    /// What of the weights stays 0, where some of them do.
+    mask: Option<Mask>,
     /// The network's table, where it has one: of it the network holds what the last step read.
     table: Option<Table>,
     best: Parameters,
@@ -176,7 +178,12 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     ) -> Result<Self> {
         let Problem { recipe, data } = problem;
         let mut builder = Builder::random(recipe.seed, device);
-        let network = Network::new(&recipe.network, &data.layout, data.outputs, &mut builder);
+        let mut network = Network::new(&recipe.network, &data.layout, data.outputs, &mut builder);
+        let mut mask = None;
+        if let Some(start) = &recipe.start {
+            network = restore(network, &start.weights)?;
+            mask = start.is_pruned.then(|| Mask::of(&network.valid(), &start.weights));
+        }
         let now = Instant::now();
         let clock = Clock {
             policy: hooks.checkpoint_policy(),
@@ -191,6 +198,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             average: recipe.average.map(|keep| Average::new(keep, network.valid())),
             network,
             optimiser: Optimiser::new(recipe),
+            mask,
             table: None,
             best: Parameters::new(),
             progress: Progress::default(),
@@ -381,6 +389,9 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             table.step(rate, &gradient)?;
         }
         self.network = self.optimiser.step(rate, self.network.clone(), gradients);
+        if let Some(mask) = &self.mask {
+            self.network = mask.apply(self.network.clone());
+        }
         if self.average.is_some() {
             let network = self.whole().valid();
             self.average.iter_mut().for_each(|average| average.add(&network));
@@ -407,7 +418,10 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             weights = weights.map(|weights| weights.repeat_dim(0, members));
         }
         let loss = Loss { task: data.task, spec: &recipe.loss, levels: &data.levels };
-        batch_loss(loss, logits, targets, weights)
+        match recipe.teaching {
+            Some(teaching) => taught_loss(loss, teaching, logits, targets, weights),
+            None => batch_loss(loss, logits, targets, weights),
+        }
     }
 
     /// Some rows of a batch as they are learnt from in an epoch.

@@ -60,6 +60,20 @@ impl Fitted {
         left_out.extend(drifting);
         Ok(Self { features, wide: Some((wide, all)), left_out })
     }
+
+    /// As they were fitted before.
+    pub(super) fn given(
+        [train, validation, _]: &[Frame; 3],
+        features: &FittedFeatures,
+        spec: &TrainingSpec,
+    ) -> Result<Self> {
+        let wide = match spec.refit {
+            Some(true) => Some((features.clone(), Frame::concat(&[train, validation])?)),
+            _ => None,
+        };
+        Ok(Self { features: features.clone(), wide, left_out: Vec::new() })
+    }
+
     fn of_text(
         [train, validation]: [&Frame; 2],
         name: &str,

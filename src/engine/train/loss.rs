@@ -3,6 +3,7 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData, activation};
 
+use super::plan::Teaching;
 use crate::domain::model::Task;
 use crate::domain::training::LossSpec;
 use crate::stats;
@@ -66,6 +67,48 @@ pub(crate) fn batch_loss<B: Backend>(
         Some(weights) => (losses * weights).mean(),
         None => losses.mean(),
     }
+}
+
+/// Mean loss of a batch of which a teacher's logits are known (Hinton et al. 2015): that of the truth
+/// and that of answering otherwise than the teacher, by their shares.
+///
+/// As [`batch_loss`], but that in each row of `targets` the logits of the teacher follow, as many as
+/// in `logits`. Of classes the second loss is temperature² times the Kullback-Leibler divergence of
+/// the probabilities at the temperature, of numbers the squared difference.
+pub(super) fn taught_loss<B: Backend>(
+    loss: Loss<'_>,
+    teaching: Teaching,
+    logits: Tensor<B, 2>,
+    targets: Tensor<B, 2>,
+    weights: Option<Tensor<B, 2>>,
+) -> Tensor<B, 1> {
+    let (outputs, width) = (logits.dims()[1], targets.dims()[1]);
+    let truth = targets.clone().narrow(1, 0, width - outputs);
+    let teacher = targets.narrow(1, width - outputs, outputs);
+    let Teaching { share, temperature } = teaching;
+    let (z, t) = (logits.clone().div_scalar(temperature), teacher.clone().div_scalar(temperature));
+    let losses = match loss.task {
+        Task::Binary => {
+            // Less the teacher's own entropy, so that 0 is reached.
+            let entropy = |of: Tensor<B, 2>| {
+                let no = activation::sigmoid(t.clone()).neg().add_scalar(1.0);
+                no * of.clone() - activation::log_sigmoid(of)
+            };
+            (entropy(z) - entropy(t.clone())).mul_scalar(temperature * temperature)
+        }
+        Task::Multiclass => {
+            let (ours, theirs) = (activation::log_softmax(z, 1), activation::log_softmax(t, 1));
+            let divergence = (theirs.clone().exp() * (theirs - ours)).sum_dim(1);
+            divergence.mul_scalar(temperature * temperature)
+        }
+        Task::Regression | Task::Forecast => (logits.clone() - teacher).square(),
+    };
+    let of_teacher = match weights.clone() {
+        Some(weights) => (losses * weights).mean(),
+        None => losses.mean(),
+    };
+    let of_truth = batch_loss(loss, logits, truth, weights);
+    of_truth.mul_scalar(1.0 - share) + of_teacher.mul_scalar(share)
 }
 
 /// (1 - p)^gamma of log p. What is missing is kept above 0, where the power has no gradient.
@@ -230,5 +273,33 @@ mod tests {
             assert!((two - known).abs() < 1e-6, "{two} {known}");
         }
         assert!(special(Task::Binary, &spec, &[60.0], &[1.0]).is_finite());
+    }
+
+    #[test]
+    fn a_teacher_is_followed_by_its_share() {
+        let device = Default::default();
+        let tensor = |values: &[f32]| {
+            let data = TensorData::new(values.to_vec(), [1, values.len()]);
+            Tensor::<Flex, 2>::from_data(data, &device)
+        };
+        let spec = LossSpec::default();
+        let of = |task, share, logits: &[f32], targets: &[f32]| {
+            let loss = Loss { task, spec: &spec, levels: &[] };
+            let teaching = Teaching { share, temperature: 2.0 };
+            let (logits, targets) = (tensor(logits), tensor(targets));
+            f64::from(taught_loss(loss, teaching, logits, targets, None).into_scalar())
+        };
+        let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+        let (p, q) = (sigmoid(0.5), sigmoid(1.5));
+        let divergence = q * (q / p).ln() + (1.0 - q) * ((1.0 - q) / (1.0 - p)).ln();
+        let truth = -sigmoid(1.0).ln();
+        let known = 0.7 * truth + 0.3 * 4.0 * divergence;
+        let binary = of(Task::Binary, 0.3, &[1.0], &[1.0, 3.0]);
+        assert!((binary - known).abs() < 1e-6, "{binary} {known}");
+        let two = of(Task::Multiclass, 0.3, &[0.0, 1.0], &[0.0, 1.0, 0.0, 3.0]);
+        assert!((two - known).abs() < 1e-6, "{two} {known}");
+        assert!(of(Task::Multiclass, 1.0, &[0.0, 1.0], &[1.0, 0.0, 5.0, 6.0]).abs() < 1e-6);
+        let number = of(Task::Regression, 0.25, &[1.0], &[2.0, 4.0]);
+        assert!((number - (0.75 * 1.0 + 0.25 * 9.0)).abs() < 1e-6, "{number}");
     }
 }

@@ -22,6 +22,7 @@ mod probe;
 mod report;
 mod runs;
 mod schedule;
+mod simplify;
 mod table;
 mod target;
 mod windows;
@@ -45,9 +46,11 @@ pub(crate) use self::plan::Recipe;
 use self::prepare::{Prepared, prepare};
 pub(crate) use self::probe::{Probed, Sample, probe};
 use self::runs::Runs;
+pub use self::simplify::{Parent, check_simplification, simplify};
 pub(crate) use self::target::infer_task;
 use crate::domain::cost::Cost;
 use crate::domain::network::NetworkSpec;
+use crate::domain::simplification::Simplification;
 use crate::domain::training::TrainingSpec;
 use crate::domain::version::{Baseline, EpochLoss, Metrics, PartRows, Signature};
 use crate::engine::device::{Device, peak_memory};
@@ -85,6 +88,8 @@ pub struct Trained {
     pub seconds: f64,
     /// In which the device trained, baselines included.
     pub device_seconds: f64,
+    /// From which version it was made, where it was made of one.
+    pub simplification: Option<Simplification>,
 }
 
 /// A validation loss above this share of that of always answering the same is warned about.
@@ -111,7 +116,7 @@ pub fn train(
 ) -> Result<Trained> {
     check_spec(spec)?;
     let began = Instant::now();
-    let mut prepared = prepare(frame, spec)?;
+    let mut prepared = prepare(frame, spec, None)?;
     let preparing = began.elapsed().as_secs_f64();
     let Prepared { recipe, data, .. } = &prepared;
     let parameters = count_parameters(recipe, data)?;
@@ -140,7 +145,7 @@ pub fn train(
     }
     prepared.warnings.extend(warnings);
     let parameters = count_parameters(&prepared.recipe, prepared.served_data())?;
-    Finish { prepared: &prepared, folds: &folds, device, parameters }.version(&simple)
+    Finish { prepared: &prepared, folds: &folds, device, parameters, served: None }.version(&simple)
 }
 
 /// What is expected of a job whose rows are prepared.

@@ -3,6 +3,8 @@
 mod sequences;
 pub(super) mod texts;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::domain::network::{
@@ -15,6 +17,7 @@ use crate::domain::optimiser::{
 use crate::domain::training::{AugmentationSpec, LossSpec, Monitor, TrainingSpec};
 use crate::engine::features::Layout;
 use crate::engine::networks::convolutional::suited_channels;
+use crate::engine::networks::parameters::Parameters;
 
 /// Training rows below which rows are few, for a perceptron and for `tabm`.
 const FEW: usize = 10_000;
@@ -56,6 +59,27 @@ pub(crate) struct Recipe {
     pub(super) patience: u32,
     pub(super) seed: u64,
     pub(super) augmentation: Option<AugmentationSpec>,
+    /// Where the weights start; drawn by the seed when absent.
+    #[serde(skip)]
+    pub(super) start: Option<Arc<Start>>,
+    /// How much is learnt from a teacher, whose answers stand beside the targets of the training rows.
+    pub(super) teaching: Option<Teaching>,
+}
+
+/// Weights that a training goes on from.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Start {
+    pub(super) weights: Parameters,
+    /// Whether what is 0 among the weights that can be pruned stays 0.
+    pub(super) is_pruned: bool,
+}
+
+/// What of a training's loss is that of answering as a teacher does.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Teaching {
+    pub(super) share: f64,
+    /// By which the logits of both are divided.
+    pub(super) temperature: f64,
 }
 
 /// Which epoch's weights are kept.
@@ -129,6 +153,8 @@ impl Recipe {
             patience,
             seed: spec.seed,
             augmentation: spec.augmentation.clone(),
+            start: None,
+            teaching: None,
         }
     }
 

@@ -51,15 +51,26 @@ pub(super) struct Refit {
     test: Matrix,
 }
 
-pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec) -> Result<Prepared> {
+/// Prepares a training on the rows of a table. `given`: features that were fitted on them before, as
+/// of another version; they are fitted when absent.
+pub(super) fn prepare(
+    frame: &Frame,
+    spec: &TrainingSpec,
+    given: Option<&FittedFeatures>,
+) -> Result<Prepared> {
     if let Some(window) = &spec.window {
-        return windows::prepare(frame, spec, window);
+        return windows::prepare(frame, spec, window, given);
     }
     let names = checked_names(frame, spec)?;
-    let (read, mut warnings) = Read::of(frame, spec)?;
+    let (mut read, mut warnings) = Read::of(frame, spec)?;
     let spec = &TrainingSpec { task: Some(read.target.task), ..spec.clone() };
-    let Fitted { features, wide, left_out } =
-        Fitted::of(&read.frames, names.clone(), spec, read.scale)?;
+    let Fitted { features, wide, left_out } = match given {
+        Some(features) => {
+            read.scale = features.target().copied();
+            Fitted::given(&read.frames, features, spec)?
+        }
+        None => Fitted::of(&read.frames, names.clone(), spec, read.scale)?,
+    };
     warnings.extend(left_out);
     let [train, validation, test] = &read.frames;
     let [train_truth, validation_truth, test_truth] = &read.truths;

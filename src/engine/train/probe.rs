@@ -101,7 +101,8 @@ pub(crate) fn probe(
     let began = Instant::now();
     let whole = |rows: u64| (rows as f64 * sample.scale).round() as u64;
     let spec = plan::suited_to(spec, whole(sample.frame.rows() as u64) as usize);
-    let Prepared { spec: mut carried_out, data, rows, refit, .. } = prepare(sample.frame, &spec)?;
+    let Prepared { spec: mut carried_out, data, rows, refit, .. } =
+        prepare(sample.frame, &spec, None)?;
     let preparing = began.elapsed().as_secs_f64() * sample.scale;
     let rows = PartRows {
         train: whole(rows.train),

@@ -1,6 +1,7 @@
 mod by_time;
 mod estimate;
 mod images;
+mod simpler;
 mod texts;
 
 use std::collections::BTreeMap;
@@ -467,7 +468,7 @@ fn dispatch_trains_and_resumes_as_the_cpu_itself_does() {
     let mut spec = spec("y");
     spec.epochs = Some(3);
     spec.network = Some(mlp(&[16]));
-    let prepared = prepare(&frame, &spec).unwrap();
+    let prepared = prepare(&frame, &spec, None).unwrap();
     let problem = Problem { data: &prepared.data, recipe: &prepared.recipe };
     let cpu =
         fit::fit::<Autodiff<Flex>>(&FlexDevice, &problem, None, &mut Record::default()).unwrap();

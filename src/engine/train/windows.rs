@@ -70,7 +70,13 @@ struct Windows<'a> {
     found: Cut,
 }
 
-pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec, asked: &WindowSpec) -> Result<Prepared> {
+/// As [`super::prepare::prepare`], of a specification with a window.
+pub(super) fn prepare(
+    frame: &Frame,
+    spec: &TrainingSpec,
+    asked: &WindowSpec,
+    given: Option<&FittedFeatures>,
+) -> Result<Prepared> {
     let columns: Vec<(&str, ColumnType)> =
         frame.columns().iter().map(|c| (c.name.as_str(), c.kind)).collect();
     let mut spec = spec.clone();
@@ -96,7 +102,10 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec, asked: &WindowSpec) ->
     let look_back = look_back(&spec, task, all.longest());
     window.look_back.get_or_insert(look_back);
     window.season.get_or_insert(all.season() as u32);
-    let mut sequence = FittedSequence { window, task, series: Vec::new() };
+    let mut sequence = match given.and_then(FittedFeatures::sequence) {
+        Some(fitted) => fitted.clone(),
+        None => FittedSequence { window, task, series: Vec::new() },
+    };
 
     let part = row_parts(frame, &spec, asked, &all)?.of_rows(frame.rows());
     let known = foretold.is_known(frame.rows());
@@ -108,22 +117,26 @@ pub(super) fn prepare(frame: &Frame, spec: &TrainingSpec, asked: &WindowSpec) ->
     let trained: Vec<usize> =
         (0..frame.rows()).filter(|&r| windows.part[r] == parts::Part::Train).collect();
     let names = feature_names(&spec, &columns);
-    let fitting = frame.take(&trained)?;
-    sequence.series = fitted_series(&foretold, &trained)?;
+    if given.is_none() {
+        sequence.series = fitted_series(&foretold, &trained)?;
+    }
     let truths = windows.truths(&foretold, &sequence);
-    let scale = match &truths[0] {
-        Truth::Numbers(numbers) => Some(target_scale(&spec, numbers)?),
-        _ => None,
+    let scale = match (given, &truths[0]) {
+        (Some(features), _) => features.target().copied(),
+        (None, Truth::Numbers(numbers)) => Some(target_scale(&spec, numbers)?),
+        (None, _) => None,
     };
-    let fitted = FittedFeatures::fit_sequence(
-        &fitting,
-        &names,
-        &spec.preprocessing,
-        scale,
-        sequence.clone(),
-    )?;
-    let (features, left_out) = fitted;
-    warnings.extend(left_out);
+    let features = match given {
+        Some(features) => features.clone(),
+        None => {
+            let fitting = frame.take(&trained)?;
+            let preprocessing = &spec.preprocessing;
+            let of = sequence.clone();
+            let fitted = FittedFeatures::fit_sequence(&fitting, &names, preprocessing, scale, of)?;
+            warnings.extend(fitted.1);
+            fitted.0
+        }
+    };
     windows.check_size(&features, &sequence)?;
 
     spec.window = Some(sequence.window.clone());

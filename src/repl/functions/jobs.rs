@@ -80,7 +80,7 @@ pub(super) fn wait<'v>(
         let detail = format!("job {} was cancelled, and made nothing", ended.id);
         return Err(Error::new(Code::JobEnded, detail));
     }
-    if ended.kind == JobKind::Training {
+    if matches!(ended.kind, JobKind::Training | JobKind::Simplification) {
         let trained = trained(context, ended)?;
         return alloc(Object::Version(Box::new(trained)), eval);
     }

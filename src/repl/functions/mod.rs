@@ -9,6 +9,7 @@ mod help;
 mod jobs;
 mod models;
 mod predicting;
+mod simplifying;
 mod training;
 
 use starlark::collections::SmallMap;
@@ -83,6 +84,7 @@ functions! {
     describe => data::describe,
     advise => advising::advise,
     train => training::train,
+    simplify => simplifying::simplify,
     models => models::models,
     model => models::model,
     versions => models::versions,

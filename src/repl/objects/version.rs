@@ -7,6 +7,8 @@ use super::super::table::Table;
 use super::super::text::{figure, grouped};
 use crate::domain::forecast::BaselineKind;
 use crate::domain::model::{Model, Task};
+use crate::domain::network::NetworkSpec;
+use crate::domain::simplification::{Simplification, SimplificationMethod};
 use crate::domain::version::{Baseline, Interval, Metrics, Version};
 use crate::error::Result;
 
@@ -116,6 +118,9 @@ impl Trained {
         for baseline in &version.baselines {
             text.push_str(&format!("\n  {}", baseline_text(baseline)));
         }
+        if let Some(simplification) = &version.simplification {
+            text.push_str(&simplification_text(simplification));
+        }
         for warning in &version.warnings {
             text.push_str(&format!("\n! {warning}"));
         }
@@ -176,6 +181,53 @@ impl Trained {
         };
         Ok(rows.into_iter().map(row).collect())
     }
+}
+
+/// What was saved and lost, in two lines, each with its line break before it.
+fn simplification_text(simplification: &Simplification) -> String {
+    let Simplification { version, method, before, after, difference, interval, .. } =
+        simplification;
+    let mut first = format!(
+        "{} {} → {}",
+        label(&after.metric),
+        digits(before.value, 4),
+        digits(after.value, 4)
+    );
+    if let Some(difference) = difference {
+        let range = interval.map(|i| format!(", 95 % interval {:+.4} to {:+.4}", i.low, i.high));
+        first.push_str(&format!(" ({difference:+.4}{})", range.unwrap_or_default()));
+    }
+    if let (Some(before), Some(after)) = (before.log_loss, after.log_loss) {
+        first.push_str(&format!("   log-loss {before:.4} → {after:.4}"));
+    }
+    let mut parts = vec![
+        format!("bytes {} → {}", grouped(before.bytes), grouped(after.bytes)),
+        format!("numbers not 0 {} → {}", grouped(before.nonzero), grouped(after.nonzero)),
+        format!("one row {:.1} → {:.1} µs", before.row_microseconds, after.row_microseconds),
+    ];
+    if let Some(share) = simplification.same_labels {
+        parts.push(format!("same labels {:.1} %", 100.0 * share));
+    }
+    format!("\n  {} of version {version}: {first}\n  {}", done(method), parts.join("   "))
+}
+
+/// What became of the parent.
+fn done(method: &SimplificationMethod) -> String {
+    match method {
+        SimplificationMethod::Prune(pruning) => {
+            format!("pruned by {} %", figure(100.0 * pruning.sparsity))
+        }
+        SimplificationMethod::Distil(distillation) => {
+            let student = distillation.network.as_ref().map_or("a student", NetworkSpec::kind);
+            format!("{student}, taught by the answers")
+        }
+        SimplificationMethod::Quantise(_) => "8 bits for each weight".to_owned(),
+    }
+}
+
+/// A metric to so many digits.
+fn digits(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "not defined".to_owned(), |value| format!("{value:.digits$}"))
 }
 
 /// `0.012 better than linear (AUC 0.768), 95 % interval 0.004 to 0.020`.

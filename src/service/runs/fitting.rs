@@ -1,4 +1,4 @@
-//! A specification becomes a model's version.
+//! A specification becomes a model's version, or a version a simpler one.
 
 use std::time::Instant;
 
@@ -9,13 +9,16 @@ use tokio::runtime::Handle;
 use super::reporter::{Reporter, written};
 use super::{Claim, RunRef, Service, blocking};
 use crate::domain::cost::Cost;
+use crate::domain::dataset::DatasetRef;
 use crate::domain::job::{
-    JobResult, ModelVersionResult, Progress, TrainingJobSpec, TrainingProgress,
+    JobResult, ModelVersionResult, Progress, SimplificationJobSpec, TrainingJobSpec,
+    TrainingProgress,
 };
 use crate::domain::version::{Provenance, Version};
-use crate::engine::{self, Control, EpochReport, Hooks, Trained};
+use crate::engine::{self, Control, EpochReport, Hooks, Parent, Trained};
 use crate::error::{Code, Context, Error, Result};
-use crate::frame;
+use crate::frame::{self, Frame};
+use crate::service::versions::no_version;
 use crate::store::{NewVersion, Store};
 
 /// What the training thread tells and asks while it works.
@@ -77,8 +80,43 @@ impl Hooks for RunHooks {
 
 impl Service {
     pub(super) async fn fit(&self, claim: &Claim, job: &TrainingJobSpec) -> Result<()> {
+        let spec = job.spec.clone();
+        let work = move |frame: &Frame, resume: Option<&[u8]>, hooks: &mut RunHooks| {
+            engine::train(frame, &spec, resume, hooks)
+        };
+        self.made(claim, (&job.model, &job.spec.dataset), work).await
+    }
+
+    pub(super) async fn simplify_run(
+        &self,
+        claim: &Claim,
+        job: &SimplificationJobSpec,
+    ) -> Result<()> {
+        let SimplificationJobSpec { model, version, method } = job.clone();
+        let found = self.store().get_servable(&claim.project, &model, version).await?;
+        let found = found.ok_or_else(|| no_version(&model, version))?;
+        let parent = Parent {
+            features: serde_json::from_str(found.features.get())
+                .context("reading a version's fitted features")?,
+            weights: self.store().load_blob(found.weights).await?,
+            version: found.version,
+        };
+        let dataset = parent.version.provenance.spec.dataset.clone();
+        let work = move |frame: &Frame, resume: Option<&[u8]>, hooks: &mut RunHooks| {
+            engine::simplify(frame, &parent, &method, resume, hooks)
+        };
+        self.made(claim, (&model, &dataset), work).await
+    }
+
+    /// Makes a version of a model of the rows of a dataset, and registers it. `work` gets the rows and
+    /// what the job's last checkpoint held.
+    async fn made(
+        &self,
+        claim: &Claim,
+        (model, dataset): (&str, &DatasetRef),
+        work: impl FnOnce(&Frame, Option<&[u8]>, &mut RunHooks) -> Result<Trained> + Send + 'static,
+    ) -> Result<()> {
         let began = Instant::now();
-        let dataset = &job.spec.dataset;
         let found = self
             .store()
             .get_dataset_version(&claim.project, &dataset.name, dataset.version)
@@ -98,21 +136,20 @@ impl Service {
             reporter,
             reading: 0.0,
         };
-        let spec = job.spec.clone();
         let trained = blocking(move || {
             let frame = frame::read_parquet(file, None)?;
             hooks.reading = began.elapsed().as_secs_f64();
-            engine::train(&frame, &spec, checkpoint.as_deref(), &mut hooks)
+            work(&frame, checkpoint.as_deref(), &mut hooks)
         })
         .await?;
         written(task).await?;
-        self.register(claim, job, trained, (dataset.sha256, began)).await
+        self.register(claim, model, trained, (dataset.sha256, began)).await
     }
 
     async fn register(
         &self,
         claim: &Claim,
-        job: &TrainingJobSpec,
+        model: &str,
         trained: Trained,
         (dataset_sha256, began): (String, Instant),
     ) -> Result<()> {
@@ -131,7 +168,7 @@ impl Service {
             price: None,
         };
         let version = Version {
-            model: job.model.clone(),
+            model: model.to_owned(),
             // The store gives number and time.
             version: 0,
             created_at: DateTime::<Utc>::UNIX_EPOCH,
@@ -139,6 +176,7 @@ impl Service {
             metrics: trained.metrics,
             curve: trained.curve,
             baselines: trained.baselines,
+            simplification: trained.simplification,
             provenance: Provenance {
                 spec: trained.spec,
                 dataset_sha256,
@@ -164,8 +202,8 @@ impl Service {
             NewVersion { version, input_kind, features: &features, weights, job: claim.run.job };
         let number = tx.insert_version(&claim.project, new).await?;
         let result = ModelVersionResult {
-            location: format!("/api/v1/models/{}/versions/{number}", job.model),
-            model: job.model.clone(),
+            location: format!("/api/v1/models/{model}/versions/{number}"),
+            model: model.to_owned(),
             version: number,
         };
         if tx.finish_run(claim.run, &JobResult::ModelVersion(result)).await? {

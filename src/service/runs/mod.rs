@@ -127,6 +127,7 @@ impl Service {
         let outcome = match &claim.spec {
             JobSpec::Ingestion(spec) => self.ingest(&claim, spec).await,
             JobSpec::Training(spec) => self.fit(&claim, spec).await,
+            JobSpec::Simplification(spec) => self.simplify_run(&claim, spec).await,
             JobSpec::Sweep => self.sweep(run).await,
         };
         match outcome {

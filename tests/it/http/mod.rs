@@ -13,4 +13,5 @@ mod keys;
 mod metrics;
 mod problems;
 mod server;
+mod simplifications;
 mod texts;

@@ -25,7 +25,9 @@ fn every_example_of_the_help_works() {
     assert_eq!(section("head").lines().next(), Some("income  age  zip    region  default"));
     assert_eq!(section("head").lines().count(), 4);
     assert!(words("describe").contains("zip string"), "{printed}");
-    assert!(words("models").contains("default binary 1"), "{printed}");
+    let simpler = words("simplify");
+    assert!(simpler.contains("8 bits for each weight of version 1"), "{printed}");
+    assert!(words("models").contains("default binary 2"), "{printed}");
     assert!(section("model").contains("linear"), "{printed}");
     assert!(section("version").starts_with("0."), "{printed}");
     assert_eq!(section("promote"), "champion of default: 1, the first");
@@ -35,7 +37,7 @@ fn every_example_of_the_help_works() {
     assert!(section("forecast").ends_with('5'), "{printed}");
     assert!(section("jobs").contains("done: default 1"), "{printed}");
     assert!(words("job").starts_with("training of default "), "{printed}");
-    assert!(section("wait").starts_with("default 2   AUC 0."), "{printed}");
+    assert!(section("wait").starts_with("default 3   AUC 0."), "{printed}");
     assert!(section("wait").contains("champion 1: 0."), "{printed}");
     assert!(section("cancel").contains("cancelled"), "{printed}");
     assert!(section("help").starts_with("train(dataset, target=None, model=None"), "{printed}");

@@ -95,7 +95,7 @@ fn an_interrupted_training_with_augmentation_ends_in_the_same_bits() {
 #[test]
 fn dispatch_trains_as_the_cpu_itself_does() {
     let frame = halves(90, 12);
-    let prepared = prepare(&frame, &asked(json!({ "epochs": 2 }))).unwrap();
+    let prepared = prepare(&frame, &asked(json!({ "epochs": 2 })), None).unwrap();
     let problem = Problem { data: &prepared.data, recipe: &prepared.recipe };
     let cpu =
         fit::fit::<Autodiff<Flex>>(&FlexDevice, &problem, None, &mut Record::default()).unwrap();

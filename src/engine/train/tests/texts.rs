@@ -123,7 +123,7 @@ fn an_interrupted_training_ends_in_the_same_bits() {
 /// On a GPU bags and phrases are put together from burn's operations; tried on the CPU.
 #[test]
 fn dispatch_trains_as_the_cpu_itself_does() {
-    let prepared = prepare(&table(&news(90)), &asked(json!({ "epochs": 2 }))).unwrap();
+    let prepared = prepare(&table(&news(90)), &asked(json!({ "epochs": 2 })), None).unwrap();
     let problem = Problem { data: &prepared.data, recipe: &prepared.recipe };
     let cpu =
         fit::fit::<Autodiff<Flex>>(&FlexDevice, &problem, None, &mut Record::default()).unwrap();

@@ -185,7 +185,7 @@ fn several_networks_forecast_their_mean() {
     };
     let decoded = weights::decode(&trained.weights).unwrap();
     let each = weights::parted(decoded, 2).unwrap().into_iter().map(|one| {
-        let one = weights::encode(&one).unwrap();
+        let one = weights::encode(&one, weights::Form::Whole).unwrap();
         load(&one, 1).forecast(&frame).unwrap().remove(0).values
     });
     let [first, second]: [Vec<f64>; 2] = each.collect::<Vec<_>>().try_into().unwrap();

@@ -1,0 +1,291 @@
+//! A version made simpler: pruned, distilled or quantised, and what that saves and costs.
+//!
+//! The rows are those of the parent's training, read by the parent's own features, and fall into the
+//! same parts, so that the test rows of the two are the same and were seen by neither.
+
+mod check;
+mod compare;
+mod student;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+
+pub use self::check::check_simplification;
+use self::check::of_method;
+use super::ensemble::{self, Fold, Rows, refold};
+use super::finish::{Finish, Served};
+use super::fit::{Data, Fit};
+use super::hooks::Hooks;
+use super::plan::{Kept, Recipe, Start, Teaching};
+use super::prepare::{Prepared, prepare};
+use super::runs::Runs;
+use super::{Trained, count_parameters, estimate};
+use crate::domain::network::NetworkSpec;
+use crate::domain::optimiser::{CosineSchedule, ScheduleSpec};
+use crate::domain::simplification::{Distillation, Pruning, SimplificationMethod};
+use crate::domain::training::EnsembleSpec;
+use crate::domain::version::Version;
+use crate::engine::device::Device;
+use crate::engine::features::FittedFeatures;
+use crate::engine::infer::LoadedModel;
+use crate::engine::networks::parameters::{Parameters, can_be_pruned};
+use crate::engine::networks::{multiply_adds, served};
+use crate::engine::weights::{self, Form};
+use crate::error::{Context, Result};
+use crate::frame::Frame;
+
+/// Of the parent's learning rate, what its other weights are trained on with.
+const FINE_TUNING: f64 = 1.0 / 3.0;
+
+/// A version that is made simpler.
+#[derive(Debug)]
+pub struct Parent {
+    pub version: Version,
+    pub features: FittedFeatures,
+    /// As they are stored.
+    pub weights: Vec<u8>,
+}
+
+/// Makes a version simpler. `frame` holds the rows of the parent's dataset, `resume` what a checkpoint
+/// of the same job held.
+///
+/// # Errors
+/// As [`super::train`], the fields being those of a [`crate::domain::simplification::SimplificationSpec`].
+pub fn simplify(
+    frame: &Frame,
+    parent: &Parent,
+    method: &SimplificationMethod,
+    resume: Option<&[u8]>,
+    hooks: &mut dyn Hooks,
+) -> Result<Trained> {
+    check_simplification(&parent.version, method)?;
+    let began = Instant::now();
+    let spec = match method {
+        SimplificationMethod::Distil(distillation) => {
+            student::spec(&parent.version.provenance.spec, distillation)?
+        }
+        SimplificationMethod::Prune(_) | SimplificationMethod::Quantise(_) => {
+            parent.version.provenance.spec.clone()
+        }
+    };
+    let prepared = prepare(frame, &spec, Some(&parent.features)).map_err(of_method)?;
+    let Version { signature, provenance, .. } = &parent.version;
+    let model =
+        LoadedModel::load(signature, &provenance.spec, parent.features.clone(), &parent.weights)?;
+    let mut work = Work {
+        fingerprint: fingerprint(&prepared, parent, method)?,
+        preparing: began.elapsed().as_secs_f64(),
+        prepared,
+        parent,
+        resume,
+    };
+    let (mut trained, method) = match method {
+        SimplificationMethod::Prune(pruning) => work.prune(pruning, hooks)?,
+        SimplificationMethod::Distil(distillation) => work.distil(distillation, &model, hooks)?,
+        SimplificationMethod::Quantise(_) => (work.quantise()?, method.clone()),
+    };
+    compare::compare(&work.prepared, (parent, &model), method, &mut trained)?;
+    Ok(trained)
+}
+
+/// Tells whether a checkpoint is of this job.
+fn fingerprint(
+    prepared: &Prepared,
+    parent: &Parent,
+    method: &SimplificationMethod,
+) -> Result<String> {
+    let method = serde_json::to_string(method).context("hashing a method")?;
+    let weights = hex::encode(Sha256::digest(&parent.weights));
+    Ok(format!("{} {weights} {method}", prepared.fingerprint))
+}
+
+/// One simplification.
+struct Work<'a> {
+    prepared: Prepared,
+    parent: &'a Parent,
+    resume: Option<&'a [u8]>,
+    fingerprint: String,
+    /// Seconds.
+    preparing: f64,
+}
+
+impl Work<'_> {
+    fn prune(
+        &mut self,
+        pruning: &Pruning,
+        hooks: &mut dyn Hooks,
+    ) -> Result<(Trained, SimplificationMethod)> {
+        let mut networks = self.networks()?;
+        networks.iter_mut().for_each(|weights| prune(weights, pruning.sparsity));
+        let recipe = self.fine_tuning(pruning);
+        let carried_out = Pruning { learning_rate: Some(recipe.learning_rate), ..pruning.clone() };
+        let method = SimplificationMethod::Prune(carried_out);
+        if pruning.epochs == 0 {
+            return Ok((self.as_served(networks, Form::Sparse)?, method));
+        }
+        let ensemble = self.prepared.spec.ensemble.clone().unwrap_or_default();
+        let (folds, seeds) = (ensemble.folds.max(1), ensemble.seeds.max(1));
+        self.prepared.recipe = recipe.clone();
+        let device = self.device(&recipe)?;
+        self.expect(device, hooks)?;
+        let data = self.prepared.served_data();
+        let fingerprint = self.fingerprint.clone();
+        let mut runs = Runs::new(device, fingerprint, networks.len(), self.resume, hooks);
+        let mut networks = networks.into_iter().zip(0_u64..);
+        let mut trained = Vec::new();
+        for fold in 0..folds {
+            let own = (folds > 1).then(|| refold(&self.prepared.data, recipe.seed, fold, folds));
+            let mut fits = Vec::new();
+            for (weights, number) in networks.by_ref().take(seeds as usize) {
+                let recipe = Recipe {
+                    seed: recipe.seed.wrapping_add(number),
+                    start: Some(Arc::new(Start { weights, is_pruned: true })),
+                    ..recipe.clone()
+                };
+                let name = match number {
+                    0 => "fine-tuning".to_owned(),
+                    number => format!("fine-tuning {}", number + 1),
+                };
+                fits.push(runs.run(&name, own.as_ref().unwrap_or(data), &recipe)?);
+            }
+            trained.push(Fold { fits, data: own });
+        }
+        Ok((self.version(&trained, device, Some(self.kept(Form::Sparse)))?, method))
+    }
+
+    fn distil(
+        &mut self,
+        distillation: &Distillation,
+        teacher: &LoadedModel,
+        hooks: &mut dyn Hooks,
+    ) -> Result<(Trained, SimplificationMethod)> {
+        let Distillation { temperature, share, .. } = *distillation;
+        let teaching = Some(Teaching { share, temperature });
+        self.prepared.recipe.teaching = teaching;
+        let recipe = self.prepared.recipe.clone();
+        teach(&mut self.prepared.data, teacher)?;
+        if let Some(refit) = &mut self.prepared.refit {
+            teach(&mut refit.data, teacher)?;
+        }
+        let device = self.device(&recipe)?;
+        self.expect(device, hooks)?;
+        let fingerprint = self.fingerprint.clone();
+        let all = self.prepared.refit.as_ref().map(|refit| &refit.data);
+        let rows = Rows { parts: &self.prepared.data, all };
+        let planned = 1 + usize::from(all.is_some());
+        let mut runs = Runs::new(device, fingerprint, planned, self.resume, hooks);
+        let may_prolong =
+            distillation.epochs.is_none() && matches!(recipe.network, NetworkSpec::Tabm(_));
+        let one = EnsembleSpec { folds: 1, seeds: 1 };
+        let folds = ensemble::train(&mut runs, rows, &recipe, &one, may_prolong)?;
+        let trained = self.version(&folds, device, None)?;
+        let carried_out = Distillation {
+            network: trained.spec.network.clone(),
+            epochs: trained.spec.epochs,
+            ..distillation.clone()
+        };
+        Ok((trained, SimplificationMethod::Distil(carried_out)))
+    }
+
+    fn quantise(&self) -> Result<Trained> {
+        self.as_served(self.networks()?, Form::Eight)
+    }
+
+    /// The parent's networks.
+    fn networks(&self) -> Result<Vec<Parameters>> {
+        let ensemble = self.prepared.spec.ensemble.clone().unwrap_or_default();
+        let count = ensemble.folds.max(1) * ensemble.seeds.max(1);
+        weights::parted(weights::decode(&self.parent.weights)?, count as usize)
+    }
+
+    /// How what is not pruned is trained on: as it was, but more slowly, and to the end.
+    fn fine_tuning(&self, pruning: &Pruning) -> Recipe {
+        let recipe = &self.prepared.recipe;
+        Recipe {
+            network: served(&recipe.network),
+            learning_rate: pruning.learning_rate.unwrap_or(recipe.learning_rate * FINE_TUNING),
+            schedule: ScheduleSpec::Cosine(CosineSchedule { warm_up: 0.0 }),
+            epochs: pruning.epochs,
+            ends_after: None,
+            kept: Kept::Last,
+            patience: 0,
+            ..recipe.clone()
+        }
+    }
+
+    /// Networks that answer as they are.
+    fn as_served(&self, networks: Vec<Parameters>, form: Form) -> Result<Trained> {
+        let Version { curve, provenance, .. } = &self.parent.version;
+        let fit = |weights| Fit {
+            weights,
+            refitted: None,
+            best_epoch: provenance.best_epoch,
+            curve: curve.clone(),
+            seconds: 0.0,
+        };
+        let fold = Fold { fits: networks.into_iter().map(fit).collect(), data: None };
+        self.version(&[fold], Device::Cpu, Some(self.kept(form)))
+    }
+
+    fn kept(&self, form: Form) -> Served {
+        Served { form, threshold: self.parent.version.signature.threshold }
+    }
+
+    fn device(&self, recipe: &Recipe) -> Result<Device> {
+        let data = &self.prepared.data;
+        let work = multiply_adds(&recipe.network, &data.layout, count_parameters(recipe, data)?);
+        Device::for_work(&self.prepared.spec.device, work * recipe.batch_size as u64 * 3)
+    }
+
+    /// Tells what is expected of the job, once.
+    fn expect(&self, device: Device, hooks: &mut dyn Hooks) -> Result<()> {
+        if self.resume.is_some() {
+            return Ok(());
+        }
+        let Prepared { recipe, data, spec, .. } = &self.prepared;
+        let parameters = count_parameters(recipe, data)?;
+        hooks.estimate(&mut || {
+            estimate(&self.prepared, spec, &[], device, (self.preparing, parameters))
+        })
+    }
+
+    fn version(&self, folds: &[Fold], device: Device, kept: Option<Served>) -> Result<Trained> {
+        let prepared = &self.prepared;
+        let recipe = Recipe {
+            network: match kept {
+                Some(_) => served(&prepared.recipe.network),
+                None => prepared.recipe.network.clone(),
+            },
+            ..prepared.recipe.clone()
+        };
+        let parameters = count_parameters(&recipe, prepared.served_data())?;
+        Finish { prepared, folds, device, parameters, served: kept }.version(&[])
+    }
+}
+
+/// Sets the smallest of the numbers that can be pruned to 0, of equal ones the first.
+fn prune(weights: &mut Parameters, sparsity: f64) {
+    let prunable = weights.iter_mut().filter(|(name, p)| can_be_pruned(name, &p.shape));
+    let mut all: Vec<&mut f32> = prunable.flat_map(|(_, p)| p.values.iter_mut()).collect();
+    let count = (all.len() as f64 * sparsity).round() as usize;
+    all.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+    all.into_iter().take(count).for_each(|weight| *weight = 0.0);
+}
+
+/// Puts what a teacher answers to the training rows beside their targets.
+fn teach(data: &mut Data, teacher: &LoadedModel) -> Result<()> {
+    let logits = teacher.logits_of(&data.train.inputs)?;
+    let targets = &mut data.train.targets;
+    let outputs = logits.len() / targets.rows.max(1);
+    let rows = targets.data.chunks_exact(targets.width).zip(logits.chunks_exact(outputs.max(1)));
+    let widened: Vec<f32> = rows
+        .flat_map(|(targets, logits)| {
+            targets.iter().copied().chain(logits.iter().map(|logit| *logit as f32))
+        })
+        .collect();
+    targets.width += outputs;
+    targets.data = widened;
+    Ok(())
+}

@@ -59,7 +59,7 @@ pub struct Pruning {
     #[serde(default = "defaults::fine_tuning")]
     #[schema(maximum = 1_000)]
     pub epochs: u32,
-    /// Of the first of these steps, from which it falls to 0; a third of the parent's when absent.
+    /// Of the first of these steps, from which it falls to 0; the parent's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 1_000_000)]
     pub learning_rate: Option<f64>,

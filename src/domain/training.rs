@@ -64,6 +64,10 @@ pub struct TrainingSpec {
     /// What decides which epoch is the best one.
     #[serde(default)]
     pub monitor: Monitor,
+    /// What becomes of a training that diverges: whose loss or weights are no longer finite, or whose
+    /// loss is 10,000 times that of guessing.
+    #[serde(default)]
+    pub divergence: DivergenceRule,
     /// How often every training row is seen, at most; when absent 40 below 10,000 training rows,
     /// else 30, and five times that for the linear network; 10 for `lstm`, `nlinear` and `dlinear`,
     /// 20 for `attention`.
@@ -441,6 +445,18 @@ pub enum Monitor {
     MacroF1,
     /// Share of the variance explained (regression).
     R2,
+}
+
+/// What becomes of a training that diverges.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DivergenceRule {
+    /// The job fails with the code `diverged`, and no version is made.
+    #[default]
+    Fail,
+    /// It ends there, and the best epoch before is served, with a warning; where it was the first
+    /// epoch, the job fails. Of every network the best epoch is then kept, never the last one.
+    KeepBest,
 }
 
 /// Several networks of one specification, whose answers are averaged.

@@ -188,6 +188,11 @@ static FUNCTIONS: &[Function] = &[
                 'macro_f1', 'r2'",
             ),
             optional(
+                "divergence",
+                NONE,
+                "'keep_best' serves the best epoch before a training diverges; it fails when absent",
+            ),
+            optional(
                 "ensemble",
                 NONE,
                 "folds of a cross-fitting whose networks are averaged, or a dict: {'folds': 5, \
@@ -270,7 +275,7 @@ static FUNCTIONS: &[Function] = &[
                 "prune: for how many the others are trained on, 3 when absent, or 0; distil: as \
                 suits the student",
             ),
-            optional("learning_rate", NONE, "prune: a third of the parent's when absent"),
+            optional("learning_rate", NONE, "prune: the parent's when absent"),
             optional(
                 "network",
                 NONE,

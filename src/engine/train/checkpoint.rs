@@ -27,6 +27,9 @@ pub(super) struct Progress {
     pub(super) best_score: f64,
     /// Seconds of training.
     pub(super) seconds: f64,
+    /// Why it ended before its last epoch, where it diverged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) diverged: Option<String>,
 }
 
 /// A training at rest.
@@ -120,6 +123,7 @@ mod tests {
                 best_epoch: 1,
                 best_score: -1.0 / 3.0,
                 seconds: 1e-300,
+                diverged: Some("in epoch 3".into()),
             },
             weights: Parameters::from([("a".into(), parameter(&[0.1, -0.0, f32::MIN_POSITIVE]))]),
             average: Parameters::from([("b".into(), parameter(&[0.5]))]),

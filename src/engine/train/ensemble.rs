@@ -84,7 +84,8 @@ pub(super) fn one(
     let name = format!("{name}, validation rows too");
     let again = runs.run(&name, all, &recipe.again(fit.best_epoch))?;
     let seconds = fit.seconds + again.seconds;
-    Ok(Fit { refitted: Some(again.weights), seconds, ..fit })
+    let diverged = fit.diverged.or(again.diverged);
+    Ok(Fit { refitted: Some(again.weights), seconds, diverged, ..fit })
 }
 
 /// What it was trained to, and by which recipe.
@@ -96,7 +97,8 @@ fn longest(
     may_prolong: bool,
 ) -> Result<(Fit, Recipe)> {
     let first = runs.run(name, data, recipe)?;
-    if !may_prolong || first.best_epoch + LAST_EPOCHS <= recipe.epochs {
+    let has_converged = first.best_epoch + LAST_EPOCHS <= recipe.epochs;
+    if !may_prolong || has_converged || first.diverged.is_some() {
         return Ok((first, recipe.clone()));
     }
     let longer = Recipe { epochs: recipe.epochs * 2, ..recipe.clone() };

@@ -47,6 +47,7 @@ impl Finish<'_> {
         let mut warnings = self.prepared.warnings.clone();
         let mut signature = self.prepared.signature();
         let fits: Vec<&Fit> = self.folds.iter().flat_map(|fold| &fold.fits).collect();
+        warnings.extend(fits.iter().filter_map(|fit| fit.diverged.clone()));
         let served: Vec<&Parameters> = fits.iter().map(|fit| fit.served()).collect();
         let weights = match self.served {
             Some(Served { form, .. }) => {

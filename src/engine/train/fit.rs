@@ -23,7 +23,7 @@ use super::schedule::Schedule;
 use super::table::Table;
 use super::target::Truth;
 use crate::domain::model::Task;
-use crate::domain::training::Monitor;
+use crate::domain::training::{DivergenceRule, Monitor};
 use crate::domain::version::EpochLoss;
 use crate::engine::features::{Layout, Matrix};
 use crate::engine::infer::forward;
@@ -89,6 +89,8 @@ pub(super) struct Fit {
     pub(super) best_epoch: u32,
     pub(super) curve: Vec<EpochLoss>,
     pub(super) seconds: f64,
+    /// Why it ended early, where it diverged and the best epoch before is kept.
+    pub(super) diverged: Option<String>,
 }
 
 impl Fit {
@@ -109,6 +111,7 @@ impl Fit {
             curve: self.curve.clone(),
             best_epoch: self.best_epoch,
             seconds: self.seconds,
+            diverged: self.diverged.clone(),
             ..Progress::default()
         };
         Checkpoint { progress, best: self.weights.clone(), ..Checkpoint::default() }
@@ -118,8 +121,8 @@ impl Fit {
 impl From<Checkpoint> for Fit {
     fn from(checkpoint: Checkpoint) -> Self {
         let Checkpoint { progress, best, .. } = checkpoint;
-        let Progress { curve, best_epoch, seconds, .. } = progress;
-        Self { weights: best, refitted: None, best_epoch, curve, seconds }
+        let Progress { curve, best_epoch, seconds, diverged, .. } = progress;
+        Self { weights: best, refitted: None, best_epoch, curve, seconds, diverged }
     }
 }
 
@@ -132,15 +135,15 @@ pub(super) fn fit<B: AutodiffBackend>(
 ) -> Result<Fit> {
     let mut run = Run::<B>::start(device, *problem, resume, hooks)?;
     while !run.is_over() {
-        run.epoch()?;
+        match run.epoch() {
+            Err(error) if run.may_end_by(&error) => {
+                run.progress.diverged = Some(error.to_string());
+                break;
+            }
+            outcome => outcome?,
+        }
     }
-    Ok(Fit {
-        weights: run.best,
-        refitted: None,
-        best_epoch: run.progress.best_epoch,
-        curve: run.progress.curve,
-        seconds: run.progress.seconds,
-    })
+    Ok(Fit::from(Checkpoint { progress: run.progress, best: run.best, ..Checkpoint::default() }))
 }
 
 struct Run<'a, B: AutodiffBackend> {
@@ -241,6 +244,13 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         let Recipe { epochs, ends_after, patience, .. } = *self.problem.recipe;
         self.done() >= ends_after.unwrap_or(epochs)
             || (patience > 0 && self.done() - self.progress.best_epoch >= patience)
+    }
+
+    /// Whether an error ends the training in the best epoch before it.
+    fn may_end_by(&self, error: &Error) -> bool {
+        error.code() == Code::Diverged
+            && self.problem.recipe.divergence == DivergenceRule::KeepBest
+            && self.progress.best_epoch > 0
     }
 
     fn epoch(&mut self) -> Result<()> {
@@ -531,11 +541,15 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
 
     fn diverged(&self, what: &str) -> Error {
         let rate = self.problem.recipe.learning_rate;
-        let detail = format!(
+        let mut detail = format!(
             "training diverged in epoch {}: {what}; lower the learning rate (now {rate}), or look \
              for extreme values in the data",
             self.done() + 1
         );
+        let best = self.progress.best_epoch;
+        if self.problem.recipe.divergence == DivergenceRule::KeepBest && best > 0 {
+            detail.push_str(&format!("; epoch {best}, the best before, is kept"));
+        }
         Error::field(Code::Diverged, "/optimiser/learning_rate", detail)
     }
 }

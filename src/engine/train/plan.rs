@@ -14,7 +14,7 @@ use crate::domain::network::{
 use crate::domain::optimiser::{
     ConstantSchedule, CosineSchedule, OneCycleSchedule, OptimiserSpec, ScheduleSpec, Sgd,
 };
-use crate::domain::training::{AugmentationSpec, LossSpec, Monitor, TrainingSpec};
+use crate::domain::training::{AugmentationSpec, DivergenceRule, LossSpec, Monitor, TrainingSpec};
 use crate::engine::features::Layout;
 use crate::engine::networks::convolutional::suited_channels;
 use crate::engine::networks::parameters::Parameters;
@@ -52,6 +52,7 @@ pub(crate) struct Recipe {
     /// Ends after so many epochs though its schedule is for more.
     pub(super) ends_after: Option<u32>,
     pub(super) kept: Kept,
+    pub(super) divergence: DivergenceRule,
     pub(super) batch_size: usize,
     /// Slices of a step.
     pub(super) accumulation: usize,
@@ -131,7 +132,8 @@ impl Recipe {
         // Of texts the loss of one network is least before its rate has fallen, when it is not yet
         // right most often; the mean of several at their ends is better by either.
         let ends = is_convex || network.is_for_text();
-        let kept = match ends && patience == 0 && spec.monitor == Monitor::Loss {
+        let may_be_last = spec.monitor == Monitor::Loss && spec.divergence == DivergenceRule::Fail;
+        let kept = match ends && patience == 0 && may_be_last {
             true => Kept::Last,
             false => Kept::Best,
         };
@@ -148,6 +150,7 @@ impl Recipe {
             epochs,
             ends_after: None,
             kept,
+            divergence: spec.divergence,
             batch_size: spec.batch_size.unwrap_or(defaults.batch_size).max(1) as usize,
             accumulation: spec.accumulation.max(1) as usize,
             patience,
@@ -160,7 +163,9 @@ impl Recipe {
 
     /// That of the same training once more, for so many epochs, whatever rows validate it.
     pub(super) fn again(&self, epochs: u32) -> Self {
-        Self { ends_after: Some(epochs), kept: Kept::Last, patience: 0, ..self.clone() }
+        let divergence = DivergenceRule::Fail;
+        let (ends_after, kept) = (Some(epochs), Kept::Last);
+        Self { ends_after, kept, divergence, patience: 0, ..self.clone() }
     }
 
     /// The recipe of a simpler network beside it: its own defaults on the same rows.
@@ -182,6 +187,7 @@ impl Recipe {
             batch_size: None,
             accumulation: 1,
             patience: None,
+            divergence: DivergenceRule::Fail,
             ..spec.clone()
         };
         Self::of(&plain, layout, rows)

@@ -25,7 +25,7 @@ use super::{Trained, count_parameters, estimate};
 use crate::domain::network::NetworkSpec;
 use crate::domain::optimiser::{CosineSchedule, ScheduleSpec};
 use crate::domain::simplification::{Distillation, Pruning, SimplificationMethod};
-use crate::domain::training::EnsembleSpec;
+use crate::domain::training::{EnsembleSpec, TrainingSpec};
 use crate::domain::version::Version;
 use crate::engine::device::Device;
 use crate::engine::features::FittedFeatures;
@@ -35,9 +35,6 @@ use crate::engine::networks::{multiply_adds, served};
 use crate::engine::weights::{self, Form};
 use crate::error::{Context, Result};
 use crate::frame::Frame;
-
-/// Of the parent's learning rate, what its other weights are trained on with.
-const FINE_TUNING: f64 = 1.0 / 3.0;
 
 /// A version that is made simpler.
 #[derive(Debug)]
@@ -70,6 +67,8 @@ pub fn simplify(
             parent.version.provenance.spec.clone()
         }
     };
+    // Where the parent was trained need not be a device of this machine.
+    let spec = TrainingSpec { device: "auto".to_owned(), ..spec };
     let prepared = prepare(frame, &spec, Some(&parent.features)).map_err(of_method)?;
     let Version { signature, provenance, .. } = &parent.version;
     let model =
@@ -200,12 +199,12 @@ impl Work<'_> {
         weights::parted(weights::decode(&self.parent.weights)?, count as usize)
     }
 
-    /// How what is not pruned is trained on: as it was, but more slowly, and to the end.
+    /// How what is not pruned is trained on: at the rate that it had, and to the end.
     fn fine_tuning(&self, pruning: &Pruning) -> Recipe {
         let recipe = &self.prepared.recipe;
         Recipe {
             network: served(&recipe.network),
-            learning_rate: pruning.learning_rate.unwrap_or(recipe.learning_rate * FINE_TUNING),
+            learning_rate: pruning.learning_rate.unwrap_or(recipe.learning_rate),
             schedule: ScheduleSpec::Cosine(CosineSchedule { warm_up: 0.0 }),
             epochs: pruning.epochs,
             ends_after: None,
@@ -224,6 +223,7 @@ impl Work<'_> {
             best_epoch: provenance.best_epoch,
             curve: curve.clone(),
             seconds: 0.0,
+            diverged: None,
         };
         let fold = Fold { fits: networks.into_iter().map(fit).collect(), data: None };
         self.version(&[fold], Device::Cpu, Some(self.kept(form)))

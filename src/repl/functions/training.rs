@@ -16,8 +16,8 @@ use crate::domain::name::check_name;
 use crate::domain::network::NetworkSpec;
 use crate::domain::optimiser::{OptimiserSpec, ScheduleSpec};
 use crate::domain::training::{
-    AugmentationSpec, ClassWeights, EnsembleSpec, LossSpec, Monitor, PartsSpec, PreprocessingSpec,
-    ThresholdSpec, TrainingSpec,
+    AugmentationSpec, ClassWeights, DivergenceRule, EnsembleSpec, LossSpec, Monitor, PartsSpec,
+    PreprocessingSpec, ThresholdSpec, TrainingSpec,
 };
 use crate::domain::window::WindowSpec;
 use crate::error::{Code, Context as _, Error, Result};
@@ -115,6 +115,7 @@ const FIELDS: &[&str] = &[
     "average",
     "loss",
     "monitor",
+    "divergence",
     "ensemble",
     "baselines",
     "refit",
@@ -172,6 +173,7 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
         "gradient_clip" | "average" => is!(f64),
         "loss" => is!(LossSpec),
         "monitor" => is!(Monitor),
+        "divergence" => is!(DivergenceRule),
         "ensemble" => is!(EnsembleSpec),
         "baselines" | "refit" => is!(bool),
         "epochs" | "batch_size" | "patience" | "accumulation" => {

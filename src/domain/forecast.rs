@@ -20,7 +20,8 @@ pub struct ForecastRequest {
     /// A stored dataset whose newest rows are read. Either this or `rows`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<DatasetRef>,
-    /// Rows ahead, at most as many as the version forecasts, which are also the default.
+    /// Rows that are forecast, the first ones behind the version's `gap`: at most as many as it
+    /// forecasts, which are also the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1024)]
     pub horizon: Option<u32>,
@@ -58,10 +59,11 @@ pub struct Forecast {
     pub steps: Vec<ForecastStep>,
 }
 
-/// One row ahead.
+/// One row ahead. A version whose window has a `gap` forecasts none of the rows in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ForecastStep {
-    /// Rows after the last one that was read, counted from 1.
+    /// Rows after the last one that was read (`from`), counted from 1: the first one that is
+    /// forecast is `gap + 1`.
     pub step: u32,
     /// In the column's unit: the mean, or the median of a version that forecasts quantiles.
     pub value: f64,

@@ -23,6 +23,8 @@ const MAX_DATASET_ROWS: u64 = 1_000_000;
 /// What of a version's forecast is wanted.
 struct Wanted {
     horizon: usize,
+    /// Rows between the last one that is read and the first that is forecast.
+    gap: u32,
     /// Level and place among those of the version.
     levels: Vec<(f64, usize)>,
 }
@@ -175,7 +177,7 @@ impl Wanted {
             })
         };
         let levels = asked.iter().enumerate().map(place).collect::<Result<_>>()?;
-        Ok(Self { horizon: horizon as usize, levels })
+        Ok(Self { horizon: horizon as usize, gap: window.gap, levels })
     }
 
     /// A series' forecasts in the words of the answer, one for each column.
@@ -189,7 +191,7 @@ impl Wanted {
             series.values.get(at).copied().unwrap_or_default()
         };
         let step = |column: usize, step: usize| ForecastStep {
-            step: step as u32 + 1,
+            step: self.gap + step as u32 + 1,
             value: number(step, column, median),
             quantiles: self
                 .levels

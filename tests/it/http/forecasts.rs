@@ -80,6 +80,32 @@ async fn a_series_is_uploaded_trained_on_and_forecast() {
     wrong_requests_are_told_where(&served).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_are_counted_from_the_last_row_that_was_read() {
+    let served = Served::start().await;
+    served.upload("load", &waves(480)).await;
+    served.work_off().await;
+    let spec = json!({
+        "dataset": {"name": "load"}, "target": "load",
+        "window": {"time": "hour", "entity": "meter", "look_back": 48, "horizon": 3, "gap": 5},
+    });
+    trained(&served, "load", spec).await;
+    let asked = json!({"dataset": {"name": "load"}, "version": 1, "horizon": 2});
+    let answer = json(ask(&served, asked).await, StatusCode::OK).await;
+    for (forecast, base) in answer["forecasts"].as_array().unwrap().iter().zip([50.0, 200.0]) {
+        assert_eq!(forecast["from"], "2026-01-20T23:00:00Z");
+        let steps = forecast["steps"].as_array().unwrap();
+        let numbers: Vec<u64> = steps.iter().map(|s| s["step"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, [6, 7], "{forecast}");
+        for step in steps {
+            // Each number is that of the row that its step names.
+            let hour = (23 + step["step"].as_u64().unwrap()) % 24;
+            let wave = base + 0.5 + 10.0 * (hour as f64 / 24.0 * std::f64::consts::TAU).sin();
+            assert!((step["value"].as_f64().unwrap() - wave).abs() < 2.0, "{step} {wave}");
+        }
+    }
+}
+
 /// The same history as rows, of one series, gives the same numbers.
 async fn rows_give_the_same(served: &Served, steps: &[Value]) {
     let text = waves(480);

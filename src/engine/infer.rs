@@ -27,6 +27,8 @@ use crate::frame::Frame;
 /// enough to stay in its cache.
 const CHUNK: usize = 1024;
 const CHUNK_NUMBERS: usize = 1 << 18;
+/// Numbers that are made at once of the rows of a request, which may be many of many inputs each.
+const READ_NUMBERS: usize = 1 << 22;
 /// Rows on which a device is tried before it may answer, and how far from the CPU's logits its own
 /// may lie, relative to the largest or to 1.
 const PROBES: usize = 64;
@@ -44,6 +46,8 @@ pub struct LoadedModel {
     outputs: usize,
     /// Quantiles of each number of a forecast; 1 where the mean is forecast.
     levels: usize,
+    /// Rows that are made numbers of at once; all of them where windows are read.
+    read_at_once: usize,
     /// Their answers are averaged.
     networks: Vec<Placed>,
 }
@@ -138,7 +142,13 @@ impl LoadedModel {
         });
         let networks = placed.collect::<Result<_>>()?;
         let levels = layout.sequence().2.map_or(1, |ahead| ahead.levels);
-        Ok(Self { task: signature.task, classes, positive, features, outputs, levels, networks })
+        let read_at_once = match layout {
+            // The rows of a window stand anywhere in the frame.
+            Layout::Sequence { .. } => usize::MAX,
+            _ => (READ_NUMBERS / layout.width().max(1)).max(1),
+        };
+        let task = signature.task;
+        Ok(Self { task, classes, positive, features, outputs, levels, read_at_once, networks })
     }
 
     /// The same model on another device, after a trial.
@@ -198,7 +208,17 @@ impl LoadedModel {
     /// [`Code::InvalidRequest`] for a column that is not there or has another type;
     /// [`Error::Internal`] when an output is not finite.
     pub fn predict(&self, frame: &Frame) -> Result<Outputs> {
-        self.score(&self.features.transform(frame)?)
+        if frame.rows() <= self.read_at_once {
+            return self.score(&self.features.transform(frame)?);
+        }
+        let mut all = Outputs { width: 0, values: Vec::new() };
+        for start in (0..frame.rows()).step_by(self.read_at_once) {
+            let part = frame.part(start, self.read_at_once);
+            let Outputs { width, values } = self.score(&self.features.transform(&part)?)?;
+            all.width = width;
+            all.values.extend(values);
+        }
+        Ok(all)
     }
 
     /// Whether it reads windows of series: what it answers is then of the newest window of each.

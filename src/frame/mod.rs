@@ -250,6 +250,14 @@ impl Frame {
         Ok(Self { columns: first.columns.clone(), batch })
     }
 
+    /// So many rows from a position on, which share the memory of this frame: as many of them as
+    /// there are.
+    pub fn part(&self, start: usize, rows: usize) -> Self {
+        let start = start.min(self.rows());
+        let batch = self.batch.slice(start, rows.min(self.rows() - start));
+        Self { columns: self.columns.clone(), batch }
+    }
+
     /// The rows at these positions, in this order.
     ///
     /// # Errors

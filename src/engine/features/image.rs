@@ -72,9 +72,8 @@ impl Image {
     /// [`Code::InvalidRequest`] for a row without an image.
     pub(super) fn encode(&self, images: &[Option<&[u8]>], mut block: Block<'_>) -> Result<()> {
         for (row, image) in images.iter().enumerate() {
-            let image = image.ok_or_else(|| {
-                Error::new(Code::InvalidRequest, format!("row {} has no image", row + 1))
-            })?;
+            let image =
+                image.ok_or_else(|| Error::new(Code::InvalidRequest, "a row has no image"))?;
             let pixels = block.row(row, self.width());
             image_pixels(image, self.shape(), pixels)?;
             let planes = pixels.chunks_exact_mut(self.height * self.width);

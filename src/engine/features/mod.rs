@@ -227,7 +227,8 @@ impl FittedFeatures {
         Ok((Self { columns, target, sequence: None }, warnings))
     }
 
-    /// Fits the one column of texts that is learnt from.
+    /// Fits the one column of texts that is learnt from. A warning says what of the longest is cut
+    /// off.
     ///
     /// # Errors
     /// [`Code::InvalidSpec`] when no training row has a text.
@@ -236,13 +237,14 @@ impl FittedFeatures {
         name: &str,
         spec: TextSpec,
         target: Option<Standard>,
-    ) -> Result<Self> {
-        let encoder = Text::fit(&frame.texts(name)?, spec).map_err(|reason| {
+    ) -> Result<(Self, Option<String>)> {
+        let (encoder, cut) = Text::fit(&frame.texts(name)?, spec).map_err(|reason| {
             let detail = format!("{name} can't be learnt from: {reason}");
             Error::field(Code::InvalidSpec, "/features", detail)
         })?;
         let column = FittedColumn { name: name.to_owned(), encoder: Encoder::Text(encoder) };
-        Ok(Self { columns: vec![column], target, sequence: None })
+        let warning = cut.map(|cut| format!("column {name}: {cut}"));
+        Ok((Self { columns: vec![column], target, sequence: None }, warning))
     }
 
     /// Fits windows: the columns that are read beside what is forecast, if there are any, on the

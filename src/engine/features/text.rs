@@ -16,10 +16,16 @@ const MIN_WORDS: usize = 3;
 const CHARACTERS: usize = 2;
 /// Share of the texts of a column of free text that are no repetition of another, at least.
 const DISTINCT: f64 = 0.5;
+/// One text of so many may be longer than usual.
+const ODD: usize = 1000;
+/// Every text takes the room of the longest: that is at most so many times what is usual, or so many
+/// inputs, which are about twenty words.
+const ROOM: usize = 2;
+const LEAST_WIDTH: usize = 256;
 
 /// Inputs: for each word the rows of a table that it is made of, counted from 1, the first of them
-/// below 0; behind the last word 0. What is longer than anything in the training rows is cut off
-/// behind the last word that fits.
+/// below 0; behind the last word 0. What is longer than the texts of the training rows is cut off behind
+/// the last word that fits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Text {
@@ -32,19 +38,41 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// The inner error says why the column tells nothing.
-    pub(super) fn fit(values: &[Option<&str>], spec: TextSpec) -> Result<Self, String> {
+    /// Wide enough for the longest text, unless that one is far longer than all but one of a
+    /// thousand: what is said of it then comes beside. The inner error says why the column tells
+    /// nothing.
+    pub(super) fn fit(
+        values: &[Option<&str>],
+        spec: TextSpec,
+    ) -> Result<(Self, Option<String>), String> {
         let limits = Limits { words: spec.max_words as usize, buckets: spec.buckets };
-        let (mut most, mut width) = (0, 0);
-        for text in values.iter().flatten() {
+        let measured = |text: &&str| {
             let words = words(text, limits);
-            most = most.max(words.len());
-            width = width.max(words.iter().map(Vec::len).sum());
-        }
-        if most == 0 {
-            return Err(EMPTY.into());
-        }
-        Ok(Self { words: most, width, buckets: spec.buckets })
+            (words.len(), words.iter().map(Vec::len).sum::<usize>())
+        };
+        let lengths: Vec<(usize, usize)> = values.iter().flatten().map(measured).collect();
+        // A text without words takes no room, and tells nothing of what the others take.
+        let mut parts: Vec<usize> =
+            lengths.iter().map(|length| length.1).filter(|parts| *parts > 0).collect();
+        parts.sort_unstable();
+        let Some(longest) = parts.last().copied() else { return Err(EMPTY.into()) };
+        let usual = parts[parts.len() - 1 - parts.len() / ODD];
+        let width = longest.min((usual * ROOM).max(LEAST_WIDTH));
+        let texts = values.iter().flatten().zip(&lengths);
+        let most = texts.map(|(text, (count, parts))| match *parts <= width {
+            true => *count,
+            false => fitting(&words(text, limits), width),
+        });
+        let fitted = Self { words: most.max().unwrap_or(0), width, buckets: spec.buckets };
+        let cut = parts.iter().filter(|parts| **parts > width).count();
+        let warning = (cut > 0).then(|| {
+            format!(
+                "{cut} of {} training texts are far longer than the others, with up to {longest} \
+                 words and parts of words: what is behind the first {width} is not read",
+                parts.len()
+            )
+        });
+        Ok((fitted, warning))
     }
 
     pub(super) fn width(&self) -> usize {
@@ -75,6 +103,15 @@ impl Text {
             }
         }
     }
+}
+
+/// Words that go into so many inputs.
+fn fitting(words: &[Vec<u32>], width: usize) -> usize {
+    let ends = words.iter().scan(0, |used, word| {
+        *used += word.len();
+        Some(*used)
+    });
+    ends.take_while(|end| *end <= width).count()
 }
 
 /// Whether the texts of a column are free text, and no names of categories: most of them differ,

@@ -72,6 +72,22 @@ fn a_row_is_answered_alike_alone_and_among_others() {
 }
 
 #[test]
+fn many_rows_are_read_one_part_after_the_other() {
+    let (trained, frame) = binary(500);
+    let mut model = load(&trained, &trained.weights).unwrap();
+    let whole = model.predict(&frame).unwrap();
+    assert_eq!(model.read_at_once, READ_NUMBERS / trained.features.width());
+    for rows in [1, 7, 499, 500] {
+        model.read_at_once = rows;
+        let parts = model.predict(&frame).unwrap();
+        assert_eq!((parts.width, parts.values.len()), (whole.width, whole.values.len()));
+        for (a, b) in parts.values.iter().zip(&whole.values) {
+            assert!((a - b).abs() < 1e-6, "{rows}: {a} {b}");
+        }
+    }
+}
+
+#[test]
 fn threads_share_a_model() {
     let (trained, frame) = binary(100);
     let model = load(&trained, &trained.weights).unwrap();

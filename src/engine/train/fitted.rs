@@ -1,11 +1,12 @@
 //! Features fitted on the rows that may be known.
 
+use super::prepare::MAX_NUMBERS;
 use super::{by_time, plan};
 use crate::domain::network::NetworkSpec;
 use crate::domain::schema::ColumnType;
 use crate::domain::training::{PartsSpec, TrainingSpec};
 use crate::engine::features::{FittedFeatures, Standard, is_free_text};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 
 /// How columns become numbers.
@@ -21,13 +22,14 @@ pub(super) struct Fitted {
 impl Fitted {
     /// On the training and the validation rows, the first of the frames.
     pub(super) fn of(
-        [train, validation, _]: &[Frame; 3],
+        frames: &[Frame; 3],
         mut names: Vec<String>,
         spec: &TrainingSpec,
         scale: Option<Standard>,
     ) -> Result<Self> {
+        let [train, validation, _] = frames;
         if let Some(name) = text_column(spec, train, &names)? {
-            return Self::of_text([train, validation], name, spec, scale);
+            return Self::of_text(frames, name, spec, scale);
         }
         let bins = plan::bins(spec, train.rows());
         let fit = |frame: &Frame, names: &[String]| {
@@ -75,22 +77,42 @@ impl Fitted {
     }
 
     fn of_text(
-        [train, validation]: [&Frame; 2],
+        frames: &[Frame; 3],
         name: &str,
         spec: &TrainingSpec,
         scale: Option<Standard>,
     ) -> Result<Self> {
         let text = spec.preprocessing.text.unwrap_or_default();
-        let fit = |frame: &Frame| FittedFeatures::fit_text(frame, name, text, scale);
-        let wide = match spec.refit {
-            Some(true) => {
-                let all = Frame::concat(&[train, validation])?;
-                Some((fit(&all)?, all))
-            }
-            _ => None,
+        let rows = frames.iter().map(Frame::rows).sum();
+        let fit = |frame: &Frame| -> Result<(FittedFeatures, Option<String>)> {
+            let (features, cut) = FittedFeatures::fit_text(frame, name, text, scale)?;
+            check_size(&features, rows)?;
+            Ok((features, cut))
         };
-        Ok(Self { features: fit(train)?, wide, left_out: Vec::new() })
+        let [train, validation, _] = frames;
+        let (features, cut) = fit(train)?;
+        if spec.refit != Some(true) {
+            return Ok(Self { features, wide: None, left_out: cut.into_iter().collect() });
+        }
+        let all = Frame::concat(&[train, validation])?;
+        // What is served reads them as the wide ones do.
+        let (wide, cut) = fit(&all)?;
+        Ok(Self { features, wide: Some((wide, all)), left_out: cut.into_iter().collect() })
     }
+}
+
+/// Fails where so many texts, each as wide as the longest, are more than memory should hold.
+fn check_size(features: &FittedFeatures, rows: usize) -> Result<()> {
+    let width = features.width();
+    if rows.saturating_mul(width) <= MAX_NUMBERS {
+        return Ok(());
+    }
+    let detail = format!(
+        "{rows} texts of up to {width} words and parts of words each are more than memory should \
+         hold, {MAX_NUMBERS} in all: read fewer words of each, shorten the longest texts, or train on \
+         fewer rows"
+    );
+    Err(Error::field(Code::InvalidSpec, "/preprocessing/text/max_words", detail))
 }
 
 /// The column that is read as text, where one is: where that is asked for, or where the one feature

@@ -23,6 +23,9 @@ use crate::engine::parts::Parts;
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::{Frame, ImageShape};
 
+/// Most numbers in the inputs of all parts, of windows and of texts: 4 bytes each.
+pub(super) const MAX_NUMBERS: usize = 500_000_000;
+
 /// A training that only has to be run, and what surrounds it.
 pub(super) struct Prepared {
     /// As it is carried out.

@@ -8,7 +8,9 @@ use super::fit::{Data, Part};
 use super::forecasting::Forecasting;
 use super::loss::row_loss;
 use super::plan::Recipe;
-use super::prepare::{Prepared, class_weights, fingerprint, guess, leakage, row_weights, targets};
+use super::prepare::{
+    MAX_NUMBERS, Prepared, class_weights, fingerprint, guess, leakage, row_weights, targets,
+};
 use super::target::{Target, Truth};
 use crate::domain::model::Task;
 use crate::domain::network::{LstmNetwork, NetworkSpec};
@@ -25,8 +27,6 @@ use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 use crate::stats;
 
-/// Most numbers in the windows of all parts: 4 bytes each.
-const MAX_NUMBERS: usize = 500_000_000;
 const FORECAST_LOOK_BACK: usize = 336;
 const LOOK_BACK: usize = 30;
 const NAMES: [&str; 3] = ["train", "validation", "test"];

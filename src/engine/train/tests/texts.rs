@@ -135,6 +135,53 @@ fn dispatch_trains_as_the_cpu_itself_does() {
 }
 
 #[test]
+fn texts_that_memory_could_not_hold_are_refused_before_they_are_read() {
+    // 60 of 30,000 are so long that all would be as wide.
+    let long = vec!["x".repeat(32); 256].join(" ");
+    let of = |row: usize| match row % 500 {
+        0 => (format!("{row} {long}"), true),
+        _ => (format!("up {row} today"), row.is_multiple_of(2)),
+    };
+    let texts: Vec<(String, bool)> = (0..30_000).map(of).collect();
+    let error = refused(&table(&texts), &asked(json!({})));
+    assert_eq!(pointers(&error), ["/preprocessing/text/max_words"]);
+    assert!(error.to_string().contains("30000 texts"), "{error}");
+}
+
+#[test]
+fn a_text_that_is_cut_off_is_warned_about() {
+    let mut texts = news(1600);
+    texts[0].0 = vec!["incomprehensibilities"; 200].join(" ");
+    let part = |row: usize| match row {
+        0..1200 => Some("train"),
+        1200..1400 => Some("validation"),
+        _ => Some("test"),
+    };
+    let parts: Vec<Option<&str>> = (0..1600).map(part).collect();
+    let frame = with_parts(&texts, &parts);
+    for (refit, rows) in [(false, 1200), (true, 1400)] {
+        let more = json!({ "epochs": 1, "refit": refit, "baselines": false,
+            "parts": { "by": "column", "column": "part" } });
+        let warnings = run(&frame, &asked(more)).warnings;
+        let wanted = format!("column text: 1 of {rows} training texts");
+        let found = warnings.iter().filter(|warning| warning.starts_with(&wanted)).count();
+        assert_eq!(found, 1, "{warnings:?}");
+    }
+}
+
+/// A table of texts with a column that says which part each is of.
+fn with_parts(texts_of: &[(String, bool)], parts: &[Option<&str>]) -> Frame {
+    let news = table(texts_of);
+    let column = |name: &str| texts(&news.texts(name).unwrap());
+    let columns = vec![
+        ("text".to_owned(), column("text")),
+        ("label".to_owned(), column("label")),
+        ("part".to_owned(), texts(parts)),
+    ];
+    Frame::new(texts_of.len(), columns).unwrap()
+}
+
+#[test]
 fn a_column_among_others_stays_a_category() {
     let mut columns = vec![("x".to_owned(), Values::Float64(vec![Some(0.0); 60]))];
     let news = table(&news(60));

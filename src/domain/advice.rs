@@ -105,7 +105,7 @@ pub enum FindingCode {
     Missing,
     /// A column names the row; it is left out.
     Identifier,
-    /// A column is free text; it is left out.
+    /// A column is free text among others; it is left out.
     FreeText,
     /// One class is rare.
     Imbalance,
@@ -117,6 +117,8 @@ pub enum FindingCode {
     Series,
     /// The rows are images.
     Images,
+    /// The rows are texts, whose words are read.
+    Texts,
     /// A column alone tells the target so well that it may be known only afterwards.
     LeakageSuspect,
     /// A column alone tells the target; it is left out.

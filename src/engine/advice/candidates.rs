@@ -5,9 +5,12 @@ use super::question::{Question, plain};
 use crate::domain::model::Task;
 use crate::domain::network::{
     AttentionNetwork, CnnNetwork, DLinearNetwork, LenetNetwork, LinearNetwork, LstmNetwork,
-    MlpNetwork, NLinearNetwork, NetworkSpec, TabmNetwork, TransformerNetwork,
+    MlpNetwork, NLinearNetwork, NetworkSpec, TabmNetwork, TextAttentionNetwork, TextCnnNetwork,
+    TransformerNetwork,
 };
-use crate::domain::training::{AugmentationSpec, EnsembleSpec, PartsSpec, TimeParts, TrainingSpec};
+use crate::domain::training::{
+    AugmentationSpec, EnsembleSpec, PartsSpec, TextSpec, TimeParts, TrainingSpec,
+};
 use crate::error::Result;
 
 /// Rows of which fewer train are few (`tabm` then takes its recipe for few rows), and so few that
@@ -30,6 +33,7 @@ const TRAINING: f64 = 0.64;
 pub(super) enum Kind {
     Table,
     Images,
+    Texts,
     Series,
 }
 
@@ -79,6 +83,7 @@ impl Subject<'_> {
         let networks = match self.kind {
             Kind::Table => self.for_table(),
             Kind::Images => self.for_images(),
+            Kind::Texts => for_texts(),
             Kind::Series => self.for_series(),
         };
         networks
@@ -105,6 +110,10 @@ impl Subject<'_> {
         }
         if self.kind == Kind::Images && !matches!(network, NetworkSpec::Linear(_)) {
             spec.augmentation = self.augmentation();
+        }
+        if self.kind == Kind::Texts {
+            // So that the linear network reads words as well.
+            spec.preprocessing.text = Some(TextSpec::default());
         }
         spec.network = Some(network);
         spec.ensemble = Some(self.ensemble()).filter(|e| *e != EnsembleSpec::default());
@@ -192,4 +201,20 @@ impl Subject<'_> {
             ),
         ]
     }
+}
+
+fn for_texts() -> Vec<(NetworkSpec, &'static str)> {
+    vec![
+        (NetworkSpec::TextCnn(TextCnnNetwork::default()), ""),
+        (
+            NetworkSpec::TextAttention(TextAttentionNetwork::default()),
+            "it weighs words wherever they stand, and knows no phrases but those that fold into one \
+             word: of short texts it is mostly less exact",
+        ),
+        (
+            NetworkSpec::Linear(LinearNetwork::default()),
+            "it weighs each word by itself; it is trained beside the recommended one and compared on \
+             the test rows",
+        ),
+    ]
 }

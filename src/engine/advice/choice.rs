@@ -82,7 +82,7 @@ pub(super) fn choose(
     findings: &mut Findings,
 ) -> Result<Chosen> {
     let given = subject.question.request.minutes * 60.0;
-    let ways: Vec<Vec<Way>> = measured.iter().map(|m| ways(subject, m)).collect();
+    let ways: Vec<Vec<Way>> = measured.iter().map(ways).collect();
     let fitting = |ways: &[Way]| ways.iter().position(|way| way.cost.seconds <= given);
     let chosen = (0..measured.len()).find_map(|at| Some((at, fitting(&ways[at])?)));
     let quickest = || {
@@ -99,7 +99,9 @@ pub(super) fn choose(
     let Measured { probed, .. } = &measured[at];
     let Way { ensemble, baselines, cost } = &ways[at][way];
     let mut spec = probed.spec.clone();
-    spec.ensemble = Some(ensemble.clone()).filter(|e| *e != EnsembleSpec::default());
+    // Networks for texts are several where nothing is said.
+    let is_said = *ensemble != EnsembleSpec::default() || subject.kind == Kind::Texts;
+    spec.ensemble = is_said.then(|| ensemble.clone());
     spec.baselines = *baselines;
     let spent = Spent { given, cost, fits: chosen.is_some(), is_first: (at, way) == (0, 0) };
     spent.say(&spec, measured[0].probed.spec.network_kind(), findings);
@@ -120,13 +122,15 @@ pub(super) fn choose(
     })
 }
 
-/// As an ensemble where rows are few, then alone, then without simpler networks beside it.
-fn ways(subject: &Subject<'_>, measured: &Measured) -> Vec<Way> {
+/// As the ensemble that suits it, where one does, then alone, then without simpler networks beside
+/// it.
+fn ways(measured: &Measured) -> Vec<Way> {
     let way = |ensemble: EnsembleSpec, baselines: bool| {
         let cost = measured.probed.cost(&ensemble, baselines);
         Way { ensemble, baselines, cost }
     };
-    let (several, one) = (subject.ensemble(), EnsembleSpec::default());
+    let one = EnsembleSpec::default();
+    let several = measured.probed.spec.ensemble.clone().unwrap_or_default();
     let mut ways = Vec::new();
     if several != one {
         ways.push(way(several, true));
@@ -196,18 +200,28 @@ fn say_why(
         let text = "fewer than 3,000 rows train: smaller batches and bins, more dropout and decay";
         findings.reason(FindingCode::FewRows, text, &[], &few);
     }
-    if let Some(ensemble) = &spec.ensemble {
-        let text = format!(
-            "of few rows it matters which validate: {} networks, each validated on another fold, are \
-             averaged",
-            ensemble.folds * ensemble.seeds
-        );
+    if let Some(ensemble) = spec.ensemble.as_ref().filter(|e| **e != EnsembleSpec::default()) {
+        let networks = ensemble.folds * ensemble.seeds;
+        let text = match (subject.kind, ensemble.folds) {
+            (Kind::Texts, 1) => {
+                format!("{networks} networks of different seeds are averaged: each errs elsewhere")
+            }
+            (Kind::Texts, _) => format!(
+                "{networks} networks, each validated on another fold, are averaged: so every row is \
+                 learnt from"
+            ),
+            _ => format!(
+                "of few rows it matters which validate: {networks} networks, each validated on \
+                 another fold, are averaged"
+            ),
+        };
         let figures = [("folds", f64::from(ensemble.folds)), ("seeds", f64::from(ensemble.seeds))];
         findings.reason(FindingCode::Ensemble, text, &[], &figures);
     }
     let network = match subject.kind {
         Kind::Table => "table",
         Kind::Images => "set of images",
+        Kind::Texts => "column of texts",
         Kind::Series => "series",
     };
     let per_second = probed.rows_per_second();

@@ -17,7 +17,7 @@ use crate::stats;
 const WORDS: f64 = 4.0;
 const DIFFERENT: f64 = 0.5;
 /// Fewer rows tell nothing of a name for each row.
-const NAMED_ROWS: u64 = 20;
+pub(super) const NAMED_ROWS: u64 = 20;
 /// A column that alone ranks the classes so well is suspect; one that does better is left out.
 const SUSPECT_AUC: f64 = 0.95;
 const CERTAIN_AUC: f64 = 0.999;
@@ -95,7 +95,7 @@ fn missing(question: &Question<'_>, columns: &[&ColumnSummary], findings: &mut F
 }
 
 /// Whether whole numbers count the rows: each another one, without a gap.
-fn is_number_of_row(question: &Question<'_>, column: &ColumnSummary) -> bool {
+pub(super) fn is_number_of_row(question: &Question<'_>, column: &ColumnSummary) -> bool {
     let rows = question.dataset.rows;
     let is_distinct = column.distinct == rows || column.distinct_is_lower_bound;
     match (column.kind, &column.min, &column.max) {
@@ -121,7 +121,8 @@ fn look_at_text(column: &ColumnSummary, frame: &Frame, findings: &mut Findings) 
     if words >= WORDS && different >= DIFFERENT {
         let text = format!(
             "{name} is free text of {words:.1} words on average, {:.0} % of them different: as \
-             categories it tells nothing, and it is left out",
+             categories it tells nothing, and it is left out; exclude the other columns to have its \
+             words read",
             different * 100.0
         );
         findings.reason(FindingCode::FreeText, text, &[name], &figures);

@@ -10,6 +10,7 @@ mod columns;
 mod order;
 mod question;
 mod sample;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -76,25 +77,13 @@ fn advise_within(
     question.describe(&mut findings);
     let order = Order::find(&question, &mut findings)?;
     let task = if order.is_series() { Task::Forecast } else { question.task };
-    let rows = sample::rows(&question, &order);
-    let frame = source.rows(&rows.numbers)?;
-    let kind = if order.is_series() {
-        Kind::Series
-    } else if let Some(image) = question.image() {
-        findings.reason(
-            FindingCode::Images,
-            format!("{image} holds images, which convolutions read"),
-            &[image],
-            &[],
-        );
-        Kind::Images
-    } else {
-        Kind::Table
-    };
-    let left_out = match kind {
-        Kind::Table => columns::look(&question, &order, &frame, &mut findings)?,
-        Kind::Images | Kind::Series => Vec::new(),
-    };
+    let mut rows = sample::rows(&question, &order);
+    let mut frame = source.rows(&rows.numbers)?;
+    let (kind, left_out) = kind(&question, &order, &frame, &mut findings)?;
+    if kind == Kind::Texts {
+        rows = sample::of_texts(&question);
+        frame = source.rows(&rows.numbers)?;
+    }
     let subject = candidates::Subject { question: &question, order: &order, kind, left_out };
     let measured = choice::measure(&subject, (&frame, rows.scale), limits, stop, &mut findings)?;
     let chosen = choice::choose(&subject, measured, &mut findings)?;
@@ -115,6 +104,27 @@ fn advise_within(
             rows_per_second: chosen.rows_per_second,
         },
     })
+}
+
+/// What kind of data it is, and the columns that are left out.
+fn kind(
+    question: &Question<'_>,
+    order: &Order,
+    frame: &Frame,
+    findings: &mut Findings,
+) -> Result<(Kind, Vec<String>)> {
+    if order.is_series() {
+        return Ok((Kind::Series, Vec::new()));
+    }
+    if let Some(image) = question.image() {
+        let text = format!("{image} holds images, which convolutions read");
+        findings.reason(FindingCode::Images, text, &[image], &[]);
+        return Ok((Kind::Images, Vec::new()));
+    }
+    match texts::left_out(question, order, frame, findings)? {
+        Some(left_out) => Ok((Kind::Texts, left_out)),
+        None => Ok((Kind::Table, columns::look(question, order, frame, findings)?)),
+    }
 }
 
 /// What is found, as it is found.

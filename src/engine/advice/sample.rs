@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::order::{Order, SeriesOrder};
 use super::question::Question;
 
-/// Most rows of a table, and of images, which are larger.
+/// Most rows of a table, and of images and texts, which are larger.
 const ROWS: usize = 20_000;
-const IMAGES: usize = 2_000;
+const LARGE: usize = 2_000;
 /// Of each class at least so many, where there are so many.
 const OF_CLASS: usize = 100;
 
@@ -22,8 +22,17 @@ pub(super) fn rows(question: &Question<'_>, order: &Order) -> Rows {
     if let Some(series) = &order.series {
         return of_series(series);
     }
+    spread_over_classes(question, if question.image().is_some() { LARGE } else { ROWS })
+}
+
+/// Those of texts, which is known once some rows have been looked at.
+pub(super) fn of_texts(question: &Question<'_>) -> Rows {
+    spread_over_classes(question, LARGE)
+}
+
+/// So many rows at most, and beside them those of rare classes.
+fn spread_over_classes(question: &Question<'_>, most: usize) -> Rows {
     let all = question.keys.rows();
-    let most = if question.image().is_some() { IMAGES } else { ROWS };
     if all <= most {
         return Rows { numbers: (0..all).collect(), scale: 1.0 };
     }

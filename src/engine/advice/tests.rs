@@ -230,6 +230,57 @@ fn images_get_convolutions() {
     assert!(advice.spec.augmentation.is_some_and(|a| a.shift == 1));
 }
 
+/// Texts and a class `y`, between columns that tell nothing of it.
+fn news(rows: usize, before: &str, between: impl Fn(usize) -> String) -> String {
+    let mut text = format!("{before}text,y\n");
+    for row in 0..rows {
+        let (subject, verb) = (["oil", "gold", "the bank"][row % 3], ["climbs", "falls"][row % 2]);
+        let on = between(row);
+        writeln!(text, "{on}On day {row} {subject} {verb} by {row} points,{}", row % 2).unwrap();
+    }
+    text
+}
+
+#[rstest]
+#[case("", |_| String::new())]
+#[case("id,", |row| format!("{row},"))]
+#[case("id,title,day,", |row| format!("n{row},{row} is one more,2026-01-{:02},", 1 + row % 28))]
+fn texts_get_a_network_that_reads_words(
+    #[case] before: &str,
+    #[case] between: fn(usize) -> String,
+) {
+    let advice = advised(&news(300, before, between), none());
+    assert_eq!((advice.network.as_str(), advice.task), ("text_cnn", Task::Binary));
+    assert_eq!(advice.spec.features, Some(vec!["text".to_owned()]));
+    assert_eq!(advice.spec.ensemble, Some(EnsembleSpec { folds: 3, seeds: 1 }));
+    let kinds: Vec<&str> = advice.alternatives.iter().map(|a| a.network.kind()).collect();
+    assert_eq!(kinds, ["text_attention", "linear"]);
+    assert!(
+        has(&advice.reasons, FindingCode::Texts) && has(&advice.reasons, FindingCode::Ensemble)
+    );
+    assert!(!has(&advice.reasons, FindingCode::Columns), "{:?}", advice.reasons);
+    // What is estimated is what is trained: one network where there is time for no more.
+    let hurried = advised(&news(300, before, between), serde_json::json!({"minutes": 0.0001}));
+    assert_eq!(hurried.spec.ensemble, Some(EnsembleSpec::default()));
+}
+
+#[test]
+fn texts_in_the_order_of_a_time_are_split_by_it() {
+    let at = |row: usize| format!("2026-{:02}-{:02},", 1 + row / 28 % 12, 1 + row % 28);
+    let advice = advised(&news(336, "day,", at), none());
+    assert_eq!(advice.network, "text_cnn");
+    assert!(matches!(advice.spec.parts, Some(PartsSpec::Time(_))));
+    assert_eq!(advice.spec.ensemble, Some(EnsembleSpec { folds: 1, seeds: 3 }));
+}
+
+#[test]
+fn many_texts_are_advised_from_few() {
+    let advice = advised(&news(6_000, "", |_| String::new()), none());
+    assert_eq!((advice.network.as_str(), advice.probe.rows), ("text_cnn", 2_000));
+    let measured = advice.reasons.iter().find(|r| r.code == FindingCode::Measured).unwrap();
+    assert!((3_800.0..3_900.0).contains(&measured.figures["training_rows"]), "{measured:?}");
+}
+
 /// An hourly column of times and one of values.
 fn hourly(values: impl Fn(usize) -> f64) -> String {
     let mut text = "hour,x,y\n".to_owned();

@@ -129,5 +129,10 @@ pub(crate) fn is_free_text(values: &[Option<&str>]) -> bool {
     lengths[lengths.len() / 2] >= MIN_WORDS * CHARACTERS
 }
 
+/// Words of a text; of a language that is written without spaces, half as many as characters.
+pub(crate) fn words_in(text: &str) -> f64 {
+    words::halves(text, CHARACTERS) as f64 / CHARACTERS as f64
+}
+
 #[cfg(test)]
 mod tests;

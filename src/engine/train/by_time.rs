@@ -125,7 +125,7 @@ pub(super) fn choose(
         if index == chosen {
             recipe.fill(&mut prepared.spec);
             prepared.recipe = recipe;
-            folds.push(Fold { fits: vec![fit], data: None });
+            folds.push(Fold { fits: vec![fit], rows: None });
         } else {
             simple.push(baselines::Trained { recipe, fit });
         }

@@ -1,6 +1,8 @@
 //! Several networks of one recipe, whose answers are averaged: of other seeds, or each validated on
 //! another fold of the rows (cross-fitting).
 
+use std::borrow::Cow;
+
 use super::fit::{Data, Fit, Part};
 use super::plan::Recipe;
 use super::runs::Runs;
@@ -16,8 +18,20 @@ const LAST_EPOCHS: u32 = 2;
 /// Networks that were validated on the same rows.
 pub(super) struct Fold {
     pub(super) fits: Vec<Fit>,
-    /// What they were trained and validated on; none where it is the job's own parts.
-    pub(super) data: Option<Data>,
+    /// Which of the training and the validation rows, counted through, validated them; none where
+    /// it is the job's own part. Their numbers alone are kept, or each fold would hold the job's
+    /// rows once more until the end.
+    pub(super) rows: Option<Vec<usize>>,
+}
+
+impl Fold {
+    /// The rows that validated its networks, of those of the job.
+    pub(super) fn validation<'a>(&self, data: &'a Data) -> Cow<'a, Part> {
+        match &self.rows {
+            Some(rows) => Cow::Owned(gather([&data.train, &data.validation], rows)),
+            None => Cow::Borrowed(&data.validation),
+        }
+    }
 }
 
 /// The rows of a job.
@@ -44,7 +58,8 @@ pub(super) fn train(
     let folds = ensemble.folds.max(1);
     (0..folds)
         .map(|fold| {
-            let own = (folds > 1).then(|| refold(data, recipe.seed, fold, folds));
+            let rows_of_fold = (folds > 1).then(|| rows_of_fold(data, recipe.seed, fold, folds));
+            let own = rows_of_fold.as_ref().map(|validating| refold(data, validating));
             let fits = (0..ensemble.seeds.max(1)).map(|seed| {
                 let number = u64::from(fold * ensemble.seeds.max(1) + seed);
                 let recipe = Recipe { seed: recipe.seed.wrapping_add(number), ..recipe.clone() };
@@ -55,7 +70,7 @@ pub(super) fn train(
                 };
                 one(runs, &name, rows, &recipe, may_prolong)
             });
-            Ok(Fold { fits: fits.collect::<Result<_>>()?, data: own })
+            Ok(Fold { fits: fits.collect::<Result<_>>()?, rows: rows_of_fold })
         })
         .collect()
 }
@@ -115,9 +130,9 @@ fn longest(
     }
 }
 
-/// The training and validation rows together, split so that one of the folds validates; every
+/// The rows of one of so many folds of the training and validation rows together, ascending; every
 /// class is spread alike over the folds.
-pub(super) fn refold(data: &Data, seed: u64, fold: u32, folds: u32) -> Data {
+pub(super) fn rows_of_fold(data: &Data, seed: u64, fold: u32, folds: u32) -> Vec<usize> {
     let parts = [&data.train, &data.validation];
     let rows: usize = parts.iter().map(|part| part.inputs.rows).sum();
     let class = |row: usize| {
@@ -133,12 +148,17 @@ pub(super) fn refold(data: &Data, seed: u64, fold: u32, folds: u32) -> Data {
             of_fold[row] = fold;
         }
     }
-    let select = |is_validation: bool| {
-        let chosen: Vec<usize> =
-            (0..rows).filter(|row| (of_fold[*row] == fold) == is_validation).collect();
-        gather(parts, &chosen)
-    };
-    let (train, validation) = (select(false), select(true));
+    (0..rows).filter(|row| of_fold[*row] == fold).collect()
+}
+
+/// The training and validation rows together, split so that these validate.
+pub(super) fn refold(data: &Data, validating: &[usize]) -> Data {
+    let parts = [&data.train, &data.validation];
+    let rows: usize = parts.iter().map(|part| part.inputs.rows).sum();
+    let mut is_training = vec![true; rows];
+    validating.iter().for_each(|&row| is_training[row] = false);
+    let training: Vec<usize> = (0..rows).filter(|row| is_training[*row]).collect();
+    let (train, validation) = (gather(parts, &training), gather(parts, validating));
     let (layout, levels) = (data.layout.clone(), data.levels.clone());
     Data { layout, levels, train, validation, ..*data }
 }
@@ -179,8 +199,14 @@ fn gather(parts: [&Part; 2], rows: &[usize]) -> Part {
 mod tests {
     use super::*;
     use crate::domain::model::Task;
+    use crate::domain::network::LinearNetwork;
+    use crate::domain::training::TrainingSpec;
+    use crate::engine::device::Device;
     use crate::engine::features::{Group, Layout};
+    use crate::engine::testing::{Record, frame, noise, spec, uniform};
+    use crate::engine::train::prepare::prepare;
     use crate::engine::train::target::Truth;
+    use crate::frame::Values;
 
     fn part(rows: std::ops::Range<usize>) -> Part {
         let values: Vec<f32> = rows.clone().map(|row| row as f32).collect();
@@ -189,6 +215,30 @@ mod tests {
         let targets = classes.iter().map(|class| *class as f32).collect();
         let targets = Matrix { rows: classes.len(), width: 1, data: targets };
         Part { inputs, targets, weights: None, truth: Truth::Classes(classes) }
+    }
+
+    #[test]
+    fn a_fold_keeps_no_rows_but_their_numbers() {
+        let truth = uniform(60, 2).into_iter().map(|u| Some(u < 0.4));
+        let frame = frame(&noise(60, 2, 1), Values::Bool(truth.collect()));
+        let spec = TrainingSpec {
+            network: Some(NetworkSpec::Linear(LinearNetwork {})),
+            epochs: Some(1),
+            ..spec("y")
+        };
+        let prepared = prepare(&frame, &spec, None).unwrap();
+        let mut hooks = Record::default();
+        let mut runs = Runs::new(Device::Cpu, String::new(), 3, None, &mut hooks);
+        let rows = Rows { parts: &prepared.data, all: None };
+        let ensemble = EnsembleSpec { folds: 3, seeds: 1 };
+        let folds = train(&mut runs, rows, &prepared.recipe, &ensemble, false).unwrap();
+        let mut kept = Vec::new();
+        for Fold { fits, rows } in folds {
+            assert_eq!(fits.len(), 1);
+            kept.extend(rows.unwrap());
+        }
+        kept.sort_unstable();
+        assert_eq!(kept, (0..48).collect::<Vec<_>>(), "each row that is not tested on, once");
     }
 
     #[test]
@@ -205,7 +255,12 @@ mod tests {
         };
         let mut seen = Vec::new();
         for fold in 0..4 {
-            let folded = refold(&data, 3, fold, 4);
+            let rows = rows_of_fold(&data, 3, fold, 4);
+            let folded = refold(&data, &rows);
+            let kept = Fold { fits: Vec::new(), rows: Some(rows) }.validation(&data).into_owned();
+            assert_eq!(kept.inputs, folded.validation.inputs);
+            assert_eq!(kept.targets, folded.validation.targets);
+            assert_eq!(kept.truth.classes(), folded.validation.truth.classes());
             assert_eq!((folded.train.inputs.rows, folded.validation.inputs.rows), (75, 25));
             assert_eq!(folded.validation.targets.data.iter().sum::<f32>(), 5.0);
             for part in [&folded.train, &folded.validation] {

@@ -112,12 +112,12 @@ impl Finish<'_> {
             Ok(())
         };
         for fold in self.folds {
-            let part = fold.data.as_ref().map_or(&data.validation, |own| &own.validation);
-            if fold.data.is_none() && refit.is_none() {
-                add(model, part)?;
+            let part = fold.validation(data);
+            if fold.rows.is_none() && refit.is_none() {
+                add(model, &part)?;
             } else {
                 let weights: Vec<&Parameters> = fold.fits.iter().map(|fit| &fit.weights).collect();
-                add(&loaded(self.prepared, features, recipe, &weights)?, part)?;
+                add(&loaded(self.prepared, features, recipe, &weights)?, &part)?;
             }
         }
         Ok((scores, truth))

@@ -27,6 +27,8 @@ pub(super) struct Footprint<'a> {
     /// Numbers of a row that the loss compares with.
     pub(super) targets: usize,
     pub(super) folds: u32,
+    /// Whether networks are trained once more, on the validation rows too.
+    pub(super) refits: bool,
     /// Of the table as it was read.
     pub(super) frame_bytes: f64,
 }
@@ -37,7 +39,8 @@ impl Footprint<'_> {
         let PartRows { train, validation, test } = self.rows;
         let rows = (train + validation + test) as f64;
         let width = (self.layout.width() + self.targets) as f64;
-        let copies = if self.folds > 1 { 2.0 } else { 1.0 };
+        // The rows of one fold at a time, or those of a refit, stand beside those of the job.
+        let copies = if self.folds > 1 || self.refits { 2.0 } else { 1.0 };
         // The parts are taken out of the table before it is let go.
         let data = self.frame_bytes * 2.0 + rows * width * NUMBER * copies;
         let step = |(recipe, parameters): &(&Recipe, u64)| {

@@ -167,12 +167,13 @@ fn estimate(
         })
         .collect::<Result<Vec<_>>>()?;
     // A step of each network has been held by now; what comes on top are weights that are kept, and
-    // each fold's rows.
+    // the rows of one fold, which are let go when it is over.
     let networks = u64::from(ensemble.folds.max(1) * ensemble.seeds.max(1));
     let weights = parameters * 4 * (networks + 4);
+    let width = data.layout.width() + data.train.targets.width;
     let rows_of_fold = match ensemble.folds {
         0 | 1 => 0,
-        _ => (rows.train + rows.validation) * data.layout.width() as u64 * 4,
+        _ => (rows.train + rows.validation) * width as u64 * 4,
     };
     let memory_bytes = peak_memory()? + weights + rows_of_fold;
     let refits = prepared.refit.is_some();

@@ -59,6 +59,7 @@ impl Probed {
             rows: self.rows,
             targets: self.targets,
             folds: ensemble.folds,
+            refits: self.refits,
             frame_bytes: self.frame_bytes,
         };
         let of_network = (&self.network.recipe, self.parameters);

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::check::check_simplification;
 use self::check::of_method;
-use super::ensemble::{self, Fold, Rows, refold};
+use super::ensemble::{self, Fold, Rows, refold, rows_of_fold};
 use super::finish::{Finish, Served};
 use super::fit::{Data, Fit};
 use super::hooks::Hooks;
@@ -135,7 +135,9 @@ impl Work<'_> {
         let mut networks = networks.into_iter().zip(0_u64..);
         let mut trained = Vec::new();
         for fold in 0..folds {
-            let own = (folds > 1).then(|| refold(&self.prepared.data, recipe.seed, fold, folds));
+            let rows =
+                (folds > 1).then(|| rows_of_fold(&self.prepared.data, recipe.seed, fold, folds));
+            let own = rows.as_ref().map(|rows| refold(&self.prepared.data, rows));
             let mut fits = Vec::new();
             for (weights, number) in networks.by_ref().take(seeds as usize) {
                 let recipe = Recipe {
@@ -149,7 +151,7 @@ impl Work<'_> {
                 };
                 fits.push(runs.run(&name, own.as_ref().unwrap_or(data), &recipe)?);
             }
-            trained.push(Fold { fits, data: own });
+            trained.push(Fold { fits, rows });
         }
         Ok((self.version(&trained, device, Some(self.kept(Form::Sparse)))?, method))
     }
@@ -225,7 +227,7 @@ impl Work<'_> {
             seconds: 0.0,
             diverged: None,
         };
-        let fold = Fold { fits: networks.into_iter().map(fit).collect(), data: None };
+        let fold = Fold { fits: networks.into_iter().map(fit).collect(), rows: None };
         self.version(&[fold], Device::Cpu, Some(self.kept(form)))
     }
 

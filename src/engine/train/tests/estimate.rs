@@ -61,3 +61,17 @@ fn a_sample_tells_what_all_rows_take() {
     assert!(seconds(&once, true) > seconds(&once, false));
     assert!(more.cost(&once, true).memory_bytes > all.cost(&once, true).memory_bytes);
 }
+
+#[test]
+fn a_refit_holds_the_rows_once_more() {
+    let (frame, _) = logistic(900);
+    let limit = Duration::from_millis(100);
+    let bytes = |refit: bool| {
+        let spec = TrainingSpec { network: Some(linear()), refit: Some(refit), ..spec("y") };
+        let sample = Sample { frame: &frame, scale: 100.0 };
+        let probed = probe(&sample, &spec, limit, &mut || false).unwrap();
+        probed.cost(&EnsembleSpec::default(), false).memory_bytes
+    };
+    // Four inputs and a target of 90,000 rows.
+    assert_eq!(bytes(true) - bytes(false), 90_000 * 5 * 4);
+}

@@ -312,7 +312,8 @@ pub struct PreprocessingSpec {
 }
 
 /// What becomes of a column that says when a row was made rather than what it is: one whose values
-/// in the training and in the later validation rows have a total variation distance above 0.5.
+/// in the training and in the later validation rows have a total variation distance above 0.5, and
+/// above what chance makes of so few rows (of which 200 are usually enough to tell).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DriftRule {

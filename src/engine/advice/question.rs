@@ -27,7 +27,7 @@ const RARE: f64 = 0.1;
 pub(super) struct Question<'a> {
     pub(super) request: &'a AdviceRequest,
     pub(super) dataset: &'a DatasetVersion,
-    /// Of the target by itself; whether it is forecast shows in its course.
+    /// As asked, else of the target by itself; whether it is forecast shows in its course then.
     pub(super) task: Task,
     /// The target, and the columns of time and entity, whole.
     pub(super) keys: Frame,
@@ -48,13 +48,16 @@ impl<'a> Question<'a> {
         check(dataset, request)?;
         let spec = plain(dataset, request)?;
         check_spec(&spec)?;
+        let target = column(dataset, &request.target);
+        // The least specification can't say that a forecast is wanted: it has no window.
+        if let Some(target) = target.filter(|_| request.task == Some(Task::Forecast)) {
+            task(request, target)?;
+        }
         check_columns(&spec, &dataset.columns)?;
-        let target = column(dataset, &request.target).ok_or_else(|| {
+        let target = target.ok_or_else(|| {
             Error::internal("advising", "the target was checked and is not there")
         })?;
-        let distinct = if target.distinct_is_lower_bound { u64::MAX } else { target.distinct };
-        let task = infer_task(spec.task, target.kind, distinct)
-            .map_err(|e| Error::fields(Code::InvalidSpec, e.detail.clone(), vec![e]))?;
+        let task = task(request, target)?;
         let mut names = vec![request.target.clone()];
         names.extend(request.time.clone());
         names.extend(request.entity.clone());
@@ -142,6 +145,13 @@ impl<'a> Question<'a> {
             findings.warn(FindingCode::FewRowsOfClass, text, &[target], &figures);
         }
     }
+}
+
+/// The task of a target, which has to be a number for a forecast.
+fn task(request: &AdviceRequest, target: &ColumnSummary) -> Result<Task> {
+    let distinct = if target.distinct_is_lower_bound { u64::MAX } else { target.distinct };
+    infer_task(request.task, target.kind, distinct)
+        .map_err(|e| Error::fields(Code::InvalidSpec, e.detail.clone(), vec![e]))
 }
 
 fn column<'d>(dataset: &'d DatasetVersion, name: &str) -> Option<&'d ColumnSummary> {

@@ -242,9 +242,9 @@ fn news(rows: usize, before: &str, between: impl Fn(usize) -> String) -> String 
 }
 
 #[rstest]
-#[case("", |_| String::new())]
-#[case("id,", |row| format!("{row},"))]
-#[case("id,title,day,", |row| format!("n{row},{row} is one more,2026-01-{:02},", 1 + row % 28))]
+#[case("", |_: usize| String::new())]
+#[case("id,", |row: usize| format!("{row},"))]
+#[case("id,title,day,", |row: usize| format!("n{row},{row} is one more,2026-01-{:02},", 1 + row % 28))]
 fn texts_get_a_network_that_reads_words(
     #[case] before: &str,
     #[case] between: fn(usize) -> String,
@@ -303,6 +303,30 @@ fn a_series_is_forecast_and_numbers_without_a_course_are_not() {
     let table = advised(&hourly(|row| chance(row, 3)), none());
     assert_eq!((table.network.as_str(), table.task), ("tabm", Task::Regression));
     assert!(matches!(table.spec.parts, Some(PartsSpec::Time(_))));
+}
+
+#[rstest]
+#[case(|row: usize| ["up", "down", "flat"][row % 3].to_owned())]
+#[case(|row: usize| row.is_multiple_of(2).to_string())]
+#[case(|row: usize| format!("word {row}"))]
+fn what_is_no_number_is_not_forecast(#[case] value: fn(usize) -> String) {
+    let mut text = "hour,y\n".to_owned();
+    for row in 0..240 {
+        let (day, hour) = (1 + row / 24, row % 24);
+        writeln!(text, "2026-01-{day:02}T{hour:02}:00:00Z,{}", value(row)).unwrap();
+    }
+    let asked = serde_json::json!({"task": "forecast", "time": "hour"});
+    assert_eq!(refused(&text, asked), ["/task"]);
+}
+
+#[test]
+fn a_forecast_of_few_values_knows_no_classes() {
+    let value = |row: usize| if row.is_multiple_of(50) { 9.0 } else { (row / 60 % 3) as f64 };
+    let asked = serde_json::json!({"task": "forecast", "time": "hour"});
+    let advice = advised(&hourly(value), asked);
+    assert_eq!((advice.network.as_str(), advice.task), ("nlinear", Task::Forecast));
+    assert!(!has(&advice.reasons, FindingCode::Imbalance), "{:?}", advice.reasons);
+    assert!(!has(&advice.warnings, FindingCode::FewRowsOfClass), "{:?}", advice.warnings);
 }
 
 #[test]

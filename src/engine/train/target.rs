@@ -103,7 +103,11 @@ pub(crate) fn infer_task(
         ),
         (Some(Task::Regression | Task::Forecast), kind, _) if !kind.is_numeric() => refuse(
             "/task",
-            format!("only a number can be predicted or forecast, the target is {}", kind.as_str()),
+            format!(
+                "only a number can be predicted or forecast, the target is {}; take a column of \
+                 numbers, or leave the task out",
+                kind.as_str()
+            ),
         ),
         (Some(task), ..) => Ok(task),
         (None, ColumnType::Bool, _) | (None, _, 2) => Ok(Task::Binary),

@@ -22,7 +22,9 @@ pub use forecasting::{
     seasonal_naive_error, smape,
 };
 pub use normal::{normal_cdf, normal_inverse_cdf};
-pub use ranking::{auc, auc_interval, average_precision, kolmogorov_smirnov, threshold_f1};
+pub use ranking::{
+    auc, auc_interval, auc_of_each, average_precision, kolmogorov_smirnov, threshold_f1,
+};
 pub use regression::regression_metrics;
 pub use ridge::Ridge;
 

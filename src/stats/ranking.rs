@@ -12,6 +12,37 @@ pub fn auc(scores: &[f64], truth: &[bool]) -> Option<f64> {
     Ranking::new(scores, truth)?.auc()
 }
 
+/// The AUC of each of so many classes against all others, by one order of the scores. `None` for a
+/// class that no row or every row is of.
+///
+/// `classes` holds each row's class, below `count`. `None` in all if one is not, a score is not
+/// finite, or the lengths differ.
+pub fn auc_of_each(scores: &[f64], classes: &[usize], count: usize) -> Option<Vec<Option<f64>>> {
+    let is_known = classes.iter().all(|class| *class < count);
+    if scores.len() != classes.len() || !is_known || scores.iter().any(|s| !s.is_finite()) {
+        return None;
+    }
+    let mut rows: Vec<(f64, usize)> = scores.iter().copied().zip(classes.iter().copied()).collect();
+    rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    // Twice the sum of the mid-ranks of each class, and its rows.
+    let mut sums = vec![(0_u128, 0_u128); count];
+    let mut below = 0;
+    for tie in rows.chunk_by(|a, b| a.0 == b.0) {
+        let twice_rank = (2 * below + tie.len() + 1) as u128;
+        for (_, class) in tie {
+            sums[*class].0 += twice_rank;
+            sums[*class].1 += 1;
+        }
+        below += tie.len();
+    }
+    let all = rows.len() as u128;
+    let of_class = |(twice_ranks, rows): (u128, u128)| {
+        let pairs = rows * (all - rows);
+        (pairs > 0).then(|| (twice_ranks - rows * (rows + 1)) as f64 / (2 * pairs) as f64)
+    };
+    Some(sums.into_iter().map(of_class).collect())
+}
+
 /// 95 % confidence interval of the AUC: variance of DeLong et al. 1988 by the mid-ranks of Sun
 /// and Xu 2014, on the logit scale, so that it stays within (0, 1).
 ///

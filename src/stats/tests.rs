@@ -370,3 +370,19 @@ proptest! {
         prop_assert!(values.contains(&found[0]) && values.contains(&found[3]));
     }
 }
+
+#[test]
+fn the_auc_of_each_class_is_that_against_all_others() {
+    let scores = [0.3, 0.1, 0.3, 0.9, 0.5, 0.5, 0.5, 0.2, -1.0];
+    let classes = [0, 1, 2, 0, 1, 0, 2, 2, 0];
+    let each = auc_of_each(&scores, &classes, 4).unwrap();
+    for (class, of_class) in each.iter().take(3).enumerate() {
+        let truth: Vec<bool> = classes.iter().map(|c| *c == class).collect();
+        assert_eq!(*of_class, auc(&scores, &truth));
+    }
+    assert_eq!(each[3], None, "no row is of it");
+    assert_eq!(auc_of_each(&[1.0, 2.0], &[0, 0], 1), Some(vec![None]));
+    assert_eq!(auc_of_each(&[1.0, f64::NAN], &[0, 1], 2), None);
+    assert_eq!(auc_of_each(&[1.0], &[0, 1], 2), None);
+    assert_eq!(auc_of_each(&[1.0, 2.0], &[0, 2], 2), None);
+}

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Findings;
 use super::order::Order;
 use super::question::Question;
+use super::{Findings, go_on};
 use crate::domain::advice::FindingCode;
 use crate::domain::model::Task;
 use crate::domain::schema::{Cell, ColumnSummary, ColumnType};
@@ -26,12 +26,18 @@ const SUSPECT_CORRELATION: f64 = 0.99;
 const CERTAIN_CORRELATION: f64 = 0.9999;
 /// Whole numbers of so few values are looked at as codes, too.
 const CODES: usize = 50;
+/// Classes that codes are held against.
+const FREQUENT: usize = 20;
 
 /// Looks at the columns. Returns those that the recommended training leaves out.
+///
+/// # Errors
+/// [`crate::error::Code::Cancelled`] when `stop` says so.
 pub(super) fn look(
     question: &Question<'_>,
     order: &Order,
     frame: &Frame,
+    stop: &mut dyn FnMut() -> bool,
     findings: &mut Findings,
 ) -> Result<Vec<String>> {
     let columns: Vec<&ColumnSummary> =
@@ -44,6 +50,7 @@ pub(super) fn look(
         if left_out.len() + 1 >= columns.len() {
             break;
         }
+        go_on(stop)?;
         if is_number_of_row(question, column) {
             let text =
                 format!("{} numbers the rows and tells nothing: it is left out", column.name);
@@ -54,7 +61,7 @@ pub(super) fn look(
             left_out.push(column.name.clone());
         }
     }
-    leakage(question, &columns, frame, &mut left_out, findings)?;
+    leakage((question, frame), &columns, &mut left_out, stop, findings)?;
     Ok(left_out)
 }
 
@@ -149,10 +156,10 @@ fn look_at_text(column: &ColumnSummary, frame: &Frame, findings: &mut Findings) 
 
 /// Columns that know the answer.
 fn leakage(
-    question: &Question<'_>,
+    (question, frame): (&Question<'_>, &Frame),
     columns: &[&ColumnSummary],
-    frame: &Frame,
     left_out: &mut Vec<String>,
+    stop: &mut dyn FnMut() -> bool,
     findings: &mut Findings,
 ) -> Result<()> {
     let target = Target::read(question, frame)?;
@@ -163,6 +170,7 @@ fn leakage(
         }
     };
     for column in columns.iter().filter(|c| !left_out.contains(&c.name)).collect::<Vec<_>>() {
+        go_on(stop)?;
         let name = column.name.as_str();
         let Some(value) = target.told_by(frame, column)?.filter(|v| *v >= suspect) else {
             continue;
@@ -188,12 +196,18 @@ fn leakage(
 
 /// What is predicted, in the rows looked at.
 enum Target {
-    /// For each class that is told from the others, whether each row is of it.
-    Classes {
-        each: Vec<Vec<bool>>,
-        rows: Vec<usize>,
-    },
+    Classes(Classes),
     Numbers(Vec<f64>),
+}
+
+struct Classes {
+    /// Rows of the frame that are of a class.
+    rows: Vec<usize>,
+    /// The class of each of them, and how many there are.
+    of_row: Vec<usize>,
+    count: usize,
+    /// Those that codes are held against, which takes each a look of its own: the most frequent.
+    frequent: Vec<usize>,
 }
 
 impl Target {
@@ -202,15 +216,17 @@ impl Target {
         if question.task == Task::Regression {
             return Ok(Self::Numbers(frame.numbers(name)?));
         }
+        let places: HashMap<&str, usize> =
+            question.classes.keys().enumerate().map(|(at, class)| (class.as_str(), at)).collect();
         let labels = frame.labels(name)?;
-        let rows: Vec<usize> = (0..labels.len()).filter(|&r| labels[r].is_some()).collect();
+        let class = |row: usize| Some((row, *places.get(labels[row].as_deref()?)?));
+        let (rows, of_row) = (0..labels.len()).filter_map(class).unzip();
+        let mut frequent: Vec<(u64, usize)> = question.classes.values().copied().zip(0..).collect();
+        frequent.sort_by_key(|(rows, _)| std::cmp::Reverse(*rows));
         // One of two classes tells of both.
-        let told = match question.task {
-            Task::Binary => 1,
-            _ => question.classes.len(),
-        };
-        let is = |class: &String| rows.iter().map(|&r| labels[r].as_ref() == Some(class)).collect();
-        Ok(Self::Classes { each: question.classes.keys().take(told).map(is).collect(), rows })
+        let told = if question.task == Task::Binary { 1 } else { FREQUENT };
+        let frequent = frequent.into_iter().take(told).map(|(_, class)| class).collect();
+        Ok(Self::Classes(Classes { rows, of_row, count: places.len(), frequent }))
     }
 
     /// How well a column alone tells it: the greatest AUC of a class, at least 0.5, or the absolute
@@ -234,36 +250,57 @@ impl Target {
                 let (x, y): (Vec<f64>, Vec<f64>) = pairs.map(|(x, y)| (*x, *y)).unzip();
                 stats::correlation(&x, &y).map(f64::abs)
             }),
-            Self::Classes { each, rows } => {
-                let of_class = |truth: &Vec<bool>| {
-                    let by_number = numbers.as_ref().and_then(|numbers| {
-                        // That a value is missing may tell as much.
-                        let value =
-                            |&r: &usize| if numbers[r].is_finite() { numbers[r] } else { f64::MIN };
-                        stats::auc(&rows.iter().map(value).collect::<Vec<_>>(), truth)
-                    });
-                    let by_code = codes.as_ref().and_then(|codes| auc_of_codes(codes, rows, truth));
-                    let two_sided = |auc: f64| auc.max(1.0 - auc);
-                    by_number.into_iter().chain(by_code).map(two_sided).reduce(f64::max)
-                };
-                each.iter().filter_map(of_class).reduce(f64::max)
+            Self::Classes(classes) => {
+                let by_number = numbers.and_then(|numbers| classes.told_by_number(&numbers));
+                let by_code = codes.and_then(|codes| classes.told_by_code(&codes));
+                by_number.into_iter().chain(by_code).reduce(f64::max)
             }
         })
     }
 }
 
-/// AUC on the odd rows of the rates that the codes have on the even ones.
-fn auc_of_codes(codes: &[Option<String>], rows: &[usize], truth: &[bool]) -> Option<f64> {
-    let mut rates: HashMap<&Option<String>, (f64, f64)> = HashMap::new();
-    for (row, is) in rows.iter().zip(truth).step_by(2) {
-        let (of_class, all) = rates.entry(&codes[*row]).or_default();
+impl Classes {
+    /// The greatest AUC of a class by the numbers of all rows of the frame.
+    fn told_by_number(&self, numbers: &[f64]) -> Option<f64> {
+        // That a value is missing may tell as much.
+        let value = |&row: &usize| if numbers[row].is_finite() { numbers[row] } else { f64::MIN };
+        let values: Vec<f64> = self.rows.iter().map(value).collect();
+        let each = stats::auc_of_each(&values, &self.of_row, self.count)?;
+        each.into_iter().flatten().map(two_sided).reduce(f64::max)
+    }
+
+    /// The greatest AUC of a frequent class by the codes of all rows of the frame.
+    fn told_by_code(&self, codes: &[Option<String>]) -> Option<f64> {
+        let mut places: HashMap<&Option<String>, usize> = HashMap::new();
+        let place = |row: &usize| {
+            let next = places.len();
+            *places.entry(&codes[*row]).or_insert(next)
+        };
+        let codes: Vec<usize> = self.rows.iter().map(place).collect();
+        let of_class = |class: &usize| {
+            let truth: Vec<bool> = self.of_row.iter().map(|of_row| of_row == class).collect();
+            auc_of_codes(&codes, places.len(), &truth)
+        };
+        self.frequent.iter().filter_map(of_class).map(two_sided).reduce(f64::max)
+    }
+}
+
+fn two_sided(auc: f64) -> f64 {
+    auc.max(1.0 - auc)
+}
+
+/// AUC on the odd rows of the rates that so many codes have on the even ones.
+fn auc_of_codes(codes: &[usize], count: usize, truth: &[bool]) -> Option<f64> {
+    let mut rates = vec![(0.0, 0.0); count];
+    for (code, is) in codes.iter().zip(truth).step_by(2) {
+        let (of_class, all) = &mut rates[*code];
         *of_class += f64::from(u8::from(*is));
         *all += 1.0;
     }
     let overall = truth.iter().filter(|is| **is).count() as f64 / truth.len().max(1) as f64;
     // A code that is seen once tells little: it is drawn towards what all say.
-    let rate = |code| rates.get(code).map_or(overall, |(is, all)| (is + overall) / (all + 1.0));
-    let tried = || rows.iter().zip(truth).skip(1).step_by(2);
-    let scores: Vec<f64> = tried().map(|(row, _)| rate(&codes[*row])).collect();
+    let rate = |(is, all): (f64, f64)| (is + overall) / (all + 1.0);
+    let tried = || codes.iter().zip(truth).skip(1).step_by(2);
+    let scores: Vec<f64> = tried().map(|(code, _)| rate(rates[*code])).collect();
     stats::auc(&scores, &tried().map(|(_, is)| *is).collect::<Vec<_>>())
 }

@@ -21,7 +21,7 @@ use self::question::Question;
 use crate::domain::advice::{Advice, AdviceRequest, Finding, FindingCode, Probe};
 use crate::domain::dataset::{DatasetRef, DatasetVersion};
 use crate::domain::model::Task;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 
 /// How long networks are measured.
@@ -50,7 +50,8 @@ pub trait Source {
     fn rows(&self, rows: &[usize]) -> Result<Frame>;
 }
 
-/// Recommends a training. `stop` is asked between steps of the networks that are measured.
+/// Recommends a training. `stop` is asked between the columns that are looked at, and between steps
+/// of the networks that are measured.
 ///
 /// # Errors
 /// [`crate::error::Code::InvalidSpec`] naming the fields of the request that the data refute, by
@@ -77,11 +78,11 @@ fn advise_within(
     question.describe(&mut findings);
     let order = Order::find(&question, &mut findings)?;
     let task = if order.is_series() { Task::Forecast } else { question.task };
-    let mut rows = sample::rows(&question, &order);
+    let mut rows = sample::rows(&question, &order)?;
     let mut frame = source.rows(&rows.numbers)?;
-    let (kind, left_out) = kind(&question, &order, &frame, &mut findings)?;
+    let (kind, left_out) = kind(&question, &order, &frame, stop, &mut findings)?;
     if kind == Kind::Texts {
-        rows = sample::of_texts(&question);
+        rows = sample::of_texts(&question)?;
         frame = source.rows(&rows.numbers)?;
     }
     let subject = candidates::Subject { question: &question, order: &order, kind, left_out };
@@ -111,6 +112,7 @@ fn kind(
     question: &Question<'_>,
     order: &Order,
     frame: &Frame,
+    stop: &mut dyn FnMut() -> bool,
     findings: &mut Findings,
 ) -> Result<(Kind, Vec<String>)> {
     if order.is_series() {
@@ -121,9 +123,17 @@ fn kind(
         findings.reason(FindingCode::Images, text, &[image], &[]);
         return Ok((Kind::Images, Vec::new()));
     }
-    match texts::left_out(question, order, frame, findings)? {
+    match texts::left_out(question, order, frame, stop, findings)? {
         Some(left_out) => Ok((Kind::Texts, left_out)),
-        None => Ok((Kind::Table, columns::look(question, order, frame, findings)?)),
+        None => Ok((Kind::Table, columns::look(question, order, frame, stop, findings)?)),
+    }
+}
+
+/// Fails once whoever asked has left; asked for each column.
+fn go_on(stop: &mut dyn FnMut() -> bool) -> Result<()> {
+    match stop() {
+        true => Err(Error::new(Code::Cancelled, "whoever asked for advice has left")),
+        false => Ok(()),
     }
 }
 

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use super::order::{Order, SeriesOrder};
 use super::question::Question;
+use crate::error::Result;
 
 /// Most rows of a table, and of images and texts, which are larger.
 const ROWS: usize = 20_000;
 const LARGE: usize = 2_000;
-/// Of each class at least so many, where there are so many.
+/// Of each class at least so many, where there are so many; fewer where there are many classes, of
+/// which all together are at most as many rows as are looked at.
 const OF_CLASS: usize = 100;
+const OF_MANY_CLASSES: usize = 20;
 
 /// Rows of a dataset, and how many of its rows, or windows, each stands for.
 pub(super) struct Rows {
@@ -18,32 +21,37 @@ pub(super) struct Rows {
     pub(super) scale: f64,
 }
 
-pub(super) fn rows(question: &Question<'_>, order: &Order) -> Rows {
+/// # Errors
+/// [`crate::error::Code::InvalidRequest`] for a target without labels.
+pub(super) fn rows(question: &Question<'_>, order: &Order) -> Result<Rows> {
     if let Some(series) = &order.series {
-        return of_series(series);
+        return Ok(of_series(series));
     }
     spread_over_classes(question, if question.image().is_some() { LARGE } else { ROWS })
 }
 
 /// Those of texts, which is known once some rows have been looked at.
-pub(super) fn of_texts(question: &Question<'_>) -> Rows {
+///
+/// # Errors
+/// As [`rows`].
+pub(super) fn of_texts(question: &Question<'_>) -> Result<Rows> {
     spread_over_classes(question, LARGE)
 }
 
 /// So many rows at most, and beside them those of rare classes.
-fn spread_over_classes(question: &Question<'_>, most: usize) -> Rows {
+fn spread_over_classes(question: &Question<'_>, most: usize) -> Result<Rows> {
     let all = question.keys.rows();
     if all <= most {
-        return Rows { numbers: (0..all).collect(), scale: 1.0 };
+        return Ok(Rows { numbers: (0..all).collect(), scale: 1.0 });
     }
     let mut chosen = spread(&(0..all).collect::<Vec<_>>(), most);
     if !question.classes.is_empty() {
-        chosen.extend(of_rare_classes(question, &chosen));
+        chosen.extend(of_rare_classes(question, &chosen, most)?);
         chosen.sort_unstable();
         chosen.dedup();
     }
     let scale = all as f64 / chosen.len() as f64;
-    Rows { numbers: chosen, scale }
+    Ok(Rows { numbers: chosen, scale })
 }
 
 /// So many of them, evenly spread.
@@ -53,19 +61,28 @@ fn spread(rows: &[usize], most: usize) -> Vec<usize> {
 }
 
 /// Rows of the classes of which too few were chosen.
-fn of_rare_classes(question: &Question<'_>, chosen: &[usize]) -> Vec<usize> {
-    let labels = question.keys.labels(&question.request.target).unwrap_or_default();
+fn of_rare_classes(question: &Question<'_>, chosen: &[usize], most: usize) -> Result<Vec<usize>> {
+    let labels = question.keys.labels(&question.request.target)?;
+    let wanted = (most / question.classes.len().max(1)).clamp(OF_MANY_CLASSES, OF_CLASS);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for label in chosen.iter().filter_map(|&row| labels[row].as_deref()) {
         *counts.entry(label).or_insert(0) += 1;
     }
-    let is_rare = |class: &&String| counts.get(class.as_str()).is_none_or(|n| *n < OF_CLASS);
-    let of_class = |class: &String| {
-        let is = |row: &usize| labels[*row].as_ref() == Some(class);
-        let rows: Vec<usize> = (0..labels.len()).filter(is).collect();
-        spread(&rows, OF_CLASS)
-    };
-    question.classes.keys().filter(is_rare).flat_map(of_class).collect()
+    let is_rare = |class: &&str| counts.get(class).is_none_or(|rows| *rows < wanted);
+    let mut rare: BTreeMap<&str, Vec<usize>> = question
+        .classes
+        .keys()
+        .map(String::as_str)
+        .filter(is_rare)
+        .map(|class| (class, Vec::new()))
+        .collect();
+    for (row, label) in labels.iter().enumerate() {
+        let Some(label) = label.as_deref() else { continue };
+        if let Some(rows) = rare.get_mut(label) {
+            rows.push(row);
+        }
+    }
+    Ok(rare.values().flat_map(|rows| spread(rows, wanted)).collect())
 }
 
 /// The newest rows of as many series as there is room for.

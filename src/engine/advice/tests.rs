@@ -391,3 +391,35 @@ fn whoever_asked_may_leave() {
     let ended = advise_within(&stored, &stored.dataset, &request, QUICK, &mut || true);
     assert_eq!(ended.unwrap_err().code(), Code::Cancelled);
 }
+
+#[test]
+fn whoever_asked_may_leave_while_columns_are_looked_at() {
+    let stored = stored(&plain(600, 0.4));
+    let request = request(none());
+    let question = Question::ask(&stored, &stored.dataset, &request).unwrap();
+    let order = Order { time: None, series: None };
+    let frame = stored.rows(&(0..600).collect::<Vec<_>>()).unwrap();
+    let mut asked = 0;
+    let mut stop = || {
+        asked += 1;
+        asked > 4
+    };
+    let ended = columns::look(&question, &order, &frame, &mut stop, &mut Findings::default());
+    assert_eq!(ended.unwrap_err().code(), Code::Cancelled);
+}
+
+#[test]
+fn many_classes_are_looked_at_by_few_rows_each() {
+    let mut text = "a,y\n".to_owned();
+    for row in 0..60_000 {
+        writeln!(text, "{},class {}", chance(row, 1), row % 1_000).unwrap();
+    }
+    let stored = stored(&text);
+    let request = request(serde_json::json!({"task": "multiclass"}));
+    let question = Question::ask(&stored, &stored.dataset, &request).unwrap();
+    let rows = sample::rows(&question, &Order { time: None, series: None }).unwrap().numbers;
+    assert!((20_000..=40_000).contains(&rows.len()), "{}", rows.len());
+    let mut of_class = vec![0; 1_000];
+    rows.iter().for_each(|row| of_class[row % 1_000] += 1);
+    assert!(of_class.iter().all(|rows| *rows >= 20), "{of_class:?}");
+}

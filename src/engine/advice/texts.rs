@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::Findings;
 use super::columns::{NAMED_ROWS, is_number_of_row};
 use super::order::Order;
 use super::question::Question;
+use super::{Findings, go_on};
 use crate::domain::advice::FindingCode;
 use crate::domain::schema::{ColumnSummary, ColumnType};
 use crate::engine::features::{is_free_text, words_in};
@@ -27,10 +27,12 @@ pub(super) fn left_out(
     question: &Question<'_>,
     order: &Order,
     frame: &Frame,
+    stop: &mut dyn FnMut() -> bool,
     findings: &mut Findings,
 ) -> Result<Option<Vec<String>>> {
     let (mut texts, mut others) = (Vec::new(), Vec::new());
     for column in question.candidates().filter(|c| Some(&c.name) != order.time.as_ref()) {
+        go_on(stop)?;
         match read(question, column, frame)? {
             Read::Text(text) => texts.push(text),
             Read::Nothing => others.push(column.name.clone()),

@@ -57,10 +57,12 @@ pub struct Advice {
     /// The snapshot that was looked at.
     pub dataset: DatasetRef,
     pub task: Task,
-    /// Name of the network that is recommended.
+    /// Name of the network that is recommended and was measured; where `spec` names none, the
+    /// largest of those that the training chooses from.
     #[schema(example = "tabm")]
     pub network: String,
-    /// What is recommended, nothing left open: it trains a version as it stands.
+    /// What is recommended: it trains a version as it stands. Nothing is left open, but the network
+    /// of a table that is parted by time: training serves the simplest that is as good there.
     pub spec: TrainingSpec,
     /// What that training is expected to take on this machine.
     pub estimate: Cost,
@@ -111,6 +113,8 @@ pub enum FindingCode {
     Imbalance,
     /// The rows are in the order of a time, and are split by it.
     TimeOrder,
+    /// No network is named: the later rows decide which is served.
+    LeftOpen,
     /// Rows are split at random though they have a time, or change from the first to the last.
     RandomSplit,
     /// The rows are a series, whose next values are forecast.

@@ -25,6 +25,9 @@ const MOST_TOKENS: usize = 100;
 const LENET_SIDE: u32 = 16;
 /// A window that a recurrent network reads.
 const LSTM_LOOK_BACK: u32 = 30;
+/// Of a simpler network for a table that is parted by time.
+const BESIDE: &str = "it is trained beside tabm, and served where the later rows can't tell it from a \
+                      larger one; name it to have it in any case";
 /// Share of the rows that train.
 const TRAINING: f64 = 0.64;
 
@@ -66,6 +69,11 @@ impl Subject<'_> {
 
     pub(super) fn training_rows(&self) -> u64 {
         (self.question.known as f64 * TRAINING) as u64
+    }
+
+    /// Whether training itself finds out which network for tables is worth its size.
+    pub(super) fn leaves_network_open(&self) -> bool {
+        self.kind == Kind::Table && self.order.time.is_some() && !self.has_too_few_rows()
     }
 
     /// Several networks of few rows, each validated on others; not where time orders the rows.
@@ -146,19 +154,22 @@ impl Subject<'_> {
                 (mlp, "so few rows hardly tell more than a line does; train it beside and compare"),
             ];
         }
-        let mut networks = vec![
-            (tabm, ""),
-            (
-                mlp,
-                "tabm bins numbers and averages several networks, and mostly answers better; this one \
-                 is trained beside it and compared on the test rows",
-            ),
-            (
-                linear,
-                "it knows neither bends nor interactions; it is trained beside the recommended one \
-                 and compared on the test rows",
-            ),
-        ];
+        let mut networks = match self.leaves_network_open() {
+            true => vec![(tabm, ""), (mlp, BESIDE), (linear, BESIDE)],
+            false => vec![
+                (tabm, ""),
+                (
+                    mlp,
+                    "tabm bins numbers and averages several networks, and mostly answers better; \
+                     this one is trained beside it and compared on the test rows",
+                ),
+                (
+                    linear,
+                    "it knows neither bends nor interactions; it is trained beside the recommended \
+                     one and compared on the test rows",
+                ),
+            ],
+        };
         if self.question.candidates().count() <= MOST_TOKENS {
             networks.push((
                 NetworkSpec::Transformer(TransformerNetwork::default()),

@@ -8,7 +8,7 @@ use crate::domain::advice::{Alternative, FindingCode};
 use crate::domain::cost::Cost;
 use crate::domain::training::{EnsembleSpec, TrainingSpec};
 use crate::engine::device::{Device, WORTH_A_GPU, devices};
-use crate::engine::train::{Probed, Sample, probe};
+use crate::engine::train::{Probed, Sample, left_open, probe};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 
@@ -21,6 +21,8 @@ pub(super) struct Measured {
 /// What is recommended.
 pub(super) struct Chosen {
     pub(super) spec: TrainingSpec,
+    /// The network that was measured, be it named or one of those that training chooses from.
+    pub(super) network: &'static str,
     pub(super) estimate: Cost,
     pub(super) alternatives: Vec<Alternative>,
     pub(super) device: Device,
@@ -106,6 +108,10 @@ pub(super) fn choose(
     let spent = Spent { given, cost, fits: chosen.is_some(), is_first: (at, way) == (0, 0) };
     spent.say(&spec, measured[0].probed.spec.network_kind(), findings);
     say_why(subject, &spec, probed, cost, findings);
+    let network = spec.network_kind();
+    if subject.leaves_network_open() && (at, way) == (0, 0) {
+        leave_open(&mut spec, subject, findings);
+    }
     let first = &ways[at][way].cost;
     let alternatives = measured
         .iter()
@@ -118,8 +124,18 @@ pub(super) fn choose(
         alternatives,
         device: probed.device,
         rows_per_second: probed.rows_per_second(),
+        network,
         spec,
     })
+}
+
+/// Names no network where the later rows are to decide.
+fn leave_open(spec: &mut TrainingSpec, subject: &Subject<'_>, findings: &mut Findings) {
+    let text = "no network is named: linear, mlp and tabm are all trained, and the simplest is \
+                served that the later validation rows can't tell from the best one";
+    let time: Vec<&str> = subject.order.time.iter().map(String::as_str).collect();
+    findings.reason(FindingCode::LeftOpen, text, &time, &[]);
+    *spec = left_open(spec.clone());
 }
 
 /// As the ensemble that suits it, where one does, then alone, then without simpler networks beside

@@ -91,7 +91,7 @@ fn advise_within(
     Ok(Advice {
         dataset: DatasetRef { name: dataset.dataset.clone(), version: Some(dataset.version) },
         task,
-        network: chosen.spec.network_kind().to_owned(),
+        network: chosen.network.to_owned(),
         spec: chosen.spec,
         estimate: chosen.estimate,
         reasons: findings.reasons,

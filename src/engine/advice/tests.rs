@@ -185,10 +185,17 @@ fn rows_in_the_order_of_a_time_are_split_by_it() {
     assert_eq!(parts.column, "day");
     assert_eq!(ordered.spec.ensemble, None, "folds would mix the times");
     assert!(has(&ordered.reasons, FindingCode::TimeOrder));
+    // Training itself tells which network the later rows bear out; what was measured has a name.
+    assert_eq!((ordered.network.as_str(), ordered.spec.network.as_ref()), ("tabm", None));
+    assert!(has(&ordered.reasons, FindingCode::LeftOpen));
+    let hurried = serde_json::json!({"minutes": 0.0001});
+    let hurried = advised(&table(336, 0.4, ",day", |row, _| at(row)), hurried);
+    assert!(hurried.spec.network.is_some(), "there is no time for all three");
     let mixed = |row: usize, _| at(row * 121 % 336);
     let mixed = advised(&table(336, 0.4, ",day", mixed), none());
     assert!(matches!(mixed.spec.parts, Some(PartsSpec::Random(_))));
     assert!(has(&mixed.warnings, FindingCode::RandomSplit));
+    assert!(mixed.spec.network.is_some());
 }
 
 #[test]

@@ -74,6 +74,25 @@ pub(super) fn is_open(spec: &TrainingSpec, layout: &Layout) -> bool {
         && ensemble == EnsembleSpec::default()
 }
 
+/// A specification as it was carried out, but for what decides that one of these networks is
+/// chosen: all else stays filled in.
+pub(crate) fn left_open(spec: TrainingSpec) -> TrainingSpec {
+    TrainingSpec {
+        baselines: true,
+        network: None,
+        optimiser: None,
+        schedule: None,
+        gradient_clip: None,
+        average: None,
+        epochs: None,
+        batch_size: None,
+        patience: None,
+        loss: LossSpec::default(),
+        ensemble: None,
+        ..spec
+    }
+}
+
 /// A network that was trained, and what it answers to the validation rows.
 struct Candidate {
     recipe: Recipe,

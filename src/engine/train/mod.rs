@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 
+pub(crate) use self::by_time::left_open;
 pub use self::check::{check_columns, check_spec};
 use self::ensemble::Rows;
 use self::estimate::{Job, Paced};

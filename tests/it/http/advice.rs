@@ -44,6 +44,7 @@ async fn what_is_recommended_trains_as_it_stands_and_says_what_it_took() {
     let request = json!({"dataset": {"name": "loans"}, "target": "default", "exclude": ["fee"]});
     let advised = advice(&served, request).await;
     assert_eq!(advised["network"], "tabm", "{advised}");
+    assert_eq!(advised["spec"].get("network"), None, "the later rows decide");
     assert_eq!(advised["spec"]["parts"]["by"], "time");
     assert!(codes(&advised, "reasons").contains(&"time_order"));
     assert_eq!(advised["estimate"]["price"]["currency"], "EUR");
@@ -71,7 +72,13 @@ async fn what_is_recommended_trains_as_it_stands_and_says_what_it_took() {
     assert!(seconds > trained && trained > 0.0, "{cost}");
     assert!(cost["memory_bytes"].as_u64().unwrap() > 1 << 20, "{cost}");
     assert_eq!(cost["price"]["currency"], "EUR");
-    assert_eq!(version["provenance"]["spec"]["features"], advised["spec"]["features"]);
+    let spec = &version["provenance"]["spec"];
+    assert_eq!(spec["features"], advised["spec"]["features"]);
+    let served = [&spec["network"]["kind"]];
+    let beside = version["baselines"].as_array().unwrap().iter().map(|b| &b["network"]);
+    let mut trained: Vec<&str> = served.into_iter().chain(beside).flat_map(Value::as_str).collect();
+    trained.sort_unstable();
+    assert_eq!(trained, ["linear", "mlp", "tabm"], "all three, of which one is served");
 }
 
 #[tokio::test(flavor = "multi_thread")]

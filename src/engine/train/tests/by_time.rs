@@ -107,9 +107,12 @@ fn the_simplest_of_the_default_networks_is_served_that_does_as_well() {
     assert!(auc(&trained) > 0.9, "{}", auc(&trained));
     let weights = crate::engine::weights::decode(&trained.weights).unwrap();
     assert_eq!(trained.parameters, weights.values().map(|p| p.values.len() as u64).sum::<u64>());
-    // What is stored asks for the same again.
+    // What is stored asks for the same again, and so does what is left open of it.
     let again = run(&in_time(), &trained.spec);
     assert_eq!(again.weights, trained.weights);
+    let open = run(&in_time(), &left_open(trained.spec.clone()));
+    assert_eq!(open.weights, trained.weights);
+    assert_eq!(open.baselines.len(), 2);
 
     let named = TrainingSpec { network: Some(mlp(&[4])), epochs: Some(2), ..by_time() };
     let trained = run(&in_time(), &named);

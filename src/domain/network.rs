@@ -193,8 +193,9 @@ pub struct CnnNetwork {
 /// several lengths, each with ReLU and the greatest of the text kept (Kim 2014; Bojanowski et al.
 /// 2017). When absent, its optimiser is `adamw` at 0.006 with the schedule `one_cycle`, its epochs are 6
 /// and its batch size 64 from 3,000 training rows on, else 20 and 16, its `label_smoothing` 0.05 and
-/// its `ensemble` 3 folds (3 seeds where the parts are by time or with a `refit`). With
-/// `patience` 0, as it then is, and `monitor` `loss` the weights of the last epoch are kept.
+/// its `ensemble` 3 folds (3 seeds where the parts are by time, where a column says which rows
+/// validate, or with a `refit`). With `patience` 0, as it then is, and `monitor` `loss` the weights of
+/// the last epoch are kept.
 /// The numbers of the parts don't decay, and a step changes those that its rows have.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -84,7 +84,8 @@ pub struct TrainingSpec {
     #[schema(minimum = 1, maximum = 1_024)]
     pub accumulation: u32,
     /// Several networks, whose answers are averaged; when absent 3 folds for `text_cnn` and
-    /// `text_attention` (3 seeds where the parts are by time or with a `refit`), else one network.
+    /// `text_attention` (3 seeds where the parts are by time, where a column says which rows validate,
+    /// or with a `refit`), else one network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ensemble: Option<EnsembleSpec>,
     /// Whether simpler networks are trained beside it, to tell what it is better than. None are
@@ -466,8 +467,8 @@ pub enum DivergenceRule {
 #[serde(deny_unknown_fields)]
 pub struct EnsembleSpec {
     /// Cross-fitting: the training and validation rows are split anew into so many folds, and each
-    /// network is validated on another one. 1 keeps the parts as they are, as parts by time and
-    /// windows have to be.
+    /// network is validated on another one, also where a column says which rows validate: these are
+    /// then trained on too. 1 keeps the parts as they are, as parts by time and windows have to be.
     #[serde(default = "defaults::one")]
     #[schema(minimum = 1, maximum = 20)]
     pub folds: u32,

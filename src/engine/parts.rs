@@ -227,6 +227,14 @@ fn by_time(order: &[f64], validation: f64, test: f64) -> Result<Parts> {
     })
 }
 
+/// Whether a column says of rows that they validate; they are drawn from the training rows otherwise.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] where there is no such column.
+pub(crate) fn says_validation(frame: &Frame, column: &str) -> Result<bool> {
+    Ok(frame.labels(column)?.iter().any(|label| label.as_deref() == Some("validation")))
+}
+
 fn by_column(
     spec: &ColumnParts,
     frame: &Frame,

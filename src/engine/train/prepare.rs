@@ -16,10 +16,10 @@ use super::windows;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{Column, ColumnType};
-use crate::domain::training::{ClassWeights, ImageSpec, TrainingSpec};
+use crate::domain::training::{ClassWeights, ImageSpec, PartsSpec, TrainingSpec};
 use crate::domain::version::{PartRows, Signature};
 use crate::engine::features::{Answer, FittedFeatures, Layout, Matrix, Standard, leakage_warnings};
-use crate::engine::parts::Parts;
+use crate::engine::parts::{Parts, says_validation};
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::{Frame, ImageShape};
 
@@ -87,7 +87,7 @@ pub(super) fn prepare(
     warnings.extend(leakage((&features, &layout), &train.inputs, &train.truth, positive));
     let recipe = Recipe::of(spec, &layout, train.inputs.rows);
     check_layout(&recipe.network, &layout)?;
-    let spec = carried_out(spec, &recipe, &read.target, names, &layout);
+    let spec = carried_out(spec, &recipe, &read, names, &layout);
     let fingerprint = fingerprint(&spec, &features, read.rows)?;
     let data = read.data(layout, train, validation);
     let refit = match wide.filter(|_| spec.refit == Some(true)) {
@@ -116,6 +116,8 @@ struct Read {
     frames: [Frame; 3],
     truths: [Truth; 3],
     rows: PartRows,
+    /// Whether it is said which rows validate, and none are drawn.
+    says_validation: bool,
     /// Weight of each class, when they differ.
     weights: Option<Vec<f64>>,
     /// How a regression's target is scaled.
@@ -138,6 +140,10 @@ impl Read {
             frame
         };
         let parts = Parts::split(&spec.parts(), frame, target.truth.classes(), spec.seed)?;
+        let says_validation = match spec.parts() {
+            PartsSpec::Column(column) => says_validation(frame, &column.column)?,
+            PartsSpec::Random(_) | PartsSpec::Time(_) => false,
+        };
         let truths = parts.each().map(|rows| target.truth.take(rows));
         warnings.extend(check_truths(&target, truths.each_ref())?);
         let weights = class_weights(spec, &target, &truths[0])?;
@@ -146,7 +152,7 @@ impl Read {
         let rows = PartRows { train, validation, test };
         let frames =
             [frame.take(&parts.train)?, frame.take(&parts.validation)?, frame.take(&parts.test)?];
-        Ok((Self { target, frames, truths, rows, weights, scale }, warnings))
+        Ok((Self { target, frames, truths, rows, says_validation, weights, scale }, warnings))
     }
 
     fn part(&self, features: &FittedFeatures, frame: &Frame, truth: Truth) -> Result<Part> {
@@ -225,13 +231,14 @@ fn checked_names(frame: &Frame, spec: &TrainingSpec) -> Result<Vec<String>> {
 fn carried_out(
     spec: &TrainingSpec,
     recipe: &Recipe,
-    target: &Target,
+    read: &Read,
     features: Vec<String>,
     layout: &Layout,
 ) -> TrainingSpec {
     let mut spec = spec.clone();
     recipe.fill(&mut spec);
-    spec.ensemble = texts::ensemble(&spec, &recipe.network);
+    let target = &read.target;
+    spec.ensemble = texts::ensemble(&spec, &recipe.network, read.says_validation);
     spec.preprocessing.image = image_size(layout);
     if by_time::is_by_time(&spec, layout) {
         spec.preprocessing.drift = Some(by_time::drift_rule(&spec));

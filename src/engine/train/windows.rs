@@ -182,7 +182,7 @@ fn row_parts(
             );
             Err(Error::field(Code::InvalidSpec, "/parts/column", detail))
         }
-        PartsSpec::Column(column) if !says_validation(frame, &column.column)? => {
+        PartsSpec::Column(column) if !parts::says_validation(frame, &column.column)? => {
             let detail = format!(
                 "{} names no row of the validation part, and windows of rows taken from the training \
                  part at random would overlap with the rest",
@@ -192,10 +192,6 @@ fn row_parts(
         }
         parts => Parts::split(&parts, frame, None, spec.seed),
     }
-}
-
-fn says_validation(frame: &Frame, column: &str) -> Result<bool> {
-    Ok(frame.labels(column)?.iter().any(|label| label.as_deref() == Some("validation")))
 }
 
 /// What is forecast, scaled by its training rows.

@@ -42,16 +42,19 @@ pub(super) fn filled(
 }
 
 /// How many networks answer together where nothing is said: each leaves out other rows, from which
-/// alone it can tell when to stop, and so all rows are learnt from.
+/// alone it can tell when to stop, and so all rows are learnt from; but for those of which it is said
+/// that they validate, which may be kept apart for a reason.
 pub(in crate::engine::train) fn ensemble(
     spec: &TrainingSpec,
     network: &NetworkSpec,
+    says_validation: bool,
 ) -> Option<EnsembleSpec> {
     let suited = match spec.parts() {
         _ if !network.is_for_text() => None,
         // Later rows must not tell of earlier ones; a refit learns from all rows anyway.
         _ if spec.refit == Some(true) => Some(EnsembleSpec { folds: 1, seeds: NETWORKS }),
         PartsSpec::Time(_) => Some(EnsembleSpec { folds: 1, seeds: NETWORKS }),
+        _ if says_validation => Some(EnsembleSpec { folds: 1, seeds: NETWORKS }),
         PartsSpec::Random(_) | PartsSpec::Column(_) => {
             Some(EnsembleSpec { folds: NETWORKS, seeds: 1 })
         }

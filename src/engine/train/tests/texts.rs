@@ -169,6 +169,23 @@ fn a_text_that_is_cut_off_is_warned_about() {
     }
 }
 
+#[test]
+fn rows_that_are_said_to_validate_are_not_trained_on() {
+    let ensemble = |parts: [&str; 3]| {
+        let of: Vec<Option<&str>> = (0..90).map(|row| Some(parts[row / 30])).collect();
+        let mut spec = asked(json!({ "epochs": 1, "baselines": false,
+            "parts": { "by": "column", "column": "part" } }));
+        spec.ensemble = None;
+        let trained = run(&with_parts(&news(90), &of), &spec);
+        (json!(trained.spec.ensemble), trained.rows)
+    };
+    let (said, rows) = ensemble(["train", "validation", "test"]);
+    assert_eq!(said, json!({ "folds": 1, "seeds": 3 }));
+    assert_eq!(rows, PartRows { train: 30, validation: 30, test: 30 });
+    let (drawn, _) = ensemble(["train", "train", "test"]);
+    assert_eq!(drawn, json!({ "folds": 3, "seeds": 1 }));
+}
+
 /// A table of texts with a column that says which part each is of.
 fn with_parts(texts_of: &[(String, bool)], parts: &[Option<&str>]) -> Frame {
     let news = table(texts_of);

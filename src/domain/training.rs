@@ -366,7 +366,9 @@ pub struct TextSpec {
     #[serde(default = "defaults::max_words")]
     #[schema(minimum = 1, maximum = 4_096)]
     pub max_words: u32,
-    /// Rows of the table in which words and their parts have a place each, by a hash.
+    /// Rows of the table in which words and their parts have a place each, by a hash. Times the
+    /// `embedding` of the network at most 67,108,864, and 268,435,456 for all networks of an
+    /// `ensemble`.
     #[serde(default = "defaults::buckets")]
     #[schema(minimum = 1_024, maximum = 1_048_576)]
     pub buckets: u32,

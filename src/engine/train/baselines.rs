@@ -1,5 +1,6 @@
 //! Simpler networks beside the one that was asked for: what is it better than, and by how much?
 
+use super::check::is_table_small;
 use super::ensemble::{self, Rows};
 use super::fit::{Data, Fit};
 use super::plan::Recipe;
@@ -13,8 +14,24 @@ use crate::domain::version::Baseline;
 use crate::error::{Code, Error, Result};
 use crate::stats::{self, Difference};
 
-/// The networks that are simpler than one. A forecast is held against what needs no network.
-pub(super) fn simpler(network: &NetworkSpec, task: Task) -> Vec<NetworkSpec> {
+/// The networks that are simpler than one, and a warning for each that is left out: of many classes
+/// a linear one for texts may be larger than what it is the baseline of. A forecast is held against
+/// what needs no network.
+pub(super) fn simpler(network: &NetworkSpec, data: &Data) -> (Vec<NetworkSpec>, Vec<String>) {
+    let is_small = |network: &NetworkSpec| is_table_small(network, &data.layout, data.outputs);
+    let (simpler, large): (Vec<_>, Vec<_>) =
+        simpler_kinds(network, data.task).into_iter().partition(is_small);
+    let warning = |network: &NetworkSpec| {
+        format!(
+            "the {} baseline is left out: a table of a number for each bucket and class would be too \
+             large; lessen preprocessing.text.buckets to have it",
+            network.kind()
+        )
+    };
+    (simpler, large.iter().map(warning).collect())
+}
+
+fn simpler_kinds(network: &NetworkSpec, task: Task) -> Vec<NetworkSpec> {
     if task == Task::Forecast {
         return Vec::new();
     }

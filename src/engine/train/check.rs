@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 
 pub(super) use self::images::check_layout;
 use self::images::{check_features, check_images};
+pub(super) use self::texts::{check_table, is_table_small};
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{ColumnSummary, ColumnType};
@@ -104,6 +105,7 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
     check_parts(spec, &mut findings);
     check_images(spec, &mut findings);
     texts::check_texts(spec, &mut findings);
+    texts::check_named_table(spec, &mut findings);
     windows::check_window(spec, &mut findings);
     check_windowed_task(spec, &mut findings);
     check_classes(spec, &mut findings);

@@ -124,9 +124,9 @@ pub fn train(
     let work = multiply_adds(&recipe.network, &data.layout, parameters);
     let device = Device::for_work(&spec.device, work * recipe.batch_size as u64 * 3)?;
     let ensemble = prepared.spec.ensemble.clone().unwrap_or_default();
-    let simpler = match spec.baselines {
-        true => baselines::simpler(&recipe.network, data.task),
-        false => Vec::new(),
+    let (simpler, left_out) = match spec.baselines {
+        true => baselines::simpler(&recipe.network, data),
+        false => (Vec::new(), Vec::new()),
     };
     let rows = Rows { parts: data, all: prepared.refit.as_ref().map(|refit| &refit.data) };
     if resume.is_none() {
@@ -144,6 +144,7 @@ pub fn train(
     if by_time::is_open(spec, &data.layout) {
         warnings.extend(by_time::choose(&mut prepared, &mut folds, &mut simple)?);
     }
+    prepared.warnings.extend(left_out);
     prepared.warnings.extend(warnings);
     let parameters = count_parameters(&prepared.recipe, prepared.served_data())?;
     Finish { prepared: &prepared, folds: &folds, device, parameters, served: None }.version(&simple)

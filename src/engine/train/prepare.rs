@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::by_time;
 use super::check::{
-    Findings, check_kinds, check_layout, check_task, feature_names, weight_pointer,
+    Findings, check_kinds, check_layout, check_table, check_task, feature_names, weight_pointer,
 };
 use super::fit::{Data, Part};
 use super::fitted::Fitted;
@@ -88,6 +88,9 @@ pub(super) fn prepare(
     let recipe = Recipe::of(spec, &layout, train.inputs.rows);
     check_layout(&recipe.network, &layout)?;
     let spec = carried_out(spec, &recipe, &read, names, &layout);
+    let outputs = layout.outputs(read.target.task, read.target.classes.len());
+    let ensemble = spec.ensemble.clone().unwrap_or_default();
+    check_table(&recipe.network, &layout, outputs, &ensemble)?;
     let fingerprint = fingerprint(&spec, &features, read.rows)?;
     let data = read.data(layout, train, validation);
     let refit = match wide.filter(|_| spec.refit == Some(true)) {

@@ -120,7 +120,7 @@ pub(crate) fn probe(
     carried_out.device = device.name();
 
     let simpler = match spec.baselines {
-        true => baselines::simpler(&recipe.network, data.task),
+        true => baselines::simpler(&recipe.network, &data).0,
         false => Vec::new(),
     };
     let share = limit / (simpler.len() as u32 + 1);

@@ -3,11 +3,22 @@
 use super::Findings;
 use crate::domain::network::{NetworkSpec, TextAttentionNetwork, TextCnnNetwork};
 use crate::domain::schema::ColumnType;
-use crate::domain::training::TrainingSpec;
+use crate::domain::training::{EnsembleSpec, TrainingSpec};
+use crate::engine::features::Layout;
+use crate::engine::train::plan::texts::EMBEDDING;
+use crate::error::Result;
 
 /// Most lengths of phrases, and most words of one.
 const MAX_PHRASES: usize = 8;
 const MAX_WORDS: u64 = 10;
+/// Most numbers of a word.
+const MAX_EMBEDDING: u64 = 512;
+/// Most numbers of the table that words are made of: 268 MB, of which training holds nine times as
+/// much, with gradients, moments and what a checkpoint keeps.
+const MAX_TABLE: u64 = 1 << 26;
+/// Most numbers of the tables of all networks of an ensemble: those that are over stand in memory and
+/// in each checkpoint until the last is.
+const MAX_TABLES: u64 = 1 << 28;
 
 /// Checks what needs no data.
 pub(super) fn check_texts(spec: &TrainingSpec, findings: &mut Findings) {
@@ -31,12 +42,99 @@ pub(super) fn check_texts(spec: &TrainingSpec, findings: &mut Findings) {
     }
 }
 
+/// Checks the table of a network for texts that is named.
+pub(super) fn check_named_table(spec: &TrainingSpec, findings: &mut Findings) {
+    let Some(network) = spec.network.as_ref().filter(|network| network.is_for_text()) else {
+        return;
+    };
+    let buckets = spec.preprocessing.text.unwrap_or_default().buckets as usize;
+    let layout = Layout::Text { width: 0, words: 0, buckets };
+    // One that is too wide by itself is found as such.
+    if let Some(table) = Table::of(network, &layout, 1).filter(|t| t.width <= MAX_EMBEDDING) {
+        table.check(&spec.ensemble.clone().unwrap_or_default(), findings);
+    }
+}
+
+/// Checks the table of a network whose layout, number of outputs and ensemble are known; nothing of
+/// one that reads no text.
+///
+/// # Errors
+/// [`crate::error::Code::InvalidSpec`] naming the buckets or the ensemble.
+pub(in crate::engine::train) fn check_table(
+    network: &NetworkSpec,
+    layout: &Layout,
+    outputs: usize,
+    ensemble: &EnsembleSpec,
+) -> Result<()> {
+    let Some(table) = Table::of(network, layout, outputs) else { return Ok(()) };
+    let mut findings = Findings::default();
+    table.check(ensemble, &mut findings);
+    findings.into_result()
+}
+
+/// Whether the table of a network is small enough to be trained.
+pub(in crate::engine::train) fn is_table_small(
+    network: &NetworkSpec,
+    layout: &Layout,
+    outputs: usize,
+) -> bool {
+    Table::of(network, layout, outputs).is_none_or(|table| table.numbers() <= MAX_TABLE)
+}
+
+/// The table that words are made of.
+struct Table {
+    buckets: u64,
+    width: u64,
+    /// What the width is of.
+    of: &'static str,
+}
+
+impl Table {
+    /// That of a network that reads texts.
+    fn of(network: &NetworkSpec, layout: &Layout, outputs: usize) -> Option<Self> {
+        let Layout::Text { buckets, .. } = layout else { return None };
+        let embedding = |embedding: Option<u32>| {
+            let width = u64::from(embedding.unwrap_or(EMBEDDING));
+            (width, "numbers of a word (network.embedding)")
+        };
+        let (width, of) = match network {
+            NetworkSpec::TextCnn(cnn) => embedding(cnn.embedding),
+            NetworkSpec::TextAttention(attention) => embedding(attention.embedding),
+            _ => (outputs as u64, "numbers of a word (one for each class)"),
+        };
+        Some(Self { buckets: *buckets as u64, width, of })
+    }
+
+    fn numbers(&self) -> u64 {
+        self.buckets.saturating_mul(self.width)
+    }
+
+    fn check(&self, ensemble: &EnsembleSpec, findings: &mut Findings) {
+        let Self { buckets, width, of } = self;
+        let networks = u64::from(ensemble.folds.max(1)) * u64::from(ensemble.seeds.max(1));
+        if self.numbers() > MAX_TABLE {
+            let detail = format!(
+                "{buckets} buckets times {width} {of} are more than the {MAX_TABLE} that a table of \
+                 words may hold; lessen one of the two"
+            );
+            findings.add("/preprocessing/text/buckets", detail);
+        } else if self.numbers().saturating_mul(networks) > MAX_TABLES {
+            let detail = format!(
+                "{networks} networks, each with {buckets} buckets times {width} {of}, are more than \
+                 the {MAX_TABLES} that their tables may hold together; take fewer networks, or lessen \
+                 preprocessing.text.buckets or the other of the two"
+            );
+            findings.add("/ensemble", detail);
+        }
+    }
+}
+
 pub(super) fn check_network(network: &NetworkSpec, findings: &mut Findings) {
     match network {
         NetworkSpec::TextCnn(cnn) => check_cnn(cnn, findings),
         NetworkSpec::TextAttention(attention) => {
             let TextAttentionNetwork { embedding, hidden, heads, dropout } = attention;
-            super::network::whole(findings, "embedding", *embedding, 1, 512);
+            super::network::whole(findings, "embedding", *embedding, 1, MAX_EMBEDDING);
             super::network::whole(findings, "hidden", *hidden, 1, 1024);
             super::network::whole(findings, "heads", *heads, 1, 64);
             super::network::share(findings, "dropout", *dropout);
@@ -47,7 +145,7 @@ pub(super) fn check_network(network: &NetworkSpec, findings: &mut Findings) {
 
 fn check_cnn(cnn: &TextCnnNetwork, findings: &mut Findings) {
     let TextCnnNetwork { embedding, phrases, channels, dropout } = cnn;
-    super::network::whole(findings, "embedding", *embedding, 1, 512);
+    super::network::whole(findings, "embedding", *embedding, 1, MAX_EMBEDDING);
     super::network::whole(findings, "channels", *channels, 1, 1024);
     super::network::share(findings, "dropout", *dropout);
     let Some(phrases) = phrases else { return };

@@ -11,6 +11,8 @@ const RATE: f64 = 0.006;
 const LINEAR_RATE: f64 = 0.02;
 const LABEL_SMOOTHING: f64 = 0.05;
 const NETWORKS: u32 = 3;
+/// Numbers of a word.
+pub(in crate::engine::train) const EMBEDDING: u32 = 64;
 
 /// A network for texts, or a linear one, with its size, and what suits it.
 pub(super) fn filled(
@@ -20,13 +22,13 @@ pub(super) fn filled(
 ) -> NetworkSpec {
     match &mut network {
         NetworkSpec::TextCnn(cnn) => {
-            cnn.embedding.get_or_insert(64);
+            cnn.embedding.get_or_insert(EMBEDDING);
             cnn.phrases.get_or_insert_with(|| vec![1, 2, 3, 4]);
             cnn.channels.get_or_insert(100);
             cnn.dropout.get_or_insert(0.5);
         }
         NetworkSpec::TextAttention(attention) => {
-            attention.embedding.get_or_insert(64);
+            attention.embedding.get_or_insert(EMBEDDING);
             attention.hidden.get_or_insert(64);
             attention.heads.get_or_insert(4);
             attention.dropout.get_or_insert(0.5);

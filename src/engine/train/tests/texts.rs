@@ -218,6 +218,50 @@ fn a_column_among_others_stays_a_category() {
 }
 
 #[test]
+fn tables_of_words_are_bounded() {
+    let news = table(&news(60));
+    let named = |buckets: u64, more: Value| {
+        let mut spec = asked(more);
+        spec.preprocessing.text = serde_json::from_value(json!({ "buckets": buckets })).unwrap();
+        let error = refused(&news, &spec);
+        (pointers(&error).join(" "), error.to_string())
+    };
+    for network in ["text_cnn", "text_attention"] {
+        let large = json!({ "network": { "kind": network, "embedding": 65 } });
+        let (pointer, said) = named(1 << 20, large);
+        assert_eq!(pointer, "/preprocessing/text/buckets");
+        assert!(said.contains("1048576 buckets times 65") && said.contains("embedding"), "{said}");
+        let many =
+            json!({ "network": { "kind": network }, "ensemble": { "folds": 3, "seeds": 11 } });
+        assert_eq!(named(1 << 17, many).0, "/ensemble");
+    }
+    // What is named by the data alone is found there.
+    let many = json!({ "ensemble": { "folds": 3, "seeds": 11 } });
+    assert_eq!(named(1 << 17, many).0, "/ensemble");
+}
+
+#[test]
+fn a_baseline_that_would_be_larger_than_its_network_is_left_out() {
+    let texts: Vec<Option<String>> = (0..280).map(|row| Some(format!("no {row} of it"))).collect();
+    let labels = (0..280).map(|row| Some(format!("c{}", row % 70))).collect();
+    let columns =
+        vec![("text".to_owned(), Values::String(texts)), ("label".into(), Values::String(labels))];
+    let frame = Frame::new(280, columns).unwrap();
+    let mut spec = asked(json!({ "task": "multiclass", "epochs": 1, "batch_size": 280,
+        "preprocessing": { "text": { "buckets": 1 << 20 } } }));
+    spec.network = serde_json::from_value(
+        json!({ "kind": "text_cnn", "embedding": 2, "channels": 2, "phrases": [1] }),
+    )
+    .unwrap();
+    let trained = run(&frame, &spec);
+    assert!(trained.baselines.is_empty());
+    let said = trained.warnings.iter().any(|w| w.contains("linear baseline is left out: a table"));
+    assert!(said, "{:?}", trained.warnings);
+    spec.network = Some(linear());
+    assert_eq!(pointers(&refused(&frame, &spec)), ["/preprocessing/text/buckets"]);
+}
+
+#[test]
 fn what_does_not_suit_texts_is_named() {
     let news = table(&news(60));
     let named = |frame: &Frame, more: Value| {

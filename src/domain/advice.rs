@@ -127,6 +127,8 @@ pub enum FindingCode {
     LeakageSuspect,
     /// A column alone tells the target; it is left out.
     Leakage,
+    /// A network that came into question can't be trained on such data.
+    Unsuited,
     /// What was measured of the recommended network.
     Measured,
     /// The device, and why.

@@ -11,7 +11,7 @@ use crate::domain::forecast::{Forecast, ForecastRequest, ForecastResponse, Forec
 use crate::domain::key::Caller;
 use crate::domain::model::Task;
 use crate::domain::prediction::MAX_ROWS;
-use crate::domain::version::{Metrics, Version};
+use crate::domain::version::Metrics;
 use crate::domain::window::WindowSpec;
 use crate::engine::SeriesForecast;
 use crate::error::{Code, Error, Result};
@@ -63,14 +63,19 @@ impl Service {
             (None, Some(dataset)) => self.history(caller, dataset, &loaded).await?,
             (None, None) => return Err(no_history()),
         };
+        let columns = version.signature.forecast_columns();
         let model = loaded.clone();
         let series = blocking(move || model.model.forecast(&frame)).await;
         let series = match &request.dataset {
             Some(_) => series.map_err(of_dataset)?,
             None => series?,
         };
+        let mut forecasts = Vec::new();
+        for series in &series {
+            forecasts.extend(wanted.said(series, &columns, window)?);
+        }
         Ok(ForecastResponse {
-            forecasts: series.iter().flat_map(|s| wanted.said(s, version)).collect(),
+            forecasts,
             model: version.model.clone(),
             version: number,
             beats_random_walk: matches!(&version.metrics,
@@ -181,14 +186,26 @@ impl Wanted {
     }
 
     /// A series' forecasts in the words of the answer, one for each column.
-    fn said(&self, series: &SeriesForecast, version: &Version) -> Vec<Forecast> {
-        let columns = version.signature.forecast_columns();
-        let known = version.signature.window.as_ref().map_or(&[][..], |w| &w.quantiles);
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the model has answered another number of values.
+    fn said(
+        &self,
+        series: &SeriesForecast,
+        columns: &[&str],
+        window: &WindowSpec,
+    ) -> Result<Vec<Forecast>> {
+        let known = &window.quantiles;
+        // Where no quantile is forecast, the mean stands alone.
         let median = known.iter().position(|level| *level == 0.5).unwrap_or(0);
         let levels = known.len().max(1);
+        let expected = window.horizon as usize * columns.len() * levels;
+        if series.values.len() != expected {
+            let found = format!("{} values where {expected} are forecast", series.values.len());
+            return Err(Error::internal("forecasting", found));
+        }
         let number = |step: usize, column: usize, level: usize| {
-            let at = (step * columns.len() + column) * levels + level;
-            series.values.get(at).copied().unwrap_or_default()
+            series.values[(step * columns.len() + column) * levels + level]
         };
         let step = |column: usize, step: usize| ForecastStep {
             step: self.gap + step as u32 + 1,
@@ -199,16 +216,13 @@ impl Wanted {
                 .map(|(level, place)| (level.to_string(), number(step, column, *place)))
                 .collect(),
         };
-        columns
-            .iter()
-            .enumerate()
-            .map(|(column, name)| Forecast {
-                entity: series.entity.clone(),
-                target: (*name).to_owned(),
-                from: series.from.clone(),
-                steps: (0..self.horizon).map(|at| step(column, at)).collect(),
-            })
-            .collect()
+        let forecast = |(column, name): (usize, &&str)| Forecast {
+            entity: series.entity.clone(),
+            target: (*name).to_owned(),
+            from: series.from.clone(),
+            steps: (0..self.horizon).map(|at| step(column, at)).collect(),
+        };
+        Ok(columns.iter().enumerate().map(forecast).collect())
     }
 }
 
@@ -243,6 +257,29 @@ mod tests {
         ] {
             let Err(Error::Problem { errors, .. }) = wanted(request) else { panic!("{request}") };
             assert_eq!(errors[0].pointer, pointer, "{request}");
+        }
+    }
+    #[test]
+    fn each_value_is_that_of_its_step_column_and_level() {
+        let wanted = wanted(r#"{"rows": [{}], "horizon": 2, "quantiles": [0.9]}"#).unwrap();
+        let series = |values: usize| SeriesForecast {
+            entity: None,
+            from: "t".into(),
+            values: (0..values).map(|value| value as f64).collect(),
+        };
+        let said = wanted.said(&series(18), &["a", "b"], &window()).unwrap();
+        let b: Vec<_> =
+            said[1].steps.iter().map(|s| (s.step, s.value, s.quantiles["0.9"])).collect();
+        assert_eq!((said.len(), said[1].target.as_str()), (2, "b"));
+        assert_eq!(b, [(1, 4.0, 5.0), (2, 10.0, 11.0)]);
+        let gap = WindowSpec { gap: 5, ..window() };
+        let wanted = Wanted::of(&ForecastRequest::default(), &gap).unwrap();
+        let said = wanted.said(&series(9), &["a"], &gap).unwrap();
+        assert_eq!(said[0].steps.iter().map(|s| s.step).collect::<Vec<_>>(), [6, 7, 8]);
+        // Another number of values is no answer of zeros.
+        for values in [0, 17, 19] {
+            let error = wanted.said(&series(values), &["a", "b"], &gap).unwrap_err();
+            assert!(matches!(error, Error::Internal { .. }), "{error}");
         }
     }
 }

@@ -236,7 +236,8 @@ impl Tx {
         } else {
             Err(Error::new(
                 Code::Unavailable,
-                "a part of it was lost while it was stored, as PostgreSQL was started again; try again",
+                "a part of it is gone: while it was stored PostgreSQL was started again, or it took \
+                 longer than a day; try again",
             ))
         }
     }

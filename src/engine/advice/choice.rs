@@ -61,7 +61,13 @@ pub(super) fn measure(
         match probe(&Sample { frame, scale }, &candidate.spec, limit, stop) {
             Ok(probed) => measured.push(Measured { candidate, probed }),
             // Another network may not suit such data at all.
-            Err(error) if at > 0 && error.code() == Code::InvalidSpec => {}
+            Err(error) if at > 0 && error.code() == Code::InvalidSpec => {
+                let text = format!(
+                    "{} can't be trained on these data: {error}",
+                    candidate.spec.network_kind()
+                );
+                findings.reason(FindingCode::Unsuited, text, &[], &[]);
+            }
             Err(error) => return Err(error),
         }
     }
@@ -88,10 +94,8 @@ pub(super) fn choose(
     let fitting = |ways: &[Way]| ways.iter().position(|way| way.cost.seconds <= given);
     let chosen = (0..measured.len()).find_map(|at| Some((at, fitting(&ways[at])?)));
     let quickest = || {
-        let last = |at: usize| ways[at].last().map(|way| way.cost.seconds);
-        let by_time = |a: &usize, b: &usize| {
-            last(*a).partial_cmp(&last(*b)).unwrap_or(std::cmp::Ordering::Equal)
-        };
+        let last = |at: usize| ways[at].last().map_or(f64::INFINITY, |way| way.cost.seconds);
+        let by_time = |a: &usize, b: &usize| last(*a).total_cmp(&last(*b));
         let at = (0..measured.len()).min_by(by_time)?;
         Some((at, ways[at].len().checked_sub(1)?))
     };
@@ -118,7 +122,7 @@ pub(super) fn choose(
         .enumerate()
         .filter(|(other, _)| *other != at)
         .map(|(other, m)| alternative(m, &ways[other], (other < at, given), first))
-        .collect();
+        .collect::<Result<_>>()?;
     Ok(Chosen {
         estimate: cost.clone(),
         alternatives,
@@ -281,11 +285,13 @@ fn alternative(
     ways: &[Way],
     (is_ahead, given): (bool, f64),
     first: &Cost,
-) -> Alternative {
+) -> Result<Alternative> {
     let Measured { candidate, probed } = measured;
     // The quickest way of one that would have been taken tells why it was not.
     let way = if is_ahead { ways.last() } else { ways.first() };
-    let estimate = way.map_or_else(|| first.clone(), |way| way.cost.clone());
+    let way =
+        way.ok_or_else(|| Error::internal("advising", "a network has no way to be trained"))?;
+    let estimate = way.cost.clone();
     let why_not = match is_ahead {
         true => format!(
             "it would come first, but is expected to take {:.1} s, more than the {given:.0} s that \
@@ -297,15 +303,11 @@ fn alternative(
             format!("{}; it takes {times:.1} times as long", candidate.why_not)
         }
     };
-    Alternative {
-        network: probed.spec.network.clone().unwrap_or_else(|| {
-            crate::domain::network::NetworkSpec::Linear(
-                crate::domain::network::LinearNetwork::default(),
-            )
-        }),
+    Ok(Alternative {
+        network: probed.network().clone(),
         estimate,
         rows_per_second: probed.rows_per_second(),
         parameters: probed.parameters,
         why_not,
-    }
+    })
 }

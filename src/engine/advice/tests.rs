@@ -288,6 +288,20 @@ fn many_texts_are_advised_from_few() {
     assert!((3_800.0..3_900.0).contains(&measured.figures["training_rows"]), "{measured:?}");
 }
 
+#[test]
+fn a_network_that_the_data_refute_does_not_vanish() {
+    // A linear network has a number for each word and class.
+    let mut text = "text,y\n".to_owned();
+    for row in 0..2_400 {
+        writeln!(text, "On day {row} the bank climbs,class {}", row % 600).unwrap();
+    }
+    let advice = advised(&text, serde_json::json!({"task": "multiclass"}));
+    let kinds: Vec<&str> = advice.alternatives.iter().map(|a| a.network.kind()).collect();
+    assert_eq!((advice.network.as_str(), kinds.as_slice()), ("text_cnn", &["text_attention"][..]));
+    let found = advice.reasons.iter().find(|r| r.code == FindingCode::Unsuited).unwrap();
+    assert!(found.text.starts_with("linear") && found.text.contains("buckets"), "{found:?}");
+}
+
 /// An hourly column of times and one of values.
 fn hourly(values: impl Fn(usize) -> f64) -> String {
     let mut text = "hour,x,y\n".to_owned();

@@ -10,6 +10,7 @@ use super::footprint::Footprint;
 use super::plan::{self, Recipe};
 use super::prepare::{Prepared, prepare};
 use crate::domain::cost::Cost;
+use crate::domain::network::NetworkSpec;
 use crate::domain::training::{EnsembleSpec, TrainingSpec};
 use crate::domain::version::PartRows;
 use crate::engine::device::Device;
@@ -75,6 +76,11 @@ impl Probed {
             memory_bytes: footprint.bytes(&trained, networks),
         };
         job.cost(&self.network, beside.iter().map(|(paced, _)| paced))
+    }
+
+    /// The network in its size.
+    pub(crate) fn network(&self) -> &NetworkSpec {
+        &self.network.recipe.network
     }
 
     /// Of one network, without those beside it.

@@ -44,7 +44,8 @@ pub struct Sgd {
     /// Whether the step looks ahead along the momentum (Nesterov 1983).
     #[serde(default)]
     pub nesterov: bool,
-    /// Decay of the weights, which is added to their gradients.
+    /// Decay of the weights, which is added to their gradients; the numbers that words are made of
+    /// don't decay.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     pub weight_decay: f64,
@@ -97,7 +98,8 @@ pub struct AdamW {
     #[serde(default = "defaults::beta_2")]
     #[schema(minimum = 0, exclusive_maximum = 1)]
     pub beta_2: f64,
-    /// When absent 1 for an MLP below 10,000 training rows, else 0.01.
+    /// Of what decays: the numbers that words are made of don't. When absent 1 for an MLP below 10,000
+    /// training rows, 0 for `linear` on a text, else 0.01.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1)]
     pub weight_decay: Option<f64>,

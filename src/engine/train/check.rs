@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 pub(super) use self::images::check_layout;
 use self::images::{check_features, check_images};
-pub(super) use self::texts::{check_table, is_table_small};
+pub(super) use self::texts::{check_meaning, check_table, is_table_small};
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{ColumnSummary, ColumnType};

@@ -2,6 +2,7 @@
 
 use super::Findings;
 use crate::domain::network::{NetworkSpec, TextAttentionNetwork, TextCnnNetwork};
+use crate::domain::optimiser::OptimiserSpec;
 use crate::domain::schema::ColumnType;
 use crate::domain::training::{EnsembleSpec, TrainingSpec};
 use crate::engine::features::Layout;
@@ -20,8 +21,16 @@ const MAX_TABLE: u64 = 1 << 26;
 /// in each checkpoint until the last is.
 const MAX_TABLES: u64 = 1 << 28;
 
+const NO_DRIFT: &str = "is for the columns of a table, and a text or an image is learnt from alone; \
+                        leave it out";
+
 /// Checks what needs no data.
 pub(super) fn check_texts(spec: &TrainingSpec, findings: &mut Findings) {
+    let reads_text = spec.preprocessing.text.is_some()
+        || spec.network.as_ref().is_some_and(NetworkSpec::is_for_text);
+    if reads_text && spec.preprocessing.drift.is_some() {
+        findings.add("/preprocessing/drift", NO_DRIFT);
+    }
     if let Some(text) = &spec.preprocessing.text {
         findings.whole("/preprocessing/text/max_words", text.max_words.into(), 1..=4096);
         findings.whole("/preprocessing/text/buckets", text.buckets.into(), 1024..=1 << 20);
@@ -40,6 +49,33 @@ pub(super) fn check_texts(spec: &TrainingSpec, findings: &mut Findings) {
         let detail = format!("{} reads a text, and no windows of rows", spec.network_kind());
         findings.add("/network/kind", detail);
     }
+}
+
+/// Checks what would mean nothing for inputs of a layout, however it was asked for.
+///
+/// # Errors
+/// [`crate::error::Code::InvalidSpec`] naming what is to be left out.
+pub(in crate::engine::train) fn check_meaning(
+    spec: &TrainingSpec,
+    network: &NetworkSpec,
+    layout: &Layout,
+) -> Result<()> {
+    let mut findings = Findings::default();
+    if spec.preprocessing.drift.is_some() && !matches!(layout, Layout::Table(_)) {
+        findings.add("/preprocessing/drift", NO_DRIFT);
+    }
+    let decay = match &spec.optimiser {
+        Some(OptimiserSpec::Sgd(sgd)) => sgd.weight_decay,
+        Some(OptimiserSpec::AdamW(adam)) => adam.weight_decay.unwrap_or(0.0),
+        Some(OptimiserSpec::Adam(_) | OptimiserSpec::RmsProp(_)) | None => 0.0,
+    };
+    let is_linear = matches!((network, layout), (NetworkSpec::Linear(_), Layout::Text { .. }));
+    if is_linear && decay > 0.0 {
+        let detail = "a linear network for a text has nothing but a table of words, whose rows don't \
+                      decay; leave it out";
+        findings.add("/optimiser/weight_decay", detail);
+    }
+    findings.into_result()
 }
 
 /// Checks the table of a network for texts that is named.

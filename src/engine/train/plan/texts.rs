@@ -35,7 +35,12 @@ pub(super) fn filled(
         }
         _ => {}
     }
-    defaults.learning_rate = if network.is_for_text() { RATE } else { LINEAR_RATE };
+    if network.is_for_text() {
+        defaults.learning_rate = RATE;
+    } else {
+        // All that would decay are rows of the table, which don't.
+        (defaults.learning_rate, defaults.weight_decay) = (LINEAR_RATE, 0.0);
+    }
     defaults.warm_up = PEAK;
     (defaults.batch_size, defaults.epochs) = if rows < VERY_FEW { (16, 20) } else { (64, 6) };
     // Its best epochs come late, where the rate is low.

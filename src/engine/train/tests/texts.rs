@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::model::InputKind;
+use crate::domain::training::DriftRule;
 
 const SUBJECTS: [&str; 8] =
     ["the bank", "oil", "$XYZ", "the index", "retailer", "gold", "an insurer", "the fund"];
@@ -215,6 +216,37 @@ fn a_column_among_others_stays_a_category() {
     let error = refused(&both, &asked(json!({ "network": { "kind": "text_cnn" } })));
     assert_eq!(pointers(&error), ["/features"]);
     assert!(error.to_string().contains("learnt from alone"));
+}
+
+#[test]
+fn what_would_mean_nothing_is_refused() {
+    let texts = table(&news(60));
+    let optimisers = [
+        json!({ "kind": "sgd", "weight_decay": 0.1 }),
+        json!({ "kind": "adamw", "weight_decay": 0.01 }),
+    ];
+    for optimiser in optimisers {
+        let mut more = json!({ "network": { "kind": "linear" }, "optimiser": optimiser });
+        let error = refused(&texts, &asked(more.clone()));
+        assert_eq!(pointers(&error), ["/optimiser/weight_decay"], "{error}");
+        more["network"]["kind"] = json!("text_cnn");
+        assert!(prepare(&texts, &asked(more), None).is_ok(), "its other weights decay");
+    }
+    let trained = run(&texts, &asked(json!({ "network": { "kind": "linear" }, "epochs": 1 })));
+    assert_eq!(json!(trained.spec.optimiser)["weight_decay"], 0.0, "what is stored trains again");
+    assert!(prepare(&texts, &trained.spec, None).is_ok());
+
+    let days = Values::Float64((0..60).map(|row| Some(f64::from(row))).collect());
+    let columns =
+        ["text", "label"].map(|name| (name.to_owned(), self::texts(&texts.texts(name).unwrap())));
+    let columns = columns.into_iter().chain([("day".to_owned(), days)]).collect();
+    let by_time = Frame::new(60, columns).unwrap();
+    let mut spec = asked(json!({ "epochs": 1, "parts": { "by": "time", "column": "day" } }));
+    spec.preprocessing.drift = Some(DriftRule::Keep);
+    assert_eq!(pointers(&refused(&by_time, &spec)), ["/preprocessing/drift"]);
+    // That it is a text shows in the data alone.
+    spec.preprocessing.text = None;
+    assert_eq!(pointers(&refused(&by_time, &spec)), ["/preprocessing/drift"]);
 }
 
 #[test]

@@ -8,6 +8,11 @@ use crate::engine::networks::parameters::{Parameter, Parameters};
 
 /// Texts that go through a network at once.
 const TEXTS: usize = 64;
+/// Parts of a word, usually, whose numbers are summed.
+const PARTS: usize = 13;
+/// What it takes to find the parts of a word, in multiply-adds: its letters are brought to one form,
+/// cut out and hashed.
+pub(super) const READING: usize = 500;
 
 /// A network for texts.
 #[derive(Debug)]
@@ -103,18 +108,17 @@ impl TextServing {
         }
     }
 
-    /// Multiply-adds of a text of as many words as there may be, at least.
+    /// Multiply-adds of a text of as many words as there may be, and what reading it is worth of them.
     pub(crate) fn work(&self) -> usize {
         let of = |layer: &Dense| layer.inputs() * layer.outputs();
-        match &self.reader {
-            Reader::Linear { .. } => self.words * self.width,
+        let (of_word, of_text) = match &self.reader {
+            Reader::Linear { .. } => (0, 0),
             Reader::Cnn { phrases, output } => {
-                self.words * phrases.iter().map(Phrases::multiply_adds).sum::<usize>() + of(output)
+                (phrases.iter().map(Phrases::multiply_adds).sum::<usize>(), of(output))
             }
-            Reader::Attention { hidden, heads, output } => {
-                self.words * (of(hidden) + of(heads)) + of(output)
-            }
-        }
+            Reader::Attention { hidden, heads, output } => (of(hidden) + of(heads), of(output)),
+        };
+        self.words * (READING + PARTS * self.width + of_word) + of_text
     }
 }
 

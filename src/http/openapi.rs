@@ -67,6 +67,7 @@ const FURTHER: &[(&str, u16)] = &[
     ("delete_model_version", 409),
     ("get_dataset_content", 406),
     ("create_advice", 429),
+    ("create_forecast", 429),
     ("create_prediction", 429),
 ];
 

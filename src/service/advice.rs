@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use super::Service;
 use super::content::blocking;
@@ -11,25 +10,25 @@ use super::models::no_dataset;
 use crate::domain::advice::{Advice, AdviceRequest};
 use crate::domain::key::Caller;
 use crate::engine::{self, Source};
-use crate::error::{Code, Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::frame::{Frame, read_parquet, read_parquet_rows};
 
-/// Networks are measured for one request at a time; another one waits so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// What is said while networks are measured for other requests.
+pub(super) const BUSY: &str = "networks are being measured for others, and two at once would slow \
+                               each other down: ask again in a few seconds";
 
 impl Service {
     /// Recommends a training on a dataset, with what it is expected to take on this machine.
     ///
     /// # Errors
-    /// [`Code::InvalidSpec`] naming every field that the dataset refutes; an unknown dataset is a
-    /// bad field. [`Code::TooManyRequests`] while others are advised.
+    /// [`Code::InvalidSpec`][crate::error::Code] naming every field that the dataset refutes; an
+    /// unknown dataset is a bad field. `TooManyRequests` while others are advised.
     pub async fn advise(&self, caller: &Caller, request: AdviceRequest) -> Result<Advice> {
         let asked = &request.dataset;
         let found =
             self.store().get_dataset_version(&caller.project, &asked.name, asked.version).await?;
         let (dataset, content) = found.ok_or_else(|| no_dataset(asked))?;
-        let turn = tokio::time::timeout(PATIENCE, self.0.probing.clone().acquire_owned());
-        let turn = turn.await.map_err(|_| busy())?.context("waiting to measure networks")?;
+        let turn = self.0.probing.take().await?;
         let stored = Stored(self.spool(content).await?);
         // Whoever asked may leave: this is dropped then.
         let (asking, left) = Asking::new();
@@ -46,12 +45,6 @@ impl Service {
         }
         Ok(advice)
     }
-}
-
-fn busy() -> Error {
-    let detail = "networks are being measured for others, and two at once would slow each other \
-                  down: ask again in a few seconds";
-    Error::new(Code::TooManyRequests, detail)
 }
 
 /// A request that is waited for; what it holds says so once it is dropped.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::cache::ModelName;
 use super::content::blocking;
 use super::predictions::{Loaded, resolve};
+use super::turns::Turn;
 use super::{Service, not_found};
 use crate::domain::dataset::DatasetRef;
 use crate::domain::forecast::{Forecast, ForecastRequest, ForecastResponse, ForecastStep};
@@ -19,6 +20,11 @@ use crate::frame::{Frame, read_parquet};
 
 /// Most rows of a dataset that is read for a forecast.
 const MAX_DATASET_ROWS: u64 = 1_000_000;
+/// So many rows are forecast from without waiting for a turn.
+const FEW_ROWS: usize = 10_000;
+/// What is said while long histories are read for other requests.
+pub(super) const BUSY: &str = "forecasts from long histories are being made for others: ask again in \
+                               a few seconds, or send the newest rows only";
 
 /// What of a version's forecast is wanted.
 struct Wanted {
@@ -36,7 +42,8 @@ impl Service {
     /// [`Code::InvalidRows`] naming every value that can't be read, and a series that is too
     /// short; [`Code::InvalidRequest`] for a model that does not forecast, a longer horizon or
     /// other quantiles than its version's, and a dataset that lacks its columns;
-    /// [`Code::NotFound`] for an unknown model, version, alias or dataset.
+    /// [`Code::NotFound`] for an unknown model, version, alias or dataset;
+    /// [`Code::TooManyRequests`] while others forecast from long histories.
     pub async fn forecast(
         &self,
         caller: &Caller,
@@ -58,14 +65,22 @@ impl Service {
             Error::field(Code::InvalidRequest, "/version", detail)
         })?;
         let wanted = Wanted::of(&request, window)?;
+        let turn = match &request.rows {
+            Some(rows) if rows.len() <= FEW_ROWS => None,
+            _ => Some(self.0.forecasting.take().await?),
+        };
         let frame = match (&request.rows, &request.dataset) {
             (Some(rows), _) => loaded.reader.rows(rows)?,
-            (None, Some(dataset)) => self.history(caller, dataset, &loaded).await?,
+            (None, Some(dataset)) => self.history(caller, dataset, &loaded, turn.clone()).await?,
             (None, None) => return Err(no_history()),
         };
         let columns = version.signature.forecast_columns();
         let model = loaded.clone();
-        let series = blocking(move || model.model.forecast(&frame)).await;
+        let series = blocking(move || {
+            let _turn = turn;
+            model.model.forecast(&frame)
+        })
+        .await;
         let series = match &request.dataset {
             Some(_) => series.map_err(of_dataset)?,
             None => series?,
@@ -89,6 +104,7 @@ impl Service {
         caller: &Caller,
         asked: &DatasetRef,
         loaded: &Arc<Loaded>,
+        turn: Option<Turn>,
     ) -> Result<Frame> {
         let refuse = |detail| Error::field(Code::InvalidRequest, "/dataset", detail);
         let found =
@@ -116,7 +132,11 @@ impl Service {
         }
         let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
         let file = self.spool(content).await?;
-        blocking(move || read_parquet(file, Some(&names))).await
+        blocking(move || {
+            let _turn = turn;
+            read_parquet(file, Some(&names))
+        })
+        .await
     }
 }
 

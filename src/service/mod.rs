@@ -17,6 +17,7 @@ mod recorder;
 pub mod runs;
 mod scorer;
 mod simplifications;
+mod turns;
 mod versions;
 
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ use content::blocking;
 use jobs::Watch;
 use recorder::Recorder;
 use scorer::Scorer;
+use turns::Turns;
 
 /// What the operator sets.
 #[derive(Debug, Clone)]
@@ -76,7 +78,9 @@ struct Inner {
     /// Blobs that may be on their way into files at once.
     spooling: Semaphore,
     /// Networks that may be measured at once: two would slow each other down.
-    probing: Arc<Semaphore>,
+    probing: Turns,
+    /// Long histories that may be in memory at once.
+    forecasting: Turns,
 }
 
 impl Service {
@@ -88,9 +92,17 @@ impl Service {
         let recorder = Recorder::start(store.clone());
         let scorer = Scorer::start(settings.device);
         let spooling = Semaphore::new(2);
-        let probing = Arc::new(Semaphore::new(1));
-        let inner = Inner { store, settings, cache, watch, recorder, scorer, spooling, probing };
-        let inner = Arc::new(inner);
+        let inner = Arc::new(Inner {
+            store,
+            settings,
+            cache,
+            watch,
+            recorder,
+            scorer,
+            spooling,
+            probing: Turns::new(1, advice::BUSY),
+            forecasting: Turns::new(2, forecasts::BUSY),
+        });
         tokio::spawn(listen(Arc::downgrade(&inner), inner.store.clone()));
         Self(inner)
     }

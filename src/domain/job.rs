@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::cost::Cost;
 use super::dataset::DataFormat;
 use super::schema::ColumnType;
+use super::search::SearchProgress;
 use super::simplification::SimplificationMethod;
 use super::tagged::deserialize_tagged;
 use super::training::TrainingSpec;
@@ -158,6 +159,9 @@ pub struct TrainingProgress {
     pub rows_per_second: f64,
     /// At most so many seconds of this training are left, if it does not stop early.
     pub seconds_left: f64,
+    /// The search that this training is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchProgress>,
 }
 
 /// What a finished job made.

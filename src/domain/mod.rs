@@ -14,6 +14,7 @@ pub mod optimiser;
 pub mod page;
 pub mod prediction;
 pub mod schema;
+pub mod search;
 pub mod simplification;
 mod tagged;
 pub mod training;

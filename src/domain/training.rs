@@ -9,6 +9,7 @@ use super::dataset::DatasetRef;
 use super::model::Task;
 use super::network::NetworkSpec;
 use super::optimiser::{OptimiserSpec, ScheduleSpec};
+use super::search::SearchSpec;
 use super::tagged::deserialize_tagged;
 use super::window::WindowSpec;
 
@@ -39,7 +40,8 @@ pub struct TrainingSpec {
     /// a forecast, `lstm` for other windows, and `text_cnn` where the one feature is free text: a
     /// column of strings of which half or more differ, and half or more have three words or, in a
     /// language without spaces, six characters. For a table that is parted by time the simplest of
-    /// `linear`, `mlp` and `tabm` that the later validation rows can't tell from the best one.
+    /// `linear`, `mlp` and `tabm` that the later validation rows can't tell from the best one, unless
+    /// there is a `search`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkSpec>,
     /// What suits the network when absent: `adamw`; `adam` for `lstm`, `nlinear` and `dlinear`, `sgd`
@@ -126,6 +128,9 @@ pub struct TrainingSpec {
     pub augmentation: Option<AugmentationSpec>,
     #[serde(default)]
     pub threshold: ThresholdSpec,
+    /// Searches for a better configuration first, and trains that one; none is searched for when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchSpec>,
 }
 
 impl TrainingSpec {

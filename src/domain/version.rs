@@ -9,6 +9,7 @@ use super::cost::Cost;
 use super::forecast::ForecastMetrics;
 use super::model::Task;
 use super::schema::Column;
+use super::search::SearchRecord;
 use super::simplification::Simplification;
 use super::tagged::deserialize_tagged;
 use super::training::TrainingSpec;
@@ -28,6 +29,9 @@ pub struct Version {
     /// Simpler networks, trained on the same rows, and how much better this version answers.
     #[serde(default)]
     pub baselines: Vec<Baseline>,
+    /// The configurations among which this one was found, where it was searched for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchRecord>,
     /// From which version it was made simpler, where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simplification: Option<Simplification>,

@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     Probe = 6,
     /// How training images are changed.
     Augmentation = 20,
+    /// Configurations of a search.
+    Search = 30,
     /// Data of tests.
     #[cfg(test)]
     Sample = 5,

@@ -250,6 +250,14 @@ static FUNCTIONS: &[Function] = &[
                 "'f1' (default), a number, or a dict: {'by': 'cost', \
                 'false_positive': 1, 'false_negative': 5}",
             ),
+            optional(
+                "search",
+                NONE,
+                "searches for a better configuration first: True, minutes, or a dict: {'minutes': 5, \
+                'trials': 27, 'space': {'/optimiser/learning_rate': {'by': 'log_uniform', 'low': \
+                0.0003, 'high': 0.03}, '/network/hidden': {'by': 'choice', 'values': [[64], [128, \
+                64]]}}}",
+            ),
             optional("wait", "True", "False gives the job at once"),
             optional(
                 "spec",

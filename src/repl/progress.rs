@@ -157,6 +157,7 @@ mod tests {
             best_epoch: 9,
             rows_per_second: 212_300.0,
             seconds_left: 69.4,
+            search: None,
         };
         let end = "loss 0.4271 score 0.7831 212k rows/s 1:09 left";
         let bar = |full: usize, rest: usize| format!("{}{}", "━".repeat(full), "─".repeat(rest));

@@ -69,4 +69,16 @@ fn the_analyst_explores_compares_and_promotes() {
     let mut optimisers = actuary(scratch.path());
     optimisers.args(["run", &path("analyst/optimisers.star")]);
     says_all(&mut optimisers, &["momentum at", "adam at", "as far as sgd in epoch"]);
+    let mut searched = actuary(scratch.path());
+    searched.args(["run", &path("analyst/search.star")]);
+    says_all(
+        &mut searched,
+        &[
+            "trial  state",
+            "to its end",
+            "best of 9 configurations",
+            "the same again: True",
+            "searched 1",
+        ],
+    );
 }

@@ -62,6 +62,7 @@ pub(super) fn is_open(spec: &TrainingSpec, layout: &Layout) -> bool {
     let ensemble = spec.ensemble.clone().unwrap_or_default();
     is_by_time(spec, layout)
         && spec.baselines
+        && spec.search.is_none()
         && spec.network.is_none()
         && spec.optimiser.is_none()
         && spec.schedule.is_none()

@@ -19,8 +19,10 @@ use crate::error::{Code, Error, FieldError, Result};
 
 mod network;
 mod optimiser;
+mod search;
 mod windows;
 
+pub(super) use self::search::check_space;
 pub(super) use self::windows::{check_windowed_task, window_task};
 
 /// Largest seed: the largest whole number that every JSON reader keeps exactly.
@@ -130,6 +132,9 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
     findings.whole("/preprocessing/max_categories", max_categories, 1..=4096);
     let min_count = preprocessing.min_category_count.into();
     findings.whole("/preprocessing/min_category_count", min_count, 1..=1_000_000);
+    if findings.0.is_empty() {
+        search::check(spec, &check_spec, &mut findings);
+    }
     findings.into_result()
 }
 
@@ -315,6 +320,13 @@ pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<(
         let detail =
             format!("{} is missing in {} rows; every row needs it", column.name, column.nulls);
         findings.add("/parts/column", detail);
+    }
+    if findings.0.is_empty() {
+        search::check(
+            spec,
+            &|spec| check_spec(spec).and_then(|()| check_columns(spec, columns)),
+            &mut findings,
+        );
     }
     findings.into_result()
 }

@@ -80,6 +80,7 @@ impl Finish<'_> {
             features: features.clone(),
             metrics,
             baselines: compared,
+            search: None,
             curve: first.curve.clone(),
             weights,
             best_epoch: first.best_epoch,

@@ -146,6 +146,23 @@ pub(super) fn fit<B: AutodiffBackend>(
     Ok(Fit::from(Checkpoint { progress: run.progress, best: run.best, ..Checkpoint::default() }))
 }
 
+/// Trains a network as [`fit`] does, to the end of its epochs or of the one in which `until` is over,
+/// and gives what is needed to go on from there.
+pub(super) fn stretch<B: AutodiffBackend>(
+    device: &B::Device,
+    problem: &Problem<'_>,
+    resume: Option<&[u8]>,
+    until: Option<Instant>,
+    hooks: &mut dyn Hooks,
+) -> Result<Checkpoint> {
+    let mut run = Run::<B>::start(device, *problem, resume, hooks)?;
+    while !run.is_over() && until.is_none_or(|until| Instant::now() < until) {
+        run.epoch()?;
+    }
+    let weights = parameters(&run.whole())?;
+    run.at_rest(weights)
+}
+
 struct Run<'a, B: AutodiffBackend> {
     device: &'a B::Device,
     problem: Problem<'a>,
@@ -317,6 +334,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             best_epoch: self.progress.best_epoch,
             rows_per_second,
             seconds_left: per_epoch * f64::from(epochs - epoch),
+            search: None,
         };
         match self.hooks.epoch(&report)? {
             Control::Continue => Ok(()),
@@ -517,21 +535,26 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     }
 
     fn checkpoint(&mut self, weights: Parameters) -> Result<()> {
+        let checkpoint = self.at_rest(weights)?;
+        self.hooks.checkpoint(&checkpoint.encode()?)?;
+        self.clock.checkpoint = Instant::now();
+        Ok(())
+    }
+
+    /// All that is needed to go on.
+    fn at_rest(&self, weights: Parameters) -> Result<Checkpoint> {
         let average = match &self.average {
             Some(average) => parameters(&average.network())?,
             None => Parameters::new(),
         };
-        let checkpoint = Checkpoint {
+        Ok(Checkpoint {
             progress: self.progress.clone(),
             weights,
             average,
             memory: self.table.as_ref().map(Table::memory).unwrap_or_default(),
             best: self.best.clone(),
             optimiser: self.optimiser.to_bytes()?,
-        };
-        self.hooks.checkpoint(&checkpoint.encode()?)?;
-        self.clock.checkpoint = Instant::now();
-        Ok(())
+        })
     }
 
     fn count_seconds(&mut self) {

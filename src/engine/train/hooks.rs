@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::cost::Cost;
+use crate::domain::search::SearchProgress;
 use crate::domain::version::EpochLoss;
 use crate::error::Result;
 
@@ -32,6 +33,8 @@ pub struct EpochReport {
     pub rows_per_second: f64,
     /// At most so many seconds of this training are left, if it does not stop early.
     pub seconds_left: f64,
+    /// The search that this training is a part of.
+    pub search: Option<SearchProgress>,
 }
 
 /// Whether to go on.

@@ -22,6 +22,7 @@ mod probe;
 mod report;
 mod runs;
 mod schedule;
+mod search;
 mod simplify;
 mod table;
 mod target;
@@ -47,10 +48,12 @@ pub(crate) use self::plan::Recipe;
 use self::prepare::{Prepared, prepare};
 pub(crate) use self::probe::{Probed, Sample, probe};
 use self::runs::Runs;
+use self::search::Found;
 pub use self::simplify::{Parent, check_simplification, simplify};
 pub(crate) use self::target::infer_task;
 use crate::domain::cost::Cost;
 use crate::domain::network::NetworkSpec;
+use crate::domain::search::SearchRecord;
 use crate::domain::simplification::Simplification;
 use crate::domain::training::TrainingSpec;
 use crate::domain::version::{Baseline, EpochLoss, Metrics, PartRows, Signature};
@@ -71,6 +74,8 @@ pub struct Trained {
     /// Of the test part, as the stored weights answer.
     pub metrics: Metrics,
     pub baselines: Vec<Baseline>,
+    /// The configurations among which it was found, where it was searched for.
+    pub search: Option<SearchRecord>,
     /// Of the first network, where several are averaged.
     pub curve: Vec<EpochLoss>,
     /// Safetensors, one f32 tensor per parameter by its path in the network, which each network
@@ -124,20 +129,24 @@ pub fn train(
     let work = multiply_adds(&recipe.network, &data.layout, parameters);
     let device = Device::for_work(&spec.device, work * recipe.batch_size as u64 * 3)?;
     let ensemble = prepared.spec.ensemble.clone().unwrap_or_default();
-    let (simpler, left_out) = match spec.baselines {
-        true => baselines::simpler(&recipe.network, data),
-        false => (Vec::new(), Vec::new()),
-    };
-    let rows = Rows { parts: data, all: prepared.refit.as_ref().map(|refit| &refit.data) };
     if resume.is_none() {
+        let (simpler, _) = simpler(&prepared);
         hooks.estimate(&mut || {
             estimate(&prepared, spec, &simpler, device, (preparing, parameters))
         })?;
     }
-    let planned = (ensemble.folds * ensemble.seeds) as usize + simpler.len();
-    let planned = planned * (1 + usize::from(rows.all.is_some()));
     let fingerprint = prepared.fingerprint.clone();
-    let mut runs = Runs::new(device, fingerprint, planned, resume, hooks);
+    let mut runs = Runs::new(device, fingerprint, planned(&prepared), resume, hooks);
+    let found = search::search(&mut runs, &mut prepared, spec)?;
+    let Prepared { recipe, data, .. } = &prepared;
+    let (simpler, left_out) = simpler(&prepared);
+    // Of several folds none is trained on the rows that the search had.
+    let is_ready = ensemble.folds <= 1;
+    if let Some(Found { fit, stretches, .. }) = &found {
+        runs.plan(planned(&prepared));
+        runs.leave_search(*stretches, Some(fit).filter(|_| is_ready))?;
+    }
+    let rows = Rows { parts: data, all: prepared.refit.as_ref().map(|refit| &refit.data) };
     let may_prolong = spec.epochs.is_none() && matches!(recipe.network, NetworkSpec::Tabm(_));
     let mut folds = ensemble::train(&mut runs, rows, recipe, &ensemble, may_prolong)?;
     let (mut simple, mut warnings) = baselines::train(&mut runs, simpler, spec, rows)?;
@@ -147,7 +156,29 @@ pub fn train(
     prepared.warnings.extend(left_out);
     prepared.warnings.extend(warnings);
     let parameters = count_parameters(&prepared.recipe, prepared.served_data())?;
-    Finish { prepared: &prepared, folds: &folds, device, parameters, served: None }.version(&simple)
+    let finish = Finish { prepared: &prepared, folds: &folds, device, parameters, served: None };
+    let mut trained = finish.version(&simple)?;
+    if let Some(Found { record, fit, warning, .. }) = found {
+        trained.device_seconds += record.seconds - if is_ready { fit.seconds } else { 0.0 };
+        trained.warnings.extend(warning);
+        trained.search = Some(record);
+    }
+    Ok(trained)
+}
+
+/// The simpler networks that are trained beside it, and what is said of those that are not.
+fn simpler(Prepared { spec, recipe, data, .. }: &Prepared) -> (Vec<NetworkSpec>, Vec<String>) {
+    match spec.baselines {
+        true => baselines::simpler(&recipe.network, data),
+        false => (Vec::new(), Vec::new()),
+    }
+}
+
+/// Trainings that a job will ask for, but for those of a search.
+fn planned(prepared: &Prepared) -> usize {
+    let ensemble = prepared.spec.ensemble.clone().unwrap_or_default();
+    let networks = (ensemble.folds * ensemble.seeds) as usize + simpler(prepared).0.len();
+    networks * (1 + usize::from(prepared.refit.is_some()))
 }
 
 /// What is expected of a job whose rows are prepared.
@@ -180,7 +211,15 @@ fn estimate(
     let memory_bytes = peak_memory()? + weights + rows_of_fold;
     let refits = prepared.refit.is_some();
     let job = Job { rows: *rows, ensemble: &ensemble, refits, preparing, device, memory_bytes };
-    Ok(job.cost(&network, beside.iter()))
+    let mut cost = job.cost(&network, beside.iter());
+    if let Some(asked) = &spec.search {
+        let (train, validation) = (rows.train as f64, rows.validation as f64);
+        let seconds = search::expected_seconds(asked, &network, (train, validation));
+        cost.seconds += seconds;
+        cost.device_seconds += seconds;
+        cost.memory_bytes += search::kept_bytes(asked, parameters);
+    }
+    Ok(cost)
 }
 
 fn count_parameters(recipe: &Recipe, data: &Data) -> Result<u64> {

@@ -4,8 +4,10 @@
 //! A job that was interrupted asks for the same trainings in the same order again; those that were
 //! over are answered from its checkpoint, and the one that was running goes on.
 
+mod searching;
+
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
@@ -14,10 +16,13 @@ use burn::{Dispatch, DispatchDevice};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 
+pub(super) use self::searching::Stretch;
 use super::checkpoint::Checkpoint;
 use super::fit::{Data, Fit, Pace, Problem, fit, pace};
 use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, RunLabel};
 use super::plan::Recipe;
+use super::search::Kept;
+use crate::domain::search::SearchProgress;
 use crate::engine::device::Device;
 use crate::error::{Code, Context, Error, Result};
 
@@ -32,8 +37,12 @@ pub(super) struct Runs<'a> {
     journal: Journal,
     /// Trainings that were asked for.
     asked: usize,
-    /// Trainings that are expected in all.
+    /// Trainings that are expected in all, but for those of a search.
     planned: usize,
+    /// Trainings of a search, which came before.
+    searched: usize,
+    /// When the last checkpoint was made.
+    kept: Instant,
 }
 
 /// What is kept of the trainings that are over.
@@ -45,6 +54,7 @@ struct Journal {
     done: Vec<Vec<u8>>,
     /// Of the training that was interrupted.
     running: Option<Vec<u8>>,
+    search: Option<Kept>,
 }
 
 impl<'a> Runs<'a> {
@@ -66,7 +76,8 @@ impl<'a> Runs<'a> {
             }
             None => Journal { fingerprint, ..Journal::default() },
         };
-        Self { device, hooks, journal, asked: 0, planned }
+        let kept = Instant::now();
+        Self { device, hooks, journal, asked: 0, planned, searched: 0, kept }
     }
 
     /// One more than was planned.
@@ -90,11 +101,17 @@ impl<'a> Runs<'a> {
         let resume = self.journal.running.take();
         let label = RunLabel {
             name: name.to_owned(),
-            number: self.asked,
-            of: self.planned.max(self.asked),
+            number: self.searched + self.asked,
+            of: self.searched + self.planned.max(self.asked),
         };
         let problem = Problem { data, recipe };
-        let mut hooks = RunHooks { label, journal: &self.journal, hooks: self.hooks };
+        let mut hooks = RunHooks {
+            label,
+            search: None,
+            journal: &self.journal,
+            kept: &mut self.kept,
+            hooks: self.hooks,
+        };
         let fitted = fit_on(self.device, &problem, resume.as_deref(), &mut hooks);
         match &fitted {
             Ok(fitted) => self.journal.done.push(fitted.checkpoint().encode()?),
@@ -154,18 +171,23 @@ fn fit_on(
 /// The job's hooks as one of its trainings sees them.
 struct RunHooks<'a> {
     label: RunLabel,
+    /// The search that it is a part of.
+    search: Option<SearchProgress>,
     journal: &'a Journal,
+    kept: &'a mut Instant,
     hooks: &'a mut dyn Hooks,
 }
 
 impl Hooks for RunHooks<'_> {
     fn epoch(&mut self, report: &EpochReport) -> Result<Control> {
-        let run = self.label.clone();
-        self.hooks.epoch(&EpochReport { run, ..report.clone() })
+        let (run, search) = (self.label.clone(), self.search.clone());
+        self.hooks.epoch(&EpochReport { run, search, ..report.clone() })
     }
 
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hooks.checkpoint(&self.journal.encode(bytes)?)
+        self.hooks.checkpoint(&self.journal.encode(Some(bytes))?)?;
+        *self.kept = Instant::now();
+        Ok(())
     }
 
     fn should_stop(&mut self) -> bool {
@@ -178,13 +200,16 @@ impl Hooks for RunHooks<'_> {
 }
 
 impl Journal {
-    /// With the checkpoint of the training that runs.
-    fn encode(&self, running: &[u8]) -> Result<Vec<u8>> {
+    /// With the checkpoint of the training that runs, where one does.
+    fn encode(&self, running: Option<&[u8]>) -> Result<Vec<u8>> {
         const WRITING: &str = "writing a checkpoint";
+        let ledger = self.search.as_ref().map(Kept::ledger).transpose()?;
+        let searched = self.search.iter().zip(&ledger).flat_map(|(kept, l)| kept.entries(l));
         let done = self.done.iter().enumerate();
         let entries = done
             .map(|(number, bytes)| (format!("done/{number}"), bytes.as_slice()))
-            .chain([("running".to_owned(), running)]);
+            .chain(running.map(|running| ("running".to_owned(), running)))
+            .chain(searched);
         let views = entries
             .map(|(name, bytes)| Ok((name, TensorView::new(Dtype::U8, vec![bytes.len()], bytes)?)))
             .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
@@ -198,8 +223,8 @@ impl Journal {
         let (_, metadata) = SafeTensors::read_metadata(bytes).context(READING)?;
         let fingerprint = metadata.metadata().as_ref().and_then(|m| m.get(FINGERPRINT)).cloned();
         let tensors = SafeTensors::deserialize(bytes).context(READING)?;
-        let running = tensors.tensor("running").context(READING)?.data().to_vec();
-        let count = tensors.len().saturating_sub(1);
+        let running = tensors.tensor("running").ok().map(|running| running.data().to_vec());
+        let count = tensors.iter().filter(|(name, _)| name.starts_with("done/")).count();
         let done = (0..count).map(|number| {
             let found = tensors.tensor(&format!("done/{number}"));
             found.map(|view| view.data().to_vec()).map_err(|e| Error::internal(READING, e))
@@ -207,7 +232,8 @@ impl Journal {
         Ok(Self {
             fingerprint: fingerprint.unwrap_or_default(),
             done: done.collect::<Result<_>>()?,
-            running: Some(running),
+            running,
+            search: Kept::read(&tensors)?,
         })
     }
 }

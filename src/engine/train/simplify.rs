@@ -67,8 +67,9 @@ pub fn simplify(
             parent.version.provenance.spec.clone()
         }
     };
-    // Where the parent was trained need not be a device of this machine.
-    let spec = TrainingSpec { device: "auto".to_owned(), ..spec };
+    // Where the parent was trained need not be a device of this machine, and what it was found by is
+    // not done again.
+    let spec = TrainingSpec { device: "auto".to_owned(), search: None, ..spec };
     let prepared = prepare(frame, &spec, Some(&parent.features)).map_err(of_method)?;
     let Version { signature, provenance, .. } = &parent.version;
     let model =

@@ -1,6 +1,7 @@
 mod by_time;
 mod estimate;
 mod images;
+mod search;
 mod simpler;
 mod texts;
 

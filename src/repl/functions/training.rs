@@ -15,6 +15,7 @@ use crate::domain::model::Task;
 use crate::domain::name::check_name;
 use crate::domain::network::NetworkSpec;
 use crate::domain::optimiser::{OptimiserSpec, ScheduleSpec};
+use crate::domain::search::SearchSpec;
 use crate::domain::training::{
     AugmentationSpec, ClassWeights, DivergenceRule, EnsembleSpec, LossSpec, Monitor, PartsSpec,
     PreprocessingSpec, ThresholdSpec, TrainingSpec,
@@ -75,6 +76,10 @@ fn specification(
     for name in FIELDS {
         if let Some(value) = arguments.json(name)? {
             let value = long_form(name, value);
+            if value.is_null() {
+                spec.as_object_mut().map(|fields| fields.shift_remove(*name));
+                continue;
+            }
             check(arguments, name, &value)?;
             spec[*name] = value;
         }
@@ -131,12 +136,13 @@ const FIELDS: &[&str] = &[
     "preprocessing",
     "augmentation",
     "threshold",
+    "search",
 ];
 
 /// The largest that the specification takes: JSON's readers know no larger whole number.
 const MAX_SEED: u64 = (1 << 53) - 1;
 
-/// What a short form stands for.
+/// What a short form stands for; null for what is to be left out.
 fn long_form(name: &str, value: Json) -> Json {
     match (name, value) {
         ("network" | "optimiser" | "schedule", Json::String(kind)) => json!({ "kind": kind }),
@@ -148,6 +154,10 @@ fn long_form(name: &str, value: Json) -> Json {
         ("ensemble", value @ Json::Number(_)) => json!({ "folds": value }),
         ("window", Json::String(time)) => json!({ "time": time }),
         ("threshold", value @ Json::Number(_)) => json!({ "by": "value", "value": value }),
+        ("search", Json::Bool(true)) => json!({}),
+        // As of a version that was searched for, whose specification is taken.
+        ("search", Json::Bool(false)) => Json::Null,
+        ("search", value @ Json::Number(_)) => json!({ "minutes": value }),
         ("preprocessing", Json::String(scaling)) => json!({ "scaling": scaling }),
         ("features" | "exclude", value @ Json::String(_)) => json!([value]),
         // A class is a text, also where it looks like a number.
@@ -186,6 +196,7 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
         "preprocessing" => is!(PreprocessingSpec),
         "augmentation" => is!(AugmentationSpec),
         "threshold" => is!(ThresholdSpec),
+        "search" => is!(SearchSpec),
         other => Err(Error::internal("checking an argument", format!("{other} is unknown"))),
     }
 }
@@ -200,7 +211,7 @@ mod tests {
         let spec: TrainingSpec = serde_json::from_value(json!({
             "dataset": {"name": "d"}, "target": "t", "features": ["a"], "exclude": ["b"],
             "task": "binary", "positive_class": "1", "epochs": 1, "batch_size": 1, "patience": 1,
-            "augmentation": {}, "refit": true,
+            "augmentation": {}, "refit": true, "search": {},
             "network": {"kind": "mlp"}, "optimiser": {"kind": "adamw"}, "average": 0.9,
             "schedule": {"kind": "constant"}, "gradient_clip": 1.0, "ensemble": {"folds": 2},
             "window": {"time": "t"}, "parts": {"by": "random"},
@@ -230,5 +241,10 @@ mod tests {
         assert_eq!(long("features", json!("age")), json!(["age"]));
         assert_eq!(long("positive_class", json!(1)), json!("1"));
         assert_eq!(long("epochs", json!(3)), json!(3));
+        assert_eq!(long("search", json!(5)), json!({"minutes": 5}));
+        assert_eq!(long("search", json!(true)), json!({}));
+        assert_eq!(long("search", json!(false)), Json::Null);
+        let given = json!({"trials": 9});
+        assert_eq!(long("search", given.clone()), given);
     }
 }

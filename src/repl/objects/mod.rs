@@ -7,6 +7,7 @@ mod dataset;
 mod forecasts;
 mod job;
 mod predictions;
+mod search;
 mod version;
 
 use std::fmt;
@@ -255,6 +256,7 @@ pub(super) fn shown(value: Value<'_>) -> Shown {
     if let Some(object) = object_of(value) {
         let table = match object {
             Object::Advice(a) => Some(advice::table(a)),
+            Object::Version(v) => v.version.search.as_ref().map(search::table),
             Object::Predictions(p) => Some(p.table()),
             Object::Forecasts(f) => Some(forecasts::table(f)),
             _ => None,

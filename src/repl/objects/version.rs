@@ -115,6 +115,9 @@ impl Trained {
             parts.push(self.aliases.join(", "));
         }
         let mut text = parts.join("   ");
+        if let Some(record) = &version.search {
+            text.push_str(&format!("\n  {}", super::search::text(record)));
+        }
         for baseline in &version.baselines {
             text.push_str(&format!("\n  {}", baseline_text(baseline)));
         }

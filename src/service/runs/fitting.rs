@@ -52,6 +52,7 @@ impl Hooks for RunHooks {
             best_epoch: report.best_epoch,
             rows_per_second: report.rows_per_second,
             seconds_left: report.seconds_left,
+            search: report.search.clone(),
         }));
         Ok(if self.should_stop() { Control::Stop } else { Control::Continue })
     }
@@ -176,6 +177,7 @@ impl Service {
             metrics: trained.metrics,
             curve: trained.curve,
             baselines: trained.baselines,
+            search: trained.search,
             simplification: trained.simplification,
             provenance: Provenance {
                 spec: trained.spec,

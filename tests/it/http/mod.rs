@@ -12,6 +12,7 @@ mod jobs;
 mod keys;
 mod metrics;
 mod problems;
+mod search;
 mod server;
 mod simplifications;
 mod texts;

@@ -126,3 +126,115 @@ fn a_near_name_is_suggested() {
     let error = check_columns(&parse(json!({ "target": "incom" })), &columns).unwrap_err();
     assert!(error.to_string().contains("did you mean income?"), "{error}");
 }
+
+/// A search over one part of a space beside a valid one.
+fn searched(network: Value, space: Value) -> TrainingSpec {
+    parse(json!({ "network": network, "search": { "space": space } }))
+}
+
+#[rstest]
+#[case(json!({ "search": {} }), &[])]
+#[case(json!({ "search": { "minutes": 0, "trials": 8, "eta": 1 } }),
+    &["/search/minutes", "/search/trials", "/search/eta"])]
+#[case(json!({ "search": { "minutes": 10_081, "trials": 730, "eta": 10 } }),
+    &["/search/minutes", "/search/trials", "/search/eta"])]
+#[case(json!({ "search": { "space": {} } }), &["/search/space"])]
+// What is wrong elsewhere is told first.
+#[case(json!({ "epochs": 0, "search": { "space": {} } }), &["/epochs"])]
+fn a_search_has_bounds(#[case] fields: Value, #[case] expected: &[&str]) {
+    assert_eq!(pointers(check_spec(&parse(fields))), expected);
+}
+
+#[rstest]
+#[case(json!({ "/optimizer/learning_rate": { "by": "uniform", "low": 0.1, "high": 1 } }),
+    &["/search/space/~1optimizer~1learning_rate"])]
+#[case(json!({ "/dataset": { "by": "choice", "values": ["a"] } }), &["/search/space/~1dataset"])]
+#[case(json!({ "/seed": { "by": "integer", "low": 0, "high": 9 } }), &["/search/space/~1seed"])]
+#[case(json!({ "/search/eta": { "by": "integer", "low": 2, "high": 9 } }),
+    &["/search/space/~1search~1eta"])]
+#[case(json!({ "/network/bins": { "by": "integer", "low": 2, "high": 9 } }),
+    &["/search/space/~1network~1bins"])]
+#[case(json!({ "/network/widht": { "by": "integer", "low": 2, "high": 9 } }),
+    &["/search/space/~1network~1widht"])]
+#[case(json!({ "/optimiser/learning_rate": { "by": "uniform", "low": 0.1, "high": 0.1 } }),
+    &["/search/space/~1optimiser~1learning_rate"])]
+#[case(json!({ "/optimiser/learning_rate": { "by": "log_uniform", "low": 0, "high": 0.1 } }),
+    &["/search/space/~1optimiser~1learning_rate/low"])]
+#[case(json!({ "/optimiser/learning_rate": { "by": "uniform", "low": 0.1, "high": 2e6 } }),
+    &["/search/space/~1optimiser~1learning_rate/high"])]
+#[case(json!({ "/optimiser/learning_rate": { "by": "choice", "values": [0.1, "fast", -1] } }),
+    &["/search/space/~1optimiser~1learning_rate/values/1",
+      "/search/space/~1optimiser~1learning_rate/values/2"])]
+#[case(json!({ "/batch_size": { "by": "integer", "low": 0, "high": 64 } }),
+    &["/search/space/~1batch_size/low"])]
+#[case(json!({ "/batch_size": { "by": "integer", "low": 0, "high": 64, "log": true } }),
+    &["/search/space/~1batch_size/low"])]
+#[case(json!({ "/batch_size": { "by": "uniform", "low": 8.5, "high": 64.5 } }),
+    &["/search/space/~1batch_size"])]
+#[case(json!({ "/batch_size": { "by": "choice", "values": [] } }),
+    &["/search/space/~1batch_size/values"])]
+#[case(json!({ "/network/dropout": { "by": "uniform", "low": 0, "high": 0.9 },
+               "/optimiser/learning_rate": { "by": "log_uniform", "low": 1e-5, "high": 1.0 } }), &[])]
+#[case(json!({ "/network": { "by": "choice", "values": [{ "kind": "mlp" }, { "kind": "linear" }] } }),
+    &[])]
+// A linear network has no width, whatever else is drawn.
+#[case(json!({ "/network": { "by": "choice", "values": [{ "kind": "tabm" }, { "kind": "linear" }] },
+               "/network/width": { "by": "choice", "values": [8, 16] } }),
+    &["/search/space/~1network/values/1"])]
+#[case(json!({ "/network": { "by": "choice", "values": [{ "kind": "tabm", "bins": 9 }] } }),
+    &["/search/space/~1network"])]
+// Only some of the widths are multiples of the heads, and there are some for either number.
+#[case(json!({ "/network": { "by": "choice", "values": [{ "kind": "transformer" }] },
+               "/network/heads": { "by": "choice", "values": [4, 8] },
+               "/network/width": { "by": "integer", "low": 32, "high": 64 } }), &[])]
+#[case(json!({ "/schedule/warm_up": { "by": "uniform", "low": 0, "high": 0.5 } }),
+    &["/search/space/~1schedule~1warm_up"])]
+#[case(json!({ "/loss/label_smoothing": { "by": "uniform", "low": 0, "high": 0.2 } }), &[])]
+fn a_space_has_to_be_possible(#[case] space: Value, #[case] expected: &[&str]) {
+    assert_eq!(pointers(check_spec(&searched(json!({ "kind": "tabm" }), space))), expected);
+}
+
+#[test]
+fn a_space_says_what_is_wrong_with_it() {
+    let told = |network: Value, space: Value| {
+        check_spec(&searched(network, space)).unwrap_err().to_string()
+    };
+    let width = json!({ "/network/width": { "by": "integer", "low": 8, "high": 16 } });
+    let error = told(Value::Null, width.clone());
+    assert!(error.contains("names no network"), "{error}");
+    let error = told(json!({ "kind": "linear" }), width);
+    assert!(error.contains("unknown field `width`"), "{error}");
+    let rate = json!({ "/optimiser/learning_rate": { "by": "uniform", "low": 0.1, "high": 2e6 } });
+    let error = told(json!({ "kind": "linear" }), rate);
+    assert!(error.contains("2000000") && error.contains("at most 1000000"), "{error}");
+    let tabm = json!({ "/network": { "by": "choice", "values": [{ "kind": "tabm" }] } });
+    let error = told(json!({ "kind": "mlp" }), tabm);
+    assert!(error.contains("name tabm as the network"), "{error}");
+}
+
+#[test]
+fn a_space_is_held_against_the_columns() {
+    let columns =
+        [column("default", ColumnType::Int64, 2, 0), column("income", ColumnType::Float64, 9, 0)];
+    let of = |values: Value| {
+        let space = json!({ "/network": { "by": "choice", "values": values } });
+        pointers(check_columns(&searched(json!({ "kind": "mlp" }), space), &columns))
+    };
+    assert_eq!(of(json!([{ "kind": "linear" }, { "kind": "transformer" }])), [""; 0]);
+    assert_eq!(
+        of(json!([{ "kind": "linear" }, { "kind": "cnn" }])),
+        ["/search/space/~1network/values/1"]
+    );
+    assert_eq!(of(json!([{ "kind": "lstm" }])), ["/search/space/~1network"]);
+    let space = json!({ "/loss/focal_gamma": { "by": "uniform", "low": 0, "high": 2 } });
+    let mut number = searched(json!({ "kind": "mlp" }), space);
+    (number.target, number.features) = ("income".into(), Some(vec!["default".into()]));
+    let refused = pointers(check_columns(
+        &TrainingSpec { exclude: Vec::new(), ..number },
+        &[
+            column("default", ColumnType::Int64, 2, 0),
+            column("income", ColumnType::Float64, 900, 0),
+        ],
+    ));
+    assert_eq!(refused, ["/search/space/~1loss~1focal_gamma"]);
+}

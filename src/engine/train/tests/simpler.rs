@@ -19,6 +19,7 @@ fn registered(trained: Trained) -> Parent {
         metrics: trained.metrics,
         curve: trained.curve,
         baselines: trained.baselines,
+        search: trained.search,
         simplification: None,
         provenance: Provenance {
             spec: trained.spec,
@@ -271,4 +272,17 @@ fn what_can_not_hold_is_named() {
     let images = method(json!({ "kind": "distil", "network": { "kind": "lenet" } }));
     let error = simplify(&frame, &parent, &images, None, &mut Record::default()).unwrap_err();
     assert_eq!(pointers(&error), ["/method/network"], "{error}");
+}
+
+#[test]
+fn what_was_searched_for_is_made_simpler_without_a_search() {
+    let (frame, _) = logistic(300);
+    let search = serde_json::from_value(json!({ "trials": 9 })).unwrap();
+    let asked = TrainingSpec { search: Some(search), ..short(OptimiserSpec::default()) };
+    let parent = registered(run(&frame, &asked));
+    assert!(parent.version.search.is_some());
+    for asked in [json!({ "kind": "prune", "epochs": 1 }), json!({ "kind": "quantise" })] {
+        let trained = simpler(&frame, &parent, asked);
+        assert_eq!((trained.search, trained.spec.search), (None, None));
+    }
 }

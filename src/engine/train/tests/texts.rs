@@ -322,3 +322,31 @@ fn what_does_not_suit_texts_is_named() {
     let one = json!({ "target": "y", "features": ["x0"] });
     assert_eq!(named(&numbers, one), "/preprocessing/text");
 }
+
+/// The table of words, too, is gone on with where a configuration was left.
+#[test]
+fn the_winner_of_a_search_is_what_training_it_gives() {
+    let frame = table(&news(120));
+    let search = json!({ "trials": 9, "space": {
+        "/network": { "by": "choice", "values": [{ "kind": "text_cnn", "channels": 8 },
+            { "kind": "text_attention", "heads": 2 }, { "kind": "linear" }] },
+        "/optimiser/learning_rate": { "by": "log_uniform", "low": 0.001, "high": 0.05 }
+    } });
+    let trained = run(&frame, &asked(json!({ "epochs": 6, "batch_size": 16, "search": search })));
+    let record = trained.search.clone().unwrap();
+    assert_eq!((record.trials.len(), record.trials[0].rungs.len()), (9, 3), "{record:?}");
+    let plain = TrainingSpec { search: None, ..trained.spec.clone() };
+    assert!(run(&frame, &plain).weights == trained.weights);
+
+    // What has no meaning for a linear network of words is not varied.
+    let linear = json!({ "epochs": 2, "network": { "kind": "linear" }, "search": { "trials": 9 } });
+    let record = run(&frame, &asked(linear)).search.unwrap();
+    let space: Vec<_> = record.spec.space.unwrap().into_keys().collect();
+    assert_eq!(space, ["/batch_size", "/optimiser/learning_rate"]);
+
+    // A network that reads other numbers than those of texts is told from the rest.
+    let space = json!({ "/network": { "by": "choice", "values": [{ "kind": "mlp" }] } });
+    let error =
+        refused(&frame, &asked(json!({ "preprocessing": {}, "search": { "space": space } })));
+    assert_eq!(pointers(&error), ["/search/space/~1network"], "{error}");
+}

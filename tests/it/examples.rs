@@ -64,7 +64,7 @@ fn the_analyst_explores_compares_and_promotes() {
     simpler.args(["run", &path("analyst/simplify.star")]);
     says_all(
         &mut simpler,
-        &["8 bits for each weight of version 1", "pruned by 70 %", "taught by", "times smaller"],
+        &["8 bits for each weight of version 1", "pruned by 70 %", "taught by", "times smaller, "],
     );
     let mut optimisers = actuary(scratch.path());
     optimisers.args(["run", &path("analyst/optimisers.star")]);

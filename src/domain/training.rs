@@ -107,6 +107,9 @@ pub struct TrainingSpec {
     #[serde(default = "defaults::device")]
     #[schema(example = "auto", max_length = 20)]
     pub device: String,
+    /// In which numbers the matrix products of a step are taken: `bf16` is for CUDA devices only.
+    #[serde(default)]
+    pub precision: Precision,
     /// At random when absent, with a `window` by its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<PartsSpec>,
@@ -455,6 +458,22 @@ pub enum Monitor {
     MacroF1,
     /// Share of the variance explained (regression).
     R2,
+}
+
+/// In which numbers the matrix products of a training are taken: `f32` has 32 bits; `bf16` has 16, for
+/// which GPUs have faster units since Ampere, and about three digits, in the range of `f32`.
+///
+/// With `bf16` layers, convolutions, attention and the gates of `lstm` are multiplied so, forward and
+/// backward; the weights, the optimiser, the loss, a softmax and what normalises stay in `f32`, in which
+/// a version is validated and answers, too. The simpler networks beside it learn in
+/// `f32`. It is refused where the job's device is a CPU or an older GPU, and for `nlinear`, `dlinear`
+/// and a `linear` network of texts, which have nothing large to multiply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    #[default]
+    F32,
+    Bf16,
 }
 
 /// What becomes of a training that diverges.

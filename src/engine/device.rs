@@ -41,6 +41,9 @@ pub enum DeviceWish {
 /// needs for all of the work.
 pub(crate) const WORTH_A_GPU: u64 = 500_000_000;
 
+/// Compute capability from which on CUDA devices have units for bf16 (Ampere).
+const BF16_GENERATION: i32 = 8;
+
 impl FromStr for DeviceWish {
     type Err = ();
 
@@ -103,6 +106,14 @@ impl Device {
         }
     }
 
+    /// Whether networks can learn in bf16 on it: a CPU would take longer than in f32.
+    pub(crate) fn has_bf16(self) -> bool {
+        match self {
+            Self::Cpu => false,
+            Self::Cuda(_) => newest_generation().is_none_or(|major| major >= BF16_GENERATION),
+        }
+    }
+
     /// As a specification names it.
     pub fn name(self) -> String {
         match self {
@@ -136,13 +147,26 @@ fn parse(text: &str) -> Result<DeviceWish> {
 /// Bytes used, by any program, and bytes there are, of each CUDA device, as NVIDIA's driver tells;
 /// nothing where it is not installed.
 pub fn device_memory() -> Vec<(String, u64, u64)> {
-    static DRIVER: OnceLock<Option<Nvml>> = OnceLock::new();
-    let Some(driver) = DRIVER.get_or_init(|| Nvml::init().ok()) else { return Vec::new() };
+    let Some(driver) = driver() else { return Vec::new() };
     let memory = |number: u32| {
         let memory = driver.device_by_index(number).and_then(|d| d.memory_info()).ok()?;
         Some((format!("cuda:{number}"), memory.used, memory.total))
     };
     (0..driver.device_count().unwrap_or(0)).filter_map(memory).collect()
+}
+
+/// NVIDIA's driver, where it is installed.
+fn driver() -> Option<&'static Nvml> {
+    static DRIVER: OnceLock<Option<Nvml>> = OnceLock::new();
+    DRIVER.get_or_init(|| Nvml::init().ok()).as_ref()
+}
+
+/// Compute capability, its first number, of the newest device that the driver knows: its numbers need
+/// not be those of CUDA, so that of several devices none is taken for an older one.
+fn newest_generation() -> Option<i32> {
+    let driver = driver()?;
+    let devices = (0..driver.device_count().ok()?).filter_map(|n| driver.device_by_index(n).ok());
+    devices.filter_map(|device| device.cuda_compute_capability().ok()).map(|c| c.major).max()
 }
 
 /// Most memory that this process has held at once, in bytes.
@@ -244,6 +268,11 @@ mod tests {
         };
         assert!(error.to_string().contains(found), "{error}");
         assert_eq!(Device::resolve("gpu").unwrap_err().code(), Code::InvalidSpec);
+    }
+
+    #[test]
+    fn a_cpu_is_no_device_for_bf16() {
+        assert!(!Device::Cpu.has_bf16());
     }
 
     #[test]

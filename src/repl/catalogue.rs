@@ -211,6 +211,11 @@ static FUNCTIONS: &[Function] = &[
             optional("seed", NONE, "same seed, data and build: same weights (CPU)"),
             optional("device", NONE, "'auto' (default), 'cpu' or 'cuda:N'"),
             optional(
+                "precision",
+                NONE,
+                "'f32' (default), or 'bf16' for faster matrix products on a CUDA device",
+            ),
+            optional(
                 "parts",
                 NONE,
                 "'random' (default) or a dict: {'by': 'time', 'column': \

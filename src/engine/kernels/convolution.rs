@@ -10,10 +10,12 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::ops::{ConvOptions, FloatTensor};
+use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorData, TensorPrimitive, activation, module};
 
+use super::precision::conv2d;
 use super::{Tracked, on};
+use crate::domain::training::Precision;
 
 type Arguments<B> = (Tensor<B, 4>, Tensor<B, 4>, Tensor<B, 1>);
 
@@ -23,20 +25,20 @@ pub(crate) fn convolve<B: Backend>(
     x: Tensor<B, 4>,
     weight: Tensor<B, 4>,
     bias: Tensor<B, 1>,
+    precision: Precision,
 ) -> Tensor<B, 4> {
     let arguments = (x, weight, bias);
     let mut result: Option<Tensor<B, 4>> = None;
     on::<Arguments<Tracked>, _>(&arguments, &mut result, tracked);
     on::<Arguments<Flex>, _>(&arguments, &mut result, untracked);
-    result.unwrap_or_else(|| by_parts(arguments))
+    result.unwrap_or_else(|| by_parts(arguments, precision))
 }
 
 /// By burn's own operations.
-fn by_parts<B: Backend>((x, weight, bias): Arguments<B>) -> Tensor<B, 4> {
+fn by_parts<B: Backend>((x, weight, bias): Arguments<B>, precision: Precision) -> Tensor<B, 4> {
     let x = x.permute([0, 3, 1, 2]);
     let weight = weight.permute([3, 2, 0, 1]);
-    let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
-    let x = activation::relu(module::conv2d(x, weight, Some(bias), options));
+    let x = activation::relu(conv2d(x, weight, bias, precision));
     let x = module::max_pool2d(x, [2, 2], [2, 2], [0, 0], [1, 1], false);
     x.permute([0, 2, 3, 1])
 }
@@ -160,8 +162,8 @@ mod tests {
                 tensor([outputs], 3),
             );
             let (x, weight, bias) = arguments.clone();
-            let ours = convolve(x, weight, bias);
-            let theirs = by_parts(arguments.clone());
+            let ours = convolve(x, weight, bias, Precision::F32);
+            let theirs = by_parts(arguments.clone(), Precision::F32);
             near(ours.clone().inner(), theirs.clone().inner());
             let weigh = tensor(ours.dims(), 4).inner();
             let weigh = Tensor::from_inner(weigh);
@@ -171,7 +173,7 @@ mod tests {
             near(x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
             near(weight.grad(&ours).unwrap(), weight.grad(&theirs).unwrap());
             near(bias.grad(&ours).unwrap(), bias.grad(&theirs).unwrap());
-            let plain = convolve(x.inner(), weight.inner(), bias.inner());
+            let plain = convolve(x.inner(), weight.inner(), bias.inner(), Precision::F32);
             assert_eq!(plain.dims()[0], 3);
         }
     }

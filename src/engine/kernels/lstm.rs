@@ -13,7 +13,8 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive, activation};
 
-use super::{Tracked, on, tensor};
+use super::{Tracked, on, product, tensor};
+use crate::domain::training::Precision;
 
 /// What the layer is made of, and what it reads.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub(crate) struct LstmArguments<B: Backend> {
     pub(crate) bias: Tensor<B, 1>,
     /// Whether the last step is read first.
     pub(crate) reverse: bool,
+    /// Of the matrix products, while it learns on a GPU.
+    pub(crate) precision: Precision,
 }
 
 /// The states after each step from zero states on, `[steps, rows, hidden]`.
@@ -40,10 +43,10 @@ pub(crate) fn lstm<B: Backend>(arguments: LstmArguments<B>) -> Tensor<B, 3> {
 
 /// By burn's own operations.
 fn by_parts<B: Backend>(arguments: LstmArguments<B>) -> Tensor<B, 3> {
-    let LstmArguments { x, input, hidden, bias, reverse } = arguments;
+    let LstmArguments { x, input, hidden, bias, reverse, precision } = arguments;
     let [steps, rows, inputs] = x.dims();
     let [size, width] = hidden.dims();
-    let read = x.reshape([steps * rows, inputs]).matmul(input) + bias.unsqueeze();
+    let read = product(x.reshape([steps * rows, inputs]), input, precision) + bias.unsqueeze();
     let read = read.reshape([steps, rows, width]);
     let mut state: Option<(Tensor<B, 2>, Tensor<B, 2>)> = None;
     let mut states = Vec::with_capacity(steps);
@@ -51,7 +54,7 @@ fn by_parts<B: Backend>(arguments: LstmArguments<B>) -> Tensor<B, 3> {
         let step = if reverse { steps - 1 - at } else { at };
         let mut gates = read.clone().narrow(0, step, 1).reshape([rows, width]);
         if let Some((h, _)) = &state {
-            gates = gates + h.clone().matmul(hidden.clone());
+            gates = gates + product(h.clone(), hidden.clone(), precision);
         }
         let gate = |at: usize| gates.clone().narrow(1, at * size, size);
         let entering = activation::sigmoid(gate(0)) * activation::tanh(gate(2));
@@ -197,6 +200,7 @@ mod tests {
                 hidden: tensor_of([hidden, 4 * hidden], 3),
                 bias: tensor_of([4 * hidden], 4),
                 reverse,
+                precision: Precision::F32,
             };
             let (ours, theirs) = (lstm(arguments.clone()), by_parts(arguments.clone()));
             near(ours.clone().inner(), theirs.clone().inner());
@@ -213,7 +217,8 @@ mod tests {
             near(bias.grad(&ours).unwrap(), bias.grad(&theirs).unwrap());
             let (x, input) = (x.inner(), input.inner());
             let (hidden, bias) = (hidden.inner(), bias.inner());
-            let plain = lstm(LstmArguments { x, input, hidden, bias, reverse });
+            let precision = Precision::F32;
+            let plain = lstm(LstmArguments { x, input, hidden, bias, reverse, precision });
             assert_eq!(plain.dims()[0], steps);
         }
     }
@@ -228,6 +233,7 @@ mod tests {
             hidden: tensor_of([50, 200], 3),
             bias: tensor_of([200], 4),
             reverse: false,
+            precision: Precision::F32,
         };
         let best = |f: &dyn Fn() -> Tensor<Tracked, 3>, times: usize| {
             let timed = (0..times).map(|_| {

@@ -6,6 +6,7 @@ mod convolution;
 mod embedding;
 mod lstm;
 mod members;
+mod precision;
 mod text;
 
 use std::any::Any;
@@ -18,6 +19,7 @@ pub(crate) use self::convolution::convolve;
 pub(crate) use self::embedding::embed;
 pub(crate) use self::lstm::{LstmArguments, lstm};
 pub(crate) use self::members::scaled_weights;
+pub(crate) use self::precision::{affine, product};
 pub(crate) use self::text::{embed_bags, phrases};
 
 /// The CPU's backend with gradients.

@@ -13,7 +13,8 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData, TensorPrimitive, activation};
 
-use super::{Tracked, on, tensor};
+use super::{Tracked, on, product, tensor};
+use crate::domain::training::Precision;
 
 type BagArguments<B> = (Tensor<B, 2>, Arc<Bags>);
 
@@ -114,23 +115,28 @@ pub(crate) fn phrases<B: Backend>(
     weight: Tensor<B, 3>,
     bias: Tensor<B, 1>,
     lengths: &Arc<Vec<usize>>,
+    precision: Precision,
 ) -> Tensor<B, 2> {
     let arguments: PhraseArguments<B> = (x, weight, bias, lengths.clone());
     let mut answer: Option<Tensor<B, 2>> = None;
     on::<PhraseArguments<Tracked>, _>(&arguments, &mut answer, tracked_phrases);
     on::<PhraseArguments<Flex>, _>(&arguments, &mut answer, untracked_phrases);
-    answer.unwrap_or_else(|| phrases_by_parts(arguments))
+    answer.unwrap_or_else(|| phrases_by_parts(arguments, precision))
 }
 
 /// By burn's own operations. Words that a text does not have are zero in `x`.
-fn phrases_by_parts<B: Backend>((x, weight, bias, lengths): PhraseArguments<B>) -> Tensor<B, 2> {
+fn phrases_by_parts<B: Backend>(
+    (x, weight, bias, lengths): PhraseArguments<B>,
+    precision: Precision,
+) -> Tensor<B, 2> {
     let ([texts, places, inputs], [words, _, outputs]) = (x.dims(), weight.dims());
     let device = x.device();
     let behind = Tensor::zeros([texts, words - 1, inputs], &device);
     let x = if words > 1 { Tensor::cat(vec![x, behind], 1) } else { x };
     let windows = (0..words).map(|at| x.clone().slice([0..texts, at..at + places, 0..inputs]));
     let x = Tensor::cat(windows.collect(), 2).reshape([texts * places, words * inputs]);
-    let y = x.matmul(weight.reshape([words * inputs, outputs])) + bias.unsqueeze();
+    let weight = weight.reshape([words * inputs, outputs]);
+    let y = product(x, weight, precision) + bias.unsqueeze();
     let y = activation::relu(y.reshape([texts, places, outputs]));
     let is_within = |length: &usize| {
         let length = (*length).max(1);
@@ -276,9 +282,11 @@ mod tests {
             )
             .require_grad();
             let (weight, bias) = (random([width, 5, 9], 2), random([9], 3));
-            let ours = phrases(x.clone(), weight.clone(), bias.clone(), &lengths);
-            let theirs =
-                phrases_by_parts((x.clone(), weight.clone(), bias.clone(), lengths.clone()));
+            let ours = phrases(x.clone(), weight.clone(), bias.clone(), &lengths, Precision::F32);
+            let theirs = phrases_by_parts(
+                (x.clone(), weight.clone(), bias.clone(), lengths.clone()),
+                Precision::F32,
+            );
             near(ours.clone().inner(), theirs.clone().inner());
             let weigh = Tensor::from_inner(random([3, 9], 4).inner());
             let ours = (ours * weigh.clone()).sum().backward();

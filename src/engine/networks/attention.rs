@@ -2,15 +2,16 @@
 //! and over patches of a series for forecasts (Nie et al. 2023, PatchTST).
 
 use burn::module::{Module, Param};
-use burn::nn;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData, activation};
 
+use super::affine::Affine;
 use super::dropout::Dropout;
 use super::parameters::Builder;
 use super::series::{Units, apart, ascending, together};
 use crate::domain::network::{AttentionNetwork, Normalisation, Positions};
 use crate::engine::features::Ahead;
+use crate::engine::kernels::product;
 
 /// Added to a variance before it divides, as PyTorch has it.
 const EPSILON: f32 = 1e-5;
@@ -25,11 +26,11 @@ const NEVER: f32 = -1e30;
 /// `output.bias`.
 #[derive(Module, Debug)]
 pub(crate) struct Attention<B: Backend> {
-    input: nn::Linear<B>,
+    input: Affine<B>,
     positions: Option<Param<Tensor<B, 2>>>,
     layers: Vec<Layer<B>>,
     norm: Norm<B>,
-    output: nn::Linear<B>,
+    output: Affine<B>,
     #[module(skip)]
     channels: usize,
     #[module(skip)]
@@ -51,11 +52,11 @@ struct Patches {
 #[derive(Module, Debug)]
 struct Layer<B: Backend> {
     attention_norm: Norm<B>,
-    query_key_value: nn::Linear<B>,
-    joined: nn::Linear<B>,
+    query_key_value: Affine<B>,
+    joined: Affine<B>,
     feed_norm: Norm<B>,
-    up: nn::Linear<B>,
-    down: nn::Linear<B>,
+    up: Affine<B>,
+    down: Affine<B>,
 }
 
 #[derive(Module, Debug)]
@@ -118,12 +119,14 @@ impl<B: Backend> Layer<B> {
             part.reshape([rows, places, heads, each]).swap_dims(1, 2)
         };
         let (query, key, value) = (part(0), part(1), part(2));
-        let scores = query.matmul(key.swap_dims(2, 3)).div_scalar((each as f32).sqrt());
+        let precision = self.joined.precision;
+        let scores = product(query, key.swap_dims(2, 3), precision);
+        let scores = scores.div_scalar((each as f32).sqrt());
         let scores = match mask {
             Some(mask) => scores + mask.clone(),
             None => scores,
         };
-        let joined = activation::softmax(scores, 3).matmul(value);
+        let joined = product(activation::softmax(scores, 3), value, precision);
         self.joined.forward(joined.swap_dims(1, 2).reshape([rows, places, width]))
     }
 }

@@ -5,10 +5,10 @@
 
 use actuary_kernels::{Convolution, Dense, Shape};
 use burn::module::{Module, Param};
-use burn::nn;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, activation};
 
+use super::affine::Affine;
 use super::dropout::Dropout;
 use super::parameters::{Builder, Parameters};
 use crate::domain::network::{CnnNetwork, LenetNetwork, NetworkSpec};
@@ -37,8 +37,8 @@ struct Stage<B: Backend> {
 #[derive(Module, Debug)]
 pub(crate) struct Convolutional<B: Backend> {
     convolution: Vec<Stage<B>>,
-    hidden: Vec<nn::Linear<B>>,
-    output: nn::Linear<B>,
+    hidden: Vec<Affine<B>>,
+    output: Affine<B>,
     /// Channels, rows and columns of a picture.
     #[module(skip)]
     size: [usize; 3],
@@ -177,10 +177,9 @@ impl<B: Backend> Convolutional<B> {
     ) -> Tensor<B, 2> {
         let ([rows, _], [channels, height, width]) = (inputs.dims(), self.size);
         let x = inputs.reshape([rows, channels, height, width]).permute([0, 2, 3, 1]);
-        let x = self
-            .convolution
-            .iter()
-            .fold(x, |x, stage| convolve(x, stage.weight.val(), stage.bias.val()));
+        let x = self.convolution.iter().fold(x, |x, stage| {
+            convolve(x, stage.weight.val(), stage.bias.val(), self.output.precision)
+        });
         let [_, height, width, channels] = x.dims();
         let mut drop = |x, share| match &mut dropout {
             Some(dropout) => dropout.apply(x, share),

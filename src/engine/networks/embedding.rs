@@ -9,7 +9,8 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::parameters::Builder;
-use crate::engine::kernels::embed;
+use crate::domain::training::Precision;
+use crate::engine::kernels::{embed, product};
 
 /// Makes `width` numbers of each number: a linear function of it, plus one that is linear within
 /// each of its bins.
@@ -30,6 +31,8 @@ pub(crate) struct Embedding<B: Backend> {
     last: Tensor<B, 3>,
     #[module(skip)]
     edges: Arc<Bins>,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl<B: Backend> Embedding<B> {
@@ -60,6 +63,7 @@ impl<B: Backend> Embedding<B> {
             first: tensor(first, [numbers, most, 1]),
             last: tensor(last, [numbers, most, 1]),
             edges: Arc::new(Bins::new(edges.iter().map(|edges| edges.to_vec()).collect())),
+            precision: builder.precision(),
         }
     }
 
@@ -82,7 +86,7 @@ impl<B: Backend> Embedding<B> {
         let weights = |bin: &Tensor<B, 3>| (bins.clone() * bin.clone()).sum_dim(1);
         let ends = below * weights(&self.first) + above * weights(&self.last);
         let linear = x * self.weight.val().unsqueeze_dim(1) + self.bias.val().unsqueeze_dim(1);
-        let embedded = within.clamp(0.0, 1.0).matmul(bins) + ends + linear;
+        let embedded = product(within.clamp(0.0, 1.0), bins, self.precision) + ends + linear;
         let width = embedded.dims()[2];
         embedded.swap_dims(0, 1).reshape([rows, numbers * width])
     }

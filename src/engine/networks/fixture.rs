@@ -4,7 +4,7 @@
 use burn::backend::{Autodiff, Flex};
 use burn::module::{AutodiffModule, Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use serde_json::Value;
 
@@ -62,9 +62,9 @@ impl<B: Backend> ModuleMapper<B> for Require {
 }
 
 /// The gradients of a loss under the names of the parameters.
-pub(crate) fn gradients<M: AutodiffModule<Tracked>>(
+pub(crate) fn gradients<B: AutodiffBackend, M: AutodiffModule<B>>(
     network: &M,
-    loss: &Tensor<Tracked, 1>,
+    loss: &Tensor<B, 1>,
 ) -> Parameters {
     let gradients = GradientsParams::from_grads(loss.backward(), network);
     parameters(&network.valid().map(&mut Replace(gradients))).unwrap()

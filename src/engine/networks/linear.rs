@@ -1,16 +1,16 @@
 //! Linear and logistic regression.
 
 use burn::module::Module;
-use burn::nn;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use super::affine::Affine;
 use super::parameters::Builder;
 
 /// One layer; tensors `output.weight` `[inputs, outputs]` and `output.bias` `[outputs]`.
 #[derive(Module, Debug)]
 pub(crate) struct Linear<B: Backend> {
-    output: nn::Linear<B>,
+    output: Affine<B>,
 }
 
 impl<B: Backend> Linear<B> {

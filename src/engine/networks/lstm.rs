@@ -1,14 +1,15 @@
 //! Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al.).
 
 use burn::module::{Module, Param};
-use burn::nn;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use super::affine::Affine;
 use super::dropout::Dropout;
 use super::parameters::Builder;
 use super::series::{Units, apart, ascending, together};
 use crate::domain::network::{LstmNetwork, Normalisation};
+use crate::domain::training::Precision;
 use crate::engine::features::Ahead;
 use crate::engine::kernels::{LstmArguments, lstm};
 
@@ -21,7 +22,7 @@ use crate::engine::kernels::{LstmArguments, lstm};
 #[derive(Module, Debug)]
 pub(crate) struct Lstm<B: Backend> {
     layers: Vec<Layer<B>>,
-    output: nn::Linear<B>,
+    output: Affine<B>,
     #[module(skip)]
     channels: usize,
     #[module(skip)]
@@ -117,10 +118,11 @@ impl<B: Backend> Lstm<B> {
     /// The state after all steps of `[rows, steps, channels]`: `[rows, hidden]`, or both
     /// directions' one beside the other.
     fn last_state(&self, windows: Tensor<B, 3>, mut dropout: Option<&mut Dropout>) -> Tensor<B, 2> {
+        let precision = self.output.precision;
         let mut x = windows.swap_dims(0, 1);
         for (index, layer) in self.layers.iter().enumerate() {
-            let forward = layer.forward.run(x.clone(), false);
-            let backward = layer.backward.as_ref().map(|backward| backward.run(x, true));
+            let forward = layer.forward.run(x.clone(), false, precision);
+            let backward = layer.backward.as_ref().map(|backward| backward.run(x, true, precision));
             if index + 1 == self.layers.len() {
                 // Both have seen every step: the one from the first on, the other from the last.
                 let last = at(&forward, forward.dims()[0].max(1) - 1);
@@ -161,9 +163,9 @@ impl<B: Backend> Direction<B> {
     }
 
     /// The states after each of the steps, `[steps, rows, hidden]`, of `[steps, rows, inputs]`.
-    fn run(&self, x: Tensor<B, 3>, reverse: bool) -> Tensor<B, 3> {
+    fn run(&self, x: Tensor<B, 3>, reverse: bool, precision: Precision) -> Tensor<B, 3> {
         let bias = self.input_bias.val() + self.hidden_bias.val();
         let (input, hidden) = (self.input.val(), self.hidden.val());
-        lstm(LstmArguments { x, input, hidden, bias, reverse })
+        lstm(LstmArguments { x, input, hidden, bias, reverse, precision })
     }
 }

@@ -1,10 +1,10 @@
 //! Multi-layer perceptron.
 
 use burn::module::Module;
-use burn::nn;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, activation};
 
+use super::affine::Affine;
 use super::dropout::Dropout;
 use super::parameters::Builder;
 use crate::domain::network::MlpNetwork;
@@ -13,8 +13,8 @@ use crate::domain::network::MlpNetwork;
 /// `[inputs, units]`, `hidden.N.bias` `[units]`, `output.weight`, `output.bias`.
 #[derive(Module, Debug)]
 pub(crate) struct Mlp<B: Backend> {
-    hidden: Vec<nn::Linear<B>>,
-    output: nn::Linear<B>,
+    hidden: Vec<Affine<B>>,
+    output: Affine<B>,
     #[module(skip)]
     dropout: f64,
 }

@@ -2,6 +2,7 @@
 //! (of the positive class), one per class for several classes, the scaled target for a
 //! regression; a network of several members ends in the logits of each.
 
+pub(crate) mod affine;
 mod attention;
 pub(crate) mod convolutional;
 pub(crate) mod dropout;
@@ -222,5 +223,7 @@ fn picture(layout: &Layout) -> ImageShape {
     }
 }
 
+#[cfg(test)]
+mod precision_tests;
 #[cfg(test)]
 mod sequence_tests;

@@ -1,10 +1,10 @@
 //! Linear forecasts (Zeng et al. 2023), each series by itself and all with the same weights.
 
 use burn::module::{Module, Param};
-use burn::nn;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
+use super::affine::Affine;
 use super::parameters::Builder;
 use super::series::{Units, apart, ascending, together};
 use crate::domain::network::{DLinearNetwork, NLinearNetwork, Normalisation};
@@ -15,7 +15,7 @@ use crate::engine::features::Ahead;
 /// repeats the last value.
 #[derive(Module, Debug)]
 pub(crate) struct NLinear<B: Backend> {
-    output: nn::Linear<B>,
+    output: Affine<B>,
     #[module(skip)]
     channels: usize,
     #[module(skip)]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::nn;
 use burn::optim::GradientsParams;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
+use super::affine::Affine;
+use crate::domain::training::Precision;
 use crate::engine::random::{Purpose, keyed, symmetric};
 use crate::error::{Context, Error, Result};
 use crate::stats;
@@ -30,23 +31,39 @@ pub(crate) struct Builder<'a, B: Backend> {
     /// None: zeros, to be replaced by [`restore`].
     rng: Option<ChaCha8Rng>,
     next: u64,
+    precision: Precision,
 }
 
 impl<'a, B: Backend> Builder<'a, B> {
     pub(crate) fn random(seed: u64, device: &'a B::Device) -> Self {
-        Self { device, rng: Some(keyed(seed, Purpose::Weights, 0, 0)), next: 1 }
+        Self {
+            device,
+            rng: Some(keyed(seed, Purpose::Weights, 0, 0)),
+            next: 1,
+            precision: Precision::F32,
+        }
     }
 
     pub(crate) fn zeros(device: &'a B::Device) -> Self {
-        Self { device, rng: None, next: 1 }
+        Self { device, rng: None, next: 1, precision: Precision::F32 }
+    }
+
+    /// The same, of layers whose matrix products are taken so while they learn.
+    pub(crate) fn in_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// A fully connected layer; weights and biases uniform in +-1/sqrt(inputs).
-    pub(crate) fn linear(&mut self, inputs: usize, outputs: usize) -> nn::Linear<B> {
+    pub(crate) fn linear(&mut self, inputs: usize, outputs: usize) -> Affine<B> {
         let bound = 1.0 / (inputs.max(1) as f32).sqrt();
-        nn::Linear {
+        Affine {
             weight: self.uniform([inputs, outputs], bound),
-            bias: Some(self.uniform([outputs], bound)),
+            bias: self.uniform([outputs], bound),
+            precision: self.precision,
         }
     }
 
@@ -68,10 +85,11 @@ impl<'a, B: Backend> Builder<'a, B> {
     }
 
     /// A fully connected layer of zeros.
-    pub(crate) fn zero_linear(&mut self, inputs: usize, outputs: usize) -> nn::Linear<B> {
-        nn::Linear {
+    pub(crate) fn zero_linear(&mut self, inputs: usize, outputs: usize) -> Affine<B> {
+        Affine {
             weight: self.filled([inputs, outputs], 0.0),
-            bias: Some(self.filled([outputs], 0.0)),
+            bias: self.filled([outputs], 0.0),
+            precision: self.precision,
         }
     }
 

@@ -1,14 +1,15 @@
 //! FT-Transformer (Gorishniy et al. 2021, "Revisiting deep learning models for tabular data").
 
 use burn::module::{Module, Param};
-use burn::nn;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
+use super::affine::Affine;
 use super::dropout::Dropout;
 use super::parameters::Builder;
 use crate::domain::network::TransformerNetwork;
 use crate::engine::features::{Group, Layout};
+use crate::engine::kernels::product;
 
 /// Each column becomes a token; blocks of self-attention and feed-forward layers, normalised before
 /// each (but before the first attention); the answer is read off a token of its own, the first.
@@ -26,7 +27,7 @@ pub(crate) struct Transformer<B: Backend> {
     category_bias: Option<Param<Tensor<B, 2>>>,
     blocks: Vec<Block<B>>,
     norm: Norm<B>,
-    output: nn::Linear<B>,
+    output: Affine<B>,
     /// Where each column of categories is in a row.
     #[module(skip)]
     ranges: Vec<(usize, usize)>,
@@ -44,13 +45,13 @@ struct Numbers<B: Backend> {
 struct Block<B: Backend> {
     /// The first block has none.
     attention_norm: Option<Norm<B>>,
-    query: nn::Linear<B>,
-    key: nn::Linear<B>,
-    value: nn::Linear<B>,
-    out: nn::Linear<B>,
+    query: Affine<B>,
+    key: Affine<B>,
+    value: Affine<B>,
+    out: Affine<B>,
     feed_norm: Norm<B>,
-    enter: nn::Linear<B>,
-    leave: nn::Linear<B>,
+    enter: Affine<B>,
+    leave: Affine<B>,
     #[module(skip)]
     heads: usize,
     #[module(skip)]
@@ -153,7 +154,7 @@ impl<B: Backend> Transformer<B> {
         if let Some(bias) = &self.category_bias {
             let each = self.categories.iter().zip(&self.ranges).map(|(embedding, (start, end))| {
                 let chosen = inputs.clone().slice([0..rows, *start..*end]);
-                chosen.matmul(embedding.val()).unsqueeze_dim(1)
+                product(chosen, embedding.val(), self.output.precision).unsqueeze_dim(1)
             });
             let categories: Tensor<B, 3> = Tensor::cat(each.collect(), 1);
             tokens.push(categories + bias.val().unsqueeze_dim(0));
@@ -210,12 +211,14 @@ impl<B: Backend> Block<B> {
         let query = split(self.query.forward(x.clone()));
         let key = split(self.key.forward(x.clone()));
         let value = split(self.value.forward(x));
-        let scores = query.matmul(key.transpose()).div_scalar((each as f64).sqrt());
+        let precision = self.out.precision;
+        let scores = product(query, key.transpose(), precision).div_scalar((each as f64).sqrt());
         let mut weights = activation::softmax(scores, 3);
         if let Some(dropout) = dropout {
             weights = dropout.apply(weights, self.attention_dropout);
         }
-        let mixed = weights.matmul(value).swap_dims(1, 2).reshape([rows, tokens, width]);
+        let mixed =
+            product(weights, value, precision).swap_dims(1, 2).reshape([rows, tokens, width]);
         self.out.forward(mixed)
     }
 }

@@ -11,7 +11,9 @@ use super::plan::Recipe;
 use super::prepare::Prepared;
 use super::target::Truth;
 use crate::domain::model::Task;
-use crate::domain::training::{DriftRule, EnsembleSpec, LossSpec, PartsSpec, TrainingSpec};
+use crate::domain::training::{
+    DriftRule, EnsembleSpec, LossSpec, PartsSpec, Precision, TrainingSpec,
+};
 use crate::engine::features::{Drift, FittedFeatures, Layout, Matrix, drifted};
 use crate::error::Result;
 use crate::stats::Difference;
@@ -71,6 +73,7 @@ pub(super) fn is_open(spec: &TrainingSpec, layout: &Layout) -> bool {
         && spec.epochs.is_none()
         && spec.batch_size.is_none()
         && spec.patience.is_none()
+        && spec.precision == Precision::F32
         && spec.loss == LossSpec::default()
         && ensemble == EnsembleSpec::default()
 }

@@ -14,6 +14,7 @@ use crate::domain::name::did_you_mean;
 use crate::domain::schema::{ColumnSummary, ColumnType};
 use crate::domain::training::{ClassWeights, PartsSpec, ThresholdSpec, TrainingSpec};
 use crate::engine::device::{self, DeviceWish};
+use crate::engine::train::precision;
 use crate::engine::train::target::infer_task;
 use crate::error::{Code, Error, FieldError, Result};
 
@@ -104,6 +105,7 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
         network::check(network, &mut findings);
     }
     optimiser::check(spec, &mut findings);
+    precision::check(spec, &mut findings);
     check_parts(spec, &mut findings);
     check_images(spec, &mut findings);
     texts::check_texts(spec, &mut findings);

@@ -197,7 +197,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         hooks: &'a mut dyn Hooks,
     ) -> Result<Self> {
         let Problem { recipe, data } = problem;
-        let mut builder = Builder::random(recipe.seed, device);
+        let mut builder = Builder::random(recipe.seed, device).in_precision(recipe.precision);
         let mut network = Network::new(&recipe.network, &data.layout, data.outputs, &mut builder);
         let mut mask = None;
         if let Some(start) = &recipe.start {

@@ -17,6 +17,7 @@ mod hooks;
 mod loss;
 mod optimiser;
 mod plan;
+mod precision;
 mod prepare;
 mod probe;
 mod report;
@@ -127,7 +128,7 @@ pub fn train(
     let Prepared { recipe, data, .. } = &prepared;
     let parameters = count_parameters(recipe, data)?;
     let work = multiply_adds(&recipe.network, &data.layout, parameters);
-    let device = Device::for_work(&spec.device, work * recipe.batch_size as u64 * 3)?;
+    let device = precision::device(spec, recipe, data, work * recipe.batch_size as u64 * 3)?;
     let ensemble = prepared.spec.ensemble.clone().unwrap_or_default();
     if resume.is_none() {
         let (simpler, _) = simpler(&prepared);

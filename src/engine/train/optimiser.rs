@@ -192,6 +192,7 @@ mod tests {
     use super::*;
     use crate::domain::optimiser::{AdamW, Sgd};
     use crate::engine::features::Layout;
+    use crate::engine::networks::affine::Affine;
     use crate::engine::networks::parameters::Builder;
     use crate::engine::testing::spec;
 
@@ -222,8 +223,8 @@ mod tests {
     fn weights_decay_and_biases_do_not() {
         let device = Default::default();
         let layer = Builder::<B>::random(1, &device).linear(2, 1);
-        let numbers = |layer: &burn::nn::Linear<B>| {
-            let bias = layer.bias.as_ref().unwrap().val().into_data().to_vec::<f32>().unwrap();
+        let numbers = |layer: &Affine<B>| {
+            let bias = layer.bias.val().into_data().to_vec::<f32>().unwrap();
             (layer.weight.val().into_data().to_vec::<f32>().unwrap(), bias)
         };
         let before = numbers(&layer);

@@ -14,7 +14,9 @@ use crate::domain::network::{
 use crate::domain::optimiser::{
     ConstantSchedule, CosineSchedule, OneCycleSchedule, OptimiserSpec, ScheduleSpec, Sgd,
 };
-use crate::domain::training::{AugmentationSpec, DivergenceRule, LossSpec, Monitor, TrainingSpec};
+use crate::domain::training::{
+    AugmentationSpec, DivergenceRule, LossSpec, Monitor, Precision, TrainingSpec,
+};
 use crate::engine::features::Layout;
 use crate::engine::networks::convolutional::suited_channels;
 use crate::engine::networks::parameters::Parameters;
@@ -59,6 +61,8 @@ pub(crate) struct Recipe {
     /// Epochs without improvement after which it ends; 0 never.
     pub(super) patience: u32,
     pub(super) seed: u64,
+    /// Of the matrix products of its steps.
+    pub(super) precision: Precision,
     pub(super) augmentation: Option<AugmentationSpec>,
     /// Where the weights start; drawn by the seed when absent.
     #[serde(skip)]
@@ -155,6 +159,7 @@ impl Recipe {
             accumulation: spec.accumulation.max(1) as usize,
             patience,
             seed: spec.seed,
+            precision: spec.precision,
             augmentation: spec.augmentation.clone(),
             start: None,
             teaching: None,
@@ -168,7 +173,8 @@ impl Recipe {
         Self { ends_after, kept, divergence, patience: 0, ..self.clone() }
     }
 
-    /// The recipe of a simpler network beside it: its own defaults on the same rows.
+    /// The recipe of a simpler network beside it: its own defaults on the same rows, in f32, which
+    /// costs a small network little and makes it no easier to beat.
     pub(super) fn of_baseline(
         spec: &TrainingSpec,
         network: NetworkSpec,
@@ -187,6 +193,7 @@ impl Recipe {
             batch_size: None,
             accumulation: 1,
             patience: None,
+            precision: Precision::F32,
             divergence: DivergenceRule::Fail,
             ..spec.clone()
         };
@@ -203,6 +210,7 @@ impl Recipe {
         spec.epochs = Some(self.epochs);
         spec.batch_size = u32::try_from(self.batch_size).ok();
         spec.patience = Some(self.patience);
+        spec.precision = self.precision;
     }
 }
 

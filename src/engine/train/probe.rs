@@ -8,6 +8,7 @@ use super::count_parameters;
 use super::estimate::{Job, Paced, expected_epochs};
 use super::footprint::Footprint;
 use super::plan::{self, Recipe};
+use super::precision;
 use super::prepare::{Prepared, prepare};
 use crate::domain::cost::Cost;
 use crate::domain::network::NetworkSpec;
@@ -122,7 +123,7 @@ pub(crate) fn probe(
     let parameters = count_parameters(&recipe, &data)?;
     let of_row = multiply_adds(&recipe.network, &data.layout, parameters);
     let of_step = of_row * recipe.batch_size as u64 * 3;
-    let device = Device::for_work(&spec.device, of_step)?;
+    let device = precision::device(&spec, &recipe, &data, of_step)?;
     carried_out.device = device.name();
 
     let simpler = match spec.baselines {

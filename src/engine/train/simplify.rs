@@ -25,7 +25,7 @@ use super::{Trained, count_parameters, estimate};
 use crate::domain::network::NetworkSpec;
 use crate::domain::optimiser::{CosineSchedule, ScheduleSpec};
 use crate::domain::simplification::{Distillation, Pruning, SimplificationMethod};
-use crate::domain::training::{EnsembleSpec, TrainingSpec};
+use crate::domain::training::{EnsembleSpec, Precision, TrainingSpec};
 use crate::domain::version::Version;
 use crate::engine::device::Device;
 use crate::engine::features::FittedFeatures;
@@ -67,9 +67,10 @@ pub fn simplify(
             parent.version.provenance.spec.clone()
         }
     };
-    // Where the parent was trained need not be a device of this machine, and what it was found by is
-    // not done again.
-    let spec = TrainingSpec { device: "auto".to_owned(), search: None, ..spec };
+    // Where the parent was trained need not be a device of this machine, nor one for bf16, and what it
+    // was found by is not done again.
+    let (device, precision) = ("auto".to_owned(), Precision::F32);
+    let spec = TrainingSpec { device, precision, search: None, ..spec };
     let prepared = prepare(frame, &spec, Some(&parent.features)).map_err(of_method)?;
     let Version { signature, provenance, .. } = &parent.version;
     let model =

@@ -1,6 +1,7 @@
 mod by_time;
 mod estimate;
 mod images;
+mod precision;
 mod search;
 mod simpler;
 mod texts;

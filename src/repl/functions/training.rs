@@ -18,7 +18,7 @@ use crate::domain::optimiser::{OptimiserSpec, ScheduleSpec};
 use crate::domain::search::SearchSpec;
 use crate::domain::training::{
     AugmentationSpec, ClassWeights, DivergenceRule, EnsembleSpec, LossSpec, Monitor, PartsSpec,
-    PreprocessingSpec, ThresholdSpec, TrainingSpec,
+    Precision, PreprocessingSpec, ThresholdSpec, TrainingSpec,
 };
 use crate::domain::window::WindowSpec;
 use crate::error::{Code, Context as _, Error, Result};
@@ -129,6 +129,7 @@ const FIELDS: &[&str] = &[
     "batch_size",
     "seed",
     "device",
+    "precision",
     "parts",
     "window",
     "patience",
@@ -190,6 +191,7 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
             arguments.number(name, 0..=u64::from(u32::MAX)).map(|_| ())
         }
         "seed" => arguments.number(name, 0..=MAX_SEED).map(|_| ()),
+        "precision" => is!(Precision),
         "parts" => is!(PartsSpec),
         "window" => is!(WindowSpec),
         "class_weights" => is!(ClassWeights),

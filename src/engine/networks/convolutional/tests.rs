@@ -87,7 +87,7 @@ fn gradients(
     for (name, layer) in dense.chain([("output".to_owned(), &network.output)]) {
         let weight = layer.weight.val().grad(&found).unwrap().into_data();
         named.push((format!("{name}.weight"), numbers(weight)));
-        let bias = layer.bias.as_ref().unwrap().val().grad(&found).unwrap().into_data();
+        let bias = layer.bias.val().grad(&found).unwrap().into_data();
         named.push((format!("{name}.bias"), numbers(bias)));
     }
     named

@@ -4,16 +4,17 @@
 mod serving;
 
 use burn::module::{Module, Param};
-use burn::nn;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
+use super::affine::Affine;
 use super::dropout::Dropout;
 use super::embedding::Embedding;
 use super::parameters::{Builder, Parameters};
 use crate::domain::network::TabmNetwork;
+use crate::domain::training::Precision;
 use crate::engine::features::{Group, Layout};
-use crate::engine::kernels::scaled_weights;
+use crate::engine::kernels::{product, scaled_weights};
 
 pub(super) use self::serving::Serving;
 
@@ -28,7 +29,7 @@ pub(super) use self::serving::Serving;
 pub(crate) struct Tabm<B: Backend> {
     embedding: Option<Embedding<B>>,
     scale: Param<Tensor<B, 2>>,
-    hidden: Vec<nn::Linear<B>>,
+    hidden: Vec<Affine<B>>,
     head: Head<B>,
     /// Positions of the numbers, and of the other inputs that are read.
     numbers: Tensor<B, 1, Int>,
@@ -42,6 +43,8 @@ pub(crate) struct Tabm<B: Backend> {
 struct Head<B: Backend> {
     weight: Param<Tensor<B, 3>>,
     bias: Param<Tensor<B, 2>>,
+    #[module(skip)]
+    precision: Precision,
 }
 
 /// What is read of a row.
@@ -95,7 +98,7 @@ impl<B: Backend> Head<B> {
             return logits.transpose().reshape([members * rows, 1]);
         }
         let x: Tensor<B, 3> = x.reshape([rows, members, units]).swap_dims(0, 1);
-        let logits = x.matmul(weight) + bias.unsqueeze_dim(1);
+        let logits = product(x, weight, self.precision) + bias.unsqueeze_dim(1);
         logits.reshape([members * rows, outputs])
     }
 }
@@ -131,6 +134,7 @@ impl<B: Backend> Tabm<B> {
         let head = Head {
             weight: builder.uniform([members, width, outputs], bound),
             bias: builder.uniform([members, outputs], bound),
+            precision: builder.precision(),
         };
         let device = builder.device().clone();
         let positions = |positions: Vec<usize>| {
@@ -183,14 +187,11 @@ impl<B: Backend> Tabm<B> {
 
     /// The first layer of `[rows, inputs]`, as `[rows * members, units]`: the members of a row one
     /// after the other. Its inputs, scaled for each member, are never built.
-    fn first(&self, layer: &nn::Linear<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
+    fn first(&self, layer: &Affine<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let ([rows, _], [_, units]) = (x.dims(), layer.weight.dims());
         let weights = scaled_weights(layer.weight.val(), self.scale.val());
-        let x = x.matmul(weights).reshape([rows * self.members(), units]);
-        match &layer.bias {
-            Some(bias) => x + bias.val().unsqueeze_dim(0),
-            None => x,
-        }
+        let x = product(x, weights, layer.precision).reshape([rows * self.members(), units]);
+        x + layer.bias.val().unsqueeze_dim(0)
     }
 }
 

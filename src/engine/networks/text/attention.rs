@@ -1,12 +1,13 @@
 //! Attention pooling (Lin et al. 2017, over words instead of states).
 
 use burn::module::{Module, Param};
-use burn::nn;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData, activation};
 
 use super::{BOUND, Tabled, Words, taken};
 use crate::domain::network::TextAttentionNetwork;
+use crate::engine::kernels::product;
+use crate::engine::networks::affine::Affine;
 use crate::engine::networks::dropout::Dropout;
 use crate::engine::networks::parameters::Builder;
 
@@ -20,9 +21,9 @@ const NEVER: f32 = -1e30;
 #[derive(Module, Debug)]
 pub(crate) struct TextAttention<B: Backend> {
     embedding: Param<Tensor<B, 2>>,
-    hidden: nn::Linear<B>,
-    heads: nn::Linear<B>,
-    output: nn::Linear<B>,
+    hidden: Affine<B>,
+    heads: Affine<B>,
+    output: Affine<B>,
     #[module(skip)]
     dropout: f64,
 }
@@ -67,7 +68,7 @@ impl<B: Backend> TextAttention<B> {
         let behind = TensorData::new(behind, [texts, places, 1]);
         let scores = scores.reshape([texts, places, heads]) + Tensor::from_data(behind, &device);
         let weights = activation::softmax(scores, 1).swap_dims(1, 2);
-        let x = weights.matmul(x).reshape([texts, heads * width]);
+        let x = product(weights, x, self.output.precision).reshape([texts, heads * width]);
         let x = match dropout {
             Some(dropout) => dropout.apply(x, self.dropout),
             None => x,

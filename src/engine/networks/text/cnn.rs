@@ -1,13 +1,13 @@
 //! Phrases of words (Kim 2014).
 
 use burn::module::{Module, Param};
-use burn::nn;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::{BOUND, Tabled, Words, taken};
 use crate::domain::network::TextCnnNetwork;
 use crate::engine::kernels::phrases;
+use crate::engine::networks::affine::Affine;
 use crate::engine::networks::dropout::Dropout;
 use crate::engine::networks::parameters::Builder;
 
@@ -18,7 +18,7 @@ use crate::engine::networks::parameters::Builder;
 pub(crate) struct TextCnn<B: Backend> {
     embedding: Param<Tensor<B, 2>>,
     phrases: Vec<Phrase<B>>,
-    output: nn::Linear<B>,
+    output: Affine<B>,
     #[module(skip)]
     dropout: f64,
 }
@@ -65,7 +65,8 @@ impl<B: Backend> TextCnn<B> {
         let words = Words::read(&inputs, width, self.embedding.dims()[0]);
         let x = words.embed(self.embedding.val());
         let of = |phrase: &Phrase<B>| {
-            phrases(x.clone(), phrase.weight.val(), phrase.bias.val(), &words.lengths)
+            let (weight, bias) = (phrase.weight.val(), phrase.bias.val());
+            phrases(x.clone(), weight, bias, &words.lengths, self.output.precision)
         };
         let x = Tensor::cat(self.phrases.iter().map(of).collect(), 1);
         let x = match dropout {

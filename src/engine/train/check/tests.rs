@@ -47,6 +47,11 @@ fn pointers(outcome: Result<()>) -> Vec<String> {
 #[case(json!({ "seed": 9_007_199_254_740_992u64 }), &["/seed"])]
 #[case(json!({ "device": "tpu" }), &["/device"])]
 #[case(json!({ "device": "cuda:7" }), &[])]
+#[case(json!({ "precision": "bf16" }), &[])]
+#[case(json!({ "precision": "bf16", "device": "cuda:7", "network": { "kind": "mlp" } }), &[])]
+#[case(json!({ "precision": "f32", "device": "cpu" }), &[])]
+#[case(json!({ "precision": "bf16", "device": "cpu" }), &["/precision"])]
+#[case(json!({ "precision": "bf16", "network": { "kind": "linear" } }), &[])]
 #[case(json!({ "parts": { "by": "random", "validation": 0, "test": 1 } }),
     &["/parts/validation", "/parts/test"])]
 #[case(json!({ "parts": { "by": "random", "validation": 0.5, "test": 0.5 } }), &["/parts"])]

@@ -8,7 +8,7 @@ use crate::domain::network::NetworkSpec;
 use crate::frame::{Values, grey_png};
 
 /// Dark pictures with a bright upper or lower half, as `high` and `low`, and noise.
-fn halves(rows: usize, side: usize) -> Frame {
+pub(super) fn halves(rows: usize, side: usize) -> Frame {
     let noise = noise(rows, side * side, 5);
     let picture = |row: usize| {
         let pixels: Vec<u8> = (0..side * side)

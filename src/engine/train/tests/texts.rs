@@ -12,7 +12,7 @@ const UP: [&str; 4] = ["climbs", "jumped", "rises again", "gains"];
 const DOWN: [&str; 4] = ["falls", "dropped", "sinks again", "loses"];
 
 /// News of what rises and what falls, all different.
-fn news(rows: usize) -> Vec<(String, bool)> {
+pub(super) fn news(rows: usize) -> Vec<(String, bool)> {
     let of = |row: usize| {
         let up = row.is_multiple_of(2);
         let verb = if up { UP } else { DOWN }[row / 2 % 4];
@@ -35,7 +35,7 @@ fn chinese(rows: usize) -> Vec<(String, bool)> {
     (0..rows).map(of).collect()
 }
 
-fn table(texts: &[(String, bool)]) -> Frame {
+pub(super) fn table(texts: &[(String, bool)]) -> Frame {
     let labels = texts.iter().map(|(_, up)| Some(if *up { "up" } else { "down" }.to_owned()));
     let columns = vec![
         ("text".to_owned(), Values::String(texts.iter().map(|(t, _)| Some(t.clone())).collect())),

@@ -44,6 +44,26 @@ fn texts_are_told_apart() {
 }
 
 #[test]
+fn every_network_is_tried_once() {
+    let kinds = [
+        "linear",
+        "mlp",
+        "tabm",
+        "transformer",
+        "lenet",
+        "cnn",
+        "text_cnn",
+        "text_attention",
+        "lstm",
+        "attention",
+        "nlinear",
+        "dlinear",
+    ];
+    let says = kinds.map(|kind| format!("{kind} has "));
+    runs("networks/run.sh", &says.each_ref().map(String::as_str));
+}
+
+#[test]
 fn the_analyst_explores_compares_and_promotes() {
     let scratch = Scratch::new("examples-analyst");
     let mut demo = actuary(scratch.path());

@@ -476,7 +476,8 @@ pub enum Precision {
     Bf16,
 }
 
-/// What becomes of a training that diverges.
+/// What becomes of a training that diverges: with `fail` the job does, with the code `diverged`; with
+/// `keep_best` it ends there, and the best epoch before is served, with a warning, unless it was the first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DivergenceRule {
@@ -484,7 +485,8 @@ pub enum DivergenceRule {
     #[default]
     Fail,
     /// It ends there, and the best epoch before is served, with a warning; where it was the first
-    /// epoch, the job fails. Of every network the best epoch is then kept, never the last one.
+    /// epoch, the job fails. Of every network the best epoch is then kept, never the last one; of a
+    /// `refit`, the last one before. A search counts what diverges as diverged in either case.
     KeepBest,
 }
 

@@ -20,10 +20,11 @@ use self::forms::{Stored, read, read_sparse};
 use super::networks::parameters::{Parameters, all_finite};
 use crate::error::{Code, Context, Error, Result};
 
+/// Most parameters, and tensors of one.
+const MAX_PARAMETERS: usize = 4096;
+const TENSORS: usize = 3;
 /// Longest header, in bytes.
-const MAX_HEADER: u64 = 1 << 20;
-/// Most tensors.
-const MAX_TENSORS: usize = 4096;
+const MAX_HEADER: u64 = (TENSORS as u64) << 20;
 const FORMAT: &str = "actuary-1";
 
 /// Writes parameters.
@@ -88,8 +89,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Parameters> {
     }
     let tensors =
         SafeTensors::deserialize(bytes).map_err(|e| bad(format!("are no safetensors: {e}")))?;
-    if tensors.len() > MAX_TENSORS {
-        return Err(bad(format!("hold {} tensors; {MAX_TENSORS} are the most", tensors.len())));
+    let whole = |name: &&str| name.split_once(':').is_none_or(|(_, part)| part == "shape");
+    let parameters = tensors.names().iter().filter(|name| whole(name)).count();
+    if parameters > MAX_PARAMETERS || tensors.len() > MAX_PARAMETERS * TENSORS {
+        let detail = format!(
+            "hold {} tensors of {parameters} parameters; {MAX_PARAMETERS} parameters are the most",
+            tensors.len()
+        );
+        return Err(bad(detail));
     }
     let mut parameters = Parameters::new();
     for (name, view) in tensors.iter() {

@@ -1,6 +1,6 @@
 //! Models: listed, set, trained.
 
-use super::{Idempotency, Service, not_found};
+use super::{Idempotency, Service, blocking, not_found};
 use crate::domain::dataset::DatasetRef;
 use crate::domain::job::{Job, JobKind, JobSpec, TrainingJobSpec};
 use crate::domain::key::Caller;
@@ -29,13 +29,14 @@ impl Service {
         if let Some(job) = self.kept(caller, once).await? {
             return Ok(job);
         }
-        engine::check_spec(&spec)?;
+        checked(&spec, engine::check_spec).await?;
         let (dataset, _) = self
             .store()
             .get_dataset_version(&caller.project, &spec.dataset.name, spec.dataset.version)
             .await?
             .ok_or_else(|| no_dataset(&spec.dataset))?;
-        engine::check_columns(&spec, &dataset.columns)?;
+        let columns = dataset.columns.clone();
+        checked(&spec, move |spec| engine::check_columns(spec, &columns)).await?;
         if let (Some(task), Some(row)) =
             (spec.task, self.store().get_model(&caller.project, model).await?)
             && row.model.task != task
@@ -106,6 +107,18 @@ impl Service {
         self.0.cache.forget();
         Ok(model)
     }
+}
+
+/// Checks a specification, on another thread where there is a search: it stands for many.
+async fn checked(
+    spec: &TrainingSpec,
+    check: impl FnOnce(&TrainingSpec) -> Result<()> + Send + 'static,
+) -> Result<()> {
+    if spec.search.is_none() {
+        return check(spec);
+    }
+    let spec = spec.clone();
+    blocking(move || check(&spec)).await
 }
 
 pub(super) fn no_dataset(dataset: &DatasetRef) -> Error {

@@ -1,15 +1,15 @@
 //! Versions made simpler.
 
 use super::cache::ModelName;
-use super::models::no_dataset;
 use super::predictions::resolve;
 use super::versions::no_version;
 use super::{Idempotency, Service};
+use crate::domain::dataset::DatasetRef;
 use crate::domain::job::{Job, JobKind, JobSpec, SimplificationJobSpec};
 use crate::domain::key::Caller;
 use crate::domain::simplification::SimplificationSpec;
 use crate::engine;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::store::NewJob;
 
 impl Service {
@@ -41,7 +41,7 @@ impl Service {
             Box::pin(async move {
                 let held = tx.hold_dataset_version(&project, &dataset.name, dataset.version);
                 if held.await?.is_none() {
-                    return Err(no_dataset(&dataset));
+                    return Err(no_rows(version, &dataset));
                 }
                 let job =
                     SimplificationJobSpec { model: model.clone(), version, method: spec.method };
@@ -58,4 +58,14 @@ impl Service {
         })
         .await
     }
+}
+
+/// What is said where the rows that a version was trained on are gone.
+fn no_rows(version: u32, dataset: &DatasetRef) -> Error {
+    let number = dataset.version.map(|number| format!(" {number}")).unwrap_or_default();
+    let detail = format!(
+        "dataset {}{number}, which version {version} was trained on, was deleted: train a version anew",
+        dataset.name
+    );
+    Error::field(Code::InvalidSpec, "/version", detail)
 }

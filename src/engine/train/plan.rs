@@ -168,9 +168,7 @@ impl Recipe {
 
     /// That of the same training once more, for so many epochs, whatever rows validate it.
     pub(super) fn again(&self, epochs: u32) -> Self {
-        let divergence = DivergenceRule::Fail;
-        let (ends_after, kept) = (Some(epochs), Kept::Last);
-        Self { ends_after, kept, divergence, patience: 0, ..self.clone() }
+        Self { ends_after: Some(epochs), kept: Kept::Last, patience: 0, ..self.clone() }
     }
 
     /// The recipe of a simpler network beside it: its own defaults on the same rows, in f32, which

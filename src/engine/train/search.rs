@@ -29,7 +29,7 @@ use crate::domain::network::NetworkSpec;
 use crate::domain::search::{
     Leader, RungResult, SearchEnd, SearchProgress, SearchRecord, SearchSpec, Trial, TrialState,
 };
-use crate::domain::training::{Monitor, TrainingSpec};
+use crate::domain::training::{DivergenceRule, Monitor, TrainingSpec};
 use crate::engine::features::Layout;
 use crate::error::{Code, Context, Error, Result};
 
@@ -261,7 +261,8 @@ impl Search<'_> {
         let Step { trial, rung } = step;
         let epochs = self.epochs(step);
         let recipe = &self.configurations[trial].recipe;
-        let recipe = Recipe { ends_after: Some(epochs), ..recipe.clone() };
+        let divergence = DivergenceRule::Fail;
+        let recipe = Recipe { ends_after: Some(epochs), divergence, ..recipe.clone() };
         let kept = runs.search();
         let begun = kept.ledger.trials.len().max(trial + 1);
         kept.ledger.trials.resize_with(begun, Standing::default);

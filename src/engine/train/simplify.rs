@@ -71,7 +71,11 @@ pub fn simplify(
     // was found by is not done again.
     let (device, precision) = ("auto".to_owned(), Precision::F32);
     let spec = TrainingSpec { device, precision, search: None, ..spec };
-    let prepared = prepare(frame, &spec, Some(&parent.features)).map_err(of_method)?;
+    let prepared = prepare(frame, &spec, Some(&parent.features));
+    let prepared = match method {
+        SimplificationMethod::Distil(_) => prepared.map_err(of_method)?,
+        SimplificationMethod::Prune(_) | SimplificationMethod::Quantise(_) => prepared?,
+    };
     let Version { signature, provenance, .. } = &parent.version;
     let model =
         LoadedModel::load(signature, &provenance.spec, parent.features.clone(), &parent.weights)?;

@@ -18,7 +18,7 @@ const MAX_VALUES: usize = 30;
 /// Configurations that a value may be tried with until one of them holds.
 const TRIES: u32 = 100;
 /// Configurations that are looked at in all.
-const MOST_TRIES: u32 = 5_000;
+const MOST_TRIES: u32 = 1_000;
 
 /// Whether a specification holds.
 type Holds<'a> = &'a dyn Fn(&TrainingSpec) -> Result<()>;

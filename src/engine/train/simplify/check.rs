@@ -44,16 +44,19 @@ pub fn check_simplification(parent: &Version, method: &SimplificationMethod) -> 
     }
 }
 
-/// An error of the student's specification as one of the request.
+/// An error of the student's specification as one of the request: all but its network and its epochs
+/// is the parent's, and holds but for that network.
 pub(super) fn of_method(error: Error) -> Error {
     let Error::Problem { code, detail, mut errors } = error else { return error };
     let mut detail = detail;
     for error in &mut errors {
-        if ["/network", "/epochs"].iter().any(|own| error.pointer.starts_with(own)) {
-            let pointer = format!("/method{}", error.pointer);
-            detail = detail.replace(&format!("{}: ", error.pointer), &format!("{pointer}: "));
-            error.pointer = pointer;
-        }
+        let is_own = ["/network", "/epochs"].iter().any(|own| error.pointer.starts_with(own));
+        let pointer = match is_own {
+            true => format!("/method{}", error.pointer),
+            false => "/method/network".to_owned(),
+        };
+        detail = detail.replace(&format!("{}: ", error.pointer), &format!("{pointer}: "));
+        error.pointer = pointer;
     }
     Error::Problem { code, detail, errors }
 }

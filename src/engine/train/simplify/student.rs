@@ -6,7 +6,7 @@ use crate::domain::network::{
     TextCnnNetwork,
 };
 use crate::domain::simplification::Distillation;
-use crate::domain::training::{EnsembleSpec, LossSpec, TrainingSpec};
+use crate::domain::training::{EnsembleSpec, LossSpec, Precision, TrainingSpec};
 use crate::domain::version::Version;
 use crate::error::{Code, Error, Result};
 
@@ -32,6 +32,10 @@ pub(super) fn spec(parent: &TrainingSpec, asked: &Distillation) -> Result<Traini
         accumulation: 1,
         patience: None,
         ensemble: Some(EnsembleSpec { folds: 1, seeds: 1 }),
+        search: None,
+        precision: Precision::F32,
+        // Where the parent was trained need not be a device of this machine.
+        device: "auto".to_owned(),
         baselines: false,
         ..parent.clone()
     })

@@ -254,6 +254,7 @@ fn what_can_not_hold_is_named() {
         (json!({ "kind": "prune", "epochs": 1001 }), "/method/epochs"),
         (json!({ "kind": "prune", "learning_rate": 0 }), "/method/learning_rate"),
         (json!({ "kind": "distil" }), "/method/network"),
+        (json!({ "kind": "distil", "network": { "kind": "lstm" } }), "/method/network"),
         (
             json!({ "kind": "distil", "temperature": 0.5, "network": { "kind": "mlp" } }),
             "/method/temperature",
@@ -281,7 +282,12 @@ fn what_was_searched_for_is_made_simpler_without_a_search() {
     let asked = TrainingSpec { search: Some(search), ..short(OptimiserSpec::default()) };
     let parent = registered(run(&frame, &asked));
     assert!(parent.version.search.is_some());
-    for asked in [json!({ "kind": "prune", "epochs": 1 }), json!({ "kind": "quantise" })] {
+    for asked in [
+        json!({ "kind": "prune", "epochs": 1 }),
+        json!({ "kind": "quantise" }),
+        json!({ "kind": "distil", "network": { "kind": "linear" }, "epochs": 1 }),
+    ] {
+        check_simplification(&parent.version, &method(asked.clone())).unwrap();
         let trained = simpler(&frame, &parent, asked);
         assert_eq!((trained.search, trained.spec.search), (None, None));
     }

@@ -222,30 +222,4 @@ mod tests {
             assert_eq!(plain.dims()[0], steps);
         }
     }
-
-    /// Not a test of speed, which a busy machine would fail: the times are printed, and fail where
-    /// they are of another order.
-    #[test]
-    fn a_training_step_takes_milliseconds() {
-        let arguments = LstmArguments {
-            x: tensor_of([60, 64, 50], 1),
-            input: tensor_of([50, 200], 2),
-            hidden: tensor_of([50, 200], 3),
-            bias: tensor_of([200], 4),
-            reverse: false,
-            precision: Precision::F32,
-        };
-        let best = |f: &dyn Fn() -> Tensor<Tracked, 3>, times: usize| {
-            let timed = (0..times).map(|_| {
-                let start = std::time::Instant::now();
-                f().sum().backward();
-                start.elapsed()
-            });
-            timed.min().unwrap()
-        };
-        let ours = best(&|| lstm(arguments.clone()), 20);
-        let theirs = best(&|| by_parts(arguments.clone()), 2);
-        println!("60 steps of 64 rows, 50 to 50: {ours:?}, by burn's own operations {theirs:?}");
-        assert!(ours < theirs * 10, "{ours:?} {theirs:?}");
-    }
 }

@@ -8,10 +8,9 @@ use reqwest::header::ACCEPT;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::Client;
 use super::call::Body;
-use super::failure::Failure;
 use super::form::FormPart;
+use super::{Client, Content};
 use crate::domain::dataset::{DataFormat, Dataset, DatasetVersion};
 use crate::domain::job::Job;
 use crate::domain::page::{Page, PageQuery};
@@ -27,24 +26,6 @@ pub enum Source {
     Bytes(Bytes),
     /// The parts of a form, its files streamed from the disk.
     Form(Vec<FormPart>),
-}
-
-/// A dataset's content, piece by piece.
-#[derive(Debug)]
-pub struct Content {
-    client: Client,
-    response: reqwest::Response,
-}
-
-impl Content {
-    /// The next piece; None at the end.
-    ///
-    /// # Errors
-    /// [`Code::Unavailable`](crate::error::Code::Unavailable) when the connection is lost.
-    pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        let piece = self.response.chunk().await;
-        piece.map_err(|e| Failure::transport(self.client.url(), e, true).error)
-    }
 }
 
 #[derive(Deserialize)]
@@ -145,7 +126,7 @@ impl Client {
             .call(Method::GET, &["datasets", name, "versions", &version, "content"])?
             .header(ACCEPT, media_type(format))?;
         let response = self.open(&call).await?;
-        Ok(Content { client: self.clone(), response })
+        Ok(Content::new(self.clone(), response))
     }
 }
 

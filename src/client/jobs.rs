@@ -3,8 +3,8 @@
 use reqwest::Method;
 use uuid::Uuid;
 
-use super::Client;
 use super::events::Events;
+use super::{Client, Content};
 use crate::domain::job::{Job, JobEvent, JobKind, JobResult, JobState};
 use crate::domain::page::{Page, PageQuery};
 use crate::error::{Code, Error, Result};
@@ -31,6 +31,16 @@ impl Client {
     /// What the server says.
     pub async fn get_job(&self, id: Uuid) -> Result<Job> {
         self.fetch(self.call(Method::GET, &["jobs", &id.to_string()])?).await
+    }
+
+    /// The weights that a training had before it diverged, as safetensors.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn job_checkpoint(&self, id: Uuid) -> Result<Content> {
+        let call = self.call(Method::GET, &["jobs", &id.to_string(), "checkpoint"])?;
+        let response = self.open(&call).await?;
+        Ok(Content::new(self.clone(), response))
     }
 
     /// Asks a job to stop.

@@ -6,6 +6,7 @@
 mod advice;
 mod aliases;
 mod call;
+mod content;
 mod datasets;
 mod events;
 mod failure;
@@ -33,6 +34,7 @@ use crate::error::{Code, Context, Error, Result};
 use call::Call;
 use failure::Failure;
 
+pub use content::Content;
 pub use datasets::Source;
 pub use events::Events;
 pub use form::FormPart;

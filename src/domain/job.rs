@@ -211,6 +211,41 @@ pub struct JobError {
     /// Every bad place, by line and column of an upload or by pointer into the specification.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// What is kept of a training that diverged; nothing where it did so at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<JobCheckpoint>,
+}
+
+impl JobError {
+    pub fn new(code: Code, detail: String, errors: Vec<FieldError>) -> Self {
+        Self { code, detail, errors, checkpoint: None }
+    }
+}
+
+/// The weights that a training had before it diverged, all of them finite: those of the best epoch, and
+/// the last ones, which mostly are lost already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobCheckpoint {
+    /// Which of the job's networks diverged.
+    pub run: String,
+    /// Epochs that were over.
+    pub epoch: u32,
+    /// Figures of the last of them; absent where the first one was not over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<EpochLoss>,
+    /// Figures of the best of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<EpochLoss>,
+    /// Size as safetensors.
+    pub bytes: u64,
+    pub sha256: String,
+    /// Whether a training may begin with them (its `start`): not those of one of several networks, or
+    /// of one that has learnt from validation rows.
+    pub may_start: bool,
+    /// They are removed some time after this.
+    pub kept_until: DateTime<Utc>,
+    /// Where they are: `/api/v1/jobs/{job}/checkpoint`.
+    pub location: String,
 }
 
 /// What happened to a job, in order; also the stream of server-sent events.

@@ -16,6 +16,7 @@ pub mod prediction;
 pub mod schema;
 pub mod search;
 pub mod simplification;
+pub mod start;
 mod tagged;
 pub mod training;
 pub mod version;

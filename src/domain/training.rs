@@ -10,6 +10,7 @@ use super::model::Task;
 use super::network::NetworkSpec;
 use super::optimiser::{OptimiserSpec, ScheduleSpec};
 use super::search::SearchSpec;
+use super::start::StartSpec;
 use super::tagged::deserialize_tagged;
 use super::window::WindowSpec;
 
@@ -134,6 +135,10 @@ pub struct TrainingSpec {
     /// Searches for a better configuration first, and trains that one; none is searched for when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<SearchSpec>,
+    /// Begins with the weights that an earlier training had before it diverged; with random ones when
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartSpec>,
 }
 
 impl TrainingSpec {

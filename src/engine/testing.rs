@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::RngCore;
 
 use super::random::{Purpose, keyed, symmetric};
-use super::{CheckpointPolicy, Control, EpochReport, Hooks};
+use super::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite};
 use crate::domain::training::TrainingSpec;
 use crate::error::Result;
 use crate::frame::{Frame, Values};
@@ -21,6 +21,8 @@ pub(super) fn spec(target: &str) -> TrainingSpec {
 pub(super) struct Record {
     pub(super) reports: Vec<EpochReport>,
     pub(super) checkpoints: Vec<Vec<u8>>,
+    /// Of networks that diverged.
+    pub(super) left: Vec<LastFinite>,
     /// Batches, too, are checkpointed.
     pub(super) every_batch: bool,
     /// Stops after so many questions.
@@ -37,6 +39,10 @@ impl Hooks for Record {
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<()> {
         self.checkpoints.push(bytes.to_vec());
         Ok(())
+    }
+
+    fn diverged(&mut self, last: LastFinite) {
+        self.left.push(last);
     }
 
     fn should_stop(&mut self) -> bool {

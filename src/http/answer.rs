@@ -1,13 +1,15 @@
 //! What handlers answer.
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName};
+use actix_web::{HttpResponse, web};
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use tokio_util::context::TokioContext;
 use utoipa::ToSchema;
 
-use super::API;
 use super::extract::Call;
 use super::problem::Failure;
+use super::{API, State};
 use crate::domain::dataset::{Dataset, DatasetVersion};
 use crate::domain::job::Job;
 use crate::domain::key::Key;
@@ -15,6 +17,7 @@ use crate::domain::model::Model;
 use crate::domain::page::Page;
 use crate::domain::version::{AliasMove, VersionSummary};
 use crate::error::Result;
+use crate::service::Content;
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
@@ -44,6 +47,25 @@ impl Call {
         Ok(response.json(job))
     }
 
+    /// 200 with what is stored, as a file of this name.
+    pub(super) fn download(
+        &self,
+        content: Content,
+        media_type: &str,
+        (etag, file): (&str, &str),
+    ) -> Answer {
+        let mut response = HttpResponse::Ok();
+        let disposition = format!("attachment; filename=\"{file}\"");
+        response
+            .content_type(media_type)
+            .insert_header((header::ETAG, etag))
+            .insert_header((header::CONTENT_DISPOSITION, disposition));
+        if let Some(size) = content.size {
+            response.no_chunking(size);
+        }
+        Ok(response.streaming(flow(content, self.state.clone())))
+    }
+
     /// 200 with one page, and a link to the next one (RFC 8288).
     pub(super) fn list<T, P: From<Page<T>> + Serialize>(&self, page: Page<T>) -> Answer {
         let mut response = HttpResponse::Ok();
@@ -57,6 +79,26 @@ impl Call {
         }
         Ok(response.json(P::from(page)))
     }
+}
+
+/// The content piece by piece. An error breaks the answer off, which the client sees by its
+/// missing end.
+fn flow(
+    content: Content,
+    state: web::Data<State>,
+) -> impl futures_util::Stream<Item = std::io::Result<bytes::Bytes>> {
+    stream::unfold(Some((content, state)), |going| async {
+        let (mut content, state) = going?;
+        let runtime = state.runtime.clone();
+        match TokioContext::new(content.next(), runtime).await {
+            Ok(Some(bytes)) => Some((Ok(bytes), Some((content, state)))),
+            Ok(None) => None,
+            Err(error) => {
+                tracing::error!(%error, "a download broke off");
+                Some((Err(std::io::Error::other("the download broke off")), None))
+            }
+        }
+    })
 }
 
 /// Concrete pages: a generic one would be described once more for each item.

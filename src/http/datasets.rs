@@ -1,17 +1,15 @@
 //! Datasets: upload, list, look into, download, delete.
 
-use actix_web::http::header::{self, Accept, Header as _};
+use actix_web::http::header::{self, Accept, Header as _, HeaderValue};
 use actix_web::{HttpResponse, delete, get, mime, post};
-use futures_util::stream;
 use serde::Serialize;
-use tokio_util::context::TokioContext;
 use utoipa::ToSchema;
 
 use super::answer::{Answer, DatasetPage, DatasetVersionPage, ok};
 use super::body::unsupported;
+use super::examples;
 use super::extract::{Call, shown};
 use super::form::{self, ImageForm};
-use super::{State, examples};
 use crate::domain::dataset::{DataFormat, Dataset, DatasetVersion};
 use crate::domain::job::Job;
 use crate::domain::name::did_you_mean;
@@ -19,7 +17,6 @@ use crate::domain::page::PageQuery;
 use crate::domain::prediction::Row;
 use crate::domain::schema::ColumnType;
 use crate::error::{Code, Error, FieldError, Result};
-use crate::service::Content;
 
 const CSV: &str = "text/csv";
 const JSON_LINES: &str = "application/x-ndjson";
@@ -231,39 +228,10 @@ pub(super) async fn get_dataset_content(call: Call) -> Answer {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag)).finish());
     }
     let content = call.service().dataset_content(&call.caller, name, version, format).await?;
-    let mut response = HttpResponse::Ok();
-    response
-        .content_type(media_type)
-        .insert_header((header::ETAG, etag))
-        .insert_header((header::VARY, "Accept"))
-        .insert_header((
-            header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{name}-{version}.{extension}\""),
-        ));
-    if let Some(size) = content.size {
-        response.no_chunking(size);
-    }
-    Ok(response.streaming(flow(content, call.state.clone())))
-}
-
-/// The content piece by piece. An error breaks the answer off, which the client sees by its
-/// missing end.
-fn flow(
-    content: Content,
-    state: actix_web::web::Data<State>,
-) -> impl futures_util::Stream<Item = std::io::Result<bytes::Bytes>> {
-    stream::unfold(Some((content, state)), |going| async {
-        let (mut content, state) = going?;
-        let runtime = state.runtime.clone();
-        match TokioContext::new(content.next(), runtime).await {
-            Ok(Some(bytes)) => Some((Ok(bytes), Some((content, state)))),
-            Ok(None) => None,
-            Err(error) => {
-                tracing::error!(%error, "a download broke off");
-                Some((Err(std::io::Error::other("the download broke off")), None))
-            }
-        }
-    })
+    let file = format!("{name}-{version}.{extension}");
+    let mut response = call.download(content, media_type, (&etag, &file))?;
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(response)
 }
 
 /// The format that `Accept` likes best.

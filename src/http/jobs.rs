@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{HttpResponse, get, mime, post, web};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tokio::time::Instant;
@@ -60,6 +60,35 @@ pub(super) async fn list_jobs(call: Call) -> Answer {
 #[get("/api/v1/jobs/{job}")]
 pub(super) async fn get_job(call: Call) -> Answer {
     ok(&call.service().get_job(&call.caller, call.id("job")?).await?)
+}
+
+/// Download a diverged training's checkpoint
+///
+/// The weights that it had before, as safetensors: those of the best epoch, whose names begin with
+/// `best/`, and the last ones that were finite, `last/`; of a job whose `error` has a `checkpoint`,
+/// which says until when they are kept. A training can go on from there with its `start`.
+#[utoipa::path(
+    tag = "jobs",
+    params(("If-None-Match" = Option<String>, Header,
+        description = "The `ETag` of what the client has already")),
+    responses(
+        (status = 200, description = "The weights", body = Vec<u8>,
+            content_type = "application/octet-stream",
+            headers(("ETag" = String, description = "Names these bytes"),
+                ("Content-Disposition" = String, description = "A file name"))),
+        (status = 304, description = "The client has it already"),
+    )
+)]
+#[get("/api/v1/jobs/{job}/checkpoint")]
+pub(super) async fn get_job_checkpoint(call: Call) -> Answer {
+    let id = call.id("job")?;
+    let (checkpoint, content) = call.service().job_checkpoint(&call.caller, id).await?;
+    let etag = format!("\"{}\"", checkpoint.sha256);
+    if call.has_fresh(&etag) {
+        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag)).finish());
+    }
+    let name = format!("{id}.safetensors");
+    call.download(content, mime::APPLICATION_OCTET_STREAM.as_ref(), (&etag, &name))
 }
 
 /// Cancel a job

@@ -80,6 +80,7 @@ routes! {
         predictions::get_prediction,
         jobs::list_jobs,
         jobs::get_job,
+        jobs::get_job_checkpoint,
         jobs::stream_job_events,
         metrics::get_metrics,
     ]

@@ -263,6 +263,11 @@ static FUNCTIONS: &[Function] = &[
                 0.0003, 'high': 0.03}, '/network/hidden': {'by': 'choice', 'values': [[64], [128, \
                 64]]}}}",
             ),
+            optional(
+                "start",
+                NONE,
+                "begins with the weights that a training had before it diverged: that job's id",
+            ),
             optional("wait", "True", "False gives the job at once"),
             optional(
                 "spec",

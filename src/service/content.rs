@@ -17,17 +17,15 @@ use crate::store::BlobReader;
 /// Most rows of one preview.
 const MAX_PREVIEW: u32 = 1000;
 
-/// A dataset's version on its way out.
+/// What is stored, on its way out.
 pub struct Content {
-    /// SHA-256 of the stored Parquet, whatever the format.
-    pub sha256: String,
     /// Bytes to come, when known.
     pub size: Option<u64>,
     source: Source,
 }
 
 enum Source {
-    Parquet(BlobReader),
+    Stored(BlobReader),
     Csv(mpsc::Receiver<Result<Bytes>>),
 }
 
@@ -38,7 +36,7 @@ impl Content {
     /// [`Error::Internal`] when the stored bytes are damaged.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         match &mut self.source {
-            Source::Parquet(reader) => Ok(reader.next().await?.map(Bytes::from)),
+            Source::Stored(reader) => Ok(reader.next().await?.map(Bytes::from)),
             Source::Csv(receiver) => receiver.recv().await.transpose(),
         }
     }
@@ -78,19 +76,23 @@ impl Service {
         version: u32,
         format: DataFormat,
     ) -> Result<Content> {
-        let (version, blob) = self.find_dataset_version(caller, name, version).await?;
-        let (size, source) = match format {
-            DataFormat::Parquet => {
-                let reader = self.store().read_blob(blob).await?;
-                (Some(reader.size()), Source::Parquet(reader))
+        let (_, blob) = self.find_dataset_version(caller, name, version).await?;
+        match format {
+            DataFormat::Parquet => self.stored(blob).await,
+            DataFormat::Csv => {
+                Ok(Content { size: None, source: Source::Csv(csv(self.spool(blob).await?)) })
             }
-            DataFormat::Csv => (None, Source::Csv(csv(self.spool(blob).await?))),
             DataFormat::JsonLines | DataFormat::Form => {
                 let detail = "a dataset is given as Parquet or CSV";
-                return Err(Error::new(Code::NotAcceptable, detail));
+                Err(Error::new(Code::NotAcceptable, detail))
             }
-        };
-        Ok(Content { sha256: version.sha256, size, source })
+        }
+    }
+
+    /// A blob as it is stored.
+    pub(super) async fn stored(&self, blob: i64) -> Result<Content> {
+        let reader = self.store().read_blob(blob).await?;
+        Ok(Content { size: Some(reader.size()), source: Source::Stored(reader) })
     }
 
     /// A blob in a file without a name, verified.

@@ -6,8 +6,8 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use super::{Idempotency, JobFilter, Service, not_found};
-use crate::domain::job::{Job, JobEvent};
+use super::{Content, Idempotency, JobFilter, Service, not_found};
+use crate::domain::job::{Job, JobCheckpoint, JobEvent};
 use crate::domain::key::Caller;
 use crate::domain::page::{Page, PageQuery};
 use crate::error::{Code, Error, Result};
@@ -15,6 +15,9 @@ use crate::store::Change;
 
 /// A change can be missed between a look and a wait; no wait is longer.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long the checkpoint of a job that diverged is kept.
+pub(super) const CHECKPOINT_DAYS: u32 = 30;
 
 /// Passes on which jobs moved.
 pub(super) struct Watch(broadcast::Sender<Change>);
@@ -53,6 +56,27 @@ impl Service {
     pub async fn get_job(&self, caller: &Caller, id: Uuid) -> Result<Job> {
         let job = self.store().get_job(&caller.project, id).await?;
         job.map(|job| self.priced_job(job)).ok_or_else(|| not_found("job", &id.to_string()))
+    }
+
+    /// What is kept of a training that diverged: its weights as safetensors.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] saying whether there is no such job, nothing was kept of it, or it is gone.
+    pub async fn job_checkpoint(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<(JobCheckpoint, Content)> {
+        let job = self.get_job(caller, id).await?;
+        let Some(checkpoint) = job.error.and_then(|error| error.checkpoint) else {
+            let detail =
+                format!("job {id} has no checkpoint: only a training that diverged has one");
+            return Err(Error::new(Code::NotFound, detail));
+        };
+        match self.store().job_checkpoint(&caller.project, id).await? {
+            Some(blob) => Ok((checkpoint, self.stored(blob).await?)),
+            None => Err(Error::new(Code::NotFound, gone(id))),
+        }
     }
 
     /// Cancels a job: at once when it waits, within about a second when it runs. Cancelling one
@@ -117,4 +141,9 @@ impl Service {
             self.wait_for_job_change(id, left).await;
         }
     }
+}
+
+/// That what was kept of a job is there no more.
+pub(super) fn gone(id: Uuid) -> String {
+    format!("the checkpoint of job {id} was removed, {CHECKPOINT_DAYS} days after it had failed")
 }

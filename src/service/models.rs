@@ -1,5 +1,6 @@
 //! Models: listed, set, trained.
 
+use super::jobs::gone;
 use super::{Idempotency, Service, blocking, not_found};
 use crate::domain::dataset::DatasetRef;
 use crate::domain::job::{Job, JobKind, JobSpec, TrainingJobSpec};
@@ -7,10 +8,11 @@ use crate::domain::key::Caller;
 use crate::domain::model::{Model, ModelSettings};
 use crate::domain::name::check_name;
 use crate::domain::page::{Page, PageQuery};
+use crate::domain::start::StartSpec;
 use crate::domain::training::TrainingSpec;
 use crate::engine;
 use crate::error::{Code, Error, Result};
-use crate::store::NewJob;
+use crate::store::{NewJob, Tx};
 
 impl Service {
     /// Queues the training of a model's next version.
@@ -57,6 +59,10 @@ impl Service {
                 if tx.hold_dataset_version(&project, name, *version).await?.is_none() {
                     return Err(no_dataset(&spec.dataset));
                 }
+                let upload = match &spec.start {
+                    Some(start) => Some(weights_to_start(tx, &project, start, &spec).await?),
+                    None => None,
+                };
                 let job = TrainingJobSpec { model: model.clone(), spec };
                 let spec = JobSpec::Training(Box::new(job));
                 tx.insert_job(NewJob {
@@ -64,7 +70,7 @@ impl Service {
                     kind: JobKind::Training,
                     subject: &model,
                     spec: &spec,
-                    upload: None,
+                    upload,
                     created_by: Some(key),
                 })
                 .await
@@ -107,6 +113,36 @@ impl Service {
         self.0.cache.forget();
         Ok(model)
     }
+}
+
+/// The blob of the weights that a training is to begin with, held until the end of the transaction.
+async fn weights_to_start(
+    tx: &mut Tx,
+    project: &str,
+    start: &StartSpec,
+    spec: &TrainingSpec,
+) -> Result<i64> {
+    let id = start.job;
+    let bad = |detail: String| Error::field(Code::InvalidSpec, "/start/job", detail);
+    let failed = tx.hold_failed_job(project, id).await?;
+    let (job, error, blob) =
+        failed.ok_or_else(|| bad(format!("there is no job {id} that has failed")))?;
+    let checkpoint = error.and_then(|error| error.checkpoint);
+    let (JobSpec::Training(earlier), Some(checkpoint)) = (job, checkpoint) else {
+        return Err(bad(format!(
+            "job {id} has no checkpoint to begin with: only a training that diverged after its first \
+             epoch has one"
+        )));
+    };
+    if !checkpoint.may_start {
+        return Err(bad(format!(
+            "the checkpoint of job {id} is of {}: it is one of several networks, or has learnt from \
+             validation rows; no other training can begin with it",
+            checkpoint.run
+        )));
+    }
+    start.check(spec, &earlier.spec)?;
+    blob.ok_or_else(|| bad(gone(id)))
 }
 
 /// Checks a specification, on another thread where there is a search: it stands for many.

@@ -21,7 +21,7 @@ pub struct NewJob<'a> {
     pub kind: JobKind,
     pub subject: &'a str,
     pub spec: &'a JobSpec,
-    /// The blob that was uploaded for it.
+    /// The blob that was uploaded for it; of a training, that of the weights to begin with.
     pub upload: Option<i64>,
     pub created_by: Option<Uuid>,
 }
@@ -90,6 +90,38 @@ impl Store {
         .map_err(database_error("finding a job"))?
         .map(JobRow::into_job)
         .transpose()
+    }
+
+    /// The blob of what is kept of a job that diverged.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
+    pub async fn job_checkpoint(&self, project: &str, id: Uuid) -> Result<Option<i64>> {
+        sqlx::query_scalar!(
+            "SELECT checkpoint FROM job WHERE project = $1 AND id = $2 AND state = 'failed'",
+            project,
+            id
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map(Option::flatten)
+        .map_err(database_error("finding what is kept of a job"))
+    }
+
+    /// Lets go of what was kept of jobs that diverged so many days ago.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
+    pub async fn sweep_checkpoints(&self, days: u32) -> Result<()> {
+        sqlx::query!(
+            "UPDATE job SET checkpoint = NULL WHERE state = 'failed' AND checkpoint IS NOT NULL
+                AND finished_at < now() - $1::float8 * interval '1 day'",
+            f64::from(days)
+        )
+        .execute(&self.pool)
+        .await
+        .map(|_| ())
+        .map_err(database_error("letting go of what was kept of jobs"))
     }
 
     /// Jobs of a project, newest first.
@@ -187,6 +219,28 @@ impl Tx {
         self.add_job_event(id, &JobEventKind::State(StateEvent { state: JobState::Queued }))
             .await?;
         row.into_job()
+    }
+
+    /// A job that has failed, what it was to do, and the blob that is kept of it, which stays until the
+    /// end of the transaction.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
+    pub async fn hold_failed_job(
+        &mut self,
+        project: &str,
+        id: Uuid,
+    ) -> Result<Option<(JobSpec, Option<JobError>, Option<i64>)>> {
+        sqlx::query!(
+            r#"SELECT spec AS "spec: Json<JobSpec>", error AS "error: Json<JobError>", checkpoint
+               FROM job WHERE project = $1 AND id = $2 AND state = 'failed' FOR SHARE"#,
+            project,
+            id
+        )
+        .fetch_optional(&mut *self.0)
+        .await
+        .map(|row| row.map(|row| (row.spec.0, row.error.map(|e| e.0), row.checkpoint)))
+        .map_err(database_error("holding a job that has failed"))
     }
 
     /// Cancels a job: at once when it waits, else by asking its worker. Returns it as it is then;

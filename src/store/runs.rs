@@ -28,7 +28,7 @@ pub struct Claim {
     pub run: RunRef,
     pub project: String,
     pub spec: JobSpec,
-    /// The blob that was uploaded for it.
+    /// The blob that was uploaded for it; of a training, that of the weights to begin with.
     pub upload: Option<i64>,
     /// Where an earlier run got to.
     pub checkpoint: Option<i64>,
@@ -285,13 +285,18 @@ impl Tx {
         Ok(true)
     }
 
-    /// Ends a run, and its job, with an error that another attempt would meet again. False when
-    /// the run is no longer the job's.
+    /// Ends a run, and its job, with an error that another attempt would meet again. `kept` is the
+    /// blob of the error's checkpoint. False when the run is no longer the job's.
     ///
     /// # Errors
     /// [`Code::Unavailable`] when the database can't be reached.
-    pub async fn fail_run(&mut self, run: RunRef, error: &JobError) -> Result<bool> {
-        self.end_run(run, JobState::Failed, Some(error)).await
+    pub async fn fail_run(
+        &mut self,
+        run: RunRef,
+        error: &JobError,
+        kept: Option<&Blob>,
+    ) -> Result<bool> {
+        self.end_run(run, JobState::Failed, Some(error), kept).await
     }
 
     /// Ends a run whose job was to be cancelled. False when the run is no longer the job's.
@@ -299,7 +304,7 @@ impl Tx {
     /// # Errors
     /// [`Code::Unavailable`] when the database can't be reached.
     pub async fn cancel_run(&mut self, run: RunRef) -> Result<bool> {
-        self.end_run(run, JobState::Cancelled, None).await
+        self.end_run(run, JobState::Cancelled, None, None).await
     }
 
     async fn end_run(
@@ -307,15 +312,17 @@ impl Tx {
         run: RunRef,
         state: JobState,
         error: Option<&JobError>,
+        kept: Option<&Blob>,
     ) -> Result<bool> {
         let updated = sqlx::query!(
             "UPDATE job SET state = $3, error = $4, finished_at = clock_timestamp(),
-                lease_until = NULL, checkpoint = NULL, upload = NULL
+                lease_until = NULL, checkpoint = $5, upload = NULL
              WHERE id = $1 AND fence = $2 AND state IN ('running', 'cancel_pending')",
             run.job,
             run.fence,
             state.as_str(),
-            error.map(Json) as _
+            error.map(Json) as _,
+            kept.map(|blob| blob.id)
         )
         .execute(&mut *self.0)
         .await
@@ -349,8 +356,8 @@ impl Tx {
         }
         if row.attempts >= row.max_attempts {
             let detail = format!("attempt {} of {}: {reason}", row.attempts, row.max_attempts);
-            let error = JobError { code: Code::AttemptsExhausted, detail, errors: Vec::new() };
-            return self.fail_run(run, &error).await;
+            let error = JobError::new(Code::AttemptsExhausted, detail, Vec::new());
+            return self.fail_run(run, &error, None).await;
         }
         let message = format!("attempt {} came to nothing: {reason}", row.attempts);
         self.add_job_event(run.job, &JobEventKind::Log(LogEvent { message })).await?;

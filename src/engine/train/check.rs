@@ -126,6 +126,9 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
     check_ensemble(spec, &mut findings);
     check_refit(spec, &mut findings);
     check_drift(spec, &mut findings);
+    if spec.start.is_some() && spec.search.is_some() {
+        findings.add("/start", "goes without a search, whose configurations begin anew");
+    }
     if spec.device.parse::<DeviceWish>().is_err() {
         findings.add("/device", device::unknown(&spec.device));
     }

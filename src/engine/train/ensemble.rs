@@ -62,7 +62,9 @@ pub(super) fn train(
             let own = rows_of_fold.as_ref().map(|validating| refold(data, validating));
             let fits = (0..ensemble.seeds.max(1)).map(|seed| {
                 let number = u64::from(fold * ensemble.seeds.max(1) + seed);
-                let recipe = Recipe { seed: recipe.seed.wrapping_add(number), ..recipe.clone() };
+                let is_alone = folds * ensemble.seeds.max(1) == 1;
+                let seed_of_it = recipe.seed.wrapping_add(number);
+                let recipe = Recipe { seed: seed_of_it, is_alone, ..recipe.clone() };
                 let name = name(&recipe.network, ensemble, fold, seed);
                 let rows = match &own {
                     Some(own) => Rows { parts: own, all: None },

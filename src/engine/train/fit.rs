@@ -1,6 +1,7 @@
 //! The loop over epochs and batches.
 
 mod pace;
+mod resting;
 mod tabled;
 
 use std::time::{Duration, Instant};
@@ -140,6 +141,10 @@ pub(super) fn fit<B: AutodiffBackend>(
                 run.progress.diverged = Some(error.to_string());
                 break;
             }
+            Err(error) if error.code() == Code::Diverged => {
+                run.hand_over()?;
+                return Err(error);
+            }
             outcome => outcome?,
         }
     }
@@ -176,6 +181,8 @@ struct Run<'a, B: AutodiffBackend> {
     /// The network's table, where it has one: of it the network holds what the last step read.
     table: Option<Table>,
     best: Parameters,
+    /// At the end of the last epoch, or of a later checkpoint; empty before.
+    last: Parameters,
     progress: Progress,
     clock: Clock,
 }
@@ -221,6 +228,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             mask,
             table: None,
             best: Parameters::new(),
+            last: Parameters::new(),
             progress: Progress::default(),
             clock,
         };
@@ -237,6 +245,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             };
             run.optimiser = run.optimiser.with_bytes(checkpoint.optimiser, device.inner())?;
             run.best = checkpoint.best;
+            run.last = checkpoint.weights;
             memory = Some(checkpoint.memory);
             run.progress = checkpoint.progress;
         }
@@ -290,6 +299,8 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         self.count_seconds();
         if self.clock.checkpoint.elapsed() >= self.clock.policy.after_epoch && !self.is_over() {
             self.checkpoint(weights)?;
+        } else {
+            self.last = weights;
         }
         let rows = (batches * self.batch_size()).min(self.rows());
         self.report(rows as f64 / start.0.elapsed().as_secs_f64().max(1e-9))
@@ -311,7 +322,10 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         }
         // Of the first epoch there may be no figure, as of an AUC where all rows score alike.
         let is_best = self.progress.best_epoch == 0 || score > self.progress.best_score;
-        if is_best || self.problem.recipe.kept == Kept::Last {
+        let Recipe { kept, epochs, ends_after, .. } = *self.problem.recipe;
+        // Of which the last is to be kept the best is the one to go back to, until then.
+        let is_last = kept == Kept::Last && epoch >= ends_after.unwrap_or(epochs);
+        if is_best || is_last {
             self.progress.best_epoch = epoch;
             self.progress.best_score = score;
             self.best = judged;
@@ -523,57 +537,6 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         }
         self.clock.poll = Some(Instant::now());
         if self.hooks.should_stop() { Err(cancelled()) } else { Ok(()) }
-    }
-
-    fn mid_epoch_checkpoint(&mut self) -> Result<()> {
-        let weights = parameters(&self.whole())?;
-        if !(self.progress.loss_sum.is_finite() && all_finite(&weights)) {
-            return Err(self.diverged("a weight or the training loss is not finite"));
-        }
-        self.count_seconds();
-        self.checkpoint(weights)
-    }
-
-    fn checkpoint(&mut self, weights: Parameters) -> Result<()> {
-        let checkpoint = self.at_rest(weights)?;
-        self.hooks.checkpoint(&checkpoint.encode()?)?;
-        self.clock.checkpoint = Instant::now();
-        Ok(())
-    }
-
-    /// All that is needed to go on.
-    fn at_rest(&self, weights: Parameters) -> Result<Checkpoint> {
-        let average = match &self.average {
-            Some(average) => parameters(&average.network())?,
-            None => Parameters::new(),
-        };
-        Ok(Checkpoint {
-            progress: self.progress.clone(),
-            weights,
-            average,
-            memory: self.table.as_ref().map(Table::memory).unwrap_or_default(),
-            best: self.best.clone(),
-            optimiser: self.optimiser.to_bytes()?,
-        })
-    }
-
-    fn count_seconds(&mut self) {
-        self.progress.seconds += self.clock.uncounted.elapsed().as_secs_f64();
-        self.clock.uncounted = Instant::now();
-    }
-
-    fn diverged(&self, what: &str) -> Error {
-        let rate = self.problem.recipe.learning_rate;
-        let mut detail = format!(
-            "training diverged in epoch {}: {what}; lower the learning rate (now {rate}), or look \
-             for extreme values in the data",
-            self.done() + 1
-        );
-        let best = self.progress.best_epoch;
-        if self.problem.recipe.divergence == DivergenceRule::KeepBest && best > 0 {
-            detail.push_str(&format!("; epoch {best}, the best before, is kept"));
-        }
-        Error::field(Code::Diverged, "/optimiser/learning_rate", detail)
     }
 }
 

@@ -14,8 +14,9 @@ use crate::engine::features::Layout;
 const PROGRAM: f64 = 70e6;
 /// Bytes of an f32.
 const NUMBER: f64 = 4.0;
-/// Copies of the weights: gradients, two moments, the best ones, those of a checkpoint and its bytes.
-const COPIES: f64 = 9.0;
+/// Copies of the weights: gradients, two moments, the best and the last ones, those of a checkpoint and
+/// its bytes.
+const COPIES: f64 = 10.0;
 /// Of the layers' results, that backward needs and makes.
 const KEPT: f64 = 3.0;
 

@@ -45,6 +45,25 @@ pub enum Control {
     Stop,
 }
 
+/// What a training was before it diverged; all of its numbers are finite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastFinite {
+    pub run: RunLabel,
+    /// Epochs that were over.
+    pub epoch: u32,
+    /// Figures of the last of them; none where the first one was not over.
+    pub last: Option<EpochLoss>,
+    /// Figures of the best of them.
+    pub best: Option<EpochLoss>,
+    /// Safetensors as those of a version ([`super::Trained::weights`]), but that names begin with
+    /// `last/`, at the end of the last epoch or in a later checkpoint, and with `best/`, of the best
+    /// epoch, where one was over.
+    pub weights: Vec<u8>,
+    /// Whether another training may start there: the weights are of one network of the job's own, and
+    /// have not learnt from validation rows.
+    pub may_start: bool,
+}
+
 /// How often a checkpoint is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointPolicy {
@@ -75,6 +94,12 @@ pub trait Hooks {
     /// # Errors
     /// An error ends the training with it.
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Takes what a training was before it diverged, which need not be the end of the job: a baseline
+    /// may diverge, too. Who wants to keep the last one does.
+    fn diverged(&mut self, last: LastFinite) {
+        let _ = last;
+    }
 
     /// Asked between batches, at most every 50 ms: true ends the training with
     /// [`crate::error::Code::Cancelled`].

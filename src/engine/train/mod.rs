@@ -25,6 +25,7 @@ mod runs;
 mod schedule;
 mod search;
 mod simplify;
+mod start;
 mod table;
 mod target;
 mod windows;
@@ -40,7 +41,7 @@ use self::ensemble::Rows;
 use self::estimate::{Job, Paced};
 use self::finish::Finish;
 use self::fit::Data;
-pub use self::hooks::{CheckpointPolicy, Control, EpochReport, Hooks};
+pub use self::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite};
 #[cfg(test)]
 pub(crate) use self::loss::{Loss, batch_loss};
 #[cfg(test)]
@@ -60,7 +61,7 @@ use crate::domain::training::TrainingSpec;
 use crate::domain::version::{Baseline, EpochLoss, Metrics, PartRows, Signature};
 use crate::engine::device::{Device, peak_memory};
 use crate::engine::features::FittedFeatures;
-use crate::engine::networks::parameters::{Builder, parameters};
+use crate::engine::networks::parameters::{Builder, Parameters, parameters};
 use crate::engine::networks::{Network, multiply_adds};
 use crate::error::Result;
 use crate::frame::Frame;
@@ -121,9 +122,27 @@ pub fn train(
     resume: Option<&[u8]>,
     hooks: &mut dyn Hooks,
 ) -> Result<Trained> {
+    train_from(frame, spec, None, resume, hooks)
+}
+
+/// As [`train`], from the weights on that the specification's `start` stands for, as
+/// [`LastFinite`] has them; random ones where there are none.
+///
+/// # Errors
+/// As [`train`]; [`crate::error::Code::InvalidSpec`] where the weights don't fit the network.
+pub fn train_from(
+    frame: &Frame,
+    spec: &TrainingSpec,
+    start: Option<&[u8]>,
+    resume: Option<&[u8]>,
+    hooks: &mut dyn Hooks,
+) -> Result<Trained> {
     check_spec(spec)?;
     let began = Instant::now();
     let mut prepared = prepare(frame, spec, None)?;
+    if let Some(start) = start {
+        start::begin_with(&mut prepared, start)?;
+    }
     let preparing = began.elapsed().as_secs_f64();
     let Prepared { recipe, data, .. } = &prepared;
     let parameters = count_parameters(recipe, data)?;
@@ -224,10 +243,15 @@ fn estimate(
 }
 
 fn count_parameters(recipe: &Recipe, data: &Data) -> Result<u64> {
+    Ok(zeros(recipe, data)?.values().map(|p| p.values.len() as u64).sum())
+}
+
+/// The parameters of a recipe's network, none of them set.
+fn zeros(recipe: &Recipe, data: &Data) -> Result<Parameters> {
     let device = FlexDevice;
     let mut builder = Builder::<Flex>::zeros(&device);
     let network = Network::new(&recipe.network, &data.layout, data.outputs, &mut builder);
-    Ok(parameters(&network)?.values().map(|p| p.values.len() as u64).sum())
+    parameters(&network)
 }
 
 #[cfg(test)]

@@ -67,6 +67,10 @@ pub(crate) struct Recipe {
     /// Where the weights start; drawn by the seed when absent.
     #[serde(skip)]
     pub(super) start: Option<Arc<Start>>,
+    /// Whether it is the job's only network of its kind, trained on the job's own training rows: no
+    /// fold's, and no validation rows among them.
+    #[serde(skip)]
+    pub(super) is_alone: bool,
     /// How much is learnt from a teacher, whose answers stand beside the targets of the training rows.
     pub(super) teaching: Option<Teaching>,
 }
@@ -162,13 +166,15 @@ impl Recipe {
             precision: spec.precision,
             augmentation: spec.augmentation.clone(),
             start: None,
+            is_alone: true,
             teaching: None,
         }
     }
 
     /// That of the same training once more, for so many epochs, whatever rows validate it.
     pub(super) fn again(&self, epochs: u32) -> Self {
-        Self { ends_after: Some(epochs), kept: Kept::Last, patience: 0, ..self.clone() }
+        let (ends_after, kept) = (Some(epochs), Kept::Last);
+        Self { ends_after, kept, patience: 0, is_alone: false, ..self.clone() }
     }
 
     /// The recipe of a simpler network beside it: its own defaults on the same rows, in f32, which

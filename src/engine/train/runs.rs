@@ -19,7 +19,7 @@ use safetensors::{SafeTensors, serialize};
 pub(super) use self::searching::Stretch;
 use super::checkpoint::Checkpoint;
 use super::fit::{Data, Fit, Pace, Problem, fit, pace};
-use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, RunLabel};
+use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, RunLabel};
 use super::plan::Recipe;
 use super::search::Kept;
 use crate::domain::search::SearchProgress;
@@ -188,6 +188,10 @@ impl Hooks for RunHooks<'_> {
         self.hooks.checkpoint(&self.journal.encode(Some(bytes))?)?;
         *self.kept = Instant::now();
         Ok(())
+    }
+
+    fn diverged(&mut self, last: LastFinite) {
+        self.hooks.diverged(LastFinite { run: self.label.clone(), ..last });
     }
 
     fn should_stop(&mut self) -> bool {

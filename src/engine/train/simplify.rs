@@ -70,7 +70,7 @@ pub fn simplify(
     // Where the parent was trained need not be a device of this machine, nor one for bf16, and what it
     // was found by is not done again.
     let (device, precision) = ("auto".to_owned(), Precision::F32);
-    let spec = TrainingSpec { device, precision, search: None, ..spec };
+    let spec = TrainingSpec { device, precision, search: None, start: None, ..spec };
     let prepared = prepare(frame, &spec, Some(&parent.features));
     let prepared = match method {
         SimplificationMethod::Distil(_) => prepared.map_err(of_method)?,

@@ -1,4 +1,5 @@
 mod by_time;
+mod diverging;
 mod estimate;
 mod images;
 mod precision;
@@ -264,58 +265,6 @@ fn a_checkpoint_of_another_training_is_not_resumed() {
         let trained = train(&frame, &spec, checkpoint, &mut Record::default()).unwrap();
         assert_eq!(trained.weights, anew.weights);
     }
-}
-
-#[test]
-fn a_training_that_explodes_has_diverged() {
-    let (frame, _) = logistic(400);
-    for optimiser in [
-        OptimiserSpec::AdamW(AdamW { learning_rate: Some(1e6), ..AdamW::default() }),
-        OptimiserSpec::Adam(Adam { learning_rate: Some(1e6), ..Adam::default() }),
-        OptimiserSpec::Sgd(Sgd { learning_rate: Some(1e6), ..Sgd::default() }),
-    ] {
-        let mut hooks = Record::default();
-        let spec = short(optimiser);
-        let error = train(&frame, &spec, None, &mut hooks).unwrap_err();
-        assert_eq!(error.code(), Code::Diverged);
-        assert_eq!(pointers(&error), ["/optimiser/learning_rate"]);
-        assert!(error.to_string().contains("epoch 1"), "{error}");
-        assert!(hooks.checkpoints.is_empty());
-    }
-}
-
-#[test]
-fn of_a_training_that_explodes_late_the_best_epoch_may_be_kept() {
-    let x = noise(400, 2, 5);
-    let y = (0..400).map(|r| Some(3.0 * x[0][r] - x[1][r])).collect();
-    let frame = frame(&x, Values::Float64(y));
-    // The rate rises from step to step, until the steps overshoot ever further.
-    let optimiser = OptimiserSpec::Sgd(Sgd { learning_rate: Some(30.0), ..Sgd::default() });
-    let schedule = ConstantSchedule { warm_up: 0.99 };
-    let mut spec = TrainingSpec {
-        network: Some(linear()),
-        epochs: Some(100),
-        gradient_clip: Some(0.0),
-        schedule: Some(ScheduleSpec::Constant(schedule)),
-        ..short(optimiser)
-    };
-    let error = refused(&frame, &spec);
-    assert_eq!(error.code(), Code::Diverged);
-    spec.divergence = DivergenceRule::KeepBest;
-    let mut hooks = Record::default();
-    let trained = train(&frame, &spec, None, &mut hooks).unwrap();
-    assert!(trained.curve.len() < 100 && trained.best_epoch >= 1);
-    let Metrics::Regression(metrics) = &trained.metrics else { panic!("no regression") };
-    assert!(metrics.r2.unwrap() > 0.5, "{metrics:?}");
-    let says = |warning: &&String| {
-        warning.contains("training diverged in epoch") && warning.contains("is kept")
-    };
-    assert_eq!(trained.warnings.iter().filter(says).count(), 1, "{:?}", trained.warnings);
-    // The same where it was interrupted before.
-    let checkpoint = hooks.checkpoints.last().unwrap();
-    let resumed = train(&frame, &spec, Some(checkpoint), &mut Record::default()).unwrap();
-    assert_eq!(resumed.weights, trained.weights);
-    assert_eq!(resumed.warnings, trained.warnings);
 }
 
 #[test]

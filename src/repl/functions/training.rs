@@ -16,6 +16,7 @@ use crate::domain::name::check_name;
 use crate::domain::network::NetworkSpec;
 use crate::domain::optimiser::{OptimiserSpec, ScheduleSpec};
 use crate::domain::search::SearchSpec;
+use crate::domain::start::StartSpec;
 use crate::domain::training::{
     AugmentationSpec, ClassWeights, DivergenceRule, EnsembleSpec, LossSpec, Monitor, PartsSpec,
     Precision, PreprocessingSpec, ThresholdSpec, TrainingSpec,
@@ -138,6 +139,7 @@ const FIELDS: &[&str] = &[
     "augmentation",
     "threshold",
     "search",
+    "start",
 ];
 
 /// The largest that the specification takes: JSON's readers know no larger whole number.
@@ -159,6 +161,7 @@ fn long_form(name: &str, value: Json) -> Json {
         // As of a version that was searched for, whose specification is taken.
         ("search", Json::Bool(false)) => Json::Null,
         ("search", value @ Json::Number(_)) => json!({ "minutes": value }),
+        ("start", Json::String(job)) => json!({ "job": job }),
         ("preprocessing", Json::String(scaling)) => json!({ "scaling": scaling }),
         ("features" | "exclude", value @ Json::String(_)) => json!([value]),
         // A class is a text, also where it looks like a number.
@@ -199,6 +202,7 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
         "augmentation" => is!(AugmentationSpec),
         "threshold" => is!(ThresholdSpec),
         "search" => is!(SearchSpec),
+        "start" => is!(StartSpec),
         other => Err(Error::internal("checking an argument", format!("{other} is unknown"))),
     }
 }
@@ -214,6 +218,7 @@ mod tests {
             "dataset": {"name": "d"}, "target": "t", "features": ["a"], "exclude": ["b"],
             "task": "binary", "positive_class": "1", "epochs": 1, "batch_size": 1, "patience": 1,
             "augmentation": {}, "refit": true, "search": {},
+            "start": {"job": "0190f5a2-4b7c-7def-8a12-3c4d5e6f7081"},
             "network": {"kind": "mlp"}, "optimiser": {"kind": "adamw"}, "average": 0.9,
             "schedule": {"kind": "constant"}, "gradient_clip": 1.0, "ensemble": {"folds": 2},
             "window": {"time": "t"}, "parts": {"by": "random"},

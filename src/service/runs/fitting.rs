@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::value::to_raw_value;
 use tokio::runtime::Handle;
 
@@ -11,13 +11,14 @@ use super::{Claim, RunRef, Service, blocking};
 use crate::domain::cost::Cost;
 use crate::domain::dataset::DatasetRef;
 use crate::domain::job::{
-    JobResult, ModelVersionResult, Progress, SimplificationJobSpec, TrainingJobSpec,
-    TrainingProgress,
+    JobCheckpoint, JobError, JobResult, ModelVersionResult, Progress, SimplificationJobSpec,
+    TrainingJobSpec, TrainingProgress,
 };
 use crate::domain::version::{Provenance, Version};
-use crate::engine::{self, Control, EpochReport, Hooks, Parent, Trained};
+use crate::engine::{self, Control, EpochReport, Hooks, LastFinite, Parent, Trained};
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::{self, Frame};
+use crate::service::jobs::CHECKPOINT_DAYS;
 use crate::service::versions::no_version;
 use crate::store::{NewVersion, Store};
 
@@ -29,6 +30,8 @@ struct RunHooks {
     reporter: Reporter,
     /// Seconds of reading the rows, of which the engine knows nothing.
     reading: f64,
+    /// Of the last network that diverged.
+    last_finite: Option<LastFinite>,
 }
 
 impl Hooks for RunHooks {
@@ -67,6 +70,10 @@ impl Hooks for RunHooks {
         })
     }
 
+    fn diverged(&mut self, last: LastFinite) {
+        self.last_finite = Some(last);
+    }
+
     fn estimate(&mut self, measure: &mut dyn FnMut() -> Result<Cost>) -> Result<()> {
         let mut estimate = measure()?;
         estimate.seconds += self.reading;
@@ -82,8 +89,15 @@ impl Hooks for RunHooks {
 impl Service {
     pub(super) async fn fit(&self, claim: &Claim, job: &TrainingJobSpec) -> Result<()> {
         let spec = job.spec.clone();
+        let start = match (&spec.start, claim.upload) {
+            (Some(_), Some(blob)) => Some(self.store().load_blob(blob).await?),
+            (Some(_), None) => {
+                return Err(Error::internal("beginning with weights", "the job has none"));
+            }
+            (None, _) => None,
+        };
         let work = move |frame: &Frame, resume: Option<&[u8]>, hooks: &mut RunHooks| {
-            engine::train(frame, &spec, resume, hooks)
+            engine::train_from(frame, &spec, start.as_deref(), resume, hooks)
         };
         self.made(claim, (&job.model, &job.spec.dataset), work).await
     }
@@ -136,15 +150,60 @@ impl Service {
             runtime: Handle::current(),
             reporter,
             reading: 0.0,
+            last_finite: None,
         };
-        let trained = blocking(move || {
+        let (trained, last_finite) = blocking(move || {
             let frame = frame::read_parquet(file, None)?;
             hooks.reading = began.elapsed().as_secs_f64();
-            work(&frame, checkpoint.as_deref(), &mut hooks)
+            let trained = work(&frame, checkpoint.as_deref(), &mut hooks);
+            Ok((trained, hooks.last_finite))
         })
         .await?;
         written(task).await?;
-        self.register(claim, model, trained, (dataset.sha256, began)).await
+        match (trained, last_finite) {
+            (Err(Error::Problem { code: Code::Diverged, detail, errors }), Some(last)) => {
+                let error = JobError::new(Code::Diverged, detail, errors);
+                self.fail_with(claim, error, last).await
+            }
+            (trained, _) => self.register(claim, model, trained?, (dataset.sha256, began)).await,
+        }
+    }
+
+    /// Ends a run that diverged, and keeps with its job what it was before.
+    async fn fail_with(&self, claim: &Claim, error: JobError, last: LastFinite) -> Result<()> {
+        let job = claim.run.job;
+        let LastFinite { run, epoch, last, best, weights, may_start } = last;
+        let mut writer = self.store().write_blob().await?;
+        writer.write(&weights).await?;
+        let written = writer.complete().await?;
+        let go_on = match may_start {
+            true => format!(
+                "; to go on from the best epoch, train with the start {{\"job\": \"{job}\"}}"
+            ),
+            false => String::new(),
+        };
+        let detail = format!(
+            "{}; its weights of {epoch} epochs are kept for {CHECKPOINT_DAYS} days{go_on}",
+            error.detail
+        );
+        let checkpoint = JobCheckpoint {
+            run: run.name,
+            epoch,
+            last,
+            best,
+            bytes: written.size,
+            sha256: written.hex(),
+            may_start,
+            kept_until: Utc::now() + TimeDelta::days(CHECKPOINT_DAYS.into()),
+            location: format!("/api/v1/jobs/{job}/checkpoint"),
+        };
+        let error = JobError { detail, checkpoint: Some(checkpoint), ..error };
+        let mut tx = self.store().begin().await?;
+        let kept = tx.finish_blob(&written).await?;
+        if tx.fail_run(claim.run, &error, Some(&kept)).await? {
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     async fn register(

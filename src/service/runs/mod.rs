@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::jobs::CHECKPOINT_DAYS;
 use super::{Service, blocking};
 use crate::domain::job::{JobError, JobKind, JobResult, JobSpec, SweepResult};
 use crate::error::{Code, Error, Result};
@@ -133,7 +134,7 @@ impl Service {
         match outcome {
             Err(Error::Problem { code, detail, errors }) if code != Code::Unavailable => {
                 let mut tx = self.store().begin().await?;
-                tx.fail_run(run, &JobError { code, detail, errors }).await?;
+                tx.fail_run(run, &JobError::new(code, detail, errors), None).await?;
                 tx.commit().await
             }
             outcome => outcome,
@@ -141,6 +142,7 @@ impl Service {
     }
 
     async fn sweep(&self, run: RunRef) -> Result<()> {
+        self.store().sweep_checkpoints(CHECKPOINT_DAYS).await?;
         let (blobs, bytes) = self.store().sweep_blobs().await?;
         let idempotency_records = self.store().sweep_idempotency().await?;
         let mut tx = self.store().begin().await?;

@@ -5,6 +5,7 @@ mod aliases;
 mod authorisation;
 mod bodies;
 mod datasets;
+mod diverging;
 mod forecasts;
 mod idempotency;
 mod images;

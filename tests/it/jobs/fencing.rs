@@ -23,7 +23,7 @@ fn result() -> JobResult {
 }
 
 fn error() -> JobError {
-    JobError { code: Code::InvalidData, detail: "stale".into(), errors: Vec::new() }
+    JobError::new(Code::InvalidData, "stale".into(), Vec::new())
 }
 
 impl Bench {
@@ -62,7 +62,7 @@ impl Bench {
         assert!(!tx.hold_run(stale).await.unwrap());
         assert!(!tx.run_log(stale, "stale").await.unwrap());
         assert!(!tx.finish_run(stale, &result()).await.unwrap());
-        assert!(!tx.fail_run(stale, &error()).await.unwrap());
+        assert!(!tx.fail_run(stale, &error(), None).await.unwrap());
         assert!(!tx.cancel_run(stale).await.unwrap());
         assert!(!tx.end_attempt(stale, "stale").await.unwrap());
         tx.release_run(stale).await.unwrap();

@@ -33,6 +33,7 @@ pub(super) fn spec(parent: &TrainingSpec, asked: &Distillation) -> Result<Traini
         patience: None,
         ensemble: Some(EnsembleSpec { folds: 1, seeds: 1 }),
         search: None,
+        start: None,
         precision: Precision::F32,
         // Where the parent was trained need not be a device of this machine.
         device: "auto".to_owned(),

@@ -1,6 +1,8 @@
 //! Means and sums of rows of a table, as words are made of their parts.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use crate::level::dispatch;
 
 /// Lists of rows of a table, one after the other. A list may be empty, and name a row twice.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,7 +50,7 @@ impl Bags {
             return None;
         }
         let mut sums = vec![0.0; self.count() * width];
-        Arch::new().dispatch(Forward { bags: self, table, width, sums: &mut sums });
+        dispatch(Forward { bags: self, table, width, sums: &mut sums });
         Some(sums)
     }
 
@@ -59,7 +61,7 @@ impl Bags {
     pub fn backward(&self, dy: &[f32], rows: usize, width: usize) -> Vec<f32> {
         assert!(dy.len() == self.count() * width && self.fits(rows));
         let mut table = vec![0.0; rows * width];
-        Arch::new().dispatch(Backward { bags: self, dy, width, table: &mut table });
+        dispatch(Backward { bags: self, dy, width, table: &mut table });
         table
     }
 }

@@ -5,7 +5,9 @@
 //! gradient, and only where it is positive; those alone are worked on, as rows of the windows'
 //! matrix times a number, which is a quarter of the dense products.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use crate::level::dispatch;
 
 /// Rows of windows and weights are padded to a multiple of this: the lanes of the widest vectors.
 const PADDING: usize = 16;
@@ -118,7 +120,7 @@ impl Convolution {
         let pictures = x.len() / self.shape.input();
         let mut y = vec![0.0; pictures * self.shape.output()];
         let mut chosen = vec![0; y.len()];
-        Arch::new().dispatch(Forward { layer: self, x, y: &mut y, chosen: &mut chosen });
+        dispatch(Forward { layer: self, x, y: &mut y, chosen: &mut chosen });
         (y, chosen)
     }
 
@@ -139,7 +141,7 @@ impl Convolution {
         };
         let turned = if with_inputs { self.turned(row) } else { Vec::new() };
         let pass = Backward { shape, row, turned: &turned, x, chosen, dy, into: &mut rows };
-        Arch::new().dispatch(pass);
+        dispatch(pass);
         let mut weights = vec![0.0; shape.window() * shape.outputs];
         for (output, gradient) in rows.weights.chunks_exact(row).enumerate() {
             for (at, value) in gradient[..shape.window()].iter().enumerate() {
@@ -283,7 +285,7 @@ fn tile<S: Simd, const C: usize, const V: usize>(
             for (column, sums) in sums.iter_mut().enumerate() {
                 let value = simd.splat_f32s(covered[column * channels + at]);
                 for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = simd.mul_add_f32s(value, *weight, *sum);
+                    *sum = simd.mul_add_e_f32s(value, *weight, *sum);
                 }
             }
         }
@@ -367,7 +369,7 @@ fn add_scaled<S: Simd>(simd: S, factor: f32, x: &[f32], y: &mut [f32]) {
     let (x, _) = S::as_simd_f32s(x);
     let (y, _) = S::as_mut_simd_f32s(y);
     for (y, x) in y.iter_mut().zip(x) {
-        *y = simd.mul_add_f32s(factor, *x, *y);
+        *y = simd.mul_add_e_f32s(factor, *x, *y);
     }
 }
 

@@ -1,14 +1,17 @@
 //! Fully connected layers.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use crate::level::dispatch;
 
 /// Columns of a row are padded to a multiple of this: the lanes of the widest vectors.
 const PADDING: usize = 16;
 
 /// A fully connected layer for inference: `y = x W + b`, and `max(y, 0)` where it is rectified.
 ///
-/// Each output is summed from its bias up in the order of the inputs, by one chain of fused
-/// multiply-adds: on one instruction set a row has the same bits in any batch.
+/// Each output is summed from its bias up in the order of the inputs, by one chain of
+/// multiply-adds, fused where the machine can: on one instruction set a row has the same bits in
+/// any batch.
 #[derive(Debug, Clone)]
 pub struct Dense {
     inputs: usize,
@@ -63,7 +66,7 @@ impl Dense {
         );
         y.clear();
         y.resize(rows * self.stride(), 0.0);
-        Arch::new().dispatch(Rows { layer: self, rows, x, x_stride, y });
+        dispatch(Rows { layer: self, rows, x, x_stride, y });
     }
 }
 
@@ -129,7 +132,7 @@ fn tile<S: Simd, const R: usize, const V: usize>(
         for (row, sums) in sums.iter_mut().enumerate() {
             let value = simd.splat_f32s(x[row * x_stride + input]);
             for (sum, weights) in sums.iter_mut().zip(weights) {
-                *sum = simd.mul_add_f32s(value, *weights, *sum);
+                *sum = simd.mul_add_e_f32s(value, *weights, *sum);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Piecewise-linear embeddings of numbers.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use crate::level::dispatch;
 
 /// Numbers, each with the edges of its bins, that become `width` numbers each: a linear function
 /// and one that is linear within each bin.
@@ -77,7 +79,7 @@ impl Bins {
             return None;
         }
         let mut y = vec![0.0; x.len() * width];
-        Arch::new().dispatch(Forward { bins: self, x, weights, width, y: &mut y });
+        dispatch(Forward { bins: self, x, weights, width, y: &mut y });
         Some(y)
     }
 
@@ -98,7 +100,7 @@ impl Bins {
         let mut beyond = vec![0.0; numbers * self.most * width];
         if numbers > 0 && width > 0 {
             let (found, beyond) = (&mut found, &mut beyond);
-            Arch::new().dispatch(Backward { bins: self, x, dy, width, found, beyond });
+            dispatch(Backward { bins: self, x, dy, width, found, beyond });
         }
         found
     }

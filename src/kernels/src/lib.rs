@@ -8,6 +8,7 @@ mod bags;
 mod convolution;
 mod dense;
 mod embedding;
+mod level;
 mod lstm;
 mod members;
 mod phrases;

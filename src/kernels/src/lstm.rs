@@ -1,7 +1,8 @@
 //! One direction of one layer of long short-term memory, with its gradients.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
+use crate::level::dispatch;
 use crate::product::{LANES, Left, add_product};
 
 /// The weights of a layer, each gate padded to whole vectors.
@@ -111,7 +112,7 @@ impl Lstm {
                 }
             };
             let states = &mut states[step * rows * hidden..][..rows * hidden];
-            Arch::new().dispatch(Activate { gates, old, new, states, padded, hidden });
+            dispatch(Activate { gates, old, new, states, padded, hidden });
         }
         Passed { states, gates, cells, steps, rows, reverse }
     }
@@ -142,7 +143,7 @@ impl Lstm {
             let cells = &passed.cells[step * size..][..size];
             let old = if at > 0 { &passed.cells[before * size..][..size] } else { &nothing };
             let (by_state_now, by_cell) = (&mut by_state[..], &mut by_cell[..]);
-            Arch::new().dispatch(Undo {
+            dispatch(Undo {
                 gates,
                 cells,
                 old,

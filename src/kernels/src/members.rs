@@ -1,6 +1,8 @@
 //! One weight matrix, scaled anew for each of several members.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use crate::level::dispatch;
 
 /// The matrices of the members side by side, `[inputs, members * units]`: the shared `weight`
 /// `[inputs, units]`, its rows scaled by each member's row of `scale` `[members, inputs]`. None
@@ -11,7 +13,7 @@ use pulp::{Arch, Simd, WithSimd};
 pub fn scaled_weights(weight: &[f32], scale: &[f32], inputs: usize) -> Option<Vec<f32>> {
     let (members, units) = sizes(weight, scale, inputs)?;
     let mut all = vec![0.0; inputs * members * units];
-    Arch::new().dispatch(Forward { weight, scale, inputs, units, all: &mut all });
+    dispatch(Forward { weight, scale, inputs, units, all: &mut all });
     Some(all)
 }
 
@@ -28,7 +30,7 @@ pub fn scaled_weights_gradients(
     let (mut of_weight, mut of_scale) = (vec![0.0; weight.len()], vec![0.0; scale.len()]);
     if let Some((members, units)) = sizes(weight, scale, inputs) {
         assert_eq!(gradient.len(), inputs * members * units);
-        Arch::new().dispatch(Backward {
+        dispatch(Backward {
             weight,
             scale,
             inputs,

@@ -3,9 +3,10 @@
 //! Backwards only the one phrase that was kept has a gradient, which is so little work that forwards
 //! is nearly all of it.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use crate::bags::add;
+use crate::level::dispatch;
 use crate::product::{LANES, Left, add_product};
 
 /// Instead of a word: what was kept was not positive.
@@ -126,7 +127,7 @@ impl Phrases {
         let mut by_output = vec![0.0; turned.len()];
         let mut bias = vec![0.0; self.outputs];
         let mut words = vec![0.0; texts.words.len()];
-        Arch::new().dispatch(Backward {
+        dispatch(Backward {
             layer: self,
             texts,
             chosen,

@@ -1,6 +1,8 @@
 //! Products of matrices, added to what is there.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use crate::level::dispatch;
 
 /// Numbers of a row of `b` and `c` come in multiples of this: the lanes of the widest vectors.
 pub(crate) const LANES: usize = 16;
@@ -34,7 +36,7 @@ pub(crate) fn add_product(
     assert!(c.len() >= rows * columns);
     if rows > 0 && depth > 0 {
         assert!(a.values.len() > (rows - 1) * a.row + (depth - 1) * a.column);
-        Arch::new().dispatch(Product { rows, depth, columns, a, b, c });
+        dispatch(Product { rows, depth, columns, a, b, c });
     }
 }
 
@@ -113,7 +115,7 @@ fn tile<S: Simd, const R: usize, const V: usize>(
         for (row, sums) in sums.iter_mut().enumerate() {
             let value = simd.splat_f32s(a.values[row * a.row + k * a.column]);
             for (sum, b) in sums.iter_mut().zip(b) {
-                *sum = simd.mul_add_f32s(value, *b, *sum);
+                *sum = simd.mul_add_e_f32s(value, *b, *sum);
             }
         }
     }

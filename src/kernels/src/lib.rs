@@ -7,6 +7,7 @@
 mod bags;
 mod convolution;
 mod dense;
+mod elementwise;
 mod embedding;
 mod level;
 mod lstm;
@@ -17,6 +18,7 @@ mod product;
 pub use bags::Bags;
 pub use convolution::{Convolution, Gradients, Shape};
 pub use dense::Dense;
+pub use elementwise::{Function, gelu_gradient};
 pub use embedding::{Bins, EmbeddingGradients, EmbeddingWeights};
 pub use lstm::{Lstm, LstmGradients, Passed};
 pub use members::{scaled_weights, scaled_weights_gradients};

@@ -1,6 +1,6 @@
 //! The one place that chooses the instruction set.
 
-use pulp::{Arch, WithSimd};
+use pulp::{Arch, Simd, WithSimd};
 
 /// Runs an operation with the widest vectors of this machine: AVX-512, AVX2 with FMA, or none.
 ///
@@ -12,6 +12,24 @@ pub(crate) fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
         return level.dispatch(op);
     }
     Arch::new().dispatch(op)
+}
+
+/// The numbers from `at` on, zeros behind the last.
+#[inline(always)]
+pub(crate) fn load<S: Simd>(simd: S, from: &[f32], at: usize) -> S::f32s {
+    match S::as_simd_f32s(&from[at..]) {
+        ([whole, ..], _) => *whole,
+        ([], rest) => simd.partial_load_f32s(rest),
+    }
+}
+
+/// Writes the numbers from `at` on, as many as there are places for.
+#[inline(always)]
+pub(crate) fn store<S: Simd>(simd: S, to: &mut [f32], at: usize, value: S::f32s) {
+    match S::as_mut_simd_f32s(&mut to[at..]) {
+        ([whole, ..], _) => *whole = value,
+        ([], rest) => simd.partial_store_f32s(rest, value),
+    }
 }
 
 #[cfg(test)]

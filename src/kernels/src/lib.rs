@@ -12,8 +12,11 @@ mod embedding;
 mod level;
 mod lstm;
 mod members;
+mod norm;
 mod phrases;
 mod product;
+#[cfg(test)]
+mod reference;
 
 pub use bags::Bags;
 pub use convolution::{Convolution, Gradients, Shape};
@@ -22,4 +25,5 @@ pub use elementwise::{Function, gelu_gradient};
 pub use embedding::{Bins, EmbeddingGradients, EmbeddingWeights};
 pub use lstm::{Lstm, LstmGradients, Passed};
 pub use members::{scaled_weights, scaled_weights_gradients};
+pub use norm::{Norm, NormGradients, Spread};
 pub use phrases::{PhraseGradients, Phrases, Texts};

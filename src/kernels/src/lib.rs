@@ -13,6 +13,7 @@ mod level;
 mod lstm;
 mod members;
 mod norm;
+mod optimisers;
 mod phrases;
 mod product;
 #[cfg(test)]
@@ -26,4 +27,5 @@ pub use embedding::{Bins, EmbeddingGradients, EmbeddingWeights};
 pub use lstm::{Lstm, LstmGradients, Passed};
 pub use members::{scaled_weights, scaled_weights_gradients};
 pub use norm::{Norm, NormGradients, Spread};
+pub use optimisers::{Adam, Momentum, square_sum};
 pub use phrases::{PhraseGradients, Phrases, Texts};

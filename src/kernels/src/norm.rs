@@ -162,7 +162,8 @@ mod tests {
     use super::*;
     use crate::level::tests::each;
     use crate::reference::{
-        Number, assert_gradient, assert_near, assert_same_bits, numbers, of, sum, weighed,
+        Number, assert_gradient, assert_near, assert_near_of, assert_same_bits, numbers, of, sum,
+        weighed,
     };
 
     fn reference<N: Number>(x: &[N], weight: &[N], bias: &[N]) -> Vec<N> {
@@ -220,7 +221,7 @@ mod tests {
         assert_near(&y, &reference(&wide_x, &weight, &of(norm.bias)));
         let found = norm.backward(x, &spread, dy);
         let [by_x, by_weight, by_bias] = gradients(&wide_x, &weight, &of(dy));
-        assert_near(&found.inputs, &by_x);
+        assert_near_of(1.0, &found.inputs, &by_x);
         assert_near(&found.weight, &by_weight);
         assert_near(&found.bias, &by_bias);
         for (row, x) in x.chunks(norm.weight.len()).enumerate() {
@@ -234,7 +235,10 @@ mod tests {
         fn it_is_the_reference_in_any_shape(
             rows in 0_usize..9, width in 1_usize..140, shift in -3.0_f32..3.0, seed in any::<u32>(),
         ) {
-            let x: Vec<f32> = numbers(rows * width, seed).iter().map(|x| x + shift).collect();
+            // Apart, or the least change of a number would be that of a whole row.
+            let apart = [shift - 1.5, shift + 1.5].into_iter().cycle();
+            let x = numbers(rows * width, seed).into_iter().zip(apart);
+            let x: Vec<f32> = x.map(|(x, shift)| x + shift).collect();
             let (weight, bias) = (numbers(width, seed ^ 1), numbers(width, seed ^ 2));
             let dy = numbers(x.len(), seed ^ 3);
             for _level in each() {
@@ -242,6 +246,19 @@ mod tests {
                 held::<f64>(&x, norm, &dy);
                 held::<f32>(&x, norm, &dy);
             }
+        }
+    }
+
+    #[test]
+    fn rows_of_equal_numbers_have_no_slope_to_blow_up() {
+        let norm = Norm { weight: &[2.0; 5], bias: &[0.5; 5] };
+        for _level in each() {
+            let x = [7.5; 5];
+            let (y, spread) = norm.forward(&x).unwrap();
+            assert_eq!(y, [0.5; 5]);
+            let found = norm.backward(&x, &spread, &[1.0, 0.0, 0.0, 0.0, 0.0]).inputs;
+            // 2 / √1e-5, less its mean.
+            assert_near(&found, &[505.964_42, -126.491_1, -126.491_1, -126.491_1, -126.491_1_f64]);
         }
     }
 

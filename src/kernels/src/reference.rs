@@ -92,8 +92,14 @@ fn largest<N: Number>(numbers: &[N]) -> f64 {
 /// Where all numbers are small, sums of larger ones have cancelled: those count as 0.1.
 #[track_caller]
 pub(crate) fn assert_near<N: Number>(found: &[f32], expected: &[N]) {
+    assert_near_of(0.1, found, expected);
+}
+
+/// The same, where what is summed is of a size that what comes out needn't have.
+#[track_caller]
+pub(crate) fn assert_near_of<N: Number>(size: f64, found: &[f32], expected: &[N]) {
     assert_eq!(found.len(), expected.len());
-    let bound = N::NEAR * largest(expected).max(0.1);
+    let bound = N::NEAR * largest(expected).max(size);
     for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
         let apart = (f64::from(*found) - expected.wide()).abs();
         assert!(apart <= bound, "{at}: {found:e} and not {expected:?}, within {bound:e}");

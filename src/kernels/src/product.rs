@@ -1,17 +1,19 @@
-//! Products of matrices, added to what is there.
+//! Products of matrices.
 
 use pulp::{Simd, WithSimd};
 
 use crate::level::dispatch;
 
-/// Numbers of a row of `b` and `c` come in multiples of this: the lanes of the widest vectors.
+/// Numbers of a row of `b` and `c` come in multiples of this where they are padded: the lanes of
+/// the widest vectors.
 pub(crate) const LANES: usize = 16;
 /// So many rows of `b` are used up before the next ones: they stay in the nearest cache.
 const DEPTH: usize = 256;
 /// So many rows of `c` are done before the next ones: they stay in the cache behind that.
 const HEIGHT: usize = 48;
 
-/// A matrix that is read number by number: number `(i, k)` stands at `i * row + k * column`.
+/// A matrix that is read number by number: number `(i, k)` stands at `i * row + k * column`. One of
+/// the two is 1.
 #[derive(Clone, Copy)]
 pub(crate) struct Left<'a> {
     pub(crate) values: &'a [f32],
@@ -19,8 +21,40 @@ pub(crate) struct Left<'a> {
     pub(crate) column: usize,
 }
 
+impl<'a> Left<'a> {
+    /// Rows that begin `row` numbers apart.
+    pub(crate) fn rows(values: &'a [f32], row: usize) -> Self {
+        Self { values, row, column: 1 }
+    }
+
+    /// The columns of such rows, as rows.
+    pub(crate) fn columns(values: &'a [f32], row: usize) -> Self {
+        Self { values, row: 1, column: row }
+    }
+
+    #[inline(always)]
+    fn from(self, row: usize, column: usize) -> Self {
+        Self { values: &self.values[row * self.row + column * self.column..], ..self }
+    }
+}
+
+/// A matrix whose rows begin `row` numbers apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Right<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) row: usize,
+}
+
+/// Where a product goes: rows that begin `row` numbers apart, and whether it is added to what is
+/// there.
+pub(crate) struct Into<'a> {
+    pub(crate) values: &'a mut [f32],
+    pub(crate) row: usize,
+    pub(crate) add: bool,
+}
+
 /// `c += a b`, for `a` `[rows, depth]`, `b` `[depth, columns]` and `c` `[rows, columns]`, the latter
-/// two row after row and `columns` a multiple of [`LANES`].
+/// two row after row.
 ///
 /// # Panics
 /// When a slice is shorter than its shape says.
@@ -32,21 +66,16 @@ pub(crate) fn add_product(
     b: &[f32],
     c: &mut [f32],
 ) {
-    assert!(columns.is_multiple_of(LANES) && b.len() >= depth * columns);
-    assert!(c.len() >= rows * columns);
-    if rows > 0 && depth > 0 {
-        assert!(a.values.len() > (rows - 1) * a.row + (depth - 1) * a.column);
-        dispatch(Product { rows, depth, columns, a, b, c });
-    }
+    let b = Right { values: b, row: columns };
+    let c = Into { values: c, row: columns, add: true };
+    dispatch(Product { sizes: [rows, depth, columns], a, b, c });
 }
 
 struct Product<'a> {
-    rows: usize,
-    depth: usize,
-    columns: usize,
+    sizes: [usize; 3],
     a: Left<'a>,
-    b: &'a [f32],
-    c: &'a mut [f32],
+    b: Right<'a>,
+    c: Into<'a>,
 }
 
 impl WithSimd for Product<'_> {
@@ -54,74 +83,147 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // As many sums as there are registers for, beside two vectors of `b` and one of `a`.
-        const ROWS: usize = 6;
-        let Product { rows, depth, columns, a, b, c } = self;
-        for first in (0..rows).step_by(HEIGHT) {
-            let last = (first + HEIGHT).min(rows);
-            for start in (0..depth).step_by(DEPTH) {
-                let count = DEPTH.min(depth - start);
-                let b = &b[start * columns..(start + count) * columns];
-                let mut column = 0;
-                while column < columns {
-                    let wide = columns - column >= 2 * S::F32_LANES;
-                    let mut row = first;
-                    while row < last {
-                        let many = last - row >= ROWS;
-                        let values = &a.values[row * a.row + start * a.column..];
-                        let a = Left { values, ..a };
-                        let at = Place { count, columns, column };
-                        let c = &mut c[row * columns..];
-                        match (many, wide) {
-                            (true, true) => tile::<S, ROWS, 2>(simd, at, a, b, c),
-                            (true, false) => tile::<S, ROWS, 1>(simd, at, a, b, c),
-                            (false, true) => tile::<S, 1, 2>(simd, at, a, b, c),
-                            (false, false) => tile::<S, 1, 1>(simd, at, a, b, c),
-                        }
-                        row += if many { ROWS } else { 1 };
-                    }
-                    column += if wide { 2 } else { 1 } * S::F32_LANES;
-                }
-            }
+        let Product { sizes, a, b, c } = self;
+        multiply(simd, sizes, a, b, c);
+    }
+}
+
+/// `a b`, for `a` `[rows, depth]` and `b` `[depth, columns]`. Each sum is one chain of multiply-adds
+/// in the order of the depth: a row has the same bits among any others.
+///
+/// # Panics
+/// When a slice is shorter than its shape says.
+#[inline(always)]
+pub(crate) fn multiply<S: Simd>(
+    simd: S,
+    sizes: [usize; 3],
+    a: Left<'_>,
+    b: Right<'_>,
+    c: Into<'_>,
+) {
+    match a.column == 1 {
+        true => multiply_as::<S, false>(simd, sizes, a, b, c),
+        false => {
+            assert_eq!(a.row, 1);
+            multiply_as::<S, true>(simd, sizes, a, b, c);
         }
     }
 }
 
-/// Which products a tile adds up.
-#[derive(Clone, Copy)]
-struct Place {
-    count: usize,
-    columns: usize,
-    column: usize,
+/// `ACROSS` where `a` is read along its columns.
+#[inline(always)]
+fn multiply_as<S: Simd, const ACROSS: bool>(
+    simd: S,
+    [rows, depth, columns]: [usize; 3],
+    a: Left<'_>,
+    b: Right<'_>,
+    mut c: Into<'_>,
+) {
+    if depth == 0 && !c.add {
+        c.values.chunks_mut(c.row).take(rows).for_each(|row| row[..columns].fill(0.0));
+    }
+    for first in (0..rows).step_by(HEIGHT) {
+        let rows = HEIGHT.min(rows - first);
+        for start in (0..depth).step_by(DEPTH) {
+            let depth = DEPTH.min(depth - start);
+            let a = a.from(first, start);
+            let b = Right { values: &b.values[start * b.row..], ..b };
+            let add = c.add || start > 0;
+            let c = Into { values: &mut c.values[first * c.row..], row: c.row, add };
+            block::<S, ACROSS>(simd, [rows, depth, columns], a, b, c);
+        }
+    }
 }
 
-/// `R` rows by `V` vectors from `column` on.
 #[inline(always)]
-fn tile<S: Simd, const R: usize, const V: usize>(
+fn block<S: Simd, const ACROSS: bool>(
     simd: S,
-    Place { count, columns, column }: Place,
+    [rows, depth, columns]: [usize; 3],
     a: Left<'_>,
-    b: &[f32],
-    c: &mut [f32],
+    b: Right<'_>,
+    c: Into<'_>,
 ) {
-    let width = V * S::F32_LANES;
-    let mut sums = [[simd.splat_f32s(0.0); V]; R];
-    for (row, sums) in sums.iter_mut().enumerate() {
-        let (from, _) = S::as_simd_f32s(&c[row * columns + column..][..width]);
-        sums.iter_mut().zip(from).for_each(|(sum, from)| *sum = *from);
+    let mut column = 0;
+    while column < columns {
+        let vectors = (columns - column) / S::F32_LANES;
+        let b = Right { values: &b.values[column..], ..b };
+        let mut row = 0;
+        while row < rows {
+            let a = a.from(row, 0);
+            let c = Into { values: &mut c.values[row * c.row + column..], ..c };
+            let at = Place { depth, width: columns - column };
+            // As many sums as there are registers for, beside the vectors of `b` and one of `a`.
+            let most = if S::F32_LANES == 16 { 8 } else { 6 };
+            row += match (rows - row, vectors) {
+                (8.., 2..) if most == 8 => tile::<S, 8, 2, ACROSS>(simd, at, a, b, c),
+                (6.., 2..) => tile::<S, 6, 2, ACROSS>(simd, at, a, b, c),
+                (4.., 2..) => tile::<S, 4, 2, ACROSS>(simd, at, a, b, c),
+                (_, 2..) => tile::<S, 1, 2, ACROSS>(simd, at, a, b, c),
+                (8.., _) => tile::<S, 8, 1, ACROSS>(simd, at, a, b, c),
+                (4.., _) => tile::<S, 4, 1, ACROSS>(simd, at, a, b, c),
+                _ => tile::<S, 1, 1, ACROSS>(simd, at, a, b, c),
+            };
+        }
+        column += if vectors >= 2 { 2 } else { 1 } * S::F32_LANES;
     }
-    for (k, b) in b.chunks_exact(columns).take(count).enumerate() {
-        let (b, _) = S::as_simd_f32s(&b[column..column + width]);
+}
+
+/// How many products a tile adds up, and how many columns there are from its first on.
+#[derive(Clone, Copy)]
+struct Place {
+    depth: usize,
+    width: usize,
+}
+
+/// `R` rows by `V` vectors, the last of which may be cut short; how many rows that was.
+#[inline(always)]
+fn tile<S: Simd, const R: usize, const V: usize, const ACROSS: bool>(
+    simd: S,
+    Place { depth, width }: Place,
+    a: Left<'_>,
+    b: Right<'_>,
+    c: Into<'_>,
+) -> usize {
+    let width = width.min(V * S::F32_LANES);
+    let mut sums = [[simd.splat_f32s(0.0); V]; R];
+    if c.add {
         for (row, sums) in sums.iter_mut().enumerate() {
-            let value = simd.splat_f32s(a.values[row * a.row + k * a.column]);
+            *sums = vectors::<S, V>(simd, &c.values[row * c.row..][..width]);
+        }
+    }
+    // Whole slices, of which it is clear that no number is beyond them.
+    let lines: [&[f32]; R] = std::array::from_fn(|row| match ACROSS {
+        true => &[][..],
+        false => &a.values[row * a.row..][..depth],
+    });
+    for k in 0..depth {
+        let b = vectors::<S, V>(simd, &b.values[k * b.row..][..width]);
+        let across = if ACROSS { &a.values[k * a.column..][..R] } else { &[] };
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let value = if ACROSS { across[row] } else { lines[row][k] };
+            let value = simd.splat_f32s(value);
             for (sum, b) in sums.iter_mut().zip(b) {
-                *sum = simd.mul_add_e_f32s(value, *b, *sum);
+                *sum = simd.mul_add_e_f32s(value, b, *sum);
             }
         }
     }
     for (row, sums) in sums.iter().enumerate() {
-        let (to, _) = S::as_mut_simd_f32s(&mut c[row * columns + column..][..width]);
+        let (to, rest) = S::as_mut_simd_f32s(&mut c.values[row * c.row..][..width]);
         to.iter_mut().zip(sums).for_each(|(to, sum)| *to = *sum);
+        if V == 1 && !rest.is_empty() {
+            simd.partial_store_f32s(rest, sums[0]);
+        }
+    }
+    R
+}
+
+/// The vectors of a slice; zeros behind what is short of one.
+#[inline(always)]
+fn vectors<S: Simd, const V: usize>(simd: S, from: &[f32]) -> [S::f32s; V] {
+    let (whole, rest) = S::as_simd_f32s(from);
+    match whole.first_chunk() {
+        Some(whole) => *whole,
+        None => [simd.partial_load_f32s(rest); V],
     }
 }
 

@@ -4,6 +4,7 @@
 //! unit: split into several, its innermost functions are no longer inlined, at a fifth of the
 //! speed.
 
+mod attention;
 mod bags;
 mod convolution;
 mod dense;
@@ -19,6 +20,7 @@ mod product;
 #[cfg(test)]
 mod reference;
 
+pub use attention::{Attention, Projected, Weights};
 pub use bags::Bags;
 pub use convolution::{Convolution, Gradients, Shape};
 pub use dense::Dense;

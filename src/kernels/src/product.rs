@@ -117,7 +117,7 @@ fn multiply_as<S: Simd, const ACROSS: bool>(
     [rows, depth, columns]: [usize; 3],
     a: Left<'_>,
     b: Right<'_>,
-    mut c: Into<'_>,
+    c: Into<'_>,
 ) {
     if depth == 0 && !c.add {
         c.values.chunks_mut(c.row).take(rows).for_each(|row| row[..columns].fill(0.0));

@@ -2,28 +2,43 @@
 //! gradients. Each takes any backend: on others than the CPU's it is put together from burn's own
 //! operations.
 
+mod attention;
 mod convolution;
+mod elementwise;
 mod embedding;
 mod lstm;
 mod members;
+mod norm;
 mod precision;
+#[cfg(test)]
+mod testing;
 mod text;
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
+pub(crate) use actuary_kernels::Projected;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::TensorData;
+use burn::tensor::backend::Backend;
 
+pub(crate) use self::attention::{Attending, attend};
 pub(crate) use self::convolution::convolve;
+pub(crate) use self::elementwise::{gelu, square_sum};
 pub(crate) use self::embedding::embed;
 pub(crate) use self::lstm::{LstmArguments, lstm};
 pub(crate) use self::members::scaled_weights;
+pub(crate) use self::norm::normalise;
 pub(crate) use self::precision::{affine, product};
 pub(crate) use self::text::{embed_bags, phrases};
 
 /// The CPU's backend with gradients.
 type Tracked = Autodiff<Flex>;
+
+/// Whether a backend is that of the CPU, without gradients.
+pub(crate) fn is_cpu<B: Backend>() -> bool {
+    TypeId::of::<B>() == TypeId::of::<Flex>()
+}
 
 /// Computes the result where the backend is the one that `compute` is for. burn's traits can't be
 /// extended for one backend without naming that in every function that is generic.

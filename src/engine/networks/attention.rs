@@ -3,7 +3,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData, activation};
+use burn::tensor::{Tensor, TensorData};
 
 use super::affine::Affine;
 use super::dropout::Dropout;
@@ -11,12 +11,7 @@ use super::parameters::Builder;
 use super::series::{Units, apart, ascending, together};
 use crate::domain::network::{AttentionNetwork, Normalisation, Positions};
 use crate::engine::features::Ahead;
-use crate::engine::kernels::product;
-
-/// Added to a variance before it divides, as PyTorch has it.
-const EPSILON: f32 = 1e-5;
-/// In the place of minus infinity: its power of e is 0 in f32.
-const NEVER: f32 = -1e30;
+use crate::engine::kernels::{Attending, Projected, attend, gelu, normalise};
 
 /// Tensors `input.weight` `[channels or patch, width]`, `input.bias`; `positions`
 /// `[places, width]` where they are learnt; of each layer `layers.N.query_key_value.weight`
@@ -71,10 +66,7 @@ impl<B: Backend> Norm<B> {
     }
 
     fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        let centred = x.clone() - x.mean_dim(2);
-        let variance = centred.clone().square().mean_dim(2);
-        let scaled = centred / variance.add_scalar(EPSILON).sqrt();
-        scaled * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
+        normalise(x, self.weight.val(), self.bias.val())
     }
 }
 
@@ -95,7 +87,7 @@ impl<B: Backend> Layer<B> {
         &self,
         x: Tensor<B, 3>,
         heads: usize,
-        mask: Option<&Tensor<B, 4>>,
+        causal: bool,
         share: f64,
         dropout: &mut Option<&mut Dropout>,
     ) -> Tensor<B, 3> {
@@ -103,31 +95,17 @@ impl<B: Backend> Layer<B> {
             Some(dropout) => dropout.apply(x, share),
             None => x,
         };
-        let attended = self.attend(self.attention_norm.forward(x.clone()), heads, mask);
+        let attended = self.attend(self.attention_norm.forward(x.clone()), heads, causal);
         let x = x + dropped(attended);
-        let up = activation::gelu(self.up.forward(self.feed_norm.forward(x.clone())));
+        let up = gelu(self.up.forward(self.feed_norm.forward(x.clone())));
         let up = dropped(up);
         x + dropped(self.down.forward(up))
     }
 
-    fn attend(&self, x: Tensor<B, 3>, heads: usize, mask: Option<&Tensor<B, 4>>) -> Tensor<B, 3> {
-        let [rows, places, width] = x.dims();
-        let each = width / heads.max(1);
-        let all = self.query_key_value.forward(x);
-        let part = |at: usize| {
-            let part = all.clone().narrow(2, at * width, width);
-            part.reshape([rows, places, heads, each]).swap_dims(1, 2)
-        };
-        let (query, key, value) = (part(0), part(1), part(2));
+    fn attend(&self, x: Tensor<B, 3>, heads: usize, causal: bool) -> Tensor<B, 3> {
         let precision = self.joined.precision;
-        let scores = product(query, key.swap_dims(2, 3), precision);
-        let scores = scores.div_scalar((each as f32).sqrt());
-        let scores = match mask {
-            Some(mask) => scores + mask.clone(),
-            None => scores,
-        };
-        let joined = product(activation::softmax(scores, 3), value, precision);
-        self.joined.forward(joined.swap_dims(1, 2).reshape([rows, places, width]))
+        let how = Attending { heads, causal, precision, keep: None };
+        self.joined.forward(attend(Projected::Packed(self.query_key_value.forward(x)), how))
     }
 }
 
@@ -241,15 +219,9 @@ impl<B: Backend> Attention<B> {
         if let Some(dropout) = &mut dropout {
             x = dropout.apply(x, share);
         }
-        let mask = self.spec.causal.then(|| {
-            let mask: Vec<f32> = (0..places * places)
-                .map(|at| if at % places > at / places { NEVER } else { 0.0 })
-                .collect();
-            Tensor::<B, 4>::from_data(TensorData::new(mask, [1, 1, places, places]), &device)
-        });
         let heads = self.spec.heads.map_or(1, |heads| heads as usize);
         for layer in &self.layers {
-            x = layer.forward(x, heads, mask.as_ref(), share, &mut dropout);
+            x = layer.forward(x, heads, self.spec.causal, share, &mut dropout);
         }
         self.norm.forward(x)
     }

@@ -23,22 +23,30 @@ impl Dropout {
         x: Tensor<B, D>,
         share: f64,
     ) -> Tensor<B, D> {
+        let shape = x.dims();
+        match self.mask(shape.iter().product(), share) {
+            Some(mask) => {
+                let device = x.device();
+                x * Tensor::from_data(TensorData::new(mask, shape), &device)
+            }
+            None => x,
+        }
+    }
+
+    /// What so many units are multiplied by: 0 for a share of them, for the others what makes up for
+    /// those; None where none is dropped.
+    pub(crate) fn mask(&mut self, units: usize, share: f64) -> Option<Vec<f32>> {
         // A unit is dropped where 16 random bits lie under this.
         let threshold = (share * 65_536.0).round().clamp(0.0, 65_535.0) as u16;
         if threshold == 0 {
-            return x;
+            return None;
         }
         // What the units that stay are multiplied by, so that sums keep their size.
         let gain = (65_536.0 / (65_536.0 - f64::from(threshold))) as f32;
-        let shape = x.dims();
-        let mut bits = vec![0; shape.iter().product::<usize>() * 2];
+        let mut bits = vec![0; units * 2];
         self.0.fill_bytes(&mut bits);
-        let mask: Vec<f32> = bits
-            .chunks_exact(2)
-            .map(|b| if u16::from_le_bytes([b[0], b[1]]) < threshold { 0.0 } else { gain })
-            .collect();
-        let device = x.device();
-        x * Tensor::from_data(TensorData::new(mask, shape), &device)
+        let kept = |b: &[u8]| if u16::from_le_bytes([b[0], b[1]]) < threshold { 0.0 } else { gain };
+        Some(bits.chunks_exact(2).map(kept).collect())
     }
 }
 

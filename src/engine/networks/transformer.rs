@@ -1,5 +1,7 @@
 //! FT-Transformer (Gorishniy et al. 2021, "Revisiting deep learning models for tabular data").
 
+use std::sync::Arc;
+
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData, activation};
@@ -9,7 +11,7 @@ use super::dropout::Dropout;
 use super::parameters::Builder;
 use crate::domain::network::TransformerNetwork;
 use crate::engine::features::{Group, Layout};
-use crate::engine::kernels::product;
+use crate::engine::kernels::{Attending, Projected, attend, normalise, product};
 
 /// Each column becomes a token; blocks of self-attention and feed-forward layers, normalised before
 /// each (but before the first attention); the answer is read off a token of its own, the first.
@@ -67,8 +69,6 @@ struct Norm<B: Backend> {
     shift: Param<Tensor<B, 1>>,
 }
 
-const EPSILON: f64 = 1e-5;
-
 impl<B: Backend> Norm<B> {
     fn new(width: usize, builder: &mut Builder<'_, B>) -> Self {
         Self {
@@ -78,10 +78,7 @@ impl<B: Backend> Norm<B> {
     }
 
     fn forward<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
-        let centred = x.clone() - x.mean_dim(D - 1);
-        let variance = centred.clone().square().mean_dim(D - 1);
-        let normal = centred / variance.add_scalar(EPSILON).sqrt();
-        normal * self.gain.val().unsqueeze() + self.shift.val().unsqueeze()
+        normalise(x, self.gain.val(), self.shift.val())
     }
 }
 
@@ -203,23 +200,17 @@ impl<B: Backend> Block<B> {
     }
 
     fn attend(&self, x: Tensor<B, 3>, dropout: Option<&mut Dropout>) -> Tensor<B, 3> {
-        let [rows, tokens, width] = x.dims();
-        let each = width / self.heads;
-        let split = |x: Tensor<B, 3>| -> Tensor<B, 4> {
-            x.reshape([rows, tokens, self.heads, each]).swap_dims(1, 2)
+        let [rows, tokens, _] = x.dims();
+        let parts = [&self.query, &self.key, &self.value].map(|part| part.forward(x.clone()));
+        let weights = rows * self.heads * tokens * tokens;
+        let keep = dropout.and_then(|dropout| dropout.mask(weights, self.attention_dropout));
+        let how = Attending {
+            heads: self.heads,
+            causal: false,
+            precision: self.out.precision,
+            keep: keep.map(Arc::new),
         };
-        let query = split(self.query.forward(x.clone()));
-        let key = split(self.key.forward(x.clone()));
-        let value = split(self.value.forward(x));
-        let precision = self.out.precision;
-        let scores = product(query, key.transpose(), precision).div_scalar((each as f64).sqrt());
-        let mut weights = activation::softmax(scores, 3);
-        if let Some(dropout) = dropout {
-            weights = dropout.apply(weights, self.attention_dropout);
-        }
-        let mixed =
-            product(weights, value, precision).swap_dims(1, 2).reshape([rows, tokens, width]);
-        self.out.forward(mixed)
+        self.out.forward(attend(Projected::Separate(parts), how))
     }
 }
 

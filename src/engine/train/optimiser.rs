@@ -1,7 +1,9 @@
 //! Optimisers: burn's, with the defaults of the papers, their gradients clipped by global norm
 //! (Pascanu et al. 2013).
 
-use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param};
+mod adam;
+
+use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
@@ -10,8 +12,10 @@ use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Recorder};
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
+use self::adam::Adam;
 use super::plan::Recipe;
 use crate::domain::optimiser::OptimiserSpec;
+use crate::engine::kernels::{is_cpu, square_sum};
 use crate::error::{Context, Result};
 
 /// As in the paper; burn's own default is 1e-5.
@@ -20,15 +24,13 @@ pub(super) const EPSILON: f32 = 1e-8;
 /// Any of the optimisers, with its state for the network `M`.
 pub(crate) struct Optimiser<M: AutodiffModule<B>, B: AutodiffBackend> {
     rule: Rule<M, B>,
-    /// How fast weights decay by themselves; 0 where they don't.
-    decay: f64,
     /// Longest gradient, all parameters taken together; 0 where it may be of any length.
     max_norm: f64,
 }
 
 enum Rule<M: AutodiffModule<B>, B: AutodiffBackend> {
     Sgd(OptimizerAdaptor<optim::Sgd<B::InnerBackend>, M, B>),
-    Adam(OptimizerAdaptor<optim::Adam, M, B>),
+    Adam(OptimizerAdaptor<Adam, M, B>),
     RmsProp(OptimizerAdaptor<optim::RmsProp, M, B>),
 }
 
@@ -46,8 +48,13 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
                 let config = optim::SgdConfig::new().with_momentum(momentum);
                 Rule::Sgd(config.with_weight_decay(decay).init())
             }
-            OptimiserSpec::Adam(spec) => Rule::Adam(adam(spec.beta_1, spec.beta_2).init()),
-            OptimiserSpec::AdamW(spec) => Rule::Adam(adam(spec.beta_1, spec.beta_2).init()),
+            OptimiserSpec::Adam(spec) => {
+                Rule::Adam(OptimizerAdaptor::from(Adam::new(spec.beta_1, spec.beta_2, 0.0)))
+            }
+            OptimiserSpec::AdamW(spec) => {
+                let adam = Adam::new(spec.beta_1, spec.beta_2, recipe.weight_decay);
+                Rule::Adam(OptimizerAdaptor::from(adam))
+            }
             OptimiserSpec::RmsProp(spec) => {
                 let config = optim::RmsPropConfig::new()
                     .with_alpha(spec.smoothing as f32)
@@ -56,7 +63,7 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
                 Rule::RmsProp(config.init())
             }
         };
-        Self { rule, decay: recipe.weight_decay, max_norm: recipe.gradient_clip }
+        Self { rule, max_norm: recipe.gradient_clip }
     }
 
     /// Shortens gradients that are too long, all taken together.
@@ -69,10 +76,6 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
     /// One step down the gradients of a loss, which [`Optimiser::clip`] has shortened. What has none
     /// stays.
     pub(crate) fn step(&mut self, rate: f64, network: M, gradients: GradientsParams) -> M {
-        let network = match self.decay {
-            decay if decay > 0.0 => network.map(&mut Decay { keep: 1.0 - rate * decay }),
-            _ => network,
-        };
         match &mut self.rule {
             Rule::Sgd(optimiser) => optimiser.step(rate, network, gradients),
             Rule::Adam(optimiser) => optimiser.step(rate, network, gradients),
@@ -117,30 +120,6 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
     }
 }
 
-fn adam(beta_1: f64, beta_2: f64) -> optim::AdamConfig {
-    optim::AdamConfig::new()
-        .with_beta_1(beta_1 as f32)
-        .with_beta_2(beta_2 as f32)
-        .with_epsilon(EPSILON)
-}
-
-/// Decoupled weight decay (Loshchilov & Hutter 2019) of the matrices. burn's AdamW decays the
-/// biases too, which draws every probability towards one half.
-struct Decay {
-    keep: f64,
-}
-
-impl<B: AutodiffBackend> ModuleMapper<B> for Decay {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
-        if D < 2 {
-            return param;
-        }
-        let (id, tensor, mapper) = param.consume();
-        let decayed = Tensor::from_inner(tensor.inner().mul_scalar(self.keep)).require_grad();
-        Param::from_mapped_value(id, decayed, mapper)
-    }
-}
-
 /// Shortens the gradients together. The norm stays on the device.
 fn clip<M: Module<B>, B: AutodiffBackend>(
     network: &M,
@@ -151,6 +130,10 @@ fn clip<M: Module<B>, B: AutodiffBackend>(
     network.visit(&mut squares);
     let Some(sum) = squares.sum else { return };
     let factor = sum.sqrt().add_scalar(1e-6).recip().mul_scalar(max_norm).clamp_max(1.0);
+    // A CPU can look at it without a wait, and leave alone what is short enough.
+    if is_cpu::<B::InnerBackend>() && factor.to_data().iter::<f32>().all(|factor| factor >= 1.0) {
+        return;
+    }
     network.visit(&mut Scale::<B> { gradients, factor });
 }
 
@@ -162,7 +145,7 @@ struct Squares<'a, B: AutodiffBackend> {
 impl<B: AutodiffBackend> ModuleVisitor<B> for Squares<'_, B> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
         if let Some(gradient) = self.gradients.get::<B::InnerBackend, D>(param.id) {
-            let square = gradient.square().sum();
+            let square = square_sum(gradient);
             self.sum = Some(match self.sum.take() {
                 Some(sum) => sum + square,
                 None => square,

@@ -76,8 +76,15 @@ impl Attention {
     }
 
     /// Queries of a row of scores, with what pads them.
-    fn stride(&self) -> usize {
+    fn columns(&self) -> usize {
         self.places.next_multiple_of(LANES)
+    }
+
+    /// From one row of scores to the next: where many of them would share few places of a cache,
+    /// some more.
+    fn stride(&self) -> usize {
+        let columns = self.columns();
+        if columns.is_multiple_of(64) { columns + LANES } else { columns }
     }
 
     /// Numbers of a head's scores.
@@ -183,6 +190,47 @@ fn turn(size: &Attention, from: Right<'_>, factor: f32, to: &mut [f32]) {
     }
 }
 
+/// Room for a head's numbers where its width is no whole number of vectors.
+struct Room {
+    from: Vec<f32>,
+    to: Vec<f32>,
+}
+
+impl Room {
+    #[inline(always)]
+    fn new<S: Simd>(size: &Attention) -> Self {
+        let count = size.places * size.each().next_multiple_of(S::F32_LANES);
+        Self { from: vec![0.0; count], to: vec![0.0; count] }
+    }
+
+    /// `a b` for `a` `[places, places]` and `b` of one head. What is cut short within a vector is
+    /// read and written slowly: once each, and not for every product.
+    #[inline(always)]
+    fn multiply<S: Simd>(
+        &mut self,
+        simd: S,
+        size: &Attention,
+        a: Left<'_>,
+        b: Right<'_>,
+        c: Into<'_>,
+    ) {
+        let (places, each) = (size.places, size.each());
+        let across = each.next_multiple_of(S::F32_LANES);
+        if across == each {
+            return multiply(simd, [places, places, each], a, b, c);
+        }
+        let Self { from, to } = self;
+        for (near, b) in from.chunks_exact_mut(across).zip(b.values.chunks(b.row)) {
+            near.iter_mut().zip(&b[..each]).for_each(|(near, b)| *near = *b);
+        }
+        let near = Into { values: to, row: across, add: false };
+        multiply(simd, [places, places, across], a, Right { values: from, row: across }, near);
+        for (near, c) in to.chunks_exact(across).zip(c.values.chunks_mut(c.row)) {
+            c[..each].copy_from_slice(&near[..each]);
+        }
+    }
+}
+
 /// `to = from * keep` for the weights of one head; `keep` has no padding.
 #[inline(always)]
 fn drop<S: Simd>(simd: S, size: &Attention, from: &[f32], keep: &[f32], to: &mut [f32]) {
@@ -216,8 +264,9 @@ impl WithSimd for Forward<'_> {
         let factor = 1.0 / (each as f32).sqrt();
         let [query, key, value] = [QUERY, KEY, VALUE].map(|part| x.part(part, width));
         let mut turned = vec![0.0; each * stride];
+        let mut room = Room::new::<S>(&size);
         let mut dropped = vec![0.0; keep.map_or(0, |_| size.scores())];
-        let queries: Vec<f32> = (0..stride).map(|query| query as f32).collect();
+        let queries: Vec<f32> = (0..size.columns()).map(|query| query as f32).collect();
         let all = weights.len() > size.scores();
         for at in 0..rows * heads {
             let (row, head) = (at / heads, at % heads);
@@ -228,7 +277,7 @@ impl WithSimd for Forward<'_> {
             let key = Left::rows(key.values, key.row);
             let scores = Into { values: weights, row: stride, add: false };
             let turned = Right { values: &turned, row: stride };
-            multiply(simd, [places, each, stride], key, turned, scores);
+            multiply(simd, [places, each, size.columns()], key, turned, scores);
             softmax(simd, &size, &queries, weights);
             let mut weights = &weights[..];
             if let Some(keep) = keep {
@@ -238,7 +287,7 @@ impl WithSimd for Forward<'_> {
             }
             let value = head_of(&size, value, row, head);
             let y = into_head(&size, Into { values: y, row: width, add: false }, row, head);
-            multiply(simd, [places, places, each], Left::columns(weights, stride), value, y);
+            room.multiply(simd, &size, Left::columns(weights, stride), value, y);
         }
     }
 }
@@ -247,7 +296,7 @@ impl WithSimd for Forward<'_> {
 #[inline(always)]
 fn softmax<S: Simd>(simd: S, size: &Attention, queries: &[f32], scores: &mut [f32]) {
     let stride = size.stride();
-    for column in (0..stride).step_by(S::F32_LANES) {
+    for column in (0..size.columns()).step_by(S::F32_LANES) {
         // Keys from `some` on are seen by some of these queries only, from `none` on by none.
         let (some, none) = match size.causal {
             true => (column, (column + S::F32_LANES).min(size.places)),
@@ -303,6 +352,7 @@ impl WithSimd for Backward<'_> {
         let dy = Right { values: dy, row: width };
         let [query, key, value] = [QUERY, KEY, VALUE].map(|part| x.part(part, width));
         let mut turned = vec![0.0; each * stride];
+        let mut room = Room::new::<S>(&size);
         let mut gradients = vec![0.0; size.scores()];
         let mut dropped = vec![0.0; keep.map_or(0, |_| size.scores())];
         for (at, weights) in weights.chunks_exact(size.scores()).enumerate() {
@@ -313,23 +363,22 @@ impl WithSimd for Backward<'_> {
             let value = Left::rows(value.values, value.row);
             let by_weights = Into { values: &mut gradients, row: stride, add: false };
             let by_turned = Right { values: &turned, row: stride };
-            multiply(simd, [places, each, stride], value, by_turned, by_weights);
+            multiply(simd, [places, each, size.columns()], value, by_turned, by_weights);
             let mut used = weights;
             if let Some(keep) = keep {
                 let keep = &keep[at * places * places..][..places * places];
                 drop(simd, &size, weights, keep, &mut dropped);
                 used = &dropped;
             }
-            let sizes = [places, places, each];
             let into = into_head(&size, dx.part_mut(VALUE, width), row, head);
-            multiply(simd, sizes, Left::rows(used, stride), dy, into);
+            room.multiply(simd, &size, Left::rows(used, stride), dy, into);
             undo_softmax(simd, &size, weights, used, factor, &mut gradients);
             let query = head_of(&size, query, row, head);
             let into = into_head(&size, dx.part_mut(KEY, width), row, head);
-            multiply(simd, sizes, Left::rows(&gradients, stride), query, into);
+            room.multiply(simd, &size, Left::rows(&gradients, stride), query, into);
             let key = head_of(&size, key, row, head);
             let into = into_head(&size, dx.part_mut(QUERY, width), row, head);
-            multiply(simd, sizes, Left::columns(&gradients, stride), key, into);
+            room.multiply(simd, &size, Left::columns(&gradients, stride), key, into);
         }
     }
 }
@@ -350,7 +399,7 @@ fn undo_softmax<S: Simd>(
 ) {
     let stride = size.stride();
     let factor = simd.splat_f32s(factor);
-    for column in (0..stride).step_by(S::F32_LANES) {
+    for column in (0..size.columns()).step_by(S::F32_LANES) {
         let mut sum = simd.splat_f32s(0.0);
         for (used, by) in used.chunks_exact(stride).zip(gradients.chunks_exact_mut(stride)) {
             let along = simd.mul_f32s(load(simd, used, column), load(simd, by, column));

@@ -35,6 +35,9 @@ pub struct Weights {
     values: Vec<f32>,
 }
 
+/// Places that are turned at once.
+const BLOCK: usize = 8;
+
 /// The parts of what is projected.
 const QUERY: usize = 0;
 const KEY: usize = 1;
@@ -181,12 +184,30 @@ fn into_head<'a>(size: &Attention, all: Into<'a>, row: usize, head: usize) -> In
 /// `[places, each]` times a factor as `[each, stride]`; what pads it is left alone.
 #[inline(always)]
 fn turn(size: &Attention, from: Right<'_>, factor: f32, to: &mut [f32]) {
-    let (each, stride) = (size.each(), size.stride());
-    for place in 0..size.places {
-        let from = &from.values[place * from.row..][..each];
-        for (from, to) in from.iter().zip(to[place..].iter_mut().step_by(stride)) {
-            *to = factor * from;
-        }
+    let whole = size.places / BLOCK * BLOCK;
+    for place in (0..whole).step_by(BLOCK) {
+        turn_places::<BLOCK>(size, from, place, factor, to);
+    }
+    for place in whole..size.places {
+        turn_places::<1>(size, from, place, factor, to);
+    }
+}
+
+/// So many places from one on.
+#[inline(always)]
+fn turn_places<const N: usize>(
+    size: &Attention,
+    from: Right<'_>,
+    place: usize,
+    factor: f32,
+    to: &mut [f32],
+) {
+    let each = size.each();
+    let lines: [&[f32]; N] =
+        std::array::from_fn(|line| &from.values[(place + line) * from.row..][..each]);
+    for (column, to) in to.chunks_exact_mut(size.stride()).take(each).enumerate() {
+        let values: [f32; N] = std::array::from_fn(|line| factor * lines[line][column]);
+        to[place..place + N].copy_from_slice(&values);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The composition root: settings become a running program, and a running program ends in order.
 
 mod backup;
+mod bench;
 mod database;
 mod doctor;
 mod psql;
@@ -21,12 +22,13 @@ use crate::store::connect::{boot_check, connect, migrate};
 use crate::store::postgres;
 
 pub use backup::{BackedUp, Restored, backup, restore};
+pub use bench::{serve_bench, time_database};
 use database::Database;
 pub use doctor::{Finding, Health, examine, size};
 pub use psql::{Psql, create_day_key};
 
 // What the command line reaches through here, since it names no layer below.
-pub use crate::engine::devices;
+pub use crate::engine::{Drawn, Rehearsal, devices};
 pub use crate::finance::loan_book;
 pub use crate::http::bench::Peers;
 pub use crate::http::openapi::document as openapi;
@@ -174,23 +176,6 @@ impl App {
         .await;
         self.backend.close().await.and(given_back)
     }
-}
-
-/// A server of the interface and its peers over a running program's service, for `actuary bench`:
-/// one thread, any free port of this machine. Ends with the returned handle's `stop`.
-///
-/// # Errors
-/// When no port can be bound.
-pub fn serve_bench(app: &App, peers: Peers) -> Result<(String, http::Handle)> {
-    let settings = http::HttpSettings {
-        address: SocketAddr::from(([127, 0, 0, 1], 0)),
-        workers: Some(1),
-        ..http::HttpSettings::default()
-    };
-    let server = http::bench::bind(settings, app.service().clone(), peers)?;
-    let (url, handle) = (url_of(server.address(), false), server.handle());
-    tokio::spawn(server.run());
-    Ok((url, handle))
 }
 
 /// A worker alone, for a machine beside the server's.

@@ -20,8 +20,8 @@ pub use device::{Device, DeviceInfo, DeviceWish, device_memory, devices, peak_me
 pub use features::{FittedFeatures, Matrix};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{
-    CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, Parent, Trained, check_columns,
-    check_simplification, check_spec, simplify, train, train_from,
+    CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent, Rehearsal, Trained,
+    check_columns, check_simplification, check_spec, simplify, train, train_from,
 };
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! A file becomes a dataset, beside psql's COPY of it into a plain table of the same database.
 
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::memory::{Watch, resident};
-use super::{Ingest, Place, Row, is_kept, median};
+use super::psql::psql;
+use super::server::Server;
+use super::{Ingest, Place, Row, median};
 use crate::app::{Psql, create_day_key};
 use crate::cli::demo::format_of;
 use crate::cli::interruptible;
@@ -30,7 +31,7 @@ pub(super) async fn run(flags: &Flags, options: &Ingest) -> Result<Vec<Row>> {
             Some(file) => file.clone(),
             None => generated(place.directory.path(), options.rows)?,
         };
-        let server = Server::start(&config)?;
+        let server = Server::start(&config, None)?;
         measure(&config, &server, &file, options).await
     };
     interruptible(measuring).await
@@ -63,55 +64,6 @@ fn day_of(day: u64) -> chrono::NaiveDate {
     chrono::NaiveDate::default() + chrono::Days::new(15_744 + day)
 }
 
-/// A server in a process of its own, so that its memory can be told.
-struct Server {
-    process: Child,
-    url: String,
-    /// Resident memory, in bytes, before any work.
-    memory: u64,
-}
-
-impl Server {
-    fn start(config: &Config) -> Result<Self> {
-        let mut command = Command::new(&config.postgres.executable);
-        for (name, _) in std::env::vars_os() {
-            if !name.to_str().is_some_and(is_kept) {
-                command.env_remove(&name);
-            }
-        }
-        command
-            .args(["serve", "--address", "127.0.0.1:0", "--log", "error", "--data-dir"])
-            .arg(&config.data_dir)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let process = command.spawn().context("starting a server")?;
-        let mut server = Self { process, url: String::new(), memory: 0 };
-        let mut line = String::new();
-        if let Some(out) = server.process.stdout.take() {
-            BufReader::new(out).read_line(&mut line).context("starting a server")?;
-        }
-        let url = line.strip_prefix("serving ").and_then(|rest| rest.split(' ').next());
-        server.url = url.map(str::to_owned).ok_or_else(|| {
-            Error::new(
-                Code::Unavailable,
-                "a server could not be started for the measurement: 'actuary doctor' says why",
-            )
-        })?;
-        server.memory = resident(server.process.id()).map_or(0, |memory| memory.now);
-        Ok(server)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let process = nix::unistd::Pid::from_raw(self.process.id().cast_signed());
-        // When it has ended already, there is nothing to wait for.
-        if nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).is_ok() {
-            let _ = self.process.wait();
-        }
-    }
-}
-
 async fn measure(
     config: &Config,
     server: &Server,
@@ -125,7 +77,7 @@ async fn measure(
         Error::new(Code::InvalidRequest, detail)
     })?;
     let bytes = file.metadata().context("measuring a file")?.len() as f64;
-    let watch = Watch::start(server.process.id());
+    let watch = Watch::start(server.id());
     let (mut ours, mut peers) = (Vec::new(), Vec::new());
     let mut rows = 0.0;
     let database = Psql::of(config).await?;
@@ -138,7 +90,7 @@ async fn measure(
             peers.push(copy(&database, &made, file).await?);
         }
     }
-    let peak = resident(server.process.id()).map_or(0, |memory| memory.peak);
+    let peak = resident(server.id()).map_or(0, |memory| memory.peak);
     let (server_grew, child) = (peak.saturating_sub(server.memory) as f64, watch.peak() as f64);
     let per_second = |times: &[Duration], amount: f64| {
         median(times.iter().map(|time| amount / time.as_secs_f64()).collect())
@@ -217,24 +169,6 @@ async fn copy(database: &Psql, made: &DatasetVersion, file: &Path) -> Result<Dur
     ];
     psql(database, table.to_vec()).await?;
     let path = file.display().to_string().replace('\'', "\'\'");
-    psql(database, vec![format!("\\copy bench_copy FROM '{path}' (FORMAT csv, HEADER)")]).await
-}
-
-/// How long psql takes for some commands, its own start included.
-async fn psql(database: &Psql, commands: Vec<String>) -> Result<Duration> {
-    let mut command = database.command();
-    command.args(["--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1"]);
-    for text in commands {
-        command.args(["--command", &text]);
-    }
-    let running = move || {
-        let start = Instant::now();
-        let output = command.output().context("starting psql")?;
-        if output.status.success() {
-            return Ok(start.elapsed());
-        }
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(Error::new(Code::Unavailable, format!("psql can't copy the file: {said}")))
-    };
-    tokio::task::spawn_blocking(running).await.context("waiting for psql")?
+    let copied = vec![format!("\\copy bench_copy FROM '{path}' (FORMAT csv, HEADER)")];
+    psql(database, copied).await.map(|(took, _)| took)
 }

@@ -1,11 +1,19 @@
 //! `actuary bench`: what this machine reaches, each figure beside its limit or a peer in the same
 //! run.
 
+mod beside;
+mod generator;
 mod ingest;
 mod load;
 mod machine;
 mod memory;
+mod model;
+mod psql;
 mod serve;
+mod server;
+mod start;
+mod torch;
+mod train;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,8 +39,14 @@ pub(super) struct Bench {
 enum What {
     /// Predictions over HTTP, beside routes that only parse or only answer
     Serve(Serve),
+    /// Steps of a training, beside the same ones in PyTorch
+    Train(Train),
+    /// A model's weights read from the database, beside psql's COPY of the same rows
+    Load(Load),
     /// A file uploaded, typed and stored, beside psql's COPY, and the memory that it takes
     Ingest(Ingest),
+    /// From the start of a server to its first prediction, its memory, and the size of the program
+    Start(Start),
 }
 
 #[derive(Args)]
@@ -46,6 +60,19 @@ struct Serve {
     /// Keep-alive connections
     #[arg(long, value_name = "NUMBER", default_value_t = 32, value_parser = connections)]
     connections: usize,
+    #[command(flatten)]
+    peer: Option<Peer>,
+}
+
+/// Another program that answers predictions over HTTP.
+#[derive(Args)]
+struct Peer {
+    /// Where another program answers one row: http://127.0.0.1:5000/invocations
+    #[arg(long, value_name = "URL", required = false)]
+    peer_url: String,
+    /// What it is asked; when absent a row as MLflow's scoring server takes it
+    #[arg(long, value_name = "FILE", requires = "peer_url")]
+    peer_body: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -56,6 +83,47 @@ fn seconds(text: &str) -> Result<f64, String> {
 fn connections(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=4096).contains(number));
     number.ok_or_else(|| "give a number from 1 to 4096".to_owned())
+}
+
+#[derive(Args)]
+struct Train {
+    /// Length of one measurement; each is repeated in turns with PyTorch's
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
+    seconds: f64,
+    /// How often each is measured; the median counts
+    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
+    rounds: usize,
+    /// A Python that has PyTorch, and tabm for the last row; without one nothing is compared
+    #[arg(long, value_name = "PROGRAM")]
+    peer: Option<PathBuf>,
+    /// Networks that are measured, as the ids after `train.` name them: mlp,lstm
+    #[arg(long, value_name = "NETWORKS", value_delimiter = ',')]
+    only: Vec<String>,
+}
+
+#[derive(Args)]
+struct Load {
+    /// Megabytes of weights
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = megabytes)]
+    megabytes: usize,
+    /// How often they are read; the median counts
+    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
+    rounds: usize,
+}
+
+fn megabytes(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=1_000).contains(number));
+    number.ok_or_else(|| "give a number from 1 to 1000".to_owned())
+}
+
+#[derive(Args)]
+struct Start {
+    /// How often a server is started, with the database's own start and without; the median counts
+    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    rounds: usize,
+    /// How long it is under load before its memory is read
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
+    seconds: f64,
 }
 
 #[derive(Args)]
@@ -95,6 +163,9 @@ struct Report {
 pub(super) async fn run(flags: Flags, bench: Bench) -> Result<()> {
     let rows = match bench.what {
         What::Serve(serve) => serve::run(&flags, &serve).await?,
+        What::Train(train) => train::run(&train).await?,
+        What::Load(load) => load::run(&flags, &load).await?,
+        What::Start(start) => start::run(&flags, &start).await?,
         What::Ingest(ingest) => ingest::run(&flags, &ingest).await?,
     };
     let report = Report { machine: Machine::this(), rows };
@@ -141,6 +212,12 @@ fn median(mut figures: Vec<f64>) -> f64 {
         all if all.len() % 2 == 1 => all[all.len() / 2],
         all => f64::midpoint(all[all.len() / 2 - 1], all[all.len() / 2]),
     }
+}
+
+/// The tenth percentile of some times: what is left of what else the machine did meanwhile.
+fn tenth(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len().saturating_sub(1) / 10).copied().unwrap_or(f64::NAN)
 }
 
 /// Settings of a program of its own in an empty data directory that goes when this is dropped.
@@ -199,6 +276,7 @@ mod tests {
         assert_eq!(texts, ["12,346", "99.9", "9.88", "0.123"]);
         assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0])), (2.0, 2.5));
         assert!(median(Vec::new()).is_nan());
+        assert_eq!((tenth((1..=21).rev().map(f64::from).collect()), tenth(vec![7.0])), (3.0, 7.0));
     }
 
     #[test]

@@ -6,45 +6,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::load::{Request, Turn, middle, ratio, turns};
-use super::{Place, Row, Serve, median, timed};
+use super::beside;
+use super::generator::{Request, Turn, middle, ratio, turns};
+use super::model::{Model, body, models, split_body, train, upload};
+use super::server::address;
+use super::{Peer, Place, Row, Serve, median, timed};
 use crate::app::{self, App, Peers};
 use crate::cli::interruptible;
-use crate::client::{Client, Source, outcome};
+use crate::client::Client;
 use crate::config::Flags;
-use crate::domain::dataset::DataFormat;
 use crate::domain::key::{NewKey, Scope};
 use crate::domain::prediction::PredictionRequest;
-use crate::domain::version::AliasTarget;
-use crate::error::{Context, Error, Result};
+use crate::error::{Code, Context, Error, Result};
 
-/// Columns, and rows to train on: enough for a model, and it need not be a good one.
-const COLUMNS: usize = 20;
-const TRAINING_ROWS: usize = 2_000;
 /// Rows of one request.
 const SIZES: [usize; 2] = [1, 1_000];
-const DATASET: &str = "bench";
-
-/// A network that is measured.
-struct Model {
-    name: &'static str,
-    /// Its part of the figures' ids; the named network has none.
-    id: &'static str,
-    text: &'static str,
-    network: Option<Value>,
-}
-
-fn models() -> [Model; 2] {
-    [
-        Model {
-            name: "bench-mlp",
-            id: "",
-            text: "20-64-64-1",
-            network: Some(json!({"kind": "mlp", "hidden": [64, 64], "dropout": 0.0})),
-        },
-        Model { name: "bench-default", id: ".default", text: "default network", network: None },
-    ]
-}
 
 pub(super) async fn run(flags: &Flags, options: &Serve) -> Result<Vec<Row>> {
     let place = Place::new()?;
@@ -64,143 +40,150 @@ async fn measure(app: &App, options: &Serve) -> Result<Vec<Row>> {
     let key = service.create_key(&operator, None, new).await?.secret;
     let client = Client::new(&app.url(), &key)?;
     upload(&client).await?;
+    let bench = Bench { app, client: &client, key: &key, options };
     let mut rows = Vec::new();
     for model in models() {
         train(&client, &model).await?;
-        rows.extend(measure_model(app, &client, &key, &model, options).await?);
+        rows.extend(bench.model(&model).await?);
     }
     Ok(rows)
 }
 
-async fn upload(client: &Client) -> Result<()> {
-    let names: Vec<String> = (0..COLUMNS).map(|c| format!("x{c:02}")).collect();
-    let mut csv = format!("{},y\n", names.join(","));
-    for row in 0..TRAINING_ROWS {
-        let values: Vec<String> = (0..COLUMNS).map(|c| value(row, c).to_string()).collect();
-        let sum = value(row, 0) + value(row, 1) * value(row, 2);
-        csv.push_str(&format!("{},{}\n", values.join(","), u8::from(sum > 0.0)));
+struct Bench<'a> {
+    app: &'a App,
+    client: &'a Client,
+    key: &'a str,
+    options: &'a Serve,
+}
+
+impl Bench<'_> {
+    async fn model(&self, model: &Model) -> Result<Vec<Row>> {
+        let mut answers = HashMap::new();
+        for rows in SIZES {
+            let request: PredictionRequest =
+                serde_json::from_value(body(rows)).context("making a request")?;
+            let answer = self.client.predict(model.name, &request).await?;
+            answers.insert(rows, serde_json::to_vec(&answer).context("keeping an answer")?.into());
+        }
+        let peers = Peers { model: model.name.to_owned(), answers };
+        let (url, server) = app::serve_bench(self.app, peers)?;
+        let (address, _) = address(&url)?;
+        let mut rows = Vec::new();
+        for size in SIZES {
+            rows.extend(self.size(address, model, size).await?);
+        }
+        // One network tells how much of the machine training leaves.
+        if model.id.is_empty() {
+            let path = format!("/api/v1/models/{}/predictions", model.name);
+            let bytes = serde_json::to_vec(&body(1)).context("making a request")?;
+            let request = Request::post(address, &path, Some(self.key), &bytes);
+            rows.push(beside::training(self.client, &request, self.options).await?);
+        }
+        server.stop().await;
+        Ok(rows)
     }
-    let source = Source::Bytes(csv.into());
-    let job = client.upload_dataset(DATASET, DataFormat::Csv, &[], source).await?;
-    outcome(client.wait_for_job(job.id, |_| {}).await?).map(|_| ())
-}
 
-/// A number of about zero, with the digits that measurements have.
-fn value(row: usize, column: usize) -> f64 {
-    let mixed = (row * COLUMNS + column).wrapping_mul(2_654_435_761) % 4_000_037;
-    (mixed as f64 - 2_000_018.0) / 1e6
-}
-
-fn body(rows: usize) -> Value {
-    let row = |row: usize| -> Value {
-        (0..COLUMNS)
-            .map(|c| (format!("x{c:02}"), json!(value(row, c))))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    };
-    json!({"rows": (0..rows).map(row).collect::<Vec<_>>()})
-}
-
-async fn train(client: &Client, model: &Model) -> Result<()> {
-    let mut spec = json!({"dataset": {"name": DATASET}, "target": "y", "epochs": 3, "seed": 1});
-    if let Some(network) = &model.network {
-        spec["network"] = network.clone();
+    /// The requests that are measured in turns: ours, those with less work, and of one row the
+    /// recorded one and, of the first network, the one to another program.
+    fn requests(&self, address: SocketAddr, model: &Model, size: usize) -> Result<Vec<Request>> {
+        let mut asked = body(size);
+        let bytes = serde_json::to_vec(&asked).context("making a request")?;
+        let path = format!("/api/v1/models/{}/predictions", model.name);
+        let post = |path: &str, bytes: &[u8]| Request::post(address, path, Some(self.key), bytes);
+        let mut requests = vec![
+            post(&path, &bytes),
+            post(&format!("/bench/constant/{size}"), &bytes),
+            post(&format!("/bench/parsed/{size}"), &bytes),
+        ];
+        if size == 1 {
+            asked["record"] = json!(true);
+            let recorded = serde_json::to_vec(&asked).context("making a request")?;
+            requests.push(post(&path, &recorded));
+            if let (Some(peer), true) = (&self.options.peer, model.id.is_empty()) {
+                requests.push(peer.request()?);
+            }
+        }
+        Ok(requests)
     }
-    let spec = serde_json::from_value(spec).context("making a training specification")?;
-    let job = client.train(model.name, &spec).await?;
-    outcome(client.wait_for_job(job.id, |_| {}).await?)?;
-    let target = AliasTarget { version: 1, reason: None };
-    client.move_alias(model.name, "champion", &target, None).await.map(|_| ())
-}
 
-async fn measure_model(
-    app: &App,
-    client: &Client,
-    key: &str,
-    model: &Model,
-    options: &Serve,
-) -> Result<Vec<Row>> {
-    let mut answers = HashMap::new();
-    for rows in SIZES {
-        let request: PredictionRequest =
-            serde_json::from_value(body(rows)).context("making a request")?;
-        let answer = client.predict(model.name, &request).await?;
-        answers.insert(rows, serde_json::to_vec(&answer).context("keeping an answer")?.into());
-    }
-    let peers = Peers { model: model.name.to_owned(), answers };
-    let (url, server) = app::serve_bench(app, peers)?;
-    let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
-    let address = address.ok_or_else(|| Error::internal("measuring", "no address"))?;
-    let mut rows = Vec::new();
-    for size in SIZES {
-        rows.extend(measure_size(app, address, key, model, size, options).await?);
-    }
-    server.stop().await;
-    Ok(rows)
-}
-
-async fn measure_size(
-    app: &App,
-    address: SocketAddr,
-    key: &str,
-    model: &Model,
-    size: usize,
-    options: &Serve,
-) -> Result<Vec<Row>> {
-    let asked = body(size);
-    let bytes = serde_json::to_vec(&asked).context("making a request")?;
-    let paths = [
-        format!("/api/v1/models/{}/predictions", model.name),
-        format!("/bench/constant/{size}"),
-        format!("/bench/parsed/{size}"),
-    ];
-    let requests = paths.map(|path| Request::post(address, &path, key, &bytes));
-    let time = Duration::from_secs_f64(options.seconds);
-    let measured = turns(address, &requests, options.connections, time, options.rounds).await?;
-    let [ours, constant, parsed] = measured.as_slice() else {
-        return Err(Error::internal("measuring", "a turn is missing"));
-    };
-    let direct = direct(app, model, asked, size, time, options.rounds).await?;
-    let id = |what: &str| format!("serve{}.{size}.{what}", model.id);
-    let name = |what: &str| {
-        let rows = if size == 1 {
-            "1 row".to_owned()
-        } else {
-            format!("{} rows", super::super::output::grouped(size as u64))
+    async fn size(&self, address: SocketAddr, model: &Model, size: usize) -> Result<Vec<Row>> {
+        let options = self.options;
+        let requests = self.requests(address, model, size)?;
+        let time = Duration::from_secs_f64(options.seconds);
+        let measured = turns(&requests, options.connections, time, options.rounds).await?;
+        let direct = direct(self.app, model, body(size), size, time, options.rounds).await?;
+        let id = |what: &str| format!("serve{}.{size}.{what}", model.id);
+        let name = |what: &str| model.named(size, what);
+        let row =
+            |what: &str, text: &str, unit, figure: &dyn Fn(&Turn) -> f64, pair: [&[Turn]; 2]| {
+                let [ours, peer] = pair;
+                Row {
+                    id: id(what),
+                    name: name(text),
+                    unit,
+                    ours: middle(ours, figure),
+                    peer: Some(middle(peer, figure)),
+                    ratio: Some(ratio(ours, peer, figure)),
+                }
+            };
+        let rate = |what: &str, text: &str, pair| {
+            row(what, text, "requests/s", &|turn: &Turn| turn.per_second, pair)
         };
-        format!("{}, {rows}: {what}", model.text)
-    };
-    let throughput = |turn: &Turn| turn.per_second;
-    let row = |what: &str, text: &str, unit, figure: &dyn Fn(&Turn) -> f64, peer: &[Turn]| Row {
-        id: id(what),
-        name: name(text),
-        unit,
-        ours: middle(ours, figure),
-        peer: Some(middle(peer, figure)),
-        ratio: Some(ratio(ours, peer, figure)),
-    };
-    let milliseconds = |share: f64| move |turn: &Turn| turn.quantile(share) * 1e3;
-    let scored = middle(ours, throughput) * size as f64;
-    Ok(vec![
-        row("constant", "against a constant answer", "requests/s", &throughput, constant),
-        row("parsed", "against parsing alone", "requests/s", &throughput, parsed),
-        row("p50", "median latency, against a constant answer", "ms", &milliseconds(0.5), constant),
-        row(
-            "p99",
-            "99th percentile, against a constant answer",
-            "ms",
-            &milliseconds(0.99),
-            constant,
-        ),
-        Row {
-            id: id("model"),
-            name: name("against the model without HTTP, one thread"),
-            unit: "rows/s",
-            ours: scored,
-            peer: Some(direct),
-            ratio: Some(scored / direct),
-        },
-    ])
+        let milliseconds = |share: f64| move |turn: &Turn| turn.quantile(share) * 1e3;
+        let [ours, constant, parsed, others @ ..] = measured.as_slice() else {
+            return Err(Error::internal("measuring", "a turn is missing"));
+        };
+        let beside = [ours.as_slice(), constant];
+        let scored = middle(ours, |turn| turn.per_second) * size as f64;
+        let mut rows = vec![
+            rate("constant", "against a constant answer", beside),
+            rate("parsed", "against parsing alone", [ours, parsed]),
+            row(
+                "p50",
+                "median latency, against a constant answer",
+                "ms",
+                &milliseconds(0.5),
+                beside,
+            ),
+            row(
+                "p99",
+                "99th percentile, against a constant answer",
+                "ms",
+                &milliseconds(0.99),
+                beside,
+            ),
+            Row {
+                id: id("model"),
+                name: name("against the model without HTTP, one thread"),
+                unit: "rows/s",
+                ours: scored,
+                peer: Some(direct),
+                ratio: Some(scored / direct),
+            },
+        ];
+        let mut others = others.iter();
+        if let Some(recorded) = others.next() {
+            rows.push(rate("record", "recorded, against unrecorded", [recorded, ours]));
+        }
+        if let (Some(other), Some(peer)) = (others.next(), &options.peer) {
+            rows.push(rate("peer", &format!("against {}", peer.peer_url), [ours, other]));
+        }
+        Ok(rows)
+    }
+}
+
+impl Peer {
+    fn request(&self) -> Result<Request> {
+        let (address, path) = address(&self.peer_url)?;
+        let body = match &self.peer_body {
+            Some(file) => std::fs::read(file).map_err(|error| {
+                let detail = format!("{} can't be read: {error}", file.display());
+                Error::new(Code::InvalidRequest, detail)
+            })?,
+            None => serde_json::to_vec(&split_body()).context("making a request")?,
+        };
+        Ok(Request::post(address, &path, None, &body))
+    }
 }
 
 /// Rows a second that the model scores when it is called directly.

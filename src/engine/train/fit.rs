@@ -11,7 +11,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::{AutodiffBackend, Backend, DeviceOps};
 use burn::tensor::{Tensor, TensorData};
 
-pub(super) use self::pace::{Pace, pace};
+pub(super) use self::pace::{Pace, pace, step_times};
 use super::augment::{Batch, augment};
 use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};

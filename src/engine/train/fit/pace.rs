@@ -10,6 +10,7 @@ use super::{
 };
 use crate::engine::infer::forward;
 use crate::engine::networks::parameters::parameters;
+use crate::engine::random::{Purpose, keyed, shuffle};
 use crate::error::Result;
 
 /// Most steps that are measured.
@@ -95,6 +96,42 @@ pub(in crate::engine::train) fn pace<B: AutodiffBackend>(
     let weights = parameters(&run.whole())?;
     run.best = weights.clone();
     Ok(Pace { training_row, validation_row, epoch: measured.elapsed().as_secs_f64() })
+}
+
+/// Seconds of each step of a training, over about `limit` after a fifth of that which is not counted;
+/// one at least. Rows come in an order of chance, as in an epoch.
+///
+/// # Errors
+/// As [`super::fit`].
+pub(in crate::engine::train) fn step_times<B: AutodiffBackend>(
+    device: &B::Device,
+    problem: &Problem<'_>,
+    limit: Duration,
+) -> Result<Vec<f64>> {
+    let mut never = || false;
+    let mut hooks = Stop(&mut never);
+    let mut run = Run::<B>::start(device, *problem, None, &mut hooks)?;
+    let mut order: Vec<usize> = (0..run.rows()).collect();
+    shuffle(&mut keyed(problem.recipe.seed, Purpose::Order, 0, 0), &mut order);
+    let mut sum = run.loss_sum();
+    let mut times = Vec::new();
+    let began = Instant::now();
+    let mut counted = None;
+    for batch in order.chunks_exact(run.batch_size().clamp(1, order.len().max(1))).cycle() {
+        let step = Instant::now();
+        sum = sum + run.step(batch, 0, RATE)?.mul_scalar(batch.len() as f64);
+        match counted {
+            Some(_) => times.push(step.elapsed().as_secs_f64()),
+            // Memory has been asked for, and caches are warm.
+            None if began.elapsed() >= limit / 5 => counted = Some(Instant::now()),
+            None => {}
+        }
+        if !times.is_empty() && counted.is_some_and(|counted| counted.elapsed() >= limit) {
+            break;
+        }
+    }
+    sum.into_scalar_f32();
+    Ok(times)
 }
 
 impl<B: AutodiffBackend> Run<'_, B> {

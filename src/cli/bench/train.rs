@@ -1,0 +1,233 @@
+//! Steps of a training beside the same steps in PyTorch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::torch::Torch;
+use super::{Row, Train, median, tenth};
+use crate::app::{Drawn, Rehearsal};
+use crate::cli::interruptible;
+use crate::cli::output::remark;
+use crate::error::{Code, Context, Error, Result};
+
+/// Rows of the table whose defaults `tabm` has: those of `examples/bench/tabm.sh` on public data.
+const TABLE: usize = 24_000;
+
+/// A network that is measured.
+struct Case {
+    /// As the figures' ids and the peer have it.
+    id: &'static str,
+    name: &'static str,
+    /// What of the specification differs from its defaults.
+    spec: Value,
+    drawn: Drawn,
+    classes: usize,
+}
+
+fn cases() -> Vec<Case> {
+    let adam = json!({"kind": "adam"});
+    let lstm = json!({
+        "network": {"kind": "lstm", "layers": 2, "hidden": 64},
+        "batch_size": 64, "optimiser": adam, "gradient_clip": 0.0
+    });
+    vec![
+        Case {
+            id: "mlp",
+            name: "20-64-64-1, batch 32, Adam",
+            spec: json!({
+                "network": {"kind": "mlp", "hidden": [64, 64], "dropout": 0.0},
+                "batch_size": 32, "optimiser": adam, "gradient_clip": 0.0
+            }),
+            drawn: Drawn::Numbers { columns: 20, bins: 0 },
+            classes: 2,
+        },
+        Case {
+            id: "lstm",
+            name: "LSTM 2 x 64, 64 steps, batch 64, Adam",
+            spec: lstm.clone(),
+            drawn: Drawn::Windows { steps: 64, channels: 8 },
+            classes: 2,
+        },
+        Case {
+            id: "lstm_256",
+            name: "LSTM 2 x 64, 256 steps, batch 64, Adam",
+            spec: lstm,
+            drawn: Drawn::Windows { steps: 256, channels: 8 },
+            classes: 2,
+        },
+        Case {
+            id: "lenet",
+            name: "LeNet, 28 x 28, batch 64, SGD with momentum",
+            spec: json!({"network": {"kind": "lenet"}, "batch_size": 64}),
+            drawn: Drawn::Pictures { side: 28 },
+            classes: 10,
+        },
+        Case {
+            id: "attention",
+            name: "self-attention, 2 x 64, 4 heads, 32 steps, batch 32, Adam",
+            spec: json!({
+                "network": {
+                    "kind": "attention", "width": 64, "heads": 4, "layers": 2, "dropout": 0.0
+                },
+                "batch_size": 32, "optimiser": adam, "gradient_clip": 0.0
+            }),
+            drawn: Drawn::Windows { steps: 32, channels: 8 },
+            classes: 2,
+        },
+        Case {
+            id: "tabm",
+            name: "the default for tables, 23 numbers, batch 512, AdamW",
+            spec: json!({"network": {"kind": "tabm"}}),
+            drawn: Drawn::Numbers { columns: 23, bins: 128 },
+            classes: 2,
+        },
+    ]
+}
+
+impl Case {
+    fn rehearsal(&self) -> Result<Rehearsal> {
+        let mut spec = json!({"dataset": {"name": "bench"}, "target": "y", "device": "cpu"});
+        if let (Some(spec), Some(more)) = (spec.as_object_mut(), self.spec.as_object()) {
+            spec.extend(more.clone());
+        }
+        let spec = serde_json::from_value(spec).context("making a training specification")?;
+        Ok(Rehearsal::new(&spec, self.drawn, self.classes, TABLE))
+    }
+}
+
+/// The cases that are asked for; all where none is named.
+fn asked(only: &[String]) -> Result<Vec<Case>> {
+    let all = cases();
+    let names: Vec<&str> = all.iter().map(|case| case.id).collect();
+    if let Some(unknown) = only.iter().find(|name| !names.contains(&name.as_str())) {
+        let detail = format!("there is no network '{unknown}' here; take {}", names.join(", "));
+        return Err(Error::field(Code::InvalidRequest, "--only", detail));
+    }
+    Ok(all.into_iter().filter(|c| only.is_empty() || only.iter().any(|o| o == c.id)).collect())
+}
+
+/// What the turns of a case have shown: seconds of a step, the tenth percentile of each turn.
+#[derive(Debug, Default, Clone)]
+struct Turns {
+    ours: Vec<f64>,
+    /// Empty where there is no peer.
+    peer: Vec<f64>,
+}
+
+pub(super) async fn run(options: &Train) -> Result<Vec<Row>> {
+    let cases = asked(&options.only)?;
+    interruptible(measure(&cases, options)).await
+}
+
+async fn measure(cases: &[Case], options: &Train) -> Result<Vec<Row>> {
+    let time = Duration::from_secs_f64(options.seconds);
+    let rehearsals: Vec<Arc<Rehearsal>> =
+        cases.iter().map(|case| case.rehearsal().map(Arc::new)).collect::<Result<_>>()?;
+    let mut torch = options.peer.as_ref().map(|python| Torch::start(python, time)).transpose()?;
+    let mut all: BTreeMap<&'static str, Turns> = BTreeMap::new();
+    for _ in 0..options.rounds.max(1) {
+        for (case, rehearsal) in cases.iter().zip(&rehearsals) {
+            let of_turn = rehearsal.clone();
+            let times = blocking(move || of_turn.step_times(time)).await?;
+            let turns = all.entry(case.id).or_default();
+            turns.ours.push(tenth(times));
+            let Some(mut peer) = torch.take() else { continue };
+            let (id, parameters) = (case.id, rehearsal.parameters()?);
+            let (peer, times) = blocking(move || {
+                let times = peer.measure(id, parameters)?;
+                Ok((peer, times))
+            })
+            .await?;
+            torch = Some(peer);
+            match times {
+                Ok(times) => turns.peer.push(tenth(times)),
+                Err(why) if turns.ours.len() == 1 => {
+                    remark(&format!("{}: PyTorch was not measured: {why}", case.id));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+    let mut rows: Vec<Row> = cases.iter().filter_map(|c| Some(row(c, all.get(c.id)?))).collect();
+    if let (Some(short), Some(long)) = (all.get("lstm"), all.get("lstm_256")) {
+        rows.extend(lengths(short, long));
+    }
+    Ok(rows)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.context("waiting for a measurement")?
+}
+
+fn row(case: &Case, turns: &Turns) -> Row {
+    let has_peer = !turns.peer.is_empty();
+    let ratios = turns.ours.iter().zip(&turns.peer).map(|(ours, peer)| ours / peer);
+    Row {
+        id: format!("train.{}", case.id),
+        name: format!("{}: a step, against PyTorch", case.name),
+        unit: "ms",
+        ours: median(turns.ours.clone()) * 1e3,
+        peer: has_peer.then(|| median(turns.peer.clone()) * 1e3),
+        ratio: has_peer.then(|| median(ratios.collect())),
+    }
+}
+
+/// How a step grows with the length of what is read, ours and the peer's own.
+fn lengths(short: &Turns, long: &Turns) -> Vec<Row> {
+    let of = |id: &str, who: &str, short: &[f64], long: &[f64]| {
+        (!short.is_empty() && !long.is_empty()).then(|| Row {
+            id: format!("train.lstm.length{id}"),
+            name: format!("LSTM, 256 steps against 64{who}"),
+            unit: "ms",
+            ours: median(long.to_vec()) * 1e3,
+            peer: Some(median(short.to_vec()) * 1e3),
+            ratio: Some(median(long.iter().zip(short).map(|(l, s)| l / s).collect())),
+        })
+    };
+    let ours = of("", "", &short.ours, &long.ours);
+    let peer = of(".torch", ", in PyTorch", &short.peer, &long.peer);
+    ours.into_iter().chain(peer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_is_a_training_that_the_peer_knows() {
+        for case in cases() {
+            let rehearsal = case.rehearsal().unwrap();
+            assert!(rehearsal.parameters().unwrap() > 1_000, "{}", case.id);
+            assert!(super::super::torch::SCRIPT.contains(&format!("\"{}\": (", case.id)));
+        }
+        let sizes: Vec<usize> =
+            cases().iter().map(|c| c.rehearsal().unwrap().batch_size()).collect();
+        assert_eq!(sizes, [32, 64, 64, 64, 32, 512]);
+    }
+
+    #[test]
+    fn an_unknown_network_is_refused_with_those_there_are() {
+        let error = asked(&["lstm".into(), "gru".into()]).err().unwrap();
+        let said = error.to_string();
+        assert!(said.contains("'gru'") && said.contains("lstm_256"), "{said}");
+        assert_eq!(asked(&["lstm".into()]).unwrap().len(), 1);
+        assert_eq!(asked(&[]).unwrap().len(), 6);
+    }
+
+    #[test]
+    fn ratios_are_those_of_turns_that_followed_each_other() {
+        let turns = Turns { ours: vec![1.0, 4.0, 3.0], peer: vec![2.0, 4.0, 1.0] };
+        let row = row(&cases()[0], &turns);
+        assert_eq!((row.ours, row.peer, row.ratio), (3_000.0, Some(2_000.0), Some(1.0)));
+        let alone = Turns { ours: vec![1.0], peer: Vec::new() };
+        assert_eq!(super::row(&cases()[0], &alone).ratio, None);
+        let grown = lengths(&alone, &Turns { ours: vec![4.5], peer: vec![1.0] });
+        let ids: Vec<&str> = grown.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!((ids, grown[0].ratio), (vec!["train.lstm.length"], Some(4.5)));
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::beside;
-use super::generator::{Request, Turn, middle, ratio, turns};
+use super::generator::{Request, Turn, middle, once, ratio, turns};
 use super::model::{Model, body, models, split_body, train, upload};
 use super::server::address;
 use super::{Peer, Place, Row, Serve, median, timed};
@@ -23,6 +23,10 @@ use crate::error::{Code, Context, Error, Result};
 const SIZES: [usize; 2] = [1, 1_000];
 
 pub(super) async fn run(flags: &Flags, options: &Serve) -> Result<Vec<Row>> {
+    if let Some(peer) = &options.peer {
+        // Before minutes are spent on ours.
+        once(&peer.request()?)?;
+    }
     let place = Place::new()?;
     let config = place.config(flags)?;
     let app = interruptible(App::start(&config)).await?;

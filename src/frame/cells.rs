@@ -78,6 +78,11 @@ impl Guess {
         self.image = self.image && is_base64_of_image(cell);
     }
 
+    /// Whether any cell had a value.
+    pub(super) fn is_seen(&self) -> bool {
+        self.seen
+    }
+
     /// A value that its format says is a number.
     pub(super) fn observe_number(&mut self, text: &[u8]) {
         self.seen = true;
@@ -124,6 +129,41 @@ impl Guess {
     }
 }
 
+/// The value of a whole number of 15 digits at most, as [`Number::of`] takes them; not of -0, which as a
+/// float is another number than 0.
+fn short_whole(cell: &[u8]) -> Option<i64> {
+    let (digits, sign) = match cell {
+        [b'-', rest @ ..] => (rest, -1),
+        _ => (cell, 1),
+    };
+    match digits {
+        [b'0'] if sign > 0 => return Some(0),
+        [b'1'..=b'9', ..] if digits.len() <= 15 => {}
+        _ => return None,
+    }
+    let mut value = 0;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        value = value * 10 + i64::from(digit - b'0');
+    }
+    Some(sign * value)
+}
+
+/// The value of a number as [`Number::of`] takes them for floats.
+fn inferred_float(cell: &[u8]) -> Option<f64> {
+    if let Some(value) = short_whole(cell) {
+        return Some(value as f64);
+    }
+    let digits = cell.strip_prefix(b"-").unwrap_or(cell);
+    match digits {
+        [b'0', b'0'..=b'9', ..] => None,
+        [b'0'..=b'9' | b'.', ..] if !digits.iter().all(u8::is_ascii_digit) => parse_float(cell),
+        _ => Number::of(cell).float.then(|| parse_float(cell)).flatten(),
+    }
+}
+
 fn is_bool(cell: &[u8]) -> bool {
     cell.eq_ignore_ascii_case(b"true") || cell.eq_ignore_ascii_case(b"false")
 }
@@ -148,6 +188,36 @@ impl Cells {
                 self.images.base64(cell.trim_ascii()).map(Value::Image)
             }
             _ => parse(kind, cell).ok_or_else(|| misfit(kind, cell)),
+        }
+    }
+
+    /// A cell's value where a column that was inferred to be of a type still is with it; None else.
+    pub(super) fn read_inferred<'a>(
+        &'a mut self,
+        kind: ColumnType,
+        cell: &'a [u8],
+    ) -> Option<Value<'a>> {
+        let trimmed = cell.trim_ascii();
+        if is_null(trimmed) {
+            return Some(Value::Null);
+        }
+        match kind {
+            ColumnType::Int64 => match short_whole(trimmed) {
+                Some(value) => Some(Value::Int(value)),
+                None => {
+                    Number::of(trimmed).int.then(|| parse_int(trimmed)).flatten().map(Value::Int)
+                }
+            },
+            ColumnType::Float64 => inferred_float(trimmed).map(Value::Float),
+            ColumnType::Bool => {
+                is_bool(trimmed).then(|| parse_bool(trimmed)).flatten().map(Value::Bool)
+            }
+            ColumnType::Timestamp => parse_timestamp(trimmed).map(Value::Time),
+            ColumnType::String => parse_text(cell).map(Value::Text),
+            ColumnType::Image => {
+                let is_image = is_base64_of_image(trimmed);
+                if is_image { self.read(kind, cell).ok() } else { None }
+            }
         }
     }
 

@@ -1,8 +1,11 @@
 //! Typed values to one Parquet file, with statistics on the way. Memory is bounded by cells and
-//! bytes rather than by rows alone, so that wide tables and long texts take no more of it.
+//! bytes rather than by rows alone, so that wide tables and long texts take no more of it. A thread of
+//! its own encodes what was read while more is read.
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -13,7 +16,7 @@ use parquet::schema::types::ColumnPath;
 
 use super::Ingested;
 use crate::domain::schema::{Column, ColumnType};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::frame::arrow_schema;
 use crate::frame::builder::{ColumnBuilder, Value};
 use crate::frame::tally::{Budget, Tally};
@@ -39,7 +42,7 @@ struct SinkColumn {
 pub(super) struct Sink {
     columns: Vec<SinkColumn>,
     schema: SchemaRef,
-    writer: ArrowWriter<File>,
+    encoder: Encoder,
     budget: Budget,
     batch_rows: usize,
     /// Rows and bytes of texts and images in the builders.
@@ -70,7 +73,7 @@ impl Sink {
         Ok(Self {
             columns,
             schema,
-            writer,
+            encoder: Encoder::start(writer),
             budget: Budget::new(),
             batch_rows,
             rows_held: 0,
@@ -105,11 +108,7 @@ impl Sink {
         (self.rows_held, self.text_held) = (0, 0);
         let batch =
             RecordBatch::try_new(self.schema.clone(), arrays).context("gathering columns")?;
-        self.writer.write(&batch).context("writing a dataset")?;
-        if self.writer.memory_size() >= GROUP_BYTES {
-            self.writer.flush().context("writing a dataset")?;
-        }
-        Ok(())
+        self.encoder.write(batch)
     }
 
     /// Completes the file.
@@ -117,10 +116,67 @@ impl Sink {
         if self.rows_held > 0 {
             self.encode()?;
         }
-        self.writer.close().context("completing a dataset")?;
+        self.encoder.finish()?;
         let columns = self.columns.into_iter().map(|c| c.tally.finish(c.name)).collect();
         Ok(Ingested { rows: self.rows, columns })
     }
+}
+
+/// The thread that encodes.
+struct Encoder {
+    /// None once there is nothing more to come.
+    batches: Option<SyncSender<RecordBatch>>,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Encoder {
+    fn start(writer: ArrowWriter<File>) -> Self {
+        // One waits while one is encoded, and the next one is gathered.
+        let (batches, received) = sync_channel(1);
+        let thread = std::thread::spawn(move || encode(writer, &received));
+        Self { batches: Some(batches), thread: Some(thread) }
+    }
+
+    /// # Errors
+    /// Why an earlier batch could not be written.
+    fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        match &self.batches {
+            Some(batches) if batches.send(batch).is_ok() => Ok(()),
+            // The thread has ended before its time.
+            _ => self.finish(),
+        }
+    }
+
+    /// Waits until everything is written.
+    fn finish(&mut self) -> Result<()> {
+        self.batches = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => Err(Error::internal("writing a dataset", "the encoder panicked")),
+            None => Err(Error::internal("writing a dataset", "the encoder has ended")),
+        }
+    }
+}
+
+impl Drop for Encoder {
+    /// Nothing is written to the file any more when this is over.
+    fn drop(&mut self) {
+        self.batches = None;
+        if let Some(thread) = self.thread.take() {
+            // Who gave up has an error of its own.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn encode(mut writer: ArrowWriter<File>, batches: &Receiver<RecordBatch>) -> Result<()> {
+    while let Ok(batch) = batches.recv() {
+        writer.write(&batch).context("writing a dataset")?;
+        if writer.memory_size() >= GROUP_BYTES {
+            writer.flush().context("writing a dataset")?;
+        }
+    }
+    writer.close().context("completing a dataset").map(|_| ())
 }
 
 fn properties(columns: &[(String, ColumnType)]) -> Result<WriterProperties> {

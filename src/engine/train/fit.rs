@@ -1,5 +1,6 @@
 //! The loop over epochs and batches.
 
+mod batches;
 mod pace;
 mod resting;
 mod tabled;
@@ -11,8 +12,8 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::{AutodiffBackend, Backend, DeviceOps};
 use burn::tensor::{Tensor, TensorData};
 
+use self::batches::Resident;
 pub(super) use self::pace::{Pace, pace, step_times};
-use super::augment::{Batch, augment};
 use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};
 use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, RunLabel};
@@ -180,6 +181,8 @@ struct Run<'a, B: AutodiffBackend> {
     mask: Option<Mask>,
     /// The network's table, where it has one: of it the network holds what the last step read.
     table: Option<Table>,
+    /// The training rows, where they stay on the device.
+    resident: Option<Resident<B>>,
     best: Parameters,
     /// At the end of the last epoch, or of a later checkpoint; empty before.
     last: Parameters,
@@ -227,6 +230,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             optimiser: Optimiser::new(recipe),
             mask,
             table: None,
+            resident: None,
             best: Parameters::new(),
             last: Parameters::new(),
             progress: Progress::default(),
@@ -250,6 +254,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             run.progress = checkpoint.progress;
         }
         run.take_table(memory)?;
+        run.resident = Resident::new(device, problem, run.table.is_some());
         Ok(run)
     }
 
@@ -444,17 +449,10 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     /// Mean loss of some rows of a batch; `slice` is its number among those of the batch.
     fn loss(&self, rows: &[usize], slice: u32, epoch: u32, dropout: &mut Dropout) -> Tensor<B, 1> {
         let Problem { recipe, data } = self.problem;
-        let Batch { inputs, targets, weights } = self.batch(rows, slice, epoch);
-        let tensor = |matrix: Matrix| -> Tensor<B, 2> {
-            let data = TensorData::new(matrix.data, [matrix.rows, matrix.width]);
-            Tensor::from_data(data, self.device)
-        };
-        let weights = weights.map(|data| tensor(Matrix { rows: rows.len(), width: 1, data }));
-        let logits = self.network.forward(tensor(inputs), Some(dropout));
+        let (inputs, mut targets, mut weights) = self.tensors(rows, slice, epoch);
+        let logits = self.network.forward(inputs, Some(dropout));
         // Each member has a loss of its own: that of their mean would let them lean on each other.
         let members = self.network.members();
-        let mut targets = tensor(targets);
-        let mut weights: Option<Tensor<B, 2>> = weights;
         if members > 1 {
             targets = targets.repeat_dim(0, members);
             weights = weights.map(|weights| weights.repeat_dim(0, members));
@@ -464,36 +462,6 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             Some(teaching) => taught_loss(loss, teaching, logits, targets, weights),
             None => batch_loss(loss, logits, targets, weights),
         }
-    }
-
-    /// Some rows of a batch as they are learnt from in an epoch.
-    fn batch(&self, rows: &[usize], slice: u32, epoch: u32) -> Batch {
-        let Problem { recipe, data } = self.problem;
-        let gather = |matrix: &Matrix| {
-            let mut values = Vec::with_capacity(rows.len() * matrix.width);
-            for &row in rows {
-                let start = row * matrix.width;
-                values.extend_from_slice(&matrix.data[start..start + matrix.width]);
-            }
-            Matrix { rows: rows.len(), width: matrix.width, data: values }
-        };
-        let weights = data.train.weights.as_ref();
-        let mut batch = Batch {
-            inputs: gather(&data.train.inputs),
-            targets: gather(&data.train.targets),
-            weights: weights.map(|weights| rows.iter().map(|&row| weights[row]).collect()),
-        };
-        if let (Some(spec), Layout::Image(shape)) = (&recipe.augmentation, &data.layout) {
-            // Each slice of each batch draws numbers of its own.
-            let of_epoch = u64::from(epoch) << 32 | u64::from(slice);
-            let number = self.progress.batch as u64;
-            let rng = keyed(recipe.seed, Purpose::Augmentation, of_epoch, number);
-            augment(spec, *shape, &mut batch, rng);
-        }
-        if let Some(table) = &self.table {
-            table.renumber(&mut batch.inputs);
-        }
-        batch
     }
 
     /// Loss and main metric of the validation rows, and the figure by which epochs are compared, the

@@ -3,15 +3,31 @@
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use burn::backend::cuda::CudaDevice;
 use burn::tensor::backend::{Backend, DeviceOps};
 use burn::{Dispatch, DispatchDevice};
+use cubecl_common::config::RuntimeConfig;
+use cubecl_runtime::config::CubeClRuntimeConfig;
+use cubecl_runtime::config::cache::CacheConfig;
 use nvml_wrapper::Nvml;
 use serde::Serialize;
 
 use crate::error::{Code, Context, Error, Result};
+
+/// Keeps what is compiled for a GPU, and which of several kernels was the quickest there, in a directory,
+/// which is made when there is something to keep: the next process begins with it. The first call in a
+/// process counts, before a device is used.
+pub fn keep_kernels(directory: &Path) {
+    let mut kept = CubeClRuntimeConfig::storage().lock();
+    if kept.is_none() {
+        let mut config = CubeClRuntimeConfig::default();
+        config.compilation.cache = Some(CacheConfig::File(directory.to_owned()));
+        config.autotune.cache = CacheConfig::File(directory.to_owned());
+        *kept = Some(Arc::new(config));
+    }
+}
 
 /// A device that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,9 @@ mod weights;
 mod windows;
 
 pub use advice::{Source, advise};
-pub use device::{Device, DeviceInfo, DeviceWish, device_memory, devices, peak_memory};
+pub use device::{
+    Device, DeviceInfo, DeviceWish, device_memory, devices, keep_kernels, peak_memory,
+};
 pub use features::{FittedFeatures, Matrix};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{

@@ -33,7 +33,7 @@ pub use predictions::Scoring;
 use tokio::sync::Semaphore;
 
 use crate::domain::cost::Rates;
-use crate::engine::Device;
+use crate::engine::{self, Device};
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use crate::store::connect::{PoolSettings, connect};
@@ -47,7 +47,8 @@ use turns::Turns;
 /// What the operator sets.
 #[derive(Debug, Clone)]
 pub struct ServiceSettings {
-    /// Where files lie while they are worked on; they have no name there.
+    /// Where files lie while they are worked on; they have no name there. In its folder `kernels` is
+    /// kept what is compiled for a GPU, which is compiled again where it is lost.
     pub temp_dir: PathBuf,
     /// Loaded models are kept up to so many bytes of weights.
     pub model_cache_bytes: u64,
@@ -87,6 +88,7 @@ impl Service {
     /// A service over a migrated database. Must be called within a tokio runtime: it listens to
     /// changes and records predictions on tasks of its own, which end with the last handle.
     pub fn new(store: Store, settings: ServiceSettings) -> Self {
+        engine::keep_kernels(&settings.temp_dir.join("kernels"));
         let cache = Cache::new(settings.model_cache_bytes);
         let watch = Watch::new();
         let recorder = Recorder::start(store.clone());

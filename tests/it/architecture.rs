@@ -46,6 +46,7 @@ const EVERYWHERE: &[&str] = &["error", "telemetry"];
 /// Families of crates (`burn` and every `burn_*`), and the only layers that may name them.
 const CONFINED: &[(&str, &[&str])] = &[
     ("burn", &["engine"]),
+    ("cubecl", &["engine"]),
     ("sqlx", &["store"]),
     ("actix", &["http"]),
     ("utoipa_swagger_ui", &["http"]),

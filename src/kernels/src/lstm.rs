@@ -29,9 +29,9 @@ pub struct Lstm {
 pub struct Passed {
     /// `[steps, rows, hidden]`: the state after each step.
     pub states: Vec<f32>,
-    /// `[steps, rows, 4 * padded]`, activated.
+    /// `[steps, rows, 4 * padded]`, activated, the step that was read first first.
     gates: Vec<f32>,
-    /// `[steps, rows, padded]`.
+    /// `[steps, rows, padded]`, in the same order.
     cells: Vec<f32>,
     steps: usize,
     rows: usize,
@@ -84,17 +84,13 @@ impl Lstm {
     /// # Panics
     /// When `x` is shorter than its shape says.
     pub fn states(&self, x: &[f32], steps: usize, rows: usize, reverse: bool) -> Vec<f32> {
+        let order = Order { steps, rows, reverse };
         let mut states = vec![0.0; steps * rows * self.hidden];
-        let mut gates = vec![0.0; rows * 4 * self.padded()];
-        let mut cells = vec![0.0; rows * self.padded()];
-        dispatch(Forward {
-            layer: self,
-            x,
-            order: Order { steps, rows, reverse },
-            states: &mut states,
-            gates: &mut gates,
-            cells: &mut cells,
-        });
+        let gates = &mut Vec::with_capacity(rows * 4 * self.padded());
+        let cells = &mut Vec::with_capacity(rows * self.padded());
+        let states_of = &mut states;
+        let keep = false;
+        dispatch(Forward { layer: self, x, order, keep, states: states_of, gates, cells });
         states
     }
 
@@ -104,18 +100,18 @@ impl Lstm {
     /// When `x` is shorter than its shape says.
     pub fn forward(&self, x: &[f32], steps: usize, rows: usize, reverse: bool) -> Passed {
         let (all, padded) = (steps * rows, self.padded());
-        let mut states = vec![0.0; all * self.hidden];
-        let mut gates = vec![0.0; all * 4 * padded];
-        let mut cells = vec![0.0; all * padded];
-        dispatch(Forward {
-            layer: self,
-            x,
-            order: Order { steps, rows, reverse },
-            states: &mut states,
-            gates: &mut gates,
-            cells: &mut cells,
-        });
-        Passed { states, gates, cells, steps, rows, reverse }
+        let mut passed = Passed {
+            states: vec![0.0; all * self.hidden],
+            gates: Vec::with_capacity(all * 4 * padded),
+            cells: Vec::with_capacity(all * padded),
+            steps,
+            rows,
+            reverse,
+        };
+        let Passed { states, gates, cells, .. } = &mut passed;
+        let order = Order { steps, rows, reverse };
+        dispatch(Forward { layer: self, x, order, keep: true, states, gates, cells });
+        passed
     }
 
     /// Gradients of a loss whose gradients by the states are `by_states` `[steps, rows, hidden]`.
@@ -203,17 +199,18 @@ fn transposed(matrix: &[f32], rows: usize, width: usize, columns: usize) -> Vec<
     back
 }
 
-/// Steps one after the other. Gates and cells are those of all steps, or of one, used again.
+/// Steps one after the other.
 struct Forward<'a> {
     layer: &'a Lstm,
     x: &'a [f32],
     order: Order,
+    /// Whether gates and cells are kept of all steps, or of the last one.
+    keep: bool,
     /// `[steps, rows, hidden]`.
     states: &'a mut [f32],
-    /// `[steps or 1, rows, 4 * padded]`.
-    gates: &'a mut [f32],
-    /// `[steps or 1, rows, padded]`.
-    cells: &'a mut [f32],
+    /// Empty at first.
+    gates: &'a mut Vec<f32>,
+    cells: &'a mut Vec<f32>,
 }
 
 impl WithSimd for Forward<'_> {
@@ -221,18 +218,22 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Forward { layer, x, order, states, gates, cells } = self;
+        let Forward { layer, x, order, keep, states, gates, cells } = self;
         let Lstm { inputs, hidden, .. } = *layer;
         let (rows, width, padded) = (order.rows, 4 * layer.padded(), layer.padded());
         let size = rows * padded;
-        let all = cells.len() > size;
+        cells.resize(size, 0.0);
         for at in 0..order.steps {
             let (step, before) = (order.step(at), order.before(at));
-            let place = if all { step } else { 0 };
-            let gates = &mut gates[place * rows * width..][..rows * width];
-            for gates in gates.chunks_exact_mut(width) {
-                gates.copy_from_slice(&layer.bias);
+            if keep && at > 0 {
+                cells.extend_from_within((at - 1) * size..);
             }
+            let cells = &mut cells[if keep { at * size } else { 0 }..];
+            if !keep {
+                gates.clear();
+            }
+            (0..rows).for_each(|_| gates.extend_from_slice(&layer.bias));
+            let gates = &mut gates[if keep { at * rows * width } else { 0 }..];
             let read = Left::rows(&x[step * rows * inputs..][..rows * inputs], inputs);
             let weights = Right { values: &layer.of_inputs, row: width };
             let into = Into { values: &mut *gates, row: width, add: true };
@@ -242,11 +243,7 @@ impl WithSimd for Forward<'_> {
                 let weights = Right { values: &layer.of_hidden, row: width };
                 let into = Into { values: &mut *gates, row: width, add: true };
                 multiply(simd, [rows, hidden, width], read, weights, into);
-                if all {
-                    cells.copy_within(before * size..(before + 1) * size, step * size);
-                }
             }
-            let cells = &mut cells[place * size..][..size];
             let states = &mut states[step * rows * hidden..][..rows * hidden];
             let lines = gates.chunks_exact_mut(width).zip(cells.chunks_exact_mut(padded));
             for ((gates, cells), states) in lines.zip(states.chunks_exact_mut(hidden)) {
@@ -318,13 +315,13 @@ impl WithSimd for Backward<'_> {
         let nothing = vec![0.0; size];
         for at in (0..steps).rev() {
             let (step, before) = (order.step(at), order.before(at));
-            let cells = |step: usize| &passed.cells[step * size..][..size];
+            let cells = |at: usize| &passed.cells[at * size..][..size];
             undo(
                 simd,
                 Step {
-                    gates: &passed.gates[step * rows * width..][..rows * width],
-                    cells: cells(step),
-                    old: before.map_or(&nothing[..], cells),
+                    gates: &passed.gates[at * rows * width..][..rows * width],
+                    cells: cells(at),
+                    old: at.checked_sub(1).map_or(&nothing[..], cells),
                     given: &by_states[step * rows * hidden..][..rows * hidden],
                     hidden,
                     padded,

@@ -124,41 +124,66 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::level::tests::each;
+    use crate::reference::{Number, assert_gradient, assert_near, numbers, of, sum, weighed};
 
-    fn numbers(count: usize, seed: u32) -> Vec<f32> {
-        let number = |i: u32| ((i ^ seed).wrapping_mul(2_654_435_761) >> 8) as f32;
-        (0..count as u32).map(|i| number(i) / (1 << 23) as f32 - 1.0).collect()
+    fn bags(lists: &[Vec<u32>]) -> Bags {
+        let mut bags = Bags::default();
+        for list in lists {
+            bags.push(list.iter().copied(), 1.0 / list.len().max(1) as f32);
+        }
+        bags
+    }
+
+    fn reference<N: Number>(bags: &Bags, table: &[N], width: usize) -> Vec<N> {
+        let list = |(list, scale): (&[u32], f32)| -> Vec<N> {
+            let values = |at| list.iter().map(move |row| table[*row as usize * width + at]);
+            (0..width).map(|at| sum(values(at)) * N::of(f64::from(scale))).collect()
+        };
+        bags.lists().flat_map(list).collect()
+    }
+
+    /// Of a table of so many numbers.
+    fn gradient<N: Number>(bags: &Bags, dy: &[N], count: usize, width: usize) -> Vec<N> {
+        let mut found = vec![N::of(0.0); count];
+        for ((list, scale), dy) in bags.lists().zip(dy.chunks(width)) {
+            for (row, (at, dy)) in
+                list.iter().flat_map(|row| dy.iter().enumerate().map(move |d| (row, d)))
+            {
+                found[*row as usize * width + at] += *dy * N::of(f64::from(scale));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_references_gradient_is_its_slope() {
+        let bags = bags(&[vec![0, 2, 2], vec![], vec![1]]);
+        let table: Vec<f64> = of(&numbers(4 * 3, 1));
+        let dy: Vec<f64> = of(&numbers(3 * 3, 2));
+        let found = gradient(&bags, &dy, table.len(), 3);
+        assert_gradient(&table, &found, |table| weighed(&reference(&bags, table, 3), &dy));
+    }
+
+    fn held<N: Number>(bags: &Bags, table: &[f32], width: usize) {
+        let sums = bags.forward(table, width).unwrap();
+        assert_near(&sums, &reference(bags, &of::<N>(table), width));
+        let dy = numbers(sums.len(), 2);
+        let found = bags.backward(&dy, table.len() / width, width);
+        assert_near(&found, &gradient(bags, &of::<N>(&dy), table.len(), width));
     }
 
     proptest! {
         #[test]
-        fn sums_and_gradients_are_those_of_plain_loops(
+        fn sums_and_gradients_are_the_references(
             lists in prop::collection::vec(prop::collection::vec(0_u32..9, 0..7), 0..8),
             width in 1_usize..40,
         ) {
             let table = numbers(9 * width, 1);
-            let mut bags = Bags::default();
-            for list in &lists {
-                bags.push(list.iter().copied(), 1.0 / list.len().max(1) as f32);
-            }
-            let sums = bags.forward(&table, width).unwrap();
-            prop_assert_eq!(sums.len(), lists.len() * width);
-            let dy = numbers(sums.len(), 2);
-            let found = bags.backward(&dy, 9, width);
-            let mut expected = vec![0.0_f64; table.len()];
-            for (i, list) in lists.iter().enumerate() {
-                for at in 0..width {
-                    let values = list.iter().map(|row| f64::from(table[*row as usize * width + at]));
-                    let mean = values.sum::<f64>() / list.len().max(1) as f64;
-                    prop_assert!((f64::from(sums[i * width + at]) - mean).abs() < 1e-6);
-                    for row in list {
-                        let of_row = f64::from(dy[i * width + at]) / list.len() as f64;
-                        expected[*row as usize * width + at] += of_row;
-                    }
-                }
-            }
-            for (found, expected) in found.iter().zip(&expected) {
-                prop_assert!((f64::from(*found) - expected).abs() < 1e-5);
+            let bags = bags(&lists);
+            for _level in each() {
+                held::<f64>(&bags, &table, width);
+                held::<f32>(&bags, &table, width);
             }
         }
     }

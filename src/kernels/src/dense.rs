@@ -155,26 +155,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::level::tests::each;
+    use crate::reference::{Number, assert_near, assert_same_bits, numbers, of, sum};
 
-    /// The same by plain loops in f64.
-    fn reference(
-        inputs: usize,
-        weights: &[f32],
-        bias: &[f32],
-        rectified: bool,
-        x: &[f32],
-    ) -> Vec<f64> {
-        let outputs = bias.len();
-        let mut y = Vec::new();
-        for row in x.chunks_exact(inputs.max(1)) {
-            for output in 0..outputs {
-                let products = (0..inputs)
-                    .map(|i| f64::from(row[i]) * f64::from(weights[i * outputs + output]));
-                let sum = f64::from(bias[output]) + products.sum::<f64>();
-                y.push(if rectified && sum < 0.0 { 0.0 } else { sum });
-            }
-        }
-        y
+    fn reference<N: Number>(weights: &[N], bias: &[N], rectified: bool, x: &[N]) -> Vec<N> {
+        let inputs = weights.len() / bias.len();
+        let zero = N::of(0.0);
+        let row = |row: &[N]| -> Vec<N> {
+            let output = |output: usize| {
+                let products = row.iter().enumerate();
+                let products = products.map(|(i, x)| *x * weights[i * bias.len() + output]);
+                let sum = bias[output] + sum(products);
+                if rectified && sum < zero { zero } else { sum }
+            };
+            (0..bias.len()).map(output).collect()
+        };
+        x.chunks(inputs).flat_map(row).collect()
     }
 
     /// Rows without their padding.
@@ -182,16 +178,6 @@ mod tests {
         let mut y = Vec::new();
         layer.apply(rows, x, x_stride, &mut y);
         y.chunks_exact(layer.stride()).flat_map(|row| row[..layer.outputs()].to_vec()).collect()
-    }
-
-    fn numbers(count: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
-        (0..count)
-            .map(|_| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-            })
-            .collect()
     }
 
     proptest! {
@@ -203,23 +189,19 @@ mod tests {
             let (weights, bias) = (numbers(inputs * outputs, seed), numbers(outputs, seed ^ 1));
             let x = numbers(rows * inputs, seed ^ 2);
             let layer = Dense::new(inputs, &weights, &bias, rectified).unwrap();
-            let y = applied(&layer, rows, &x, inputs);
-            let expected = reference(inputs, &weights, &bias, rectified, &x);
-            prop_assert_eq!(y.len(), expected.len());
-            let largest = expected.iter().fold(1.0_f64, |m, v| m.max(v.abs()));
-            for (y, expected) in y.iter().zip(&expected) {
-                prop_assert!((f64::from(*y) - expected).abs() <= 1e-5 * largest);
+            for _level in each() {
+                let y = applied(&layer, rows, &x, inputs);
+                assert_near(&y, &reference::<f64>(&of(&weights), &of(&bias), rectified, &of(&x)));
+                assert_near(&y, &reference(&weights, &bias, rectified, &x));
+                // The same bits alone as among others, and whatever lies between the rows.
+                for (row, together) in x.chunks_exact(inputs).zip(y.chunks_exact(outputs)) {
+                    assert_same_bits(&applied(&layer, 1, row, inputs), together);
+                }
+                let gaps = || std::iter::repeat_n(f32::NAN, gap);
+                let spread = x.chunks_exact(inputs).flat_map(|row| row.iter().copied().chain(gaps()));
+                let spread: Vec<f32> = spread.collect();
+                assert_same_bits(&applied(&layer, rows, &spread, inputs + gap), &y);
             }
-            // The same bits alone as among others, and whatever lies between the rows.
-            for (row, together) in x.chunks_exact(inputs).zip(y.chunks_exact(outputs)) {
-                let alone = applied(&layer, 1, row, inputs);
-                prop_assert!(alone.iter().zip(together).all(|(a, b)| a.to_bits() == b.to_bits()));
-            }
-            let spread: Vec<f32> = x
-                .chunks_exact(inputs)
-                .flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(f32::NAN, gap)))
-                .collect();
-            prop_assert_eq!(applied(&layer, rows, &spread, inputs + gap), y);
         }
     }
 

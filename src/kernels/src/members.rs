@@ -123,41 +123,76 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
 
-    fn numbers(count: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
-        (0..count)
-            .map(|_| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-            })
-            .collect()
+    use super::*;
+    use crate::level::tests::each;
+    use crate::reference::{Number, assert_gradient, assert_near, numbers, of, weighed};
+
+    fn reference<N: Number>(weight: &[N], scale: &[N], inputs: usize) -> Vec<N> {
+        let (members, units) = (scale.len() / inputs, weight.len() / inputs);
+        let number = |at: usize| {
+            let (input, member, unit) = place(at, members, units);
+            weight[input * units + unit] * scale[member * inputs + input]
+        };
+        (0..inputs * members * units).map(number).collect()
+    }
+
+    fn place(at: usize, members: usize, units: usize) -> (usize, usize, usize) {
+        (at / (members * units), at / units % members, at % units)
+    }
+
+    /// Of the weight and the scale.
+    fn gradients<N: Number>(weight: &[N], scale: &[N], inputs: usize, by: &[N]) -> [Vec<N>; 2] {
+        let (members, units) = (scale.len() / inputs, weight.len() / inputs);
+        let mut found = [weight, scale].map(|part| vec![N::of(0.0); part.len()]);
+        for (at, by) in by.iter().enumerate() {
+            let (input, member, unit) = place(at, members, units);
+            let (w, s) = (input * units + unit, member * inputs + input);
+            found[0][w] += scale[s] * *by;
+            found[1][s] += weight[w] * *by;
+        }
+        found
     }
 
     #[test]
-    fn each_member_has_its_own_matrix_and_gradient() {
-        for (inputs, units, members) in [(1, 1, 1), (3, 5, 2), (7, 33, 4)] {
-            let (weight, scale) = (numbers(inputs * units, 1), numbers(members * inputs, 2));
-            let all = scaled_weights(&weight, &scale, inputs).unwrap();
-            let gradient = numbers(all.len(), 3);
-            let (of_weight, of_scale) =
-                scaled_weights_gradients(&weight, &scale, inputs, &gradient);
-            let (mut weights, mut scales) = (vec![0.0; weight.len()], vec![0.0; scale.len()]);
-            for (at, found) in all.iter().enumerate() {
-                let (input, rest) = (at / (members * units), at % (members * units));
-                let (member, unit) = (rest / units, rest % units);
-                let (w, s) = (weight[input * units + unit], scale[member * inputs + input]);
-                assert_eq!(*found, w * s);
-                weights[input * units + unit] += f64::from(s) * f64::from(gradient[at]);
-                scales[member * inputs + input] += f64::from(w) * f64::from(gradient[at]);
-            }
-            for (found, expected) in
-                of_weight.iter().zip(&weights).chain(of_scale.iter().zip(&scales))
-            {
-                assert!((f64::from(*found) - expected).abs() < 1e-5);
+    fn the_references_gradients_are_its_slopes() {
+        let (inputs, units, members) = (3, 4, 2);
+        let weight: Vec<f64> = of(&numbers(inputs * units, 1));
+        let scale: Vec<f64> = of(&numbers(members * inputs, 2));
+        let by: Vec<f64> = of(&numbers(inputs * units * members, 3));
+        let [by_weight, by_scale] = gradients(&weight, &scale, inputs, &by);
+        assert_gradient(&weight, &by_weight, |w| weighed(&reference(w, &scale, inputs), &by));
+        assert_gradient(&scale, &by_scale, |s| weighed(&reference(&weight, s, inputs), &by));
+    }
+
+    fn held<N: Number>(weight: &[f32], scale: &[f32], inputs: usize, seed: u32) {
+        let all = scaled_weights(weight, scale, inputs).unwrap();
+        let by = numbers(all.len(), seed);
+        let (wide_weight, wide_scale) = (of::<N>(weight), of::<N>(scale));
+        assert_near(&all, &reference(&wide_weight, &wide_scale, inputs));
+        let (of_weight, of_scale) = scaled_weights_gradients(weight, scale, inputs, &by);
+        let expected = gradients(&wide_weight, &wide_scale, inputs, &of(&by));
+        assert_near(&of_weight, &expected[0]);
+        assert_near(&of_scale, &expected[1]);
+    }
+
+    proptest! {
+        #[test]
+        fn each_member_has_its_own_matrix_and_gradient(
+            inputs in 1_usize..12, units in 1_usize..50, members in 1_usize..6, seed in any::<u32>(),
+        ) {
+            let weight = numbers(inputs * units, seed);
+            let scale = numbers(members * inputs, seed ^ 1);
+            for _level in each() {
+                held::<f64>(&weight, &scale, inputs, seed ^ 2);
+                held::<f32>(&weight, &scale, inputs, seed ^ 2);
             }
         }
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_are_refused() {
         assert!(scaled_weights(&[1.0; 5], &[1.0; 4], 2).is_none());
         assert!(scaled_weights(&[], &[], 0).is_none());
     }

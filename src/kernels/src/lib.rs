@@ -4,6 +4,7 @@
 //! unit: split into several, its innermost functions are no longer inlined, at a fifth of the
 //! speed.
 
+mod affine;
 mod attention;
 mod bags;
 mod convolution;
@@ -20,6 +21,7 @@ mod product;
 #[cfg(test)]
 mod reference;
 
+pub use affine::{Affine, AffineGradients};
 pub use attention::{Attention, Projected, Weights};
 pub use bags::Bags;
 pub use convolution::{Convolution, Gradients, Shape};

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use pulp::{Simd, WithSimd};
 
 use crate::elementwise::{sigmoid, tanh};
-use crate::level::{dispatch, load, store};
+use crate::level::{dispatch, load, store, without_traces};
 use crate::product::{Into, LANES, Left, Right, multiply};
 
 /// The weights of a layer, each gate padded to whole vectors.
@@ -394,20 +394,21 @@ fn undo<S: Simd>(
             let [i, f, g, o] = [0, 1, 2, 3].map(|gate| load(simd, gates, gate * padded + at));
             let given = if at < hidden { load(simd, given, at) } else { simd.splat_f32s(0.0) };
             let by_state = simd.add_f32s(load(simd, by_state, at), given);
+            let by_state = without_traces(simd, by_state);
             let bent = tanh(simd, load(simd, cells, at));
             let slope = |y| simd.sub_f32s(one, simd.mul_f32s(y, y));
             let through = simd.mul_f32s(simd.mul_f32s(by_state, o), slope(bent));
-            let by = simd.add_f32s(load(simd, by_cell, at), through);
+            let by = without_traces(simd, simd.add_f32s(load(simd, by_cell, at), through));
             let steep = |y| simd.mul_f32s(y, simd.sub_f32s(one, y));
             let of_input = simd.mul_f32s(simd.mul_f32s(by, g), steep(i));
             let of_forget = simd.mul_f32s(simd.mul_f32s(by, load(simd, old, at)), steep(f));
             let of_candidate = simd.mul_f32s(simd.mul_f32s(by, i), slope(g));
             let of_output = simd.mul_f32s(simd.mul_f32s(by_state, bent), steep(o));
-            store(simd, by_gates, at, of_input);
-            store(simd, by_gates, padded + at, of_forget);
-            store(simd, by_gates, 2 * padded + at, of_candidate);
-            store(simd, by_gates, 3 * padded + at, of_output);
-            store(simd, by_cell, at, simd.mul_f32s(by, f));
+            store(simd, by_gates, at, without_traces(simd, of_input));
+            store(simd, by_gates, padded + at, without_traces(simd, of_forget));
+            store(simd, by_gates, 2 * padded + at, without_traces(simd, of_candidate));
+            store(simd, by_gates, 3 * padded + at, without_traces(simd, of_output));
+            store(simd, by_cell, at, without_traces(simd, simd.mul_f32s(by, f)));
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::level::{dispatch, load, store};
+use crate::level::{dispatch, load, store, without_traces};
 
 /// Adam (Kingma & Ba 2015), and AdamW (Loshchilov & Hutter 2019) by `keep`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,9 +67,11 @@ impl WithSimd for AdamStep<'_> {
             let gradient = simd.mul_f32s(load(simd, gradients, at), scale);
             let moment = simd.mul_f32s(load(simd, moments_1, at), beta_1);
             let moment_1 = simd.add_f32s(moment, simd.mul_f32s(gradient, rest_1));
+            let moment_1 = without_traces(simd, moment_1);
             let moment = simd.mul_f32s(load(simd, moments_2, at), beta_2);
             let square = simd.mul_f32s(gradient, gradient);
             let moment_2 = simd.add_f32s(moment, simd.mul_f32s(square, rest_2));
+            let moment_2 = without_traces(simd, moment_2);
             store(simd, moments_1, at, moment_1);
             store(simd, moments_2, at, moment_2);
             let size = simd.add_f32s(simd.sqrt_f32s(moment_2), epsilon);

@@ -27,6 +27,11 @@ pub(super) struct Model {
 }
 
 impl Model {
+    /// The id of a figure of so many rows.
+    pub(super) fn id_of(&self, rows: usize, what: &str) -> String {
+        format!("serve{}.{rows}.{what}", self.id)
+    }
+
     /// What is said of a figure of so many rows.
     pub(super) fn named(&self, rows: usize, what: &str) -> String {
         let rows = match rows {

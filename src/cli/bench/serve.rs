@@ -87,27 +87,44 @@ impl Bench<'_> {
         Ok(rows)
     }
 
-    /// The requests that are measured in turns: ours, those with less work, and of one row the
-    /// recorded one and, of the first network, the one to another program.
+    /// A prediction of so many rows, and the same with less work.
     fn requests(&self, address: SocketAddr, model: &Model, size: usize) -> Result<Vec<Request>> {
-        let mut asked = body(size);
-        let bytes = serde_json::to_vec(&asked).context("making a request")?;
-        let path = format!("/api/v1/models/{}/predictions", model.name);
-        let post = |path: &str, bytes: &[u8]| Request::post(address, path, Some(self.key), bytes);
-        let mut requests = vec![
-            post(&path, &bytes),
-            post(&format!("/bench/constant/{size}"), &bytes),
-            post(&format!("/bench/parsed/{size}"), &bytes),
+        let bytes = serde_json::to_vec(&body(size)).context("making a request")?;
+        let paths = [
+            format!("/api/v1/models/{}/predictions", model.name),
+            format!("/bench/constant/{size}"),
+            format!("/bench/parsed/{size}"),
         ];
-        if size == 1 {
-            asked["record"] = json!(true);
-            let recorded = serde_json::to_vec(&asked).context("making a request")?;
-            requests.push(post(&path, &recorded));
-            if let (Some(peer), true) = (&self.options.peer, model.id.is_empty()) {
-                requests.push(peer.request()?);
-            }
+        let post = |path: &String| Request::post(address, path, Some(self.key), &bytes);
+        Ok(paths.iter().map(post).collect())
+    }
+
+    /// One row beside the same recorded and, of the first network, beside another program: in turns
+    /// of their own, as the disk is busy for a while after what was recorded.
+    async fn others(&self, address: SocketAddr, model: &Model) -> Result<Vec<Row>> {
+        let options = self.options;
+        let mut asked = body(1);
+        asked["record"] = json!(true);
+        let recorded = serde_json::to_vec(&asked).context("making a request")?;
+        let path = format!("/api/v1/models/{}/predictions", model.name);
+        let mut requests = self.requests(address, model, 1)?;
+        requests.truncate(1);
+        requests.push(Request::post(address, &path, Some(self.key), &recorded));
+        let peer = options.peer.as_ref().filter(|_| model.id.is_empty());
+        requests.extend(peer.map(Peer::request).transpose()?);
+        let time = Duration::from_secs_f64(options.seconds);
+        let measured = turns(&requests, options.connections, time, options.rounds).await?;
+        let [ours, recorded, other @ ..] = measured.as_slice() else {
+            return Err(Error::internal("measuring", "a turn is missing"));
+        };
+        let rate = |what: &str, text: &str, pair| {
+            pair_row(model, 1, (what, text, "requests/s"), &|turn| turn.per_second, pair)
+        };
+        let mut rows = vec![rate("record", "recorded, against unrecorded", [recorded, ours])];
+        if let (Some(other), Some(peer)) = (other.first(), peer) {
+            rows.push(rate("peer", &format!("against {}", peer.peer_url), [ours, other]));
         }
-        Ok(requests)
+        Ok(rows)
     }
 
     async fn size(&self, address: SocketAddr, model: &Model, size: usize) -> Result<Vec<Row>> {
@@ -116,25 +133,14 @@ impl Bench<'_> {
         let time = Duration::from_secs_f64(options.seconds);
         let measured = turns(&requests, options.connections, time, options.rounds).await?;
         let direct = direct(self.app, model, body(size), size, time, options.rounds).await?;
-        let id = |what: &str| format!("serve{}.{size}.{what}", model.id);
-        let name = |what: &str| model.named(size, what);
-        let row =
-            |what: &str, text: &str, unit, figure: &dyn Fn(&Turn) -> f64, pair: [&[Turn]; 2]| {
-                let [ours, peer] = pair;
-                Row {
-                    id: id(what),
-                    name: name(text),
-                    unit,
-                    ours: middle(ours, figure),
-                    peer: Some(middle(peer, figure)),
-                    ratio: Some(ratio(ours, peer, figure)),
-                }
-            };
+        let row = |what: &str, text: &str, unit, figure: &dyn Fn(&Turn) -> f64, pair| {
+            pair_row(model, size, (what, text, unit), figure, pair)
+        };
         let rate = |what: &str, text: &str, pair| {
             row(what, text, "requests/s", &|turn: &Turn| turn.per_second, pair)
         };
         let milliseconds = |share: f64| move |turn: &Turn| turn.quantile(share) * 1e3;
-        let [ours, constant, parsed, others @ ..] = measured.as_slice() else {
+        let [ours, constant, parsed] = measured.as_slice() else {
             return Err(Error::internal("measuring", "a turn is missing"));
         };
         let beside = [ours.as_slice(), constant];
@@ -157,22 +163,36 @@ impl Bench<'_> {
                 beside,
             ),
             Row {
-                id: id("model"),
-                name: name("against the model without HTTP, one thread"),
+                id: model.id_of(size, "model"),
+                name: model.named(size, "against the model without HTTP, one thread"),
                 unit: "rows/s",
                 ours: scored,
                 peer: Some(direct),
                 ratio: Some(scored / direct),
             },
         ];
-        let mut others = others.iter();
-        if let Some(recorded) = others.next() {
-            rows.push(rate("record", "recorded, against unrecorded", [recorded, ours]));
-        }
-        if let (Some(other), Some(peer)) = (others.next(), &options.peer) {
-            rows.push(rate("peer", &format!("against {}", peer.peer_url), [ours, other]));
+        if size == 1 {
+            rows.extend(self.others(address, model).await?);
         }
         Ok(rows)
+    }
+}
+
+/// A figure of ours beside a peer's: its id, what is said of it, and its unit.
+fn pair_row(
+    model: &Model,
+    size: usize,
+    (what, text, unit): (&str, &str, &'static str),
+    figure: &dyn Fn(&Turn) -> f64,
+    [ours, peer]: [&[Turn]; 2],
+) -> Row {
+    Row {
+        id: model.id_of(size, what),
+        name: model.named(size, text),
+        unit,
+        ours: middle(ours, figure),
+        peer: Some(middle(peer, figure)),
+        ratio: Some(ratio(ours, peer, figure)),
     }
 }
 

@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn values_and_gradients_are_those_of_burn() {
         let x: Tensor<Tracked, 3> = random([3, 5, 7], 1) * 6.0;
-        let x = Tensor::from_inner(x.inner()).require_grad();
+        let x: Tensor<Tracked, 3> = Tensor::from_inner(x.inner()).require_grad();
         let ours = gelu(x.clone());
         // burn's own gradient is that of an approximation: by parts it is exact.
         let cdf = (x.clone() / 2f64.sqrt()).erf().add_scalar(1.0) * 0.5;

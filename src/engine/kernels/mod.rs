@@ -2,10 +2,12 @@
 //! gradients. Each takes any backend: on others than the CPU's it is put together from burn's own
 //! operations.
 
+mod affine;
 mod attention;
 mod convolution;
 mod elementwise;
 mod embedding;
+mod loss;
 mod lstm;
 mod members;
 mod norm;
@@ -22,14 +24,16 @@ use burn::backend::{Autodiff, Flex};
 use burn::tensor::TensorData;
 use burn::tensor::backend::Backend;
 
+pub(crate) use self::affine::affine;
 pub(crate) use self::attention::{Attending, attend};
 pub(crate) use self::convolution::convolve;
 pub(crate) use self::elementwise::{gelu, square_sum};
 pub(crate) use self::embedding::embed;
+pub(crate) use self::loss::known_loss;
 pub(crate) use self::lstm::{LstmArguments, lstm};
 pub(crate) use self::members::scaled_weights;
 pub(crate) use self::norm::normalise;
-pub(crate) use self::precision::{affine, product};
+pub(crate) use self::precision::product;
 pub(crate) use self::text::{embed_bags, phrases};
 
 /// The CPU's backend with gradients.

@@ -38,7 +38,7 @@ pub(crate) fn product<B: Backend, const D: usize>(
 }
 
 /// `[.., inputs]` through a layer of `weight` `[inputs, outputs]` and `bias` `[outputs]`.
-pub(crate) fn affine<B: Backend, const D: usize>(
+pub(super) fn affine<B: Backend, const D: usize>(
     x: Tensor<B, D>,
     weight: Tensor<B, 2>,
     bias: Tensor<B, 1>,

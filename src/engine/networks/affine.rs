@@ -20,6 +20,11 @@ pub(crate) struct Affine<B: Backend> {
 impl<B: Backend> Affine<B> {
     /// `[.., inputs]` to `[.., outputs]`.
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
-        affine(x, self.weight.val(), self.bias.val(), self.precision)
+        affine(x, self.weight.val(), self.bias.val(), self.precision, false)
+    }
+
+    /// The same, and 0 in the place of what is negative.
+    pub(super) fn rectified<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
+        affine(x, self.weight.val(), self.bias.val(), self.precision, true)
     }
 }

@@ -5,8 +5,8 @@
 
 use actuary_kernels::{Convolution, Dense, Shape};
 use burn::module::{Module, Param};
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, activation};
 
 use super::affine::Affine;
 use super::dropout::Dropout;
@@ -187,7 +187,7 @@ impl<B: Backend> Convolutional<B> {
         };
         let mut x = drop(x.reshape([rows, height * width * channels]), self.dropout / 2.0);
         for layer in &self.hidden {
-            x = drop(activation::relu(layer.forward(x)), self.dropout);
+            x = drop(layer.rectified(x), self.dropout);
         }
         self.output.forward(x)
     }

@@ -1,8 +1,8 @@
 //! Multi-layer perceptron.
 
 use burn::module::Module;
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, activation};
 
 use super::affine::Affine;
 use super::dropout::Dropout;
@@ -46,7 +46,7 @@ impl<B: Backend> Mlp<B> {
     ) -> Tensor<B, 2> {
         let mut x = inputs;
         for layer in &self.hidden {
-            x = activation::relu(layer.forward(x));
+            x = layer.rectified(x);
             if let Some(dropout) = &mut dropout {
                 x = dropout.apply(x, self.dropout);
             }

@@ -408,26 +408,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             let needed = Tensor::from_data(TensorData::new(needed, shape), self.device);
             self.network = self.network.clone().with_table(needed.require_grad());
         }
-        let slices = rows.chunks(rows.len().div_ceil(recipe.accumulation).max(1));
-        let mut value = None;
-        let mut gradients: Option<GradientsAccumulator<Network<B>>> = None;
-        for (number, slice) in (0..).zip(slices) {
-            let share = slice.len() as f64 / rows.len() as f64;
-            if gradients.is_some() {
-                // burn walks through what leads to a parameter once.
-                self.network = detached(self.network.clone());
-            }
-            let loss = self.loss(slice, number, epoch, &mut dropout).mul_scalar(share);
-            value = Some(match value {
-                Some(value) => value + loss.clone().inner(),
-                None => loss.clone().inner(),
-            });
-            let of_slice = GradientsParams::from_grads(loss.backward(), &self.network);
-            let sum: &mut GradientsAccumulator<Network<B>> = gradients.get_or_insert_default();
-            sum.accumulate(&self.network, of_slice);
-        }
-        // A step consumes the network; its clone only counts references.
-        let mut gradients = gradients.unwrap_or_default().grads();
+        let (value, mut gradients) = self.gradients(rows, epoch, &mut dropout);
         self.optimiser.clip(&self.network, &mut gradients);
         if let (Some(table), Some(param)) = (&mut self.table, self.network.table())
             && let Some(gradient) = gradients.remove::<B::InnerBackend, 2>(param.id)
@@ -435,6 +416,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             let gradient: Vec<f32> = gradient.into_data().iter::<f32>().collect();
             table.step(rate, &gradient)?;
         }
+        // A step consumes the network; its clone only counts references.
         self.network = self.optimiser.step(rate, self.network.clone(), gradients);
         if let Some(mask) = &self.mask {
             self.network = mask.apply(self.network.clone());
@@ -443,7 +425,36 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             let network = self.whole().valid();
             self.average.iter_mut().for_each(|average| average.add(&network));
         }
-        Ok(value.unwrap_or_else(|| Tensor::zeros([1], self.device.inner())))
+        Ok(value)
+    }
+
+    /// Mean loss of a batch, and its gradients.
+    fn gradients(
+        &mut self,
+        rows: &[usize],
+        epoch: u32,
+        dropout: &mut Dropout,
+    ) -> (Tensor<B::InnerBackend, 1>, GradientsParams) {
+        let each = rows.len().div_ceil(self.problem.recipe.accumulation).max(1);
+        if each >= rows.len() {
+            let loss = self.loss(rows, 0, epoch, dropout);
+            let value = loss.clone().inner();
+            return (value, GradientsParams::from_grads(loss.backward(), &self.network));
+        }
+        let mut value = Tensor::zeros([1], self.device.inner());
+        let mut sum = GradientsAccumulator::new();
+        for (number, slice) in (0..).zip(rows.chunks(each)) {
+            let share = slice.len() as f64 / rows.len() as f64;
+            if number > 0 {
+                // burn walks through what leads to a parameter once.
+                self.network = detached(self.network.clone());
+            }
+            let loss = self.loss(slice, number, epoch, dropout).mul_scalar(share);
+            value = value + loss.clone().inner();
+            let of_slice = GradientsParams::from_grads(loss.backward(), &self.network);
+            sum.accumulate(&self.network, of_slice);
+        }
+        (value, sum.grads())
     }
 
     /// Mean loss of some rows of a batch; `slice` is its number among those of the batch.

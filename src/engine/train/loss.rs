@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, TensorData, activation};
 use super::plan::Teaching;
 use crate::domain::model::Task;
 use crate::domain::training::LossSpec;
+use crate::engine::kernels::known_loss;
 use crate::stats;
 
 /// What a batch's loss depends on besides its rows.
@@ -35,6 +36,9 @@ pub(crate) fn batch_loss<B: Backend>(
         }
         _ => targets,
     };
+    if let Some(found) = at_once(loss, &logits, &targets, weights.as_ref()) {
+        return found;
+    }
     let focal = loss.spec.focal_gamma.filter(|gamma| *gamma > 0.0);
     let losses = match loss.task {
         // -y log s(z) - (1 - y) log s(-z), where log s(-z) = log s(z) - z.
@@ -66,6 +70,88 @@ pub(crate) fn batch_loss<B: Backend>(
     match weights {
         Some(weights) => (losses * weights).mean(),
         None => losses.mean(),
+    }
+}
+
+/// The same on a CPU, where its gradient is found with it; None elsewhere, and of focal losses.
+fn at_once<B: Backend>(
+    loss: Loss<'_>,
+    logits: &Tensor<B, 2>,
+    targets: &Tensor<B, 2>,
+    weights: Option<&Tensor<B, 2>>,
+) -> Option<Tensor<B, 1>> {
+    if loss.spec.focal_gamma.is_some_and(|gamma| gamma > 0.0) {
+        return None;
+    }
+    let [rows, outputs] = logits.dims();
+    let width = targets.dims()[1];
+    known_loss(logits, |logits| {
+        let (targets, weights) = (targets.to_data(), weights.map(Tensor::to_data));
+        let targets = targets.as_slice::<f32>().ok()?;
+        let weights = match &weights {
+            Some(weights) => Some(weights.as_slice::<f32>().ok()?),
+            None => None,
+        };
+        let share = match loss.task {
+            Task::Multiclass => 1.0 / rows as f64,
+            _ => 1.0 / (rows * outputs) as f64,
+        };
+        let (mut sum, mut gradient) = (0.0, Vec::with_capacity(logits.len()));
+        let each = logits.chunks_exact(outputs).zip(targets.chunks_exact(width));
+        for (row, (logits, targets)) in each.enumerate() {
+            let share = weights.map_or(share, |weights| share * f64::from(weights[row]));
+            sum += share
+                * with_gradient(loss, logits, targets, |by| {
+                    gradient.push((share * by) as f32);
+                });
+        }
+        Some((sum as f32, gradient))
+    })
+}
+
+/// Loss of one row, the sum of those of its numbers; its gradient by each logit goes to `by`.
+fn with_gradient(loss: Loss<'_>, logits: &[f32], targets: &[f32], mut by: impl FnMut(f64)) -> f64 {
+    let wide = |x: &f32| f64::from(*x);
+    let pairs = || logits.iter().map(wide).zip(targets.iter().map(wide));
+    match loss.task {
+        Task::Binary => pairs()
+            .map(|(z, y)| {
+                let small = (-z.abs()).exp();
+                let probability =
+                    if z >= 0.0 { 1.0 / (1.0 + small) } else { small / (1.0 + small) };
+                by(probability - y);
+                z.max(0.0) - z * y + small.ln_1p()
+            })
+            .sum(),
+        Task::Multiclass => {
+            let greatest = logits.iter().map(wide).fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = logits.iter().map(|z| (wide(z) - greatest).exp()).sum();
+            let all: f64 = targets.iter().map(wide).sum();
+            pairs()
+                .map(|(z, y)| {
+                    by(all * (z - greatest).exp() / sum - y);
+                    y * (greatest + sum.ln() - z)
+                })
+                .sum()
+        }
+        Task::Forecast if !loss.levels.is_empty() => {
+            let quantiles = logits.chunks_exact(loss.levels.len()).zip(targets);
+            let mut sum = 0.0;
+            for (quantiles, y) in quantiles {
+                for (quantile, level) in quantiles.iter().zip(loss.levels) {
+                    let error = wide(y) - wide(quantile);
+                    by(if error < 0.0 { 1.0 - level } else { -level });
+                    sum += level * error + (-error).max(0.0);
+                }
+            }
+            sum
+        }
+        Task::Regression | Task::Forecast => pairs()
+            .map(|(z, y)| {
+                by(2.0 * (z - y));
+                (z - y) * (z - y)
+            })
+            .sum(),
     }
 }
 

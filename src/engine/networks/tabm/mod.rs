@@ -5,7 +5,7 @@ mod serving;
 
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor, TensorData, activation};
+use burn::tensor::{Int, Tensor, TensorData};
 
 use super::affine::Affine;
 use super::dropout::Dropout;
@@ -14,7 +14,7 @@ use super::parameters::{Builder, Parameters};
 use crate::domain::network::TabmNetwork;
 use crate::domain::training::Precision;
 use crate::engine::features::{Group, Layout};
-use crate::engine::kernels::{product, scaled_weights};
+use crate::engine::kernels::{affine, product, scaled_weights};
 
 pub(super) use self::serving::Serving;
 
@@ -175,9 +175,8 @@ impl<B: Backend> Tabm<B> {
         for (number, layer) in self.hidden.iter().enumerate() {
             x = match number {
                 0 => self.first(layer, x),
-                _ => layer.forward(x),
+                _ => layer.rectified(x),
             };
-            x = activation::relu(x);
             if let Some(dropout) = &mut dropout {
                 x = dropout.apply(x, self.dropout);
             }
@@ -185,13 +184,14 @@ impl<B: Backend> Tabm<B> {
         self.head.forward(x, rows)
     }
 
-    /// The first layer of `[rows, inputs]`, as `[rows * members, units]`: the members of a row one
-    /// after the other. Its inputs, scaled for each member, are never built.
+    /// The first layer of `[rows, inputs]`, rectified, as `[rows * members, units]`: the members of a
+    /// row one after the other. Its inputs, scaled for each member, are never built.
     fn first(&self, layer: &Affine<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let ([rows, _], [_, units]) = (x.dims(), layer.weight.dims());
         let weights = scaled_weights(layer.weight.val(), self.scale.val());
-        let x = product(x, weights, layer.precision).reshape([rows * self.members(), units]);
-        x + layer.bias.val().unsqueeze_dim(0)
+        let bias = layer.bias.val().repeat_dim(0, self.members());
+        let x = affine(x, weights, bias, layer.precision, true);
+        x.reshape([rows * self.members(), units])
     }
 }
 

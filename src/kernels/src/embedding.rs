@@ -199,28 +199,48 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::level::tests::each;
+    use crate::reference::{Number, assert_gradient, assert_near_of, numbers, of, sum, weighed};
 
-    /// By the definition, in f64: every bin adds its part of the way through it.
-    fn reference(bins: &Bins, x: &[f32], weights: EmbeddingWeights<'_>) -> Vec<f64> {
-        let (numbers, width) = (bins.numbers(), bins.width(&weights));
-        let mut y = Vec::new();
-        for row in x.chunks(numbers) {
-            for (number, &x) in row.iter().enumerate() {
-                for channel in 0..width {
-                    let at = number * width + channel;
-                    let mut sum =
-                        f64::from(weights.weight[at]) * f64::from(x) + f64::from(weights.bias[at]);
-                    sum += (0..bins.most)
-                        .map(|bin| {
-                            let v = weights.bins[(number * bins.most + bin) * width + channel];
-                            encoded(&bins.edges[number], bin, x) * f64::from(v)
-                        })
-                        .sum::<f64>();
-                    y.push(sum);
-                }
-            }
+    /// The weight, the bias, and what the bins add.
+    type Parts<N> = [Vec<N>; 3];
+
+    /// For each number of each row and each channel: its place in the weight, what the number is
+    /// itself, and of each bin its place and how much of it is passed.
+    fn passed<N: Number>(bins: &Bins, x: &[f32], width: usize) -> Vec<(usize, N, Vec<(usize, N)>)> {
+        let place = |at: usize| {
+            let (number, channel) = (at / width % bins.numbers(), at % width);
+            let x = x[at / width];
+            let of_bin = |bin: usize| {
+                let at = (number * bins.most + bin) * width + channel;
+                (at, N::of(encoded(&bins.edges[number], bin, x)))
+            };
+            let of_bins = (0..bins.most).map(of_bin).collect();
+            (number * width + channel, N::of(f64::from(x)), of_bins)
+        };
+        (0..x.len() * width).map(place).collect()
+    }
+
+    /// By the definition: every bin adds its part of the way through it.
+    fn reference<N: Number>(bins: &Bins, x: &[f32], [weight, bias, of_bins]: &Parts<N>) -> Vec<N> {
+        let width = weight.len() / bins.numbers();
+        let value = |(at, x, passed): (usize, N, Vec<(usize, N)>)| {
+            weight[at] * x
+                + bias[at]
+                + sum(passed.into_iter().map(|(at, share)| of_bins[at] * share))
+        };
+        passed(bins, x, width).into_iter().map(value).collect()
+    }
+
+    fn gradient<N: Number>(bins: &Bins, x: &[f32], dy: &[N], width: usize) -> Parts<N> {
+        let size = bins.numbers() * width;
+        let mut found = [size, size, size * bins.most].map(|count| vec![N::of(0.0); count]);
+        for ((at, x, passed), dy) in passed::<N>(bins, x, width).into_iter().zip(dy) {
+            found[0][at] += x * *dy;
+            found[1][at] += *dy;
+            passed.into_iter().for_each(|(at, share)| found[2][at] += share * *dy);
         }
-        y
+        found
     }
 
     fn encoded(edges: &[f32], bin: usize, x: f32) -> f64 {
@@ -233,18 +253,45 @@ mod tests {
         if bin + 2 < edges.len() { share.min(1.0) } else { share }
     }
 
-    fn numbers(count: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
-        (0..count)
-            .map(|_| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-            })
-            .collect()
-    }
-
     fn edges(count: usize) -> Vec<f32> {
         (0..count).map(|edge| edge as f32 * 0.3 - 0.6).collect()
+    }
+
+    fn parts(bins: &Bins, width: usize, seed: u32) -> Parts<f32> {
+        let size = bins.numbers() * width;
+        [(size, seed), (size, seed ^ 1), (size * bins.most, seed ^ 2)]
+            .map(|(count, seed)| numbers(count, seed))
+    }
+
+    #[test]
+    fn the_references_gradients_are_its_slopes() {
+        let bins = Bins::new([4, 0, 2, 5].map(edges).to_vec());
+        let x = numbers(3 * 4, 1);
+        let parts = parts(&bins, 2, 2).map(|part| of::<f64>(&part));
+        let dy: Vec<f64> = of(&numbers(x.len() * 2, 3));
+        let found = gradient(&bins, &x, &dy, 2);
+        for part in 0..3 {
+            assert_gradient(&parts[part], &found[part], |moved| {
+                let mut parts = parts.clone();
+                parts[part] = moved.to_vec();
+                weighed(&reference(&bins, &x, &parts), &dy)
+            });
+        }
+    }
+
+    fn held<N: Number>(bins: &Bins, x: &[f32], parts: &Parts<f32>, seed: u32) {
+        let [weight, bias, of_bins] = parts;
+        let width = weight.len() / bins.numbers();
+        let y = bins.forward(x, EmbeddingWeights { weight, bias, bins: of_bins }).unwrap();
+        let wide = parts.each_ref().map(|part| of::<N>(part));
+        // What bins before one add is summed in another order.
+        assert_near_of(1.0, &y, &reference(bins, x, &wide));
+        let dy = numbers(y.len(), seed);
+        let found = bins.backward(x, &dy, width);
+        let [by_weight, by_bias, by_bins] = gradient(bins, x, &of::<N>(&dy), width);
+        assert_near_of(1.0, &found.weight, &by_weight);
+        assert_near_of(1.0, &found.bias, &by_bias);
+        assert_near_of(1.0, &found.bins, &by_bins);
     }
 
     proptest! {
@@ -254,37 +301,11 @@ mod tests {
             width in 1_usize..20, rows in 0_usize..9, seed in any::<u32>(),
         ) {
             let bins = Bins::new(counts.iter().map(|count| edges(*count)).collect());
-            let size = counts.len() * width;
-            let (weight, bias) = (numbers(size, seed), numbers(size, seed ^ 1));
-            let of_bins = numbers(size * bins.most(), seed ^ 2);
+            let parts = parts(&bins, width, seed);
             let x = numbers(rows * counts.len(), seed ^ 3);
-            let weights = EmbeddingWeights { weight: &weight, bias: &bias, bins: &of_bins };
-            let y = bins.forward(&x, weights).unwrap();
-            let expected = reference(&bins, &x, weights);
-            prop_assert_eq!(y.len(), expected.len());
-            for (y, expected) in y.iter().zip(&expected) {
-                prop_assert!((f64::from(*y) - expected).abs() < 2e-5, "{y} {expected}");
-            }
-            // The embedding is linear in its parameters: its gradient is its own transpose.
-            let dy = numbers(y.len(), seed ^ 4);
-            let found = bins.backward(&x, &dy, width);
-            let change = |of: &dyn Fn(usize) -> f32, count: usize| -> Vec<f32> { (0..count).map(of).collect() };
-            let zeros = |count| change(&|_| 0.0, count);
-            let (none, no_bins) = (zeros(size), zeros(size * bins.most()));
-            let product = |weights: EmbeddingWeights<'_>| -> f64 {
-                reference(&bins, &x, weights).iter().zip(&dy).map(|(y, dy)| y * f64::from(*dy)).sum()
-            };
-            for at in 0..size {
-                let one = change(&|i| f32::from(u8::from(i == at)), size);
-                let by_weight = product(EmbeddingWeights { weight: &one, bias: &none, bins: &no_bins });
-                prop_assert!((f64::from(found.weight[at]) - by_weight).abs() < 1e-4);
-                let by_bias = product(EmbeddingWeights { weight: &none, bias: &one, bins: &no_bins });
-                prop_assert!((f64::from(found.bias[at]) - by_bias).abs() < 1e-4);
-            }
-            for at in (0..size * bins.most()).step_by(3) {
-                let one = change(&|i| f32::from(u8::from(i == at)), size * bins.most());
-                let by_bin = product(EmbeddingWeights { weight: &none, bias: &none, bins: &one });
-                prop_assert!((f64::from(found.bins[at]) - by_bin).abs() < 1e-3);
+            for _level in each() {
+                held::<f64>(&bins, &x, &parts, seed ^ 4);
+                held::<f32>(&bins, &x, &parts, seed ^ 4);
             }
         }
     }

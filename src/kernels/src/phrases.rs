@@ -242,73 +242,128 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::level::tests::each;
+    use crate::reference::{
+        Number, assert_gradient, assert_near, assert_same_bits, numbers, of, sum, weighed,
+    };
 
-    fn numbers(count: usize, seed: u32) -> Vec<f32> {
-        let number = |i: u32| ((i ^ seed).wrapping_mul(2_654_435_761) >> 8) as f32;
-        (0..count as u32).map(|i| number(i) / (1 << 23) as f32 - 1.0).collect()
+    const PLACES: usize = 4;
+
+    /// Sizes and texts' lengths.
+    struct Size<'a> {
+        phrase: usize,
+        inputs: usize,
+        outputs: usize,
+        lengths: &'a [usize],
     }
 
-    /// The result of every phrase of a text by plain loops.
-    fn results(words: &[f32], size: [usize; 3], weights: &[f32], bias: &[f32]) -> Vec<Vec<f64>> {
-        let [phrase, inputs, outputs] = size;
-        let count = (words.len() / inputs).max(1);
-        let word = |at: usize| words.get(at).map_or(0.0, |word| f64::from(*word));
-        let of = |start: usize, output: usize| {
-            let products = (0..phrase * inputs)
-                .map(|i| word(start * inputs + i) * f64::from(weights[i * outputs + output]));
-            f64::from(bias[output]) + products.sum::<f64>()
-        };
-        (0..count).map(|start| (0..outputs).map(|output| of(start, output)).collect()).collect()
+    /// Words, weights and biases.
+    type Parts<N> = [Vec<N>; 3];
+
+    fn parts(size: &Size<'_>, seed: u32) -> Parts<f32> {
+        let Size { phrase, inputs, outputs, lengths } = *size;
+        let counts = [lengths.len() * PLACES * inputs, phrase * inputs * outputs, outputs];
+        [0, 1, 2].map(|part| numbers(counts[part], seed ^ part as u32))
+    }
+
+    /// For each text and output the greatest result of all phrases and where it begins.
+    fn greatest_of<N: Number>(size: &Size<'_>, parts: &Parts<N>) -> Vec<(N, usize)> {
+        let Size { phrase, inputs, outputs, lengths } = *size;
+        let [words, weights, bias] = parts;
+        let mut found = Vec::new();
+        for (text, length) in lengths.iter().enumerate() {
+            let words = &words[text * PLACES * inputs..][..length * inputs];
+            for (output, bias) in bias.iter().enumerate() {
+                let result = |start: usize| {
+                    let word = |i: usize| words.get(start * inputs + i).copied();
+                    let products = (0..phrase * inputs)
+                        .filter_map(|i| word(i).map(|word| word * weights[i * outputs + output]));
+                    (*bias + sum(products), start)
+                };
+                let all = (0..(*length).max(1)).map(result);
+                found.extend(all.reduce(|most, next| if next.0 > most.0 { next } else { most }));
+            }
+        }
+        found
+    }
+
+    fn reference<N: Number>(size: &Size<'_>, parts: &Parts<N>) -> Vec<N> {
+        let zero = N::of(0.0);
+        let positive = |(most, _)| if most > zero { most } else { zero };
+        greatest_of(size, parts).into_iter().map(positive).collect()
+    }
+
+    fn gradient<N: Number>(size: &Size<'_>, parts: &Parts<N>, dy: &[N]) -> Parts<N> {
+        let Size { phrase, inputs, outputs, lengths } = *size;
+        let mut found = parts.each_ref().map(|part| vec![N::of(0.0); part.len()]);
+        for (at, ((most, start), dy)) in greatest_of(size, parts).into_iter().zip(dy).enumerate() {
+            let (text, output) = (at / outputs, at % outputs);
+            if most > N::of(0.0) {
+                found[2][output] += *dy;
+                let word = |i: usize| start * inputs + i;
+                for i in (0..phrase * inputs).filter(|i| word(*i) < lengths[text] * inputs) {
+                    let (x, w) = (text * PLACES * inputs + word(i), i * outputs + output);
+                    found[0][x] += *dy * parts[1][w];
+                    found[1][w] += *dy * parts[0][x];
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_references_gradients_are_its_slopes() {
+        let size = Size { phrase: 2, inputs: 3, outputs: 4, lengths: &[4, 0, 1, 3] };
+        let parts = parts(&size, 1).map(|part| of::<f64>(&part));
+        let dy: Vec<f64> = of(&numbers(16, 4));
+        let found = gradient(&size, &parts, &dy);
+        for part in 0..3 {
+            assert_gradient(&parts[part], &found[part], |moved| {
+                let mut parts = parts.clone();
+                parts[part] = moved.to_vec();
+                weighed(&reference(&size, &parts), &dy)
+            });
+        }
+    }
+
+    fn held<N: Number>(size: &Size<'_>, parts: &Parts<f32>, seed: u32) {
+        let Size { phrase, inputs, outputs, lengths } = *size;
+        let [words, weights, bias] = parts;
+        let wide = parts.each_ref().map(|part| of::<N>(part));
+        let layer = Phrases::new(phrase, inputs, weights, bias).unwrap();
+        let texts = Texts { words, places: PLACES, lengths };
+        let (y, chosen) = layer.forward(texts);
+        assert_near(&y, &reference(size, &wide));
+        for (chosen, (most, start)) in chosen.iter().zip(greatest_of(size, &wide)) {
+            let expected = if most > N::of(0.0) { start as u32 } else { DEAD };
+            assert_eq!(*chosen, expected);
+        }
+        let dy = numbers(y.len(), seed);
+        let found = layer.backward(texts, &chosen, &dy);
+        let [by_words, by_weights, by_bias] = gradient(size, &wide, &of(&dy));
+        assert_near(&found.words, &by_words);
+        assert_near(&found.weights, &by_weights);
+        assert_near(&found.bias, &by_bias);
+        // The same bits alone as among others.
+        for (text, y) in y.chunks(outputs).enumerate() {
+            let words = &words[text * PLACES * inputs..][..PLACES * inputs];
+            let alone = Texts { words, lengths: &lengths[text..=text], ..texts };
+            assert_same_bits(&layer.forward(alone).0, y);
+        }
     }
 
     proptest! {
         #[test]
-        fn values_and_gradients_are_those_of_plain_loops(
+        fn values_and_gradients_are_the_references(
             lengths in prop::collection::vec(0_usize..5, 1..5), phrase in 1_usize..5,
-            inputs in 1_usize..6, outputs in 1_usize..20,
+            inputs in 1_usize..6, outputs in 1_usize..20, seed in 0_u32..50,
         ) {
-            const PLACES: usize = 4;
-            let weights = numbers(phrase * inputs * outputs, 1);
-            let bias = numbers(outputs, 2);
-            let words = numbers(lengths.len() * PLACES * inputs, 3);
-            let layer = Phrases::new(phrase, inputs, &weights, &bias).unwrap();
-            let texts = Texts { words: &words, places: PLACES, lengths: &lengths };
-            let (y, chosen) = layer.forward(texts);
-            let dy = numbers(y.len(), 4);
-            let found = layer.backward(texts, &chosen, &dy);
-            let mut expected = [vec![0.0; words.len()], vec![0.0; weights.len()], vec![0.0; outputs]];
-            for (text, length) in lengths.iter().enumerate() {
-                let first = text * PLACES * inputs;
-                let of_text = &words[first..first + length * inputs];
-                let results = results(of_text, [phrase, inputs, outputs], &weights, &bias);
-                for output in 0..outputs {
-                    let values = results.iter().map(|row| row[output]);
-                    let most = values.fold(0.0, f64::max);
-                    let found = f64::from(y[text * outputs + output]);
-                    prop_assert!((found - most).abs() < 1e-5, "{} {}", found, most);
-                    let start = chosen[text * outputs + output];
-                    prop_assert_eq!(start == DEAD, most <= 0.0);
-                    if start == DEAD {
-                        continue;
-                    }
-                    let by = f64::from(dy[text * outputs + output]);
-                    expected[2][output] += by;
-                    for i in 0..phrase * inputs {
-                        let at = start as usize * inputs + i;
-                        if at < length * inputs {
-                            expected[0][first + at] += by * f64::from(weights[i * outputs + output]);
-                            expected[1][i * outputs + output] += by * f64::from(of_text[at]);
-                        }
-                    }
-                }
+            let size = Size { phrase, inputs, outputs, lengths: &lengths };
+            let parts = parts(&size, seed);
+            for _level in each() {
+                held::<f64>(&size, &parts, seed ^ 4);
+                held::<f32>(&size, &parts, seed ^ 4);
             }
-            let found = [found.words, found.weights, found.bias];
-            for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
-                prop_assert!((f64::from(*found) - expected).abs() < 1e-4);
-            }
-            // The same bits alone as among others.
-            let alone = Texts { words: &words[..PLACES * inputs], lengths: &lengths[..1], ..texts };
-            prop_assert_eq!(&layer.forward(alone).0[..], &y[..outputs]);
         }
     }
 

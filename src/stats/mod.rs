@@ -21,7 +21,7 @@ pub use forecasting::{
     DieboldMariano, crps_of_ensemble, diebold_mariano, mase, mean_pinball, pinball,
     seasonal_naive_error, smape,
 };
-pub use normal::{normal_cdf, normal_inverse_cdf};
+pub use normal::{normal_cdf, normal_inverse_cdf, normal_inverse_cdfs};
 pub use ranking::{
     auc, auc_interval, auc_of_each, average_precision, kolmogorov_smirnov, threshold_f1,
 };

@@ -2,6 +2,7 @@
 
 use std::f64::consts::SQRT_2;
 
+use actuary_kernels::quotients;
 use statrs::function::erf;
 
 /// P(Z <= x).
@@ -30,6 +31,29 @@ pub fn normal_inverse_cdf(p: f64) -> Option<f64> {
     let r = (-tail.ln()).sqrt();
     let x = if r <= 5.0 { ratio(&TAIL, r - 1.6) } else { ratio(&FAR_TAIL, r - 5.0) };
     Some(x.copysign(q))
+}
+
+/// [`normal_inverse_cdf`] in place of each of many, to the bit; NaN where there is none.
+pub fn normal_inverse_cdfs(levels: &mut [f64]) {
+    const CHUNK: usize = 128;
+    let mut ratios = [0.0; CHUNK];
+    let mut r = [0.0; CHUNK];
+    for levels in levels.chunks_mut(CHUNK) {
+        let (r, ratios) = (&mut r[..levels.len()], &mut ratios[..levels.len()]);
+        for (r, p) in r.iter_mut().zip(levels.iter()) {
+            let q = p - 0.5;
+            *r = 0.180_625 - q * q;
+        }
+        let [above, below] = &CENTRE;
+        quotients(above, below, r, ratios);
+        for (p, ratio) in levels.iter_mut().zip(ratios.iter()) {
+            let q = *p - 0.5;
+            *p = match q.abs() <= 0.425 {
+                true => q * ratio,
+                false => normal_inverse_cdf(*p).unwrap_or(f64::NAN),
+            };
+        }
+    }
 }
 
 /// Numerator and denominator from the constants up.

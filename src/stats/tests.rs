@@ -188,6 +188,20 @@ fn the_normal_distribution_agrees_with_scipy() {
 }
 
 #[test]
+fn many_normal_quantiles_have_the_bits_of_one() {
+    let odd = [0.0, 1.0, 0.075, 0.925, 5e-324, 1.0 - 1e-16, -0.1, 1.1, f64::NAN];
+    let levels: Vec<f64> = (0..=1000).map(|i| f64::from(i) / 1000.0).chain(odd).collect();
+    let mut all = levels.clone();
+    normal_inverse_cdfs(&mut all);
+    for (p, x) in levels.iter().zip(&all) {
+        match normal_inverse_cdf(*p) {
+            Some(expected) => assert_eq!(x.to_bits(), expected.to_bits(), "{p}"),
+            None => assert!(x.is_nan(), "{p}"),
+        }
+    }
+}
+
+#[test]
 fn the_f1_threshold_reaches_the_best_f1_of_all_scores() {
     for case in fixture().binary {
         let threshold = threshold_f1(&case.scores, &case.truth).unwrap();

@@ -56,6 +56,14 @@ impl Binned {
         }
     }
 
+    /// The same for many, to the bit.
+    pub(super) fn apply_all(&self, values: &[f64], scaled: &mut [f32]) {
+        self.scale.apply_all(values, scaled);
+        if let [first, .., last] = self.edges.as_slice() {
+            scaled.iter_mut().for_each(|scaled| *scaled = scaled.clamp(*first, *last));
+        }
+    }
+
     pub(super) fn edges(&self) -> &[f32] {
         &self.edges
     }
@@ -85,6 +93,18 @@ impl Scale {
             Self::Standard(scale) => scale.apply(value).clamp(-MAX_STANDARD, MAX_STANDARD) as f32,
         }
     }
+
+    /// The same for many, to the bit.
+    fn apply_all(&self, values: &[f64], scaled: &mut [f32]) {
+        match self {
+            Self::Quantile(scale) => scale.apply_all(values, scaled),
+            Self::Standard(_) => {
+                for (value, scaled) in values.iter().zip(scaled) {
+                    *scaled = self.apply(*value);
+                }
+            }
+        }
+    }
 }
 
 /// To a normal distribution by the mid-rank among the training rows, linear between quantiles.
@@ -112,30 +132,53 @@ impl Quantile {
     }
 
     fn apply(&self, value: f64) -> f64 {
-        let below = self.guide.below(&self.quantiles, value);
-        let ties = self.quantiles.get(below..).unwrap_or_default();
-        let through = match ties.first() {
-            Some(first) if *first == value => below + ties.partition_point(|q| *q <= value),
-            _ => below,
-        };
-        let position = if below < through {
-            (below + through - 1) as f64 / 2.0
-        } else {
-            match (
-                below.checked_sub(1).and_then(|i| self.quantiles.get(i)),
-                self.quantiles.get(below),
-            ) {
-                // Halved, so that the difference of two huge values stays finite.
-                (Some(low), Some(high)) => {
-                    (below - 1) as f64 + (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)
-                }
-                _ => below as f64,
-            }
-        };
-        let level = position / (self.quantiles.len().max(2) - 1) as f64;
-        stats::normal_inverse_cdf(level.clamp(self.floor, 1.0 - self.floor))
-            .map_or(0.0, |z| z.clamp(-MAX_NORMAL, MAX_NORMAL))
+        let level = self.level(self.guide.parts(&self.quantiles), value);
+        normal(stats::normal_inverse_cdf(level).unwrap_or(f64::NAN))
     }
+
+    /// The same for many, whose levels become normal together.
+    fn apply_all(&self, values: &[f64], scaled: &mut [f32]) {
+        const CHUNK: usize = 128;
+        let parts = self.guide.parts(&self.quantiles);
+        let mut levels = [0.0; CHUNK];
+        for (values, scaled) in values.chunks(CHUNK).zip(scaled.chunks_mut(CHUNK)) {
+            let levels = &mut levels[..values.len()];
+            for (level, value) in levels.iter_mut().zip(values) {
+                *level = self.level(parts, *value);
+            }
+            stats::normal_inverse_cdfs(levels);
+            for (level, scaled) in levels.iter().zip(scaled) {
+                *scaled = normal(*level) as f32;
+            }
+        }
+    }
+
+    /// The share of the training rows below a value, within what they can tell.
+    #[inline]
+    fn level(&self, parts: &Parts, value: f64) -> f64 {
+        let below = parts.below(&self.quantiles, value);
+        let last = (self.quantiles.len().max(2) - 1) as f64;
+        let (low, high) =
+            (below.checked_sub(1).and_then(|i| self.quantiles.get(i)), self.quantiles.get(below));
+        let position = match (low, high) {
+            // Halved, so that the difference of two huge values stays finite.
+            (Some(low), Some(high)) if *high != value => {
+                (below - 1) as f64 + (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)
+            }
+            (_, Some(high)) if *high == value => {
+                let ties = self.quantiles.get(below..).unwrap_or_default();
+                let through = below + ties.partition_point(|q| *q <= value);
+                (below + through - 1) as f64 / 2.0
+            }
+            _ => below as f64,
+        };
+        (position / last).clamp(self.floor, 1.0 - self.floor)
+    }
+}
+
+/// A normal deviate within what networks are given; 0 for none.
+fn normal(z: f64) -> f64 {
+    if z.is_nan() { 0.0 } else { z.clamp(-MAX_NORMAL, MAX_NORMAL) }
 }
 
 /// Parts of equal width of the range of the quantiles.
@@ -164,14 +207,8 @@ struct Parts {
 }
 
 impl Guide {
-    /// Number of ascending quantiles below a value.
-    fn below(&self, quantiles: &[f64], value: f64) -> usize {
-        let parts = self.0.get_or_init(|| Parts::of(quantiles));
-        let part = parts.part(value);
-        // What stands in an earlier part is smaller, what stands in a later one is larger: the part
-        // never falls while the value rises, also by rounding.
-        let (from, to) = (usize::from(parts.starts[part]), usize::from(parts.starts[part + 1]));
-        from + quantiles[from..to].partition_point(|q| *q < value)
+    fn parts(&self, quantiles: &[f64]) -> &Parts {
+        self.0.get_or_init(|| Parts::of(quantiles))
     }
 }
 
@@ -189,6 +226,15 @@ impl Parts {
             parts.starts.push(u16::try_from(start).unwrap_or(u16::MAX));
         }
         parts
+    }
+
+    /// Number of ascending quantiles below a value.
+    fn below(&self, quantiles: &[f64], value: f64) -> usize {
+        let part = self.part(value);
+        // What stands in an earlier part is smaller, what stands in a later one is larger: the part
+        // never falls while the value rises, also by rounding.
+        let (from, to) = (usize::from(self.starts[part]), usize::from(self.starts[part + 1]));
+        from + quantiles[from..to].partition_point(|q| *q < value)
     }
 
     fn part(&self, value: f64) -> usize {
@@ -270,7 +316,23 @@ mod tests {
             let near = quantiles.iter().flat_map(|q| [q.next_down(), *q, q.next_up()]);
             for value in near.chain(beyond).collect::<Vec<_>>() {
                 let searched = quantiles.partition_point(|q| *q < value);
-                assert_eq!(guide.below(&quantiles, value), searched, "{value}");
+                assert_eq!(guide.parts(&quantiles).below(&quantiles, value), searched, "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn many_at_once_have_the_bits_of_one_after_the_other() {
+        let tied: Vec<f64> = (0..3000).map(|i| f64::from((i - 600).max(0) / 7)).collect();
+        let values: Vec<f64> = (-50..2000).map(|i| f64::from(i) * 0.187).collect();
+        for scaling in [Scaling::Quantile, Scaling::Standard] {
+            for bins in [0, 8] {
+                let scale = Binned::fit(&tied, scaling, bins).unwrap();
+                let mut all = vec![0.0; values.len()];
+                scale.apply_all(&values, &mut all);
+                for (value, scaled) in values.iter().zip(&all) {
+                    assert_eq!(scaled.to_bits(), scale.apply(*value).to_bits(), "{value}");
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! SIMD on plain `f32` slices, chosen at run time: AVX-512, AVX2 with FMA, or scalar.
+//! SIMD on plain slices, chosen at run time: AVX-512, AVX2 with FMA, or scalar.
 //!
 //! A crate of its own, since what is generic over the instruction set must be compiled in one
 //! unit: split into several, its innermost functions are no longer inlined, at a fifth of the
@@ -18,6 +18,7 @@ mod norm;
 mod optimisers;
 mod phrases;
 mod product;
+mod quotients;
 #[cfg(test)]
 mod reference;
 
@@ -33,3 +34,4 @@ pub use members::{scaled_weights, scaled_weights_gradients};
 pub use norm::{Norm, NormGradients, Spread};
 pub use optimisers::{Adam, Momentum, square_sum};
 pub use phrases::{PhraseGradients, Phrases, Texts};
+pub use quotients::quotients;

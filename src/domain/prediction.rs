@@ -12,6 +12,12 @@ use uuid::Uuid;
 
 use super::schema::Cell;
 
+mod scores;
+
+pub use scores::{ScoredResponse, Scores};
+
+/// Media type of rows and answers as an Arrow IPC stream (registered with IANA).
+pub const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
 /// Most rows in one request.
 pub const MAX_ROWS: usize = 100_000;
 

@@ -29,6 +29,8 @@ const CHUNK: usize = 1024;
 const CHUNK_NUMBERS: usize = 1 << 18;
 /// Numbers that are made at once of the rows of a request, which may be many of many inputs each.
 const READ_NUMBERS: usize = 1 << 22;
+/// Numbers of a table that are made quickly enough to be made where a request arrives.
+const QUICK_NUMBERS: usize = 1 << 16;
 /// Rows on which a device is tried before it may answer, and how far from the CPU's logits its own
 /// may lie, relative to the largest or to 1.
 const PROBES: usize = 64;
@@ -48,6 +50,8 @@ pub struct LoadedModel {
     levels: usize,
     /// Rows that are made numbers of at once; all of them where windows are read.
     read_at_once: usize,
+    /// Rows that are made numbers of quickly; none of texts, pictures and windows.
+    quick_rows: usize,
     /// Their answers are averaged.
     networks: Vec<Placed>,
 }
@@ -147,8 +151,21 @@ impl LoadedModel {
             Layout::Sequence { .. } => usize::MAX,
             _ => (READ_NUMBERS / layout.width().max(1)).max(1),
         };
-        let task = signature.task;
-        Ok(Self { task, classes, positive, features, outputs, levels, read_at_once, networks })
+        let quick_rows = match layout {
+            Layout::Table(_) => QUICK_NUMBERS / layout.width().max(1),
+            _ => 0,
+        };
+        Ok(Self {
+            task: signature.task,
+            classes,
+            positive,
+            features,
+            outputs,
+            levels,
+            read_at_once,
+            quick_rows,
+            networks,
+        })
     }
 
     /// The same model on another device, after a trial.
@@ -248,8 +265,25 @@ impl LoadedModel {
             .collect())
     }
 
+    /// The numbers that the network reads of the rows of a frame.
+    ///
+    /// # Errors
+    /// As [`LoadedModel::predict`].
+    pub fn inputs(&self, frame: &Frame) -> Result<Matrix> {
+        self.features.transform(frame)
+    }
+
+    /// Whether a frame's numbers are made so quickly that it need not be done on the thread that
+    /// puts them through the network.
+    pub fn is_quick(&self, frame: &Frame) -> bool {
+        frame.rows() <= self.quick_rows
+    }
+
     /// Logits of the mean answer to inputs, `[rows, outputs]`.
-    pub(crate) fn logits_of(&self, inputs: &Matrix) -> Result<Vec<f64>> {
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when a device fails.
+    pub fn logits_of(&self, inputs: &Matrix) -> Result<Vec<f64>> {
         let width = inputs.width.max(1);
         let chunk = (CHUNK_NUMBERS / width).clamp(1, CHUNK);
         let mut all = Vec::with_capacity(inputs.rows * self.outputs);

@@ -1,5 +1,6 @@
 //! Tables of typed columns: the only place that knows arrow, parquet and csv.
 
+mod answers;
 mod builder;
 mod cells;
 mod form;
@@ -23,6 +24,7 @@ use arrow::datatypes::{
     DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
 
+pub use self::answers::write_answers;
 pub use self::form::FormWriter;
 #[cfg(test)]
 pub(crate) use self::image::tests::grey as grey_png;

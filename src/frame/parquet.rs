@@ -245,7 +245,7 @@ pub(super) fn text_bytes(metadata: &ParquetMetaData, at: usize) -> i64 {
 }
 
 /// One value of a column of the types.
-fn cell(array: &dyn Array, at: usize) -> Cell {
+pub(super) fn cell(array: &dyn Array, at: usize) -> Cell {
     if array.is_null(at) {
         return Cell::Null;
     }

@@ -1,9 +1,11 @@
 //! Rows of a request to a [`Frame`], naming everything that does not fit.
 
+mod stream;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 
 use super::builder::{ColumnBuilder, Value};
@@ -17,6 +19,7 @@ use crate::error::{Code, Context, Error, FieldError, Result};
 
 /// Most fields named in one error.
 const MAX_ERRORS: usize = 100;
+const OTHER_COLUMNS: &str = "the columns don't fit the model's inputs";
 /// Pixels of a request after which no more images are decoded: a few kilobytes hold millions.
 const MAX_PIXELS: u64 = if cfg!(test) { 1 << 10 } else { 1 << 28 };
 
@@ -147,7 +150,7 @@ impl RowReader {
             return Ok(length.map_or(0, |(_, rows)| rows));
         }
         errors.truncate(MAX_ERRORS);
-        Err(Error::fields(Code::InvalidRows, "the columns don't fit the model's inputs", errors))
+        Err(Error::fields(Code::InvalidRows, OTHER_COLUMNS, errors))
     }
 
     fn builders(&self, rows: usize) -> Vec<ColumnBuilder> {
@@ -155,7 +158,11 @@ impl RowReader {
     }
 
     fn frame(&self, rows: usize, mut builders: Vec<ColumnBuilder>) -> Result<Frame> {
-        let arrays = builders.iter_mut().map(ColumnBuilder::finish).collect();
+        self.assembled(rows, builders.iter_mut().map(ColumnBuilder::finish).collect())
+    }
+
+    /// A frame of arrays of the signature's types.
+    fn assembled(&self, rows: usize, arrays: Vec<ArrayRef>) -> Result<Frame> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .context("building a frame of rows")?;
@@ -250,14 +257,27 @@ impl Cells {
         }
     }
 
+    /// An image in base64.
     fn image(&mut self, text: &str) -> Result<&EncodedImage, String> {
+        self.counted(|images| images.base64(text.as_bytes()))
+    }
+
+    /// An image as it is.
+    fn image_bytes(&mut self, bytes: &[u8]) -> Result<&EncodedImage, String> {
+        self.counted(|images| images.bytes(bytes))
+    }
+
+    fn counted(
+        &mut self,
+        read: impl FnOnce(&mut Images) -> Result<&EncodedImage, String>,
+    ) -> Result<&EncodedImage, String> {
         if self.pixels > MAX_PIXELS {
             return Err(format!(
                 "comes after more than {} million pixels; send fewer images at a time",
                 MAX_PIXELS / 1_000_000
             ));
         }
-        let image = self.images.base64(text.as_bytes())?;
+        let image = read(&mut self.images)?;
         self.pixels += u64::from(image.height()) * u64::from(image.width());
         Ok(image)
     }

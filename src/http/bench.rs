@@ -11,9 +11,8 @@ use super::body::PREDICTION_LIMIT;
 use super::extract::Call;
 use super::{HttpSettings, Server, bind_with, routes};
 use crate::domain::key::Scope;
-use crate::domain::prediction::PredictionRequest;
 use crate::error::{Code, Error, Result};
-use crate::service::Service;
+use crate::service::{Question, Service};
 
 const CONSTANT: &str = "/bench/constant/{rows}";
 const PARSED: &str = "/bench/parsed/{rows}";
@@ -53,8 +52,8 @@ async fn constant(mut call: Call, peers: web::Data<Peers>) -> Answer {
 /// ever.
 #[post("/bench/parsed/{rows}")]
 async fn parsed(mut call: Call, peers: web::Data<Peers>) -> Answer {
-    let parse = async |call: &Call, request: PredictionRequest, _: &Bytes| {
-        call.service().parse_rows(&call.caller, &peers.model, &request).await
+    let parse = async |call: &Call, question: Question, _: &Bytes| {
+        call.service().parse_rows(&call.caller, &peers.model, &question).await
     };
     call.rows(parse).await?;
     answer(&call, &peers)

@@ -14,13 +14,18 @@ use tokio::time::{Instant, timeout};
 
 use super::extract::Call;
 use super::{HttpSettings, json, rows};
-use crate::domain::prediction::PredictionRequest;
+use crate::domain::prediction::{ARROW_STREAM, VersionRef};
 use crate::error::{Code, Context as _, Error, Result};
+use crate::service::Question;
 
 /// Most bytes of a JSON body.
 pub(super) const JSON_LIMIT: u64 = 1 << 20;
 /// Most bytes of the JSON body of a prediction.
 pub(super) const PREDICTION_LIMIT: u64 = 64 << 20;
+
+const JSON: &str = "application/json";
+/// Most bytes that are reserved for a body before they are there.
+const RESERVED: u64 = 256 << 10;
 
 /// A larger body is parsed on a thread that may be busy for long, and so is one that is scanned
 /// the quick way.
@@ -51,28 +56,60 @@ impl Call {
     /// Reads the rows of a prediction and gives them to `predict`, with the body's bytes.
     ///
     /// # Errors
-    /// Those of [`Call::json`] and of `predict`.
+    /// Those of [`Call::json`] and of `predict`; [`Code::MalformedRequest`] where `version` or
+    /// `record` stands in the query beside a JSON body.
     pub(super) async fn rows<T>(
         &mut self,
-        predict: impl AsyncFn(&Self, PredictionRequest, &Bytes) -> Result<T>,
+        predict: impl AsyncFn(&Self, Question, &Bytes) -> Result<T>,
     ) -> Result<T> {
-        let bytes = self.json_bytes(PREDICTION_LIMIT).await?;
+        match self.media_type().as_str() {
+            JSON => self.check_no_query()?,
+            // Boxed, or the future of every JSON body would be as large.
+            ARROW_STREAM => return Box::pin(self.stream(predict)).await,
+            other => return Err(unsupported(other, &format!("{JSON} or {ARROW_STREAM}"))),
+        }
+        let bytes = self.bytes(PREDICTION_LIMIT).await?;
         let quick = parsed(&bytes, SCANNED_AT_ONCE, |bytes| Ok(rows::columnar(bytes))).await?;
         if let Some(request) = quick {
-            match predict(self, request, &bytes).await {
+            match predict(self, Question::Rows(request), &bytes).await {
                 // The general way finds the places in the body as it was sent.
                 Err(error) if error.code() == Code::InvalidRows => {}
                 outcome => return outcome,
             }
         }
         let request = parsed(&bytes, PARSED_AT_ONCE, json::parse).await?;
-        predict(self, request, &bytes).await
+        predict(self, Question::Rows(request), &bytes).await
+    }
+
+    /// Refuses beside a JSON body what stands in it.
+    fn check_no_query(&self) -> Result<()> {
+        let given = ["version", "record"].into_iter().find(|name| self.query(name).is_some());
+        let Some(name) = given else { return Ok(()) };
+        let detail = format!("belongs to an Arrow stream; of JSON, put '{name}' into the body");
+        Err(Error::field(Code::MalformedRequest, format!("query {name}"), detail))
+    }
+
+    /// Gives `predict` an Arrow stream, whose version is named in the query.
+    async fn stream<T>(
+        &mut self,
+        predict: impl AsyncFn(&Self, Question, &Bytes) -> Result<T>,
+    ) -> Result<T> {
+        let truth = |word: &str| match word {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        };
+        let record = self.query_word("record", truth, &["true", "false"])?.unwrap_or(false);
+        let version = self.query("version").map(|name| VersionRef::Alias(name.to_owned()));
+        let bytes = self.bytes(PREDICTION_LIMIT).await?;
+        let question = Question::Stream { bytes: bytes.clone(), version, record };
+        predict(self, question, &bytes).await.map_err(in_query)
     }
 
     async fn json_bytes(&mut self, limit: u64) -> Result<Bytes> {
         let media_type = self.media_type();
-        if media_type != "application/json" {
-            return Err(unsupported(&media_type, "application/json"));
+        if media_type != JSON {
+            return Err(unsupported(&media_type, JSON));
         }
         self.bytes(limit).await
     }
@@ -83,7 +120,9 @@ impl Call {
     /// [`Code::TooLarge`], [`Code::RequestTimeout`].
     pub(super) async fn bytes(&mut self, limit: u64) -> Result<Bytes> {
         let mut pieces = self.pieces(limit)?;
-        let mut bytes = BytesMut::new();
+        // What a client announces is not taken on trust beyond a little.
+        let announced = announced(self.request.headers()).unwrap_or(0).min(RESERVED);
+        let mut bytes = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
         while let Some(piece) = pieces.next().await? {
             bytes.extend_from_slice(&piece);
         }
@@ -114,6 +153,16 @@ impl Call {
         let payload = std::mem::replace(&mut self.payload, Payload::None);
         Ok(Pieces { payload, pace, limit, received: 0 })
     }
+}
+
+/// Where in the query a field of a JSON body stands beside a stream.
+fn in_query(mut error: Error) -> Error {
+    if let Error::Problem { errors, .. } = &mut error {
+        for error in errors.iter_mut().filter(|error| error.pointer == "/version") {
+            error.pointer = "query version".to_owned();
+        }
+    }
+    error
 }
 
 /// What `parse` makes of a body: here where it is short, else on a thread that may be busy.

@@ -68,6 +68,7 @@ const FURTHER: &[(&str, u16)] = &[
     ("get_dataset_content", 406),
     ("create_advice", 429),
     ("create_forecast", 429),
+    ("create_prediction", 406),
     ("create_prediction", 429),
 ];
 

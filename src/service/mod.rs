@@ -16,6 +16,7 @@ mod predictions;
 mod recorder;
 pub mod runs;
 mod scorer;
+mod scores;
 mod simplifications;
 mod turns;
 mod versions;
@@ -28,7 +29,7 @@ pub use aliases::Precondition;
 pub use content::Content;
 pub use datasets::Upload;
 pub use idempotency::Idempotency;
-pub use predictions::Scoring;
+pub use predictions::{Inputs, Question, Scoring, arrow_answer};
 
 use tokio::sync::Semaphore;
 

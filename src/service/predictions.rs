@@ -3,22 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::cache::{ModelName, Registered};
+use super::scores::named;
 use super::versions::no_version;
 use super::{Idempotency, Service, blocking, not_found};
 use crate::domain::key::Caller;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::prediction::{
-    MAX_ROWS, Prediction, PredictionRecord, PredictionRequest, PredictionResponse, Replay, Row,
+    MAX_ROWS, Prediction, PredictionRecord, PredictionRequest, Replay, Row, ScoredResponse,
     VersionRef,
 };
 use crate::domain::version::Version;
-use crate::engine::LoadedModel;
+use crate::engine::{LoadedModel, Matrix};
 use crate::error::{Code, Context, Error, Result};
-use crate::frame::{Frame, RowReader};
+use crate::frame::{Frame, RowReader, write_answers};
 use crate::store::NewRecord;
 use crate::telemetry::metrics as names;
 
@@ -34,6 +36,43 @@ pub(super) struct Loaded {
     pub(super) row: i64,
     /// Size of the weights.
     pub(super) bytes: u64,
+}
+
+/// An Arrow stream of at most so many bytes is read where it arrives: its arrays are taken as they
+/// are.
+const READ_AT_ONCE: usize = 1 << 20;
+
+/// Rows to score, and by which version.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// As JSON has them.
+    Rows(PredictionRequest),
+    /// As an Arrow IPC stream.
+    Stream { bytes: Bytes, version: Option<VersionRef>, record: bool },
+}
+
+impl Question {
+    fn version(&self) -> Option<&VersionRef> {
+        match self {
+            Self::Rows(request) => request.version.as_ref(),
+            Self::Stream { version, .. } => version.as_ref(),
+        }
+    }
+
+    fn record(&self) -> bool {
+        match self {
+            Self::Rows(request) => request.record,
+            Self::Stream { record, .. } => *record,
+        }
+    }
+}
+
+/// An answer as an Arrow IPC stream.
+///
+/// # Errors
+/// [`Error::Internal`] when it can't be written.
+pub fn arrow_answer(answer: &ScoredResponse) -> Result<Vec<u8>> {
+    write_answers(answer)
 }
 
 /// A request whose version is loaded and whose rows are read.
@@ -55,6 +94,31 @@ impl Scoring {
     pub fn run(&self) -> Result<()> {
         self.0.loaded.model.predict(&self.0.frame).map(|_| ())
     }
+
+    /// The same rows as the numbers that the network reads.
+    ///
+    /// # Errors
+    /// Those of [`Service::predict`].
+    pub fn inputs(&self) -> Result<Inputs> {
+        let inputs = self.0.loaded.model.inputs(&self.0.frame)?;
+        Ok(Inputs { loaded: self.0.loaded.clone(), inputs })
+    }
+}
+
+/// A loaded version and a matrix for its network alone.
+pub struct Inputs {
+    loaded: Arc<Loaded>,
+    inputs: Matrix,
+}
+
+impl Inputs {
+    /// Puts the rows through the network once.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when a device fails.
+    pub fn run(&self) -> Result<()> {
+        self.loaded.model.logits_of(&self.inputs).map(|_| ())
+    }
 }
 
 impl Service {
@@ -63,37 +127,43 @@ impl Service {
     /// # Errors
     /// [`Code::InvalidRows`] naming every value that can't be scored, [`Code::NotFound`] for an
     /// unknown model, version or alias, [`Code::InvalidRequest`] when there are no rows or too
-    /// many, [`Code::TooManyRequests`] when costly scoring has queued up,
-    /// [`Code::Unavailable`] when the answer can't be recorded.
+    /// many, [`Code::MalformedRequest`] and [`Code::TooLarge`] for a stream as
+    /// [`RowReader::arrow`] gives them, [`Code::TooManyRequests`] when costly scoring has queued
+    /// up, [`Code::Unavailable`] when the answer can't be recorded.
     pub async fn predict(
         &self,
         caller: &Caller,
         once: Option<&Idempotency>,
         model: &str,
-        request: PredictionRequest,
-    ) -> Result<PredictionResponse> {
-        check_shape(&request)?;
+        question: Question,
+    ) -> Result<ScoredResponse> {
+        check_shape(&question)?;
         // What is rare is boxed: the future of every prediction would hold it.
         if once.is_some()
             && let Some(response) = Box::pin(self.kept(caller, once)).await?
         {
             return Ok(response);
         }
-        let Asked { loaded, frame, number, record } = self.asked(caller, model, &request).await?;
+        let Asked { loaded, frame, number, record } = self.asked(caller, model, &question).await?;
         static ROWS: LazyLock<metrics::Histogram> =
             LazyLock::new(|| metrics::histogram!(names::PREDICTION_ROWS));
         ROWS.record(frame.rows() as f64);
-        let predictions = self.0.scorer.score(&loaded, frame).await?;
-        let response = PredictionResponse {
-            predictions,
-            threshold: loaded.version.signature.threshold,
+        let kept = record.then(|| (question, frame.clone()));
+        let outputs = self.0.scorer.score(&loaded, frame).await?;
+        let signature = &loaded.version.signature;
+        let response = ScoredResponse {
+            scores: named(signature, outputs),
+            threshold: signature.threshold,
             model: model.to_owned(),
             version: number,
             id: None,
         };
-        match record {
-            true => Box::pin(self.record(caller, once, loaded.row, request, response)).await,
-            false => Ok(response),
+        match kept {
+            Some((question, frame)) => {
+                let rows = rows_of(question, &frame);
+                Box::pin(self.record(caller, once, loaded.row, rows, response)).await
+            }
+            None => Ok(response),
         }
     }
 
@@ -103,17 +173,17 @@ impl Service {
         caller: &Caller,
         once: Option<&Idempotency>,
         model: i64,
-        request: PredictionRequest,
-        mut response: PredictionResponse,
-    ) -> Result<PredictionResponse> {
+        rows: Vec<Row>,
+        mut response: ScoredResponse,
+    ) -> Result<ScoredResponse> {
         let record = NewRecord {
             id: Uuid::now_v7(),
             project: caller.project.clone(),
             key: caller.key,
             model,
             version: response.version,
-            rows: rows_of(request),
-            predictions: response.predictions.clone(),
+            rows,
+            predictions: response.scores.predictions(),
             threshold: response.threshold,
         };
         response.id = Some(record.id);
@@ -139,10 +209,10 @@ impl Service {
         &self,
         caller: &Caller,
         model: &str,
-        request: &PredictionRequest,
+        question: &Question,
     ) -> Result<usize> {
-        check_shape(request)?;
-        Ok(self.asked(caller, model, request).await?.frame.rows())
+        check_shape(question)?;
+        Ok(self.asked(caller, model, question).await?.frame.rows())
     }
 
     /// The model and the rows of a request, to be scored again and again without a server.
@@ -155,33 +225,28 @@ impl Service {
         model: &str,
         request: &PredictionRequest,
     ) -> Result<Scoring> {
-        check_shape(request)?;
-        Ok(Scoring(self.asked(caller, model, request).await?))
+        let question = Question::Rows(request.clone());
+        check_shape(&question)?;
+        Ok(Scoring(self.asked(caller, model, &question).await?))
     }
 
     /// The version that is asked, and the rows as its columns.
-    async fn asked(
-        &self,
-        caller: &Caller,
-        model: &str,
-        request: &PredictionRequest,
-    ) -> Result<Asked> {
+    async fn asked(&self, caller: &Caller, model: &str, question: &Question) -> Result<Asked> {
         let name: ModelName = (caller.project.clone(), model.to_owned());
         let registered = self.registered(&name).await?;
-        let number = resolve(model, &registered, request.version.as_ref())?;
+        let number = resolve(model, &registered, question.version())?;
         let loaded = self.loaded(&name, number).await?;
         if loaded.version.signature.task == Task::Forecast {
             return Err(forecasts_only(model));
         }
-        let frame = match (&request.rows, &request.columns) {
-            (None, None) => return Err(no_rows()),
-            _ if loaded.reader.has_images() => {
-                Box::pin(read_images(loaded.clone(), request)).await?
+        let frame = match question {
+            _ if is_long(&loaded, question) => {
+                let (loaded, question) = (loaded.clone(), question.clone());
+                Box::pin(blocking(move || read(&loaded.reader, &question))).await?
             }
-            (Some(rows), _) => loaded.reader.rows(rows)?,
-            (None, Some(columns)) => loaded.reader.columns(columns)?,
+            question => read(&loaded.reader, question)?,
         };
-        Ok(Asked { loaded, frame, number, record: request.record || registered.record })
+        Ok(Asked { loaded, frame, number, record: question.record() || registered.record })
     }
 
     /// A recorded answer.
@@ -202,7 +267,8 @@ impl Service {
         let name: ModelName = (caller.project.clone(), record.model.clone());
         let loaded = self.loaded(&name, record.version).await?;
         let frame = loaded.reader.rows(&record.rows)?;
-        let predictions = self.0.scorer.score(&loaded, frame).await?;
+        let outputs = self.0.scorer.score(&loaded, frame).await?;
+        let predictions = named(&loaded.version.signature, outputs).predictions();
         let same_labels = record.predictions.len() == predictions.len()
             && record.predictions.iter().zip(&predictions).all(|(a, b)| a.label == b.label);
         Ok(Replay {
@@ -272,15 +338,20 @@ impl Service {
     }
 }
 
-/// Reads rows with images, on a thread that may be busy for long.
-async fn read_images(loaded: Arc<Loaded>, request: &PredictionRequest) -> Result<Frame> {
-    let (rows, columns) = (request.rows.clone(), request.columns.clone());
-    blocking(move || match (&rows, &columns) {
-        (Some(rows), _) => loaded.reader.rows(rows),
-        (None, Some(columns)) => loaded.reader.columns(columns),
-        (None, None) => Err(no_rows()),
-    })
-    .await
+/// Whether rows take so long to read that it is done on a thread that may be busy.
+fn is_long(loaded: &Loaded, question: &Question) -> bool {
+    let is_long = matches!(question, Question::Stream { bytes, .. } if bytes.len() > READ_AT_ONCE);
+    is_long || loaded.reader.has_images()
+}
+
+/// The rows of a request as columns.
+fn read(reader: &RowReader, question: &Question) -> Result<Frame> {
+    match question {
+        Question::Stream { bytes, .. } => reader.arrow(bytes.clone()),
+        Question::Rows(PredictionRequest { rows: Some(rows), .. }) => reader.rows(rows),
+        Question::Rows(PredictionRequest { columns: Some(columns), .. }) => reader.columns(columns),
+        Question::Rows(_) => Err(no_rows()),
+    }
 }
 
 fn forecasts_only(model: &str) -> Error {
@@ -293,7 +364,9 @@ fn no_rows() -> Error {
 }
 
 /// Checks what can be checked before a model is known.
-fn check_shape(request: &PredictionRequest) -> Result<()> {
+fn check_shape(question: &Question) -> Result<()> {
+    // How many rows a stream has shows when it is read.
+    let Question::Rows(request) = question else { return Ok(()) };
     let rows = match (&request.rows, &request.columns) {
         (Some(_), Some(_)) => {
             let detail = "rows and columns are two ways to say the same: send one of them";
@@ -342,8 +415,9 @@ pub(super) fn resolve(
     ))
 }
 
-/// The rows of a request as rows, whichever way they came.
-fn rows_of(request: PredictionRequest) -> Vec<Row> {
+/// The rows of a request as rows, whichever way they came; those of a stream as they were read.
+fn rows_of(question: Question, frame: &Frame) -> Vec<Row> {
+    let Question::Rows(request) = question else { return frame.to_rows() };
     if let Some(rows) = request.rows {
         return rows;
     }
@@ -388,7 +462,9 @@ mod tests {
             ("a".to_owned(), vec![Cell::Int(1), Cell::Null]),
             ("b".to_owned(), vec![Cell::Text("x".into()), Cell::Text("y".into())]),
         ]);
-        let rows = rows_of(PredictionRequest { columns: Some(columns), ..Default::default() });
+        let request = PredictionRequest { columns: Some(columns), ..Default::default() };
+        let frame = Frame::new(0, Vec::new()).unwrap();
+        let rows = rows_of(Question::Rows(request), &frame);
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[1]["a"], Cell::Null);
         assert_eq!(rows[1]["b"], Cell::Text("y".into()));

@@ -11,8 +11,7 @@ use tokio::sync::oneshot;
 
 use super::blocking;
 use super::predictions::Loaded;
-use crate::domain::prediction::Prediction;
-use crate::engine::Device;
+use crate::engine::{Device, Matrix, Outputs};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 use crate::telemetry::metrics as names;
@@ -38,9 +37,31 @@ enum Work {
 
 struct Order {
     loaded: Arc<Loaded>,
-    frame: Frame,
-    done: oneshot::Sender<Result<Vec<Prediction>>>,
+    rows: Rows,
+    done: oneshot::Sender<Result<Outputs>>,
     _counted: Counted,
+}
+
+enum Rows {
+    Columns(Frame),
+    /// What the network reads of them, made where the request arrived: one thread scores for all.
+    Inputs(Matrix),
+}
+
+impl Order {
+    fn rows(&self) -> usize {
+        match &self.rows {
+            Rows::Columns(frame) => frame.rows(),
+            Rows::Inputs(inputs) => inputs.rows,
+        }
+    }
+
+    fn score(&self) -> Result<Outputs> {
+        match &self.rows {
+            Rows::Columns(frame) => self.loaded.model.predict(frame),
+            Rows::Inputs(inputs) => self.loaded.model.score(inputs),
+        }
+    }
 }
 
 /// Counts an order among those that wait, for as long as it lives.
@@ -102,22 +123,23 @@ impl Scorer {
         })
     }
 
-    /// One prediction a row.
+    /// What the model answers to each row.
     ///
     /// # Errors
     /// [`Code::TooManyRequests`] when too many costly requests wait.
-    pub(super) async fn score(
-        &self,
-        loaded: &Arc<Loaded>,
-        frame: Frame,
-    ) -> Result<Vec<Prediction>> {
+    pub(super) async fn score(&self, loaded: &Arc<Loaded>, frame: Frame) -> Result<Outputs> {
         let cost = loaded.model.work().saturating_mul(frame.rows() as u64);
         if cost <= CHEAP {
-            return INLINE.time(frame.rows(), || predict(loaded, &frame));
+            return INLINE.time(frame.rows(), || loaded.model.predict(&frame));
         }
+        // On a device what has queued is put together as columns.
+        let rows = match loaded.model.is_on_cpu() && loaded.model.is_quick(&frame) {
+            true => Rows::Inputs(loaded.model.inputs(&frame)?),
+            false => Rows::Columns(frame),
+        };
         let (done, outcome) = oneshot::channel();
         let loaded = loaded.clone();
-        self.send(Work::Score(Order { loaded, frame, done, _counted: Counted::new() }))?;
+        self.send(Work::Score(Order { loaded, rows, done, _counted: Counted::new() }))?;
         outcome.await.map_err(|_| Error::internal("scoring", "it panicked"))?
     }
 }
@@ -133,7 +155,7 @@ fn run(work: &Receiver<Work>) {
         }
         while !waiting.is_empty() {
             let batch = take_batch(&mut waiting);
-            let rows = batch.iter().map(|order| order.frame.rows()).sum();
+            let rows = batch.iter().map(Order::rows).sum();
             guarded(|| QUEUED.time(rows, || answer(batch)));
         }
     }
@@ -190,10 +212,10 @@ fn take_batch(waiting: &mut Vec<Order>) -> Vec<Order> {
     let mut others = Vec::new();
     for order in waiting.drain(..) {
         let fits = batch.first().is_none_or(|first| {
-            Arc::ptr_eq(&first.loaded, &order.loaded) && rows + order.frame.rows() <= BATCH
+            Arc::ptr_eq(&first.loaded, &order.loaded) && rows + order.rows() <= BATCH
         });
         if fits {
-            rows += order.frame.rows();
+            rows += order.rows();
             batch.push(order);
         } else {
             others.push(order);
@@ -209,58 +231,29 @@ fn answer(batch: Vec<Order>) {
         // A CPU does two batches as fast as one, and finds the shorter ones in its cache.
         [first, ..] if first.loaded.model.is_on_cpu() => None,
         [first, ..] => {
-            let frames: Vec<&Frame> = batch.iter().map(|order| &order.frame).collect();
-            Frame::concat(&frames).and_then(|frame| predict(&first.loaded, &frame)).ok()
+            let frames = batch.iter().map(|order| match &order.rows {
+                Rows::Columns(frame) => Some(frame),
+                Rows::Inputs(_) => None,
+            });
+            let frames = frames.collect::<Option<Vec<&Frame>>>();
+            let frame = frames.and_then(|frames| Frame::concat(&frames).ok());
+            frame.and_then(|frame| first.loaded.model.predict(&frame).ok())
         }
     };
-    let mut together = together.map(Vec::into_iter);
+    let width = together.as_ref().map_or(0, |outputs| outputs.width);
+    let mut together = together.map(|outputs| outputs.values.into_iter());
     for order in batch {
         let outcome = match &mut together {
-            Some(predictions) => Ok(predictions.by_ref().take(order.frame.rows()).collect()),
+            Some(values) => {
+                let values = values.by_ref().take(order.rows() * width).collect();
+                Ok(Outputs { width, values })
+            }
             // One that can't be scored must not take the others with it.
-            None => predict(&order.loaded, &order.frame),
+            None => order.score(),
         };
         // Who asked may have left.
         let _ = order.done.send(outcome);
     }
-}
-
-/// Scores a frame and says it in the words of the signature.
-fn predict(loaded: &Loaded, frame: &Frame) -> Result<Vec<Prediction>> {
-    let outputs = loaded.model.predict(frame)?;
-    let signature = &loaded.version.signature;
-    let positive = signature
-        .positive_class
-        .as_ref()
-        .and_then(|class| signature.classes.iter().position(|c| c == class));
-    let label = |probabilities: &[f64]| -> Option<String> {
-        let index = match (positive, signature.threshold) {
-            (Some(positive), Some(threshold)) => {
-                let is_positive = *probabilities.get(positive)? >= threshold;
-                if is_positive { positive } else { 1 - positive }
-            }
-            _ => {
-                let first = (0, *probabilities.first()?);
-                let greater = |best: (usize, f64), (i, &p): (usize, &f64)| {
-                    if p > best.1 { (i, p) } else { best }
-                };
-                probabilities.iter().enumerate().fold(first, greater).0
-            }
-        };
-        signature.classes.get(index).cloned()
-    };
-    if signature.classes.is_empty() {
-        let value = |&value: &f64| Prediction { value: Some(value), ..Prediction::default() };
-        return Ok(outputs.values.iter().map(value).collect());
-    }
-    let row = |probabilities: &[f64]| Prediction {
-        probabilities: Some(
-            signature.classes.iter().cloned().zip(probabilities.iter().copied()).collect(),
-        ),
-        label: label(probabilities),
-        value: None,
-    };
-    Ok(outputs.values.chunks_exact(signature.classes.len()).map(row).collect())
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("comfy_table", &["repl", "cli"]),
     ("indicatif", &["repl", "cli"]),
     ("arrow", &["frame"]),
+    ("flatbuffers", &["frame"]),
     ("parquet", &["frame"]),
     ("csv", &["frame"]),
     ("flate2", &["frame"]),

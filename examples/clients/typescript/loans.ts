@@ -13,10 +13,13 @@ type Schemas = components["schemas"];
 const DATASET = "loans-typescript";
 const MODEL = "default-risk-typescript";
 
-const api = createClient<paths>({
+const server = {
   baseUrl: environment("ACTUARY_URL"),
   headers: { Authorization: `Bearer ${environment("ACTUARY_KEY")}` },
-});
+};
+const api = createClient<paths>(server);
+// Predictions are answered as Arrow streams, too, which are not wanted here.
+const json = createClient<paths, "application/json">(server);
 
 function environment(name: string): string {
   const value = process.env[name];
@@ -134,7 +137,7 @@ async function promote(version: number): Promise<void> {
 }
 
 async function predict(rows: Schemas["Row"][]) {
-  return api.POST("/api/v1/models/{model}/predictions", {
+  return json.POST("/api/v1/models/{model}/predictions", {
     params: { path: { model: MODEL } },
     body: { rows, record: true },
   });

@@ -1,6 +1,8 @@
 //! Quotients of polynomials.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use crate::level::dispatch;
 
 /// Numbers that are looked at before the next: their intermediate results stay in registers.
 const LANES: usize = 16;
@@ -15,7 +17,7 @@ const LANES: usize = 16;
 /// When `x` and `y` have different lengths.
 pub fn quotients<const N: usize>(above: &[f64; N], below: &[f64; N], x: &[f64], y: &mut [f64]) {
     assert_eq!(x.len(), y.len());
-    Arch::new().dispatch(Quotients { above, below, x, y });
+    dispatch(Quotients { above, below, x, y });
 }
 
 struct Quotients<'a, const N: usize> {

@@ -2,6 +2,7 @@
 
 mod advice;
 mod aliases;
+mod arrow;
 mod authorisation;
 mod bodies;
 mod datasets;

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::super::parameters::{Parameter, parameters, restore};
 use super::super::{Network, multiply_adds as of_a_row};
+use burn::tensor::activation;
+
 use super::*;
 use crate::engine::features::Layout;
 use crate::engine::networks::serving::Serving;

@@ -11,7 +11,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive, activation};
 
-use super::{Tracked, on, precision, tensor};
+use super::{Tracked, on, precision, tensor, whole};
 use crate::domain::training::Precision;
 
 /// What goes through it, then weight and bias, and whether it is rectified.
@@ -65,7 +65,7 @@ fn forward<const D: usize>(
     if shape.last() != Some(&inputs) {
         return None;
     }
-    let [x, weight, bias] = [x, weight, bias].map(|t| t.to_contiguous());
+    let [x, weight, bias] = [x, weight, bias].map(|t| whole(&t));
     let layer = Affine { inputs, outputs, rectified };
     let y = layer.forward(x.as_slice()?, weight.as_slice()?, bias.as_slice()?)?;
     let passed_shape = shape;
@@ -111,7 +111,7 @@ impl<const D: usize> Backward<Flex, 3> for Step<D> {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let dy = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let dy = whole(&gradients.consume::<Flex>(&ops.node));
         let [x, weight, bias] = ops.parents;
         let Passed { layer, x: values, weight: by, y, shape } = ops.state;
         // All were made contiguous: there are slices of them.

@@ -14,7 +14,7 @@ use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorData, TensorPrimitive, activation};
 
 use super::precision::product;
-use super::{Tracked, on, tensor};
+use super::{Tracked, on, tensor, whole};
 use crate::domain::training::Precision;
 
 /// In the place of minus infinity: its power of e is 0 in f32.
@@ -119,7 +119,7 @@ fn shape<B: Backend>(x: &Projected<Tensor<B, 3>>) -> [usize; 3] {
 fn untracked((x, how): &Arguments<Flex>) -> Option<Tensor<Flex, 3>> {
     let shape = shape(x);
     let size = Attention::new(shape[1], shape[2], how.heads, how.causal)?;
-    let x = mapped(x.clone(), |x| x.into_primitive().tensor().to_contiguous());
+    let x = mapped(x.clone(), |x| whole(&x.into_primitive().tensor()));
     let y = match &how.keep {
         None => size.forward(slices(&x)?)?,
         Some(keep) => size.forward_kept(slices(&x)?, Some(keep))?.0,
@@ -131,7 +131,7 @@ fn tracked((x, how): &Arguments<Tracked>) -> Option<Tensor<Tracked, 3>> {
     let shape = shape(x);
     let size = Attention::new(shape[1], shape[2], how.heads, how.causal)?;
     let x = mapped(x.clone(), |x| x.into_primitive().tensor());
-    let values = mapped(x.clone(), |x| x.primitive.to_contiguous());
+    let values = mapped(x.clone(), |x| whole(&x.primitive));
     let keep = how.keep.clone();
     let (y, weights) = size.forward_kept(slices(&values)?, keep.as_ref().map(|k| k.as_slice()))?;
     let passed = Passed { size, x: values, keep, weights: Arc::new(weights), shape };
@@ -167,7 +167,7 @@ impl<const N: usize> Backward<Flex, N> for Step {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let dy = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let dy = whole(&gradients.consume::<Flex>(&ops.node));
         let Passed { size, x, keep, weights, shape: [rows, places, width] } = ops.state;
         // All were made contiguous: there are slices of them.
         let (Some(x), Some(dy)) = (slices(&x), dy.as_slice::<f32>()) else { return };

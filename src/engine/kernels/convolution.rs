@@ -14,7 +14,7 @@ use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorData, TensorPrimitive, activation, module};
 
 use super::precision::conv2d;
-use super::{Tracked, on};
+use super::{Tracked, on, whole};
 use crate::domain::training::Precision;
 
 type Arguments<B> = (Tensor<B, 4>, Tensor<B, 4>, Tensor<B, 1>);
@@ -58,9 +58,9 @@ fn passed(
     bias: &FlexTensor,
     shape: Shape,
 ) -> Option<(FlexTensor, Passed)> {
-    let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
+    let (weight, bias) = (whole(&weight), whole(&bias));
     let layer = Convolution::new(shape, weight.as_slice()?, bias.as_slice()?)?;
-    let x = x.to_contiguous();
+    let x = whole(&x);
     let (y, chosen) = layer.forward(x.as_slice()?);
     let (rows, columns) = shape.pooled();
     let pictures = y.len() / shape.output();
@@ -108,7 +108,7 @@ impl Backward<Flex, 3> for Step {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let dy = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let dy = whole(&gradients.consume::<Flex>(&ops.node));
         let [x, weight, bias] = ops.parents;
         let Passed { layer, x: picture, chosen } = ops.state;
         let shape = layer.shape();

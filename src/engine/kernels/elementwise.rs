@@ -1,4 +1,6 @@
-//! The Gaussian error linear unit, and sums of squares.
+//! The Gaussian error linear unit, means and sums of squares.
+
+use std::any::Any;
 
 use actuary_kernels::{Function, gelu_gradient};
 use burn::backend::Flex;
@@ -11,7 +13,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive, activation};
 
-use super::{Tracked, on, tensor};
+use super::{Tracked, on, tensor, whole};
 
 /// `x Φ(x)`, by the error function, of each number.
 pub(crate) fn gelu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
@@ -26,14 +28,14 @@ fn forward<const D: usize>(x: &FlexTensor, shape: [usize; D]) -> Option<FlexTens
 }
 
 fn untracked<const D: usize>(x: &Tensor<Flex, D>) -> Option<Tensor<Flex, D>> {
-    let y = forward(&x.clone().into_primitive().tensor().to_contiguous(), x.dims())?;
+    let y = forward(&whole(&x.clone().into_primitive().tensor()), x.dims())?;
     Some(Tensor::from_primitive(TensorPrimitive::Float(y)))
 }
 
 fn tracked<const D: usize>(x: &Tensor<Tracked, D>) -> Option<Tensor<Tracked, D>> {
     let shape = x.dims();
     let x = x.clone().into_primitive().tensor();
-    let values = x.primitive.to_contiguous();
+    let values = whole(&x.primitive);
     let y = forward(&values, shape)?;
     let y: FloatTensor<Tracked> =
         match Step::<D>.prepare::<NoCheckpointing>([x.node]).compute_bound().stateful() {
@@ -43,15 +45,73 @@ fn tracked<const D: usize>(x: &Tensor<Tracked, D>) -> Option<Tensor<Tracked, D>>
     Some(Tensor::from_primitive(TensorPrimitive::Float(y)))
 }
 
-/// The sum of the squares of all numbers, without a gradient.
-pub(crate) fn square_sum<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, 1> {
-    let mut answer: Option<Tensor<B, 1>> = None;
-    on::<Tensor<Flex, D>, _>(&x, &mut answer, |x: &Tensor<Flex, D>| {
-        let x = x.clone().into_primitive().tensor().to_contiguous();
-        let sum = tensor(vec![actuary_kernels::square_sum(x.as_slice()?)], [1]);
-        Some(Tensor::<Flex, 1>::from_primitive(TensorPrimitive::Float(sum)))
-    });
-    answer.unwrap_or_else(|| x.square().sum())
+/// The mean of the places of `[rows, places, width]`, `[rows, width]`.
+pub(crate) fn mean_of_places<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 2> {
+    let mut answer: Option<Tensor<B, 2>> = None;
+    on::<Tensor<Tracked, 3>, _>(&x, &mut answer, tracked_mean);
+    answer.unwrap_or_else(|| {
+        let [rows, _, width] = x.dims();
+        x.mean_dim(1).reshape([rows, width])
+    })
+}
+
+fn tracked_mean(x: &Tensor<Tracked, 3>) -> Option<Tensor<Tracked, 2>> {
+    let shape = x.dims();
+    let [rows, places, width] = shape;
+    let x = x.clone().into_primitive().tensor();
+    let values = whole(&x.primitive);
+    let mut means = vec![0.0; rows * width];
+    if places * width > 0 {
+        let each = values.as_slice::<f32>()?.chunks_exact(places * width);
+        for (means, row) in means.chunks_exact_mut(width).zip(each) {
+            for place in row.chunks_exact(width) {
+                means.iter_mut().zip(place).for_each(|(mean, value)| *mean += value);
+            }
+            means.iter_mut().for_each(|mean| *mean /= places as f32);
+        }
+    }
+    let y = tensor(means, [rows, width]);
+    let step = MeanStep.prepare::<NoCheckpointing>([x.node]).compute_bound().stateful();
+    let y: FloatTensor<Tracked> = match step {
+        OpsKind::Tracked(step) => step.finish(shape, y),
+        OpsKind::UnTracked(step) => step.finish(y),
+    };
+    Some(Tensor::from_primitive(TensorPrimitive::Float(y)))
+}
+
+#[derive(Debug)]
+struct MeanStep;
+
+impl Backward<Flex, 1> for MeanStep {
+    type State = [usize; 3];
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        gradients: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let dy = whole(&gradients.consume::<Flex>(&ops.node));
+        let [x] = ops.parents;
+        let shape = ops.state;
+        let [_, places, width] = shape;
+        if let (Some(x), Some(dy)) = (x, dy.as_slice::<f32>()) {
+            let mut all = Vec::with_capacity(dy.len() * places);
+            for dy in dy.chunks_exact(width.max(1)) {
+                let start = all.len();
+                all.extend(dy.iter().map(|dy| dy / places as f32));
+                (1..places).for_each(|_| all.extend_from_within(start..start + width));
+            }
+            gradients.register::<Flex>(x.id, tensor(all, shape));
+        }
+    }
+}
+
+/// The sum of the squares of all numbers, where they are at hand: on the CPU.
+pub(crate) fn square_sum<B: Backend, const D: usize>(x: &Tensor<B, D>) -> Option<f32> {
+    let x = (x as &dyn Any).downcast_ref::<Tensor<Flex, D>>()?;
+    let x = whole(&x.clone().into_primitive().tensor());
+    Some(actuary_kernels::square_sum(x.as_slice()?))
 }
 
 #[derive(Debug)]
@@ -66,7 +126,7 @@ impl<const D: usize> Backward<Flex, 1> for Step<D> {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let dy = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let dy = whole(&gradients.consume::<Flex>(&ops.node));
         let [x] = ops.parents;
         let (values, shape) = ops.state;
         // Both were made contiguous: there is a slice of them.
@@ -98,5 +158,18 @@ mod tests {
         // Of a view that is not contiguous, too.
         let turned = gelu(x.clone().swap_dims(0, 2)).swap_dims(0, 2);
         near(turned.inner(), gelu(x.inner()));
+    }
+
+    #[test]
+    fn means_and_their_gradients_are_those_of_burn() {
+        let x = random([3, 4, 5], 1);
+        let ours = mean_of_places(x.clone());
+        let theirs: Tensor<Tracked, 2> = x.clone().mean_dim(1).reshape([3, 5]);
+        near(ours.clone().inner(), theirs.clone().inner());
+        near(mean_of_places(x.clone().inner()), theirs.clone().inner());
+        let weigh = Tensor::from_inner(random::<2>([3, 5], 2).inner());
+        let ours = (ours * weigh.clone()).sum().backward();
+        let theirs = (theirs * weigh).sum().backward();
+        near(x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
     }
 }

@@ -13,7 +13,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
-use super::{Tracked, on, tensor};
+use super::{Tracked, on, tensor, whole};
 
 /// Rows of numbers, then weight and bias `[numbers, width]`, then what bins add `[numbers, most
 /// bins, width]`.
@@ -39,8 +39,8 @@ fn forward(
     [weight, bias, bins]: [&FlexTensor; 3],
     edges: &Bins,
 ) -> Option<FlexTensor> {
-    let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
-    let bins = bins.to_contiguous();
+    let (weight, bias) = (whole(&weight), whole(&bias));
+    let bins = whole(&bins);
     let weights = EmbeddingWeights {
         weight: weight.as_slice()?,
         bias: bias.as_slice()?,
@@ -57,7 +57,7 @@ fn untracked(arguments: &Arguments<Flex>) -> Option<Tensor<Flex, 2>> {
     let (x, weight, bias, bins, edges) = arguments.clone();
     let [x, weight, bias] = [x, weight, bias].map(|t| t.into_primitive().tensor());
     let bins = bins.into_primitive().tensor();
-    let y = forward(&x.to_contiguous(), [&weight, &bias, &bins], &edges)?;
+    let y = forward(&whole(&x), [&weight, &bias, &bins], &edges)?;
     Some(Tensor::from_primitive(TensorPrimitive::Float(y)))
 }
 
@@ -74,7 +74,7 @@ fn tracked(arguments: &Arguments<Tracked>) -> Option<Tensor<Tracked, 2>> {
     let [_, width] = weight.dims();
     let [x, weight, bias] = [x, weight, bias].map(|t| t.into_primitive().tensor());
     let bins = bins.into_primitive().tensor();
-    let x = x.primitive.to_contiguous();
+    let x = whole(&x.primitive);
     let y = forward(&x, [&weight.primitive, &bias.primitive, &bins.primitive], &edges)?;
     let step = Step.prepare::<NoCheckpointing>([weight.node, bias.node, bins.node]);
     let y: FloatTensor<Tracked> = match step.compute_bound().stateful() {
@@ -96,7 +96,7 @@ impl Backward<Flex, 3> for Step {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let dy = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let dy = whole(&gradients.consume::<Flex>(&ops.node));
         let Passed { x, edges, width } = ops.state;
         // Both were made contiguous: there is a slice of them.
         let (Some(x), Some(dy)) = (x.as_slice::<f32>(), dy.as_slice::<f32>()) else { return };

@@ -11,7 +11,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
-use super::{Tracked, on, tensor};
+use super::{Tracked, on, tensor, whole};
 
 /// The loss that `of` gives for the numbers of `[rows, width]`, with its gradient by each of them, as a
 /// tensor of one number; None on other backends than the CPU's with gradients, and where `of` gives none.
@@ -30,7 +30,7 @@ fn tracked(
 ) -> Option<Tensor<Tracked, 1>> {
     let shape = x.dims();
     let x = x.clone().into_primitive().tensor();
-    let (loss, gradient) = of(x.primitive.to_contiguous().as_slice()?)?;
+    let (loss, gradient) = of(whole(&x.primitive).as_slice()?)?;
     let loss = tensor(vec![loss], [1]);
     let step = Step.prepare::<NoCheckpointing>([x.node]).compute_bound().stateful();
     let loss: FloatTensor<Tracked> = match step {
@@ -52,7 +52,7 @@ impl Backward<Flex, 1> for Step {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let by_loss = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let by_loss = whole(&gradients.consume::<Flex>(&ops.node));
         let [x] = ops.parents;
         let (gradient, shape) = ops.state;
         if let (Some(x), Some([by_loss])) = (x, by_loss.as_slice::<f32>()) {

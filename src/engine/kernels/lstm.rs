@@ -1,5 +1,6 @@
 //! One direction of one layer of long short-term memory.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use actuary_kernels::{Lstm, LstmGradients, Passed};
@@ -13,7 +14,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive, activation};
 
-use super::{Tracked, on, product, tensor};
+use super::{Tracked, on, product, tensor, whole};
 use crate::domain::training::Precision;
 
 /// What the layer is made of, and what it reads.
@@ -29,11 +30,14 @@ pub(crate) struct LstmArguments<B: Backend> {
     pub(crate) bias: Tensor<B, 1>,
     /// Whether the last step is read first.
     pub(crate) reverse: bool,
+    /// Whether only the state after all steps is wanted.
+    pub(crate) last: bool,
     /// Of the matrix products, while it learns on a GPU.
     pub(crate) precision: Precision,
 }
 
-/// The states after each step from zero states on, `[steps, rows, hidden]`.
+/// The states after each step from zero states on, `[steps, rows, hidden]`; where only the last one is
+/// wanted, that of the step that was read last, `[1, rows, hidden]`.
 pub(crate) fn lstm<B: Backend>(arguments: LstmArguments<B>) -> Tensor<B, 3> {
     let mut result: Option<Tensor<B, 3>> = None;
     on::<LstmArguments<Tracked>, _>(&arguments, &mut result, tracked);
@@ -43,7 +47,7 @@ pub(crate) fn lstm<B: Backend>(arguments: LstmArguments<B>) -> Tensor<B, 3> {
 
 /// By burn's own operations.
 fn by_parts<B: Backend>(arguments: LstmArguments<B>) -> Tensor<B, 3> {
-    let LstmArguments { x, input, hidden, bias, reverse, precision } = arguments;
+    let LstmArguments { x, input, hidden, bias, reverse, last, precision } = arguments;
     let [steps, rows, inputs] = x.dims();
     let [size, width] = hidden.dims();
     let read = product(x.reshape([steps * rows, inputs]), input, precision) + bias.unsqueeze();
@@ -66,7 +70,9 @@ fn by_parts<B: Backend>(arguments: LstmArguments<B>) -> Tensor<B, 3> {
         states.push(h.clone().reshape([1, rows, size]));
         state = Some((h, cell));
     }
-    if reverse {
+    if last {
+        states.drain(..states.len().saturating_sub(1));
+    } else if reverse {
         states.reverse();
     }
     Tensor::cat(states, 0)
@@ -88,27 +94,45 @@ struct Shape {
     inputs: usize,
     hidden: usize,
     reverse: bool,
+    last: bool,
 }
 
 impl Shape {
     fn of<B: Backend>(arguments: &LstmArguments<B>) -> Self {
         let ([steps, rows, inputs], [hidden, _]) = (arguments.x.dims(), arguments.hidden.dims());
-        Self { steps, rows, inputs, hidden, reverse: arguments.reverse }
+        let LstmArguments { reverse, last, .. } = *arguments;
+        Self { steps, rows, inputs, hidden, reverse, last }
+    }
+
+    /// Where among the states of all steps those are that are wanted.
+    fn wanted(&self) -> Range<usize> {
+        let size = self.rows * self.hidden;
+        match (self.last, self.reverse) {
+            (false, _) => 0..self.steps * size,
+            (true, true) => 0..self.steps.min(1) * size,
+            (true, false) => self.steps.saturating_sub(1) * size..self.steps * size,
+        }
+    }
+
+    /// The states that are wanted, of those of all steps.
+    fn tensor(&self, states: &[f32]) -> FlexTensor {
+        let steps = if self.last { self.steps.min(1) } else { self.steps };
+        tensor(states[self.wanted()].to_vec(), [steps, self.rows, self.hidden])
     }
 }
 
 /// The layer; None where shapes don't fit, so that burn's own words are heard.
 fn layer(weights: [&FlexTensor; 3], shape: Shape) -> Option<Lstm> {
-    let [input, hidden, bias] = weights.map(FlexTensor::to_contiguous);
+    let [input, hidden, bias] = weights.map(whole);
     Lstm::new(shape.inputs, input.as_slice()?, hidden.as_slice()?, bias.as_slice()?)
 }
 
 /// The result on the CPU.
 fn passed(x: &FlexTensor, weights: [&FlexTensor; 3], shape: Shape) -> Option<(FlexTensor, Left)> {
     let layer = layer(weights, shape)?;
-    let x = x.to_contiguous();
+    let x = whole(&x);
     let passed = layer.forward(x.as_slice()?, shape.steps, shape.rows, shape.reverse);
-    let states = tensor(passed.states.clone(), [shape.steps, shape.rows, shape.hidden]);
+    let states = shape.tensor(&passed.states);
     let left = Left { layer: Arc::new(layer), x, shape, passed: Arc::new(passed) };
     Some((states, left))
 }
@@ -119,10 +143,9 @@ fn untracked(arguments: &LstmArguments<Flex>) -> Option<Tensor<Flex, 3>> {
     let LstmArguments { x, input, hidden, bias, .. } = arguments.clone();
     let (x, bias) = (x.into_primitive().tensor(), bias.into_primitive().tensor());
     let (input, hidden) = (input.into_primitive().tensor(), hidden.into_primitive().tensor());
-    let Shape { steps, rows, hidden: size, reverse, .. } = shape;
+    let Shape { steps, rows, reverse, .. } = shape;
     let layer = layer([&input, &hidden, &bias], shape)?;
-    let states = layer.states(x.to_contiguous().as_slice()?, steps, rows, reverse);
-    let states = tensor(states, [steps, rows, size]);
+    let states = shape.tensor(&layer.states(whole(&x).as_slice()?, steps, rows, reverse));
     Some(Tensor::from_primitive(TensorPrimitive::Float(states)))
 }
 
@@ -152,7 +175,7 @@ impl Backward<Flex, 4> for Step {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let by_states = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let by_states = whole(&gradients.consume::<Flex>(&ops.node));
         let [x, input, hidden, bias] = ops.parents;
         let Left { layer, x: read, shape, passed } = ops.state;
         // Both were made contiguous: there is a slice of them.
@@ -160,7 +183,17 @@ impl Backward<Flex, 4> for Step {
         else {
             return;
         };
-        let found = layer.backward(values, Arc::unwrap_or_clone(passed), by_states, x.is_some());
+        // Of the other states there is no gradient from without.
+        let mut all = Vec::new();
+        let by_states = match shape.last {
+            true => {
+                all.resize(shape.steps * shape.rows * shape.hidden, 0.0);
+                all[shape.wanted()].copy_from_slice(by_states);
+                all.as_slice()
+            }
+            false => by_states,
+        };
+        let found = layer.backward(values, passed, by_states, x.is_some());
         let LstmGradients { inputs, of_inputs, of_hidden, bias: of_bias } = found;
         let Shape { steps, rows, inputs: count, hidden: size, .. } = shape;
         if let (Some(x), Some(inputs)) = (x, inputs) {
@@ -200,15 +233,20 @@ mod tests {
 
     #[test]
     fn values_and_gradients_are_those_of_burn() {
-        for (steps, rows, inputs, hidden, reverse) in
-            [(9, 5, 3, 7, false), (1, 1, 1, 1, true), (12, 33, 20, 50, true)]
-        {
+        for (steps, rows, inputs, hidden, reverse, last) in [
+            (9, 5, 3, 7, false, false),
+            (1, 1, 1, 1, true, false),
+            (12, 33, 20, 50, true, false),
+            (9, 5, 3, 7, false, true),
+            (12, 33, 20, 50, true, true),
+        ] {
             let arguments = LstmArguments {
                 x: tensor_of([steps, rows, inputs], 1),
                 input: tensor_of([inputs, 4 * hidden], 2),
                 hidden: tensor_of([hidden, 4 * hidden], 3),
                 bias: tensor_of([4 * hidden], 4),
                 reverse,
+                last,
                 precision: Precision::F32,
             };
             let (ours, theirs) = (lstm(arguments.clone()), by_parts(arguments.clone()));
@@ -228,7 +266,7 @@ mod tests {
             let (x, input) = (x.inner(), input.inner());
             let (hidden, bias) = (hidden.inner(), bias.inner());
             let precision = Precision::F32;
-            let plain = lstm(LstmArguments { x, input, hidden, bias, reverse, precision });
+            let plain = lstm(LstmArguments { x, input, hidden, bias, reverse, last, precision });
             near(plain, values);
         }
     }

@@ -11,7 +11,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
-use super::{Tracked, on, tensor};
+use super::{Tracked, on, tensor, whole};
 
 type Arguments<B> = (Tensor<B, 2>, Tensor<B, 2>);
 
@@ -58,7 +58,7 @@ impl Shape {
 fn untracked(arguments: &Arguments<Flex>) -> Option<Tensor<Flex, 2>> {
     let shape = Shape::of(arguments);
     let (weight, scale) = arguments.clone();
-    let [weight, scale] = [weight, scale].map(|t| t.into_primitive().tensor().to_contiguous());
+    let [weight, scale] = [weight, scale].map(|t| whole(&t.into_primitive().tensor()));
     let y = forward(&weight, &scale, shape)?;
     Some(Tensor::from_primitive(TensorPrimitive::Float(y)))
 }
@@ -75,11 +75,7 @@ fn tracked(arguments: &Arguments<Tracked>) -> Option<Tensor<Tracked, 2>> {
     let shape = Shape::of(arguments);
     let (weight, scale) = arguments.clone();
     let [weight, scale] = [weight, scale].map(|t| t.into_primitive().tensor());
-    let passed = Passed {
-        weight: weight.primitive.to_contiguous(),
-        scale: scale.primitive.to_contiguous(),
-        shape,
-    };
+    let passed = Passed { weight: whole(&weight.primitive), scale: whole(&scale.primitive), shape };
     let y = forward(&passed.weight, &passed.scale, shape)?;
     let step = Step.prepare::<NoCheckpointing>([weight.node, scale.node]);
     let y: FloatTensor<Tracked> = match step.compute_bound().stateful() {
@@ -101,7 +97,7 @@ impl Backward<Flex, 2> for Step {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let dy = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let dy = whole(&gradients.consume::<Flex>(&ops.node));
         let Passed { weight, scale, shape } = ops.state;
         // All were made contiguous: there is a slice of them.
         let (Some(weight), Some(scale), Some(dy)) =

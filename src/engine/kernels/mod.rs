@@ -21,13 +21,13 @@ use std::any::{Any, TypeId};
 pub(crate) use actuary_kernels::Projected;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex};
-use burn::tensor::TensorData;
 use burn::tensor::backend::Backend;
+use burn::tensor::{DType, TensorData};
 
 pub(crate) use self::affine::affine;
 pub(crate) use self::attention::{Attending, attend};
 pub(crate) use self::convolution::convolve;
-pub(crate) use self::elementwise::{gelu, square_sum};
+pub(crate) use self::elementwise::{gelu, mean_of_places, square_sum};
 pub(crate) use self::embedding::embed;
 pub(crate) use self::loss::known_loss;
 pub(crate) use self::lstm::{LstmArguments, lstm};
@@ -57,6 +57,65 @@ fn on<Arguments: Any, Answer: Any>(
     }
 }
 
+/// A tensor whose numbers stand one after the other: the same one where they do. burn copies others
+/// number by number, here runs of them are copied.
+fn whole(tensor: &FlexTensor) -> FlexTensor {
+    let layout = tensor.layout();
+    let shape = layout.shape().as_slice();
+    if tensor.is_contiguous() || tensor.dtype() != DType::F32 {
+        return tensor.to_contiguous();
+    }
+    let mut values = Vec::with_capacity(shape.iter().product());
+    copy(tensor.storage(), (shape, layout.strides()), layout.start_offset() as isize, &mut values);
+    FlexTensor::from_data(TensorData::new(values, shape.to_vec()))
+}
+
+/// Appends the numbers of a shape, which begin at a place and are by their strides apart.
+fn copy(from: &[f32], (shape, strides): (&[usize], &[isize]), at: isize, to: &mut Vec<f32>) {
+    let place = |at: isize| usize::try_from(at).unwrap_or(usize::MAX);
+    match (shape, strides) {
+        ([], _) | (_, []) => to.extend(from.get(place(at))),
+        ([count], [1]) => to.extend(from.get(place(at)..place(at) + count).unwrap_or_default()),
+        ([count], [stride]) => {
+            let each = (0..*count as isize).map(|number| from.get(place(at + number * stride)));
+            to.extend(each.flatten());
+        }
+        ([count, shape @ ..], [stride, strides @ ..]) => {
+            for number in 0..*count as isize {
+                copy(from, (shape, strides), at + number * stride, to);
+            }
+        }
+    }
+}
+
 fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Tensor;
+
+    use super::*;
+
+    #[test]
+    fn what_is_copied_in_runs_is_what_burn_copies() {
+        let x: Tensor<Flex, 3> = testing::random([4, 5, 6], 1).inner();
+        let views = [
+            x.clone(),
+            x.clone().swap_dims(0, 1),
+            x.clone().swap_dims(0, 2),
+            x.clone().swap_dims(1, 2).narrow(2, 1, 3),
+            x.clone().narrow(0, 1, 2),
+            x.clone().narrow(1, 2, 1).expand([4, 7, 6]),
+            x.clone().narrow(2, 2, 1).expand([4, 5, 3]),
+            x.flip([0, 2]),
+        ];
+        for view in views {
+            let view = view.into_primitive().tensor();
+            let ours = whole(&view);
+            assert!(ours.is_contiguous());
+            assert_eq!(ours.as_slice::<f32>(), view.to_contiguous().as_slice::<f32>());
+        }
+    }
 }

@@ -13,7 +13,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
-use super::{Tracked, on, tensor};
+use super::{Tracked, on, tensor, whole};
 
 /// Added to a variance before it divides, as PyTorch has it.
 const EPSILON: f32 = 1e-5;
@@ -58,7 +58,7 @@ fn forward<const D: usize>(
     [x, weight, bias]: [FlexTensor; 3],
     shape: [usize; D],
 ) -> Option<(FlexTensor, Passed<D>)> {
-    let [x, weight, bias] = [x, weight, bias].map(|t| t.to_contiguous());
+    let [x, weight, bias] = [x, weight, bias].map(|t| whole(&t));
     if shape.last() != weight.as_slice::<f32>().map(<[f32]>::len).as_ref() {
         return None;
     }
@@ -102,7 +102,7 @@ impl<const D: usize> Backward<Flex, 3> for Step<D> {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let dy = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let dy = whole(&gradients.consume::<Flex>(&ops.node));
         let [x, weight, bias] = ops.parents;
         let Passed { x: values, weight: by, bias: plus, spread, shape } = ops.state;
         // All were made contiguous: there are slices of them.

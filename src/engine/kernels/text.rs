@@ -13,7 +13,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData, TensorPrimitive, activation};
 
-use super::{Tracked, on, product, tensor};
+use super::{Tracked, on, product, tensor, whole};
 use crate::domain::training::Precision;
 
 type BagArguments<B> = (Tensor<B, 2>, Arc<Bags>);
@@ -49,7 +49,7 @@ fn bags_by_parts<B: Backend>((table, bags): BagArguments<B>) -> Tensor<B, 2> {
 }
 
 fn bags_forward(table: &FlexTensor, bags: &Bags, width: usize) -> Option<FlexTensor> {
-    let table = table.to_contiguous();
+    let table = whole(&table);
     let sums = bags.forward(table.as_slice()?, width)?;
     Some(tensor(sums, [bags.count(), width]))
 }
@@ -92,7 +92,7 @@ impl Backward<Flex, 1> for BagStep {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let dy = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let dy = whole(&gradients.consume::<Flex>(&ops.node));
         let PassedBags { bags, rows, width } = ops.state;
         let [table] = ops.parents;
         // It was made contiguous: there is a slice of it.
@@ -166,7 +166,7 @@ fn phrases_forward(
     words: usize,
     lengths: &Arc<Vec<usize>>,
 ) -> Option<(FlexTensor, PassedPhrases)> {
-    let [x, weight, bias] = [x, weight, bias].map(FlexTensor::to_contiguous);
+    let [x, weight, bias] = [x, weight, bias].map(whole);
     let [texts, places, inputs] = size;
     let layer = Phrases::new(words, inputs, weight.as_slice()?, bias.as_slice()?)?;
     let of = Texts { words: x.as_slice()?, places, lengths };
@@ -212,7 +212,7 @@ impl Backward<Flex, 3> for PhraseStep {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let dy = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let dy = whole(&gradients.consume::<Flex>(&ops.node));
         let PassedPhrases { layer, x, size, words, lengths, chosen } = ops.state;
         let [_, places, inputs] = size;
         // Both were made contiguous: there is a slice of them.

@@ -11,7 +11,7 @@ use super::parameters::Builder;
 use super::series::{Units, apart, ascending, together};
 use crate::domain::network::{AttentionNetwork, Normalisation, Positions};
 use crate::engine::features::Ahead;
-use crate::engine::kernels::{Attending, Projected, attend, gelu, normalise};
+use crate::engine::kernels::{Attending, Projected, attend, gelu, mean_of_places, normalise};
 
 /// Tensors `input.weight` `[channels or patch, width]`, `input.bias`; `positions`
 /// `[places, width]` where they are learnt; of each layer `layers.N.query_key_value.weight`
@@ -171,9 +171,11 @@ impl<B: Backend> Attention<B> {
         let Some(ahead) = self.ahead else {
             let x = self.encode(windows.reshape([rows, steps, self.channels]), dropout);
             let [_, places, width] = x.dims();
-            let read =
-                if self.spec.causal { x.narrow(1, places.max(1) - 1, 1) } else { x.mean_dim(1) };
-            return self.output.forward(read.reshape([rows, width]));
+            let read = match self.spec.causal {
+                true => x.narrow(1, places.max(1) - 1, 1).reshape([rows, width]),
+                false => mean_of_places(x),
+            };
+            return self.output.forward(read);
         };
         let series = apart(windows, steps, self.channels, ahead.series);
         let normalisation = self.spec.normalisation.unwrap_or(Normalisation::Revin);
@@ -204,17 +206,19 @@ impl<B: Backend> Attention<B> {
     }
 
     fn encode(&self, x: Tensor<B, 3>, mut dropout: Option<&mut Dropout>) -> Tensor<B, 3> {
-        let [_, places, _] = x.dims();
+        let [rows, places, _] = x.dims();
         let device = x.device();
         let x = self.input.forward(x);
         let width = x.dims()[2];
         let positions = match &self.positions {
-            Some(learnt) => learnt.val(),
+            Some(learnt) => learnt.val().unsqueeze(),
+            // For each row: burn adds what it has to spread number by number.
             None => {
-                Tensor::from_data(TensorData::new(waves(places, width), [places, width]), &device)
+                let waves = waves(places, width).repeat(rows);
+                Tensor::from_data(TensorData::new(waves, [rows, places, width]), &device)
             }
         };
-        let mut x = x + positions.unsqueeze();
+        let mut x = x + positions;
         let share = self.spec.dropout.unwrap_or(0.0);
         if let Some(dropout) = &mut dropout {
             x = dropout.apply(x, share);

@@ -121,33 +121,28 @@ impl<B: Backend> Lstm<B> {
         let precision = self.output.precision;
         let mut x = windows.swap_dims(0, 1);
         for (index, layer) in self.layers.iter().enumerate() {
-            let forward = layer.forward.run(x.clone(), false, precision);
-            let backward = layer.backward.as_ref().map(|backward| backward.run(x, true, precision));
-            if index + 1 == self.layers.len() {
-                // Both have seen every step: the one from the first on, the other from the last.
-                let last = at(&forward, forward.dims()[0].max(1) - 1);
-                return match backward {
-                    Some(backward) => Tensor::cat(vec![last, at(&backward, 0)], 1),
-                    None => last,
-                };
-            }
-            x = match backward {
-                Some(backward) => Tensor::cat(vec![forward, backward], 2),
+            // Of the last layer the states count that have seen every step: of one direction from the
+            // first on, of the other from the last.
+            let last = index + 1 == self.layers.len();
+            let run = |direction: &Direction<B>, reverse| {
+                direction.run(x.clone(), (reverse, last), precision)
+            };
+            let forward = run(&layer.forward, false);
+            x = match &layer.backward {
+                Some(backward) => Tensor::cat(vec![forward, run(backward, true)], 2),
                 None => forward,
             };
+            if last {
+                break;
+            }
             if let Some(dropout) = &mut dropout {
                 x = dropout.apply(x, self.dropout);
             }
         }
-        // No layers, which no specification can say.
-        at(&x, x.dims()[0].max(1) - 1)
+        // One step, since there is a layer.
+        let [steps, rows, size] = x.dims();
+        x.narrow(0, steps.saturating_sub(1), 1).reshape([rows, size])
     }
-}
-
-/// One step of `[steps, rows, size]`.
-fn at<B: Backend>(states: &Tensor<B, 3>, step: usize) -> Tensor<B, 2> {
-    let [_, rows, size] = states.dims();
-    states.clone().narrow(0, step, 1).reshape([rows, size])
 }
 
 impl<B: Backend> Direction<B> {
@@ -162,10 +157,16 @@ impl<B: Backend> Direction<B> {
         }
     }
 
-    /// The states after each of the steps, `[steps, rows, hidden]`, of `[steps, rows, inputs]`.
-    fn run(&self, x: Tensor<B, 3>, reverse: bool, precision: Precision) -> Tensor<B, 3> {
+    /// The states after each of the steps, `[steps, rows, hidden]`, of `[steps, rows, inputs]`; or the
+    /// last one alone, `[1, rows, hidden]`.
+    fn run(
+        &self,
+        x: Tensor<B, 3>,
+        (reverse, last): (bool, bool),
+        precision: Precision,
+    ) -> Tensor<B, 3> {
         let bias = self.input_bias.val() + self.hidden_bias.val();
         let (input, hidden) = (self.input.val(), self.hidden.val());
-        lstm(LstmArguments { x, input, hidden, bias, reverse, precision })
+        lstm(LstmArguments { x, input, hidden, bias, reverse, last, precision })
     }
 }

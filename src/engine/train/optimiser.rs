@@ -9,13 +9,13 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{self, GradientsParams, Optimizer};
 use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Recorder};
-use burn::tensor::Tensor;
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, DeviceOps};
+use burn::tensor::{Tensor, TensorData};
 
 use self::adam::Adam;
 use super::plan::Recipe;
 use crate::domain::optimiser::OptimiserSpec;
-use crate::engine::kernels::{is_cpu, square_sum};
+use crate::engine::kernels::square_sum;
 use crate::error::{Context, Result};
 
 /// As in the paper; burn's own default is 1e-5.
@@ -120,36 +120,51 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimiser<M, B> {
     }
 }
 
-/// Shortens the gradients together. The norm stays on the device.
+/// Shortens the gradients together. On a GPU the norm stays there; a CPU can look at it without a wait,
+/// and leave alone what is short enough.
 fn clip<M: Module<B>, B: AutodiffBackend>(
     network: &M,
     gradients: &mut GradientsParams,
     max_norm: f64,
 ) {
-    let mut squares = Squares::<B> { gradients, sum: None };
+    let mut squares = Squares::<B> { gradients, sum: None, known: 0.0 };
     network.visit(&mut squares);
-    let Some(sum) = squares.sum else { return };
-    let factor = sum.sqrt().add_scalar(1e-6).recip().mul_scalar(max_norm).clamp_max(1.0);
-    // A CPU can look at it without a wait, and leave alone what is short enough.
-    if is_cpu::<B::InnerBackend>() && factor.to_data().iter::<f32>().all(|factor| factor >= 1.0) {
-        return;
-    }
+    let Squares { sum, known, .. } = squares;
+    let factor = match sum {
+        Some(sum) => sum.sqrt().add_scalar(1e-6).recip().mul_scalar(max_norm).clamp_max(1.0),
+        None => {
+            let factor = max_norm as f32 / (known.sqrt() + 1e-6);
+            if factor >= 1.0 {
+                return;
+            }
+            let Some(device) = network.devices().first().map(DeviceOps::inner).cloned() else {
+                return;
+            };
+            Tensor::from_data(TensorData::new(vec![factor], [1]), &device)
+        }
+    };
     network.visit(&mut Scale::<B> { gradients, factor });
 }
 
 struct Squares<'a, B: AutodiffBackend> {
     gradients: &'a GradientsParams,
     sum: Option<Tensor<B::InnerBackend, 1>>,
+    /// What is at hand.
+    known: f32,
 }
 
 impl<B: AutodiffBackend> ModuleVisitor<B> for Squares<'_, B> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        if let Some(gradient) = self.gradients.get::<B::InnerBackend, D>(param.id) {
-            let square = square_sum(gradient);
-            self.sum = Some(match self.sum.take() {
-                Some(sum) => sum + square,
-                None => square,
-            });
+        let Some(gradient) = self.gradients.get::<B::InnerBackend, D>(param.id) else { return };
+        match square_sum(&gradient) {
+            Some(square) => self.known += square,
+            None => {
+                let square = gradient.square().sum();
+                self.sum = Some(match self.sum.take() {
+                    Some(sum) => sum + square,
+                    None => square,
+                });
+            }
         }
     }
 }

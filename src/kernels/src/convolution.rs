@@ -7,7 +7,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::level::dispatch;
+use crate::level::{dispatch, load, store};
 
 /// Rows of windows and weights are padded to a multiple of this: the lanes of the widest vectors.
 const PADDING: usize = 16;
@@ -326,14 +326,15 @@ impl WithSimd for Backward<'_> {
         let Backward { shape, row, turned, x, chosen, dy, into } = self;
         let (height, width) = shape.pooled();
         // One after the other as the pool takes them: the four of a cell are neighbours.
-        let mut windows = vec![0.0; 4 * height * width * row];
-        let mut inputs = into.inputs.as_mut().map(|inputs| (inputs, windows.clone()));
+        let count = 4 * height * width * row;
+        let mut windows = vec![0.0; count + PADDING];
+        let mut inputs = into.inputs.as_mut().map(|inputs| (inputs, vec![0.0; count]));
         let cells = height * width;
         let steps = x
             .chunks_exact(shape.input())
             .zip(chosen.chunks_exact(shape.output()).zip(dy.chunks_exact(shape.output())));
         for (picture, (x, (chosen, dy))) in steps.enumerate() {
-            copy_windows(shape, x, row, &mut windows);
+            copy_windows(simd, shape, x, row, &mut windows);
             for output in 0..shape.outputs {
                 let gradient = &mut into.weights[output * row..(output + 1) * row];
                 for cell in 0..cells {
@@ -384,13 +385,18 @@ fn window_starts(shape: Shape) -> impl Iterator<Item = usize> {
     })
 }
 
+/// Whole vectors of each line, of which the next line overwrites what was too much; behind the last
+/// one of a window it is left in the padding, and behind the last window there is room for it.
 #[inline(always)]
-fn copy_windows(shape: Shape, x: &[f32], row: usize, windows: &mut [f32]) {
+fn copy_windows<S: Simd>(simd: S, shape: Shape, x: &[f32], row: usize, windows: &mut [f32]) {
     let across = shape.kernel * shape.channels;
-    for (start, window) in window_starts(shape).zip(windows.chunks_exact_mut(row)) {
-        for (line, window) in window[..shape.window()].chunks_exact_mut(across).enumerate() {
-            let from = start + line * shape.width * shape.channels;
-            window.copy_from_slice(&x[from..from + across]);
+    for (window, start) in window_starts(shape).enumerate() {
+        for line in 0..shape.kernel {
+            let from = &x[start + line * shape.width * shape.channels..];
+            let to = &mut windows[window * row + line * across..];
+            for at in (0..across).step_by(S::F32_LANES) {
+                store(simd, to, at, load(simd, from, at));
+            }
         }
     }
 }

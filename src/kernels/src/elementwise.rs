@@ -258,7 +258,7 @@ pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     // Beyond, 1 is as near as any.
     const BOUND: f32 = 7.905_311;
     const ABOVE: [f32; 5] = [1.0, 0.133_797_18, 3.494_034e-3, 2.058_348_6e-5, 1.331_907_8e-8];
-    const BELOW: [f32; 5] = [1.0, 0.467_130_33, 0.025_871_074, 3.283_093_4e-4, 7.762_022_3e-7];
+    const BELOW: [f32; 5] = [1.0, 0.467_130_33, 0.025_871_074, 3.283_093_4e-4, 7.762_022e-7];
     let size = simd.abs_f32s(x);
     let square = simd.mul_f32s(size, size);
     let (above, below) = (polynomial(simd, square, ABOVE), polynomial(simd, square, BELOW));

@@ -205,9 +205,12 @@ mod tests {
     /// The weight, the bias, and what the bins add.
     type Parts<N> = [Vec<N>; 3];
 
-    /// For each number of each row and each channel: its place in the weight, what the number is
-    /// itself, and of each bin its place and how much of it is passed.
-    fn passed<N: Number>(bins: &Bins, x: &[f32], width: usize) -> Vec<(usize, N, Vec<(usize, N)>)> {
+    /// A place in the weight, the number itself, and of each bin its place and how much of it is
+    /// passed.
+    type Passed<N> = (usize, N, Vec<(usize, N)>);
+
+    /// For each number of each row and each channel.
+    fn passed<N: Number>(bins: &Bins, x: &[f32], width: usize) -> Vec<Passed<N>> {
         let place = |at: usize| {
             let (number, channel) = (at / width % bins.numbers(), at % width);
             let x = x[at / width];
@@ -224,7 +227,7 @@ mod tests {
     /// By the definition: every bin adds its part of the way through it.
     fn reference<N: Number>(bins: &Bins, x: &[f32], [weight, bias, of_bins]: &Parts<N>) -> Vec<N> {
         let width = weight.len() / bins.numbers();
-        let value = |(at, x, passed): (usize, N, Vec<(usize, N)>)| {
+        let value = |(at, x, passed): Passed<N>| {
             weight[at] * x
                 + bias[at]
                 + sum(passed.into_iter().map(|(at, share)| of_bins[at] * share))

@@ -196,6 +196,7 @@ fn tile<S: Simd, const R: usize, const V: usize, const ACROSS: bool>(
         true => &[][..],
         false => &a.values[row * a.row..][..depth],
     });
+    #[expect(clippy::needless_range_loop, reason = "lines are only there where they are read")]
     for k in 0..depth {
         let b = vectors::<S, V>(simd, &b.values[k * b.row..][..width]);
         let across = if ACROSS { &a.values[k * a.column..][..R] } else { &[] };

@@ -30,31 +30,41 @@ fn pairs(shape: Shape, at: usize, place: usize) -> impl Iterator<Item = (usize, 
     })
 }
 
-/// For each number that comes out the greatest of the four, and which it is.
-fn greatest<N: Number>(shape: Shape, [x, weights, bias]: &Parts<N>) -> Vec<(N, usize)> {
-    let count = x.len() / shape.input() * shape.output();
+/// One of the four results under the pool of a number that comes out.
+fn result<N: Number>(shape: Shape, [x, weights, bias]: &Parts<N>, at: usize, place: usize) -> N {
+    bias[at % shape.outputs] + sum(pairs(shape, at, place).map(|(i, w)| x[i] * weights[w]))
+}
+
+/// For each number that comes out which of the four is the greatest; none where it isn't positive.
+fn greatest<N: Number>(shape: Shape, parts: &Parts<N>) -> Vec<Option<usize>> {
+    let count = parts[0].len() / shape.input() * shape.output();
     let most = |at: usize| {
-        let result = |place: usize| {
-            let products = pairs(shape, at, place).map(|(i, w)| x[i] * weights[w]);
-            (bias[at % shape.outputs] + sum(products), place)
-        };
-        [1, 2, 3].map(result).into_iter().fold(result(0), |a, b| if b.0 > a.0 { b } else { a })
+        let all = [0, 1, 2, 3].map(|place| (result(shape, parts, at, place), place));
+        let positive = all.into_iter().filter(|(result, _)| *result > N::of(0.0));
+        positive.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|(_, place)| place)
     };
     (0..count).map(most).collect()
 }
 
-fn reference<N: Number>(shape: Shape, parts: &Parts<N>) -> Vec<N> {
-    let zero = N::of(0.0);
-    let positive = |(most, _)| if most > zero { most } else { zero };
-    greatest(shape, parts).into_iter().map(positive).collect()
+/// Of the results that were chosen.
+fn reference<N: Number>(shape: Shape, parts: &Parts<N>, chosen: &[Option<usize>]) -> Vec<N> {
+    let value = |(at, place): (usize, &Option<usize>)| {
+        place.map_or(N::of(0.0), |place| result(shape, parts, at, place))
+    };
+    chosen.iter().enumerate().map(value).collect()
 }
 
-fn gradient<N: Number>(shape: Shape, parts: &Parts<N>, dy: &[N]) -> Parts<N> {
+fn gradient<N: Number>(
+    shape: Shape,
+    parts: &Parts<N>,
+    chosen: &[Option<usize>],
+    dy: &[N],
+) -> Parts<N> {
     let mut found = parts.each_ref().map(|part| vec![N::of(0.0); part.len()]);
-    for (at, ((most, place), dy)) in greatest(shape, parts).into_iter().zip(dy).enumerate() {
-        if most > N::of(0.0) {
+    for (at, (place, dy)) in chosen.iter().zip(dy).enumerate() {
+        if let Some(place) = place {
             found[2][at % shape.outputs] += *dy;
-            for (i, w) in pairs(shape, at, place) {
+            for (i, w) in pairs(shape, at, *place) {
                 found[0][i] += *dy * parts[1][w];
                 found[1][w] += *dy * parts[0][i];
             }
@@ -68,12 +78,12 @@ fn the_references_gradients_are_its_slopes() {
     let shape = Shape { height: 5, width: 6, channels: 2, kernel: 2, outputs: 3 };
     let parts = parts(shape, 2, 1).map(|part| of::<f64>(&part));
     let dy: Vec<f64> = of(&numbers(2 * shape.output(), 4));
-    let found = gradient(shape, &parts, &dy);
+    let found = gradient(shape, &parts, &greatest(shape, &parts), &dy);
     for part in 0..3 {
         assert_gradient(&parts[part], &found[part], |moved| {
             let mut parts = parts.clone();
             parts[part] = moved.to_vec();
-            weighed(&reference(shape, &parts), &dy)
+            weighed(&reference(shape, &parts, &greatest(shape, &parts)), &dy)
         });
     }
 }
@@ -83,9 +93,13 @@ fn held<N: Number>(shape: Shape, parts: &Parts<f32>, dy: &[f32]) {
     let layer = Convolution::new(shape, weights, bias).unwrap();
     let wide = parts.each_ref().map(|part| of::<N>(part));
     let (y, chosen) = layer.forward(x);
-    assert_near(&y, &reference(shape, &wide));
+    assert_near(&y, &reference(shape, &wide, &greatest(shape, &wide)));
+    // Of results that are equal but for rounding, either may be chosen.
+    let places = chosen.iter().map(|place| (*place != DEAD).then_some(usize::from(*place)));
+    let places: Vec<Option<usize>> = places.collect();
+    assert_near(&y, &reference(shape, &wide, &places));
     let found = layer.backward(x, &chosen, dy, true);
-    let [by_x, by_weights, by_bias] = gradient(shape, &wide, &of(dy));
+    let [by_x, by_weights, by_bias] = gradient(shape, &wide, &places, &of(dy));
     assert_near(found.inputs.as_ref().unwrap(), &by_x);
     assert_near(&found.weights, &by_weights);
     assert_near(&found.bias, &by_bias);
@@ -102,7 +116,7 @@ proptest! {
     #[test]
     fn it_is_the_reference_in_any_shape_and_batch(
         more in (0_usize..15, 0_usize..15), channels in 1_usize..5, kernel in 1_usize..6,
-        outputs in 1_usize..40, pictures in 0_usize..4, seed in 0_u32..50,
+        outputs in 1_usize..40, pictures in 0_usize..4, seed in any::<u32>(),
     ) {
         let (height, width) = (kernel + 1 + more.0, kernel + 1 + more.1);
         let shape = Shape { height, width, channels, kernel, outputs };
@@ -110,17 +124,8 @@ proptest! {
         let dy = numbers(pictures * shape.output(), seed ^ 3);
         for _level in each() {
             held::<f64>(shape, &parts, &dy);
+            held::<f32>(shape, &parts, &dy);
         }
-    }
-}
-
-/// In f32 too; of few numbers, so that no two results are so near that another is the greatest.
-#[test]
-fn it_is_the_reference_in_f32() {
-    let shape = Shape { height: 9, width: 7, channels: 2, kernel: 3, outputs: 5 };
-    let parts = parts(shape, 2, 7);
-    for _level in each() {
-        held::<f32>(shape, &parts, &numbers(2 * shape.output(), 8));
     }
 }
 

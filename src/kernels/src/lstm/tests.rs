@@ -117,9 +117,9 @@ fn gradient<N: Number>(size: Size, parts: &Parts<N>, by_states: &[N]) -> Parts<N
                     found[0][x] += by * parts[1][w];
                     found[1][w] += by * parts[0][x];
                 }
-                for i in 0..hidden {
+                for (i, by_state) in by_state.iter_mut().enumerate() {
                     let w = i * 4 * hidden + column;
-                    by_state[i] += by * parts[2][w];
+                    *by_state += by * parts[2][w];
                     found[2][w] += before.map_or(N::of(0.0), |before| by * before.states[i]);
                 }
             }

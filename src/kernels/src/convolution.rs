@@ -325,26 +325,23 @@ impl WithSimd for Backward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Backward { shape, row, turned, x, chosen, dy, into } = self;
         let (height, width) = shape.pooled();
+        let cells = height * width;
         // One after the other as the pool takes them: the four of a cell are neighbours.
         let count = 4 * height * width * row;
+        let mut found = vec![(0, 0.0); cells];
         let mut windows = vec![0.0; count + PADDING];
         let mut inputs = into.inputs.as_mut().map(|inputs| (inputs, vec![0.0; count]));
-        let cells = height * width;
         let steps = x
             .chunks_exact(shape.input())
             .zip(chosen.chunks_exact(shape.output()).zip(dy.chunks_exact(shape.output())));
         for (picture, (x, (chosen, dy))) in steps.enumerate() {
             copy_windows(simd, shape, x, row, &mut windows);
             for output in 0..shape.outputs {
+                let count = alive(shape, output, chosen, dy, row, &mut found);
+                let found = &found[..count];
+                into.bias[output] += found.iter().map(|(_, dy)| dy).sum::<f32>();
                 let gradient = &mut into.weights[output * row..(output + 1) * row];
-                for cell in 0..cells {
-                    let at = cell * shape.outputs + output;
-                    if chosen[at] != DEAD {
-                        let window = (4 * cell + usize::from(chosen[at])) * row;
-                        add_scaled(simd, dy[at], &windows[window..window + row], gradient);
-                        into.bias[output] += dy[at];
-                    }
-                }
+                add_windows_of(simd, found, &windows, gradient);
             }
             let Some((inputs, gradients)) = &mut inputs else { continue };
             gradients.fill(0.0);
@@ -361,6 +358,66 @@ impl WithSimd for Backward<'_> {
             add_windows(shape, gradients, row, &mut inputs[start..start + shape.input()]);
         }
     }
+}
+
+/// Where the windows begin that an output's numbers are of, and their gradients, without those that
+/// have none; how many there are. Without branches, which none could foresee.
+#[inline(always)]
+fn alive(
+    shape: Shape,
+    output: usize,
+    chosen: &[u8],
+    dy: &[f32],
+    row: usize,
+    found: &mut [(usize, f32)],
+) -> usize {
+    let mut count = 0;
+    let chosen = chosen.chunks_exact(shape.outputs).map(|chosen| chosen[output]);
+    let dy = dy.chunks_exact(shape.outputs).map(|dy| dy[output]);
+    for (cell, (chosen, dy)) in chosen.zip(dy).enumerate() {
+        found[count] = ((4 * cell + usize::from(chosen)) * row, dy);
+        count += usize::from(chosen != DEAD);
+    }
+    count
+}
+
+/// Adds windows times their factors to a gradient, in the order of the cells.
+#[inline(always)]
+fn add_windows_of<S: Simd>(simd: S, found: &[(usize, f32)], windows: &[f32], gradient: &mut [f32]) {
+    let mut at = 0;
+    while at < gradient.len() {
+        let left = (gradient.len() - at) / S::F32_LANES;
+        let (windows, gradient) = (&windows[at..], &mut gradient[at..]);
+        at += S::F32_LANES
+            * match left {
+                4.. => add_vectors_of::<S, 4>(simd, found, windows, gradient),
+                2.. => add_vectors_of::<S, 2>(simd, found, windows, gradient),
+                _ => add_vectors_of::<S, 1>(simd, found, windows, gradient),
+            };
+    }
+}
+
+/// So many vectors, which stay in registers; how many that was.
+#[inline(always)]
+fn add_vectors_of<S: Simd, const V: usize>(
+    simd: S,
+    found: &[(usize, f32)],
+    windows: &[f32],
+    gradient: &mut [f32],
+) -> usize {
+    let mut sums: [S::f32s; V] =
+        std::array::from_fn(|vector| load(simd, gradient, vector * S::F32_LANES));
+    for (start, dy) in found {
+        let dy = simd.splat_f32s(*dy);
+        let (window, _) = S::as_simd_f32s(&windows[*start..][..V * S::F32_LANES]);
+        for (sum, window) in sums.iter_mut().zip(window) {
+            *sum = simd.mul_add_e_f32s(dy, *window, *sum);
+        }
+    }
+    for (vector, sum) in sums.into_iter().enumerate() {
+        store(simd, gradient, vector * S::F32_LANES, sum);
+    }
+    V
 }
 
 /// `y += factor * x`, both a whole number of the widest vectors long.

@@ -58,9 +58,9 @@ fn passed(
     bias: &FlexTensor,
     shape: Shape,
 ) -> Option<(FlexTensor, Passed)> {
-    let (weight, bias) = (whole(&weight), whole(&bias));
+    let (weight, bias) = (whole(weight), whole(bias));
     let layer = Convolution::new(shape, weight.as_slice()?, bias.as_slice()?)?;
-    let x = whole(&x);
+    let x = whole(x);
     let (y, chosen) = layer.forward(x.as_slice()?);
     let (rows, columns) = shape.pooled();
     let pictures = y.len() / shape.output();

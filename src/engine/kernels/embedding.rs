@@ -39,8 +39,8 @@ fn forward(
     [weight, bias, bins]: [&FlexTensor; 3],
     edges: &Bins,
 ) -> Option<FlexTensor> {
-    let (weight, bias) = (whole(&weight), whole(&bias));
-    let bins = whole(&bins);
+    let (weight, bias) = (whole(weight), whole(bias));
+    let bins = whole(bins);
     let weights = EmbeddingWeights {
         weight: weight.as_slice()?,
         bias: bias.as_slice()?,

@@ -130,7 +130,7 @@ fn layer(weights: [&FlexTensor; 3], shape: Shape) -> Option<Lstm> {
 /// The result on the CPU.
 fn passed(x: &FlexTensor, weights: [&FlexTensor; 3], shape: Shape) -> Option<(FlexTensor, Left)> {
     let layer = layer(weights, shape)?;
-    let x = whole(&x);
+    let x = whole(x);
     let passed = layer.forward(x.as_slice()?, shape.steps, shape.rows, shape.reverse);
     let states = shape.tensor(&passed.states);
     let left = Left { layer: Arc::new(layer), x, shape, passed: Arc::new(passed) };

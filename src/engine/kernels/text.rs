@@ -49,7 +49,7 @@ fn bags_by_parts<B: Backend>((table, bags): BagArguments<B>) -> Tensor<B, 2> {
 }
 
 fn bags_forward(table: &FlexTensor, bags: &Bags, width: usize) -> Option<FlexTensor> {
-    let table = whole(&table);
+    let table = whole(table);
     let sums = bags.forward(table.as_slice()?, width)?;
     Some(tensor(sums, [bags.count(), width]))
 }

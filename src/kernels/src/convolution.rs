@@ -329,13 +329,14 @@ impl WithSimd for Backward<'_> {
         // One after the other as the pool takes them: the four of a cell are neighbours.
         let count = 4 * height * width * row;
         let mut found = vec![(0, 0.0); cells];
+        let starts: Vec<usize> = window_starts(shape).collect();
         let mut windows = vec![0.0; count + PADDING];
         let mut inputs = into.inputs.as_mut().map(|inputs| (inputs, vec![0.0; count]));
         let steps = x
             .chunks_exact(shape.input())
             .zip(chosen.chunks_exact(shape.output()).zip(dy.chunks_exact(shape.output())));
         for (picture, (x, (chosen, dy))) in steps.enumerate() {
-            copy_windows(simd, shape, x, row, &mut windows);
+            copy_windows(simd, shape, x, &starts, row, &mut windows);
             for output in 0..shape.outputs {
                 let count = alive(shape, output, chosen, dy, row, &mut found);
                 let found = &found[..count];
@@ -355,7 +356,7 @@ impl WithSimd for Backward<'_> {
                 }
             }
             let start = picture * shape.input();
-            add_windows(shape, gradients, row, &mut inputs[start..start + shape.input()]);
+            add_windows(shape, gradients, &starts, row, &mut inputs[start..start + shape.input()]);
         }
     }
 }
@@ -445,9 +446,16 @@ fn window_starts(shape: Shape) -> impl Iterator<Item = usize> {
 /// Whole vectors of each line, of which the next line overwrites what was too much; behind the last
 /// one of a window it is left in the padding, and behind the last window there is room for it.
 #[inline(always)]
-fn copy_windows<S: Simd>(simd: S, shape: Shape, x: &[f32], row: usize, windows: &mut [f32]) {
+fn copy_windows<S: Simd>(
+    simd: S,
+    shape: Shape,
+    x: &[f32],
+    starts: &[usize],
+    row: usize,
+    windows: &mut [f32],
+) {
     let across = shape.kernel * shape.channels;
-    for (window, start) in window_starts(shape).enumerate() {
+    for (window, start) in starts.iter().enumerate() {
         for line in 0..shape.kernel {
             let from = &x[start + line * shape.width * shape.channels..];
             let to = &mut windows[window * row + line * across..];
@@ -460,9 +468,9 @@ fn copy_windows<S: Simd>(simd: S, shape: Shape, x: &[f32], row: usize, windows: 
 
 /// The other way: adds what windows hold to where they come from.
 #[inline(always)]
-fn add_windows(shape: Shape, windows: &[f32], row: usize, x: &mut [f32]) {
+fn add_windows(shape: Shape, windows: &[f32], starts: &[usize], row: usize, x: &mut [f32]) {
     let across = shape.kernel * shape.channels;
-    for (start, window) in window_starts(shape).zip(windows.chunks_exact(row)) {
+    for (start, window) in starts.iter().zip(windows.chunks_exact(row)) {
         for (line, window) in window[..shape.window()].chunks_exact(across).enumerate() {
             let from = start + line * shape.width * shape.channels;
             for (x, window) in x[from..from + across].iter_mut().zip(window) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{App, Backend, Database, url_of};
 use crate::config::Config;
 use crate::error::Result;
+use crate::frame::{Frame, Values};
 use crate::http;
 use crate::http::bench::Peers;
 
@@ -24,6 +25,16 @@ pub fn serve_bench(app: &App, peers: Peers) -> Result<(String, http::Handle)> {
     let (url, handle) = (url_of(server.address(), false), server.handle());
     tokio::spawn(server.run());
     Ok((url, handle))
+}
+
+/// Columns of numbers as an Arrow IPC stream.
+///
+/// # Errors
+/// [`crate::error::Error::Internal`] when their lengths differ.
+pub fn arrow_stream(rows: usize, columns: Vec<(String, Vec<f64>)>) -> Result<Vec<u8>> {
+    let values = |numbers: Vec<f64>| Values::Float64(numbers.into_iter().map(Some).collect());
+    let columns = columns.into_iter().map(|(name, numbers)| (name, values(numbers)));
+    Frame::new(rows, columns.collect())?.to_stream()
 }
 
 /// How long the database takes to start, by itself.

@@ -22,13 +22,13 @@ use crate::store::connect::{boot_check, connect, migrate};
 use crate::store::postgres;
 
 pub use backup::{BackedUp, Restored, backup, restore};
-pub use bench::{serve_bench, time_database};
+pub use bench::{arrow_stream, serve_bench, time_database};
 use database::Database;
 pub use doctor::{Finding, Health, examine, size};
 pub use psql::{Psql, create_day_key};
 
 // What the command line reaches through here, since it names no layer below.
-pub use crate::engine::{Drawn, Rehearsal, devices};
+pub use crate::engine::{Drawn, Rehearsal, devices, elementwise_times};
 pub use crate::finance::loan_book;
 pub use crate::http::bench::Peers;
 pub use crate::http::openapi::document as openapi;

@@ -23,7 +23,8 @@ pub use features::{FittedFeatures, Matrix};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{
     CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent, Rehearsal, Trained,
-    check_columns, check_simplification, check_spec, simplify, train, train_from,
+    check_columns, check_simplification, check_spec, elementwise_times, simplify, train,
+    train_from,
 };
 
 #[cfg(test)]

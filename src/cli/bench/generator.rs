@@ -22,10 +22,21 @@ pub(super) struct Request {
 impl Request {
     /// A JSON body with a key, where one is needed.
     pub(super) fn post(address: SocketAddr, path: &str, key: Option<&str>, body: &[u8]) -> Self {
+        Self::post_as("application/json", address, path, key, body)
+    }
+
+    /// A body of a media type, in which the answer is wanted too.
+    pub(super) fn post_as(
+        media_type: &str,
+        address: SocketAddr,
+        path: &str,
+        key: Option<&str>,
+        body: &[u8],
+    ) -> Self {
         let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {address}\r\n{key}Content-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\n{key}Content-Type: {media_type}\r\n\
+             Accept: {media_type}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         Self { address, bytes: [head.as_bytes(), body].concat() }

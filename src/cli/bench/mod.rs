@@ -2,6 +2,7 @@
 //! run.
 
 mod beside;
+mod binary;
 mod generator;
 mod ingest;
 mod load;

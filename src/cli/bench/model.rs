@@ -101,6 +101,12 @@ pub(super) fn body(rows: usize) -> Value {
     json!({"rows": (0..rows).map(row).collect::<Vec<_>>()})
 }
 
+/// The same rows as columns.
+pub(super) fn columns(rows: usize) -> Vec<(String, Vec<f64>)> {
+    let column = |c: usize| (0..rows).map(|row| value(row, c)).collect();
+    (0..COLUMNS).map(|c| (format!("x{c:02}"), column(c))).collect()
+}
+
 /// Trains a model and makes its first version the one that answers.
 ///
 /// # Errors

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::beside;
 use super::generator::{Request, Turn, middle, once, ratio, turns};
 use super::model::{Model, body, models, split_body, train, upload};
 use super::server::address;
-use super::{Peer, Place, Row, Serve, median, timed};
+use super::{Peer, Place, Row, Serve, beside, binary, median, timed};
 use crate::app::{self, App, Peers};
 use crate::cli::interruptible;
 use crate::client::Client;
@@ -49,6 +48,11 @@ async fn measure(app: &App, options: &Serve) -> Result<Vec<Row>> {
     for model in models() {
         train(&client, &model).await?;
         rows.extend(bench.model(&model).await?);
+        if model.id.is_empty() {
+            let request = serde_json::from_value(body(1_000)).context("making a request")?;
+            let name = model.name;
+            rows.extend(binary::measure(app, &client, &key, name, &request, options).await?);
+        }
     }
     Ok(rows)
 }

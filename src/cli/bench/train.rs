@@ -8,13 +8,16 @@ use serde_json::{Value, json};
 
 use super::torch::Torch;
 use super::{Row, Train, median, tenth};
-use crate::app::{Drawn, Rehearsal};
+use crate::app::{Drawn, Rehearsal, elementwise_times};
 use crate::cli::interruptible;
 use crate::cli::output::remark;
 use crate::error::{Code, Context, Error, Result};
 
 /// Rows of the table whose defaults `tabm` has: those of `examples/bench/tabm.sh` on public data.
 const TABLE: usize = 24_000;
+
+/// How often functions are measured.
+const ELEMENTWISE_TURNS: usize = 30;
 
 /// A network that is measured.
 struct Case {
@@ -155,7 +158,24 @@ async fn measure(cases: &[Case], options: &Train) -> Result<Vec<Row>> {
     if let (Some(short), Some(long)) = (all.get("lstm"), all.get("lstm_256")) {
         rows.extend(lengths(short, long));
     }
+    if options.only.is_empty() {
+        rows.push(blocking(move || Ok(elementwise())).await?);
+    }
     Ok(rows)
+}
+
+/// What functions that curve cost beside one that does not.
+fn elementwise() -> Row {
+    let turns: Vec<[f64; 2]> = (0..ELEMENTWISE_TURNS).map(|_| elementwise_times(1 << 20)).collect();
+    let [curved, relu] = [0, 1].map(|at| tenth(turns.iter().map(|turn| turn[at]).collect()));
+    Row {
+        id: "train.elementwise".to_owned(),
+        name: "exp, sigmoid, tanh and GELU of 1,048,576 numbers, against ReLU".to_owned(),
+        unit: "ms",
+        ours: curved * 1e3,
+        peer: Some(relu * 1e3),
+        ratio: Some(curved / relu),
+    }
 }
 
 async fn blocking<T: Send + 'static>(

@@ -50,7 +50,7 @@ pub(crate) use self::optimiser::Optimiser;
 pub(crate) use self::plan::Recipe;
 use self::prepare::{Prepared, prepare};
 pub(crate) use self::probe::{Probed, Sample, probe};
-pub use self::rehearsal::{Drawn, Rehearsal};
+pub use self::rehearsal::{Drawn, Rehearsal, elementwise_times};
 use self::runs::Runs;
 use self::search::Found;
 pub use self::simplify::{Parent, check_simplification, simplify};

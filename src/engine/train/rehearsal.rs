@@ -1,7 +1,8 @@
 //! Steps of a training on drawn rows, which are only measured: what `actuary bench train` times.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use actuary_kernels::Function;
 use burn::backend::flex::FlexDevice;
 use burn::backend::{Autodiff, Flex};
 use rand::RngCore;
@@ -123,6 +124,19 @@ impl Rehearsal {
         let problem = Problem { data: &self.data, recipe: &self.recipe };
         step_times::<Autodiff<Flex>>(&FlexDevice, &problem, limit)
     }
+}
+
+/// Seconds of exp, sigmoid, tanh and GELU of so many numbers, and of ReLU of them.
+pub fn elementwise_times(numbers: usize) -> [f64; 2] {
+    let mut rng = keyed(0, Purpose::Rehearsal, 0, 0);
+    let x: Vec<f32> = (0..numbers).map(|_| symmetric(&mut rng, 10.0)).collect();
+    let seconds = |functions: &[Function]| {
+        let start = Instant::now();
+        functions.iter().for_each(|function| drop(std::hint::black_box(function.mapped(&x))));
+        start.elapsed().as_secs_f64()
+    };
+    let curved = [Function::Exp, Function::Sigmoid, Function::Tanh, Function::Gelu];
+    [seconds(&curved), seconds(&[Function::Relu])]
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub enum Function {
     /// x Φ(x), by the error function as PyTorch's default has it: within 2e-7 of the greater of 1
     /// and |x|.
     Gelu,
+    /// The greater of 0 and x, exactly.
+    Relu,
 }
 
 impl Function {
@@ -36,6 +38,7 @@ impl Function {
             Self::Sigmoid => dispatch(Mapped { function: Sigmoid, x, y: &mut y }),
             Self::Tanh => dispatch(Mapped { function: Tanh, x, y: &mut y }),
             Self::Gelu => dispatch(Mapped { function: Gelu, x, y: &mut y }),
+            Self::Relu => dispatch(Mapped { function: Relu, x, y: &mut y }),
         }
         y
     }
@@ -47,6 +50,7 @@ impl Function {
             Self::Sigmoid => dispatch(InPlace { function: Sigmoid, x }),
             Self::Tanh => dispatch(InPlace { function: Tanh, x }),
             Self::Gelu => dispatch(InPlace { function: Gelu, x }),
+            Self::Relu => dispatch(InPlace { function: Relu, x }),
         }
     }
 }
@@ -66,6 +70,17 @@ pub fn gelu_gradient(x: &[f32], dy: &[f32]) -> Vec<f32> {
 /// What is done to a vector of numbers.
 trait Lanes: Copy {
     fn at<S: Simd>(self, simd: S, x: S::f32s) -> S::f32s;
+}
+
+#[derive(Clone, Copy)]
+struct Relu;
+
+impl Lanes for Relu {
+    #[inline(always)]
+    fn at<S: Simd>(self, simd: S, x: S::f32s) -> S::f32s {
+        let zero = simd.splat_f32s(0.0);
+        simd.select_f32s(simd.less_than_f32s(x, zero), zero, x)
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::level::tests::each;
 
-const ALL: [Function; 4] = [Function::Exp, Function::Sigmoid, Function::Tanh, Function::Gelu];
+const ALL: [Function; 5] =
+    [Function::Exp, Function::Sigmoid, Function::Tanh, Function::Gelu, Function::Relu];
 
 /// Φ(x) and φ(x) by sums that converge everywhere: a series near 0, a continued fraction beyond.
 fn true_normal(x: f64) -> (f64, f64) {
@@ -30,6 +31,7 @@ fn true_value(function: Function, x: f64) -> f64 {
         Function::Tanh => x.tanh(),
         Function::Gelu if x < -40.0 => 0.0,
         Function::Gelu => x * true_normal(x).0,
+        Function::Relu => x.max(0.0),
     }
 }
 
@@ -40,6 +42,7 @@ fn bound(function: Function, x: f64, value: f64) -> f64 {
         Function::Sigmoid => 2e-7 * value + 1.5e-45,
         Function::Tanh => 4e-7 * value.abs() + 1.5e-45,
         Function::Gelu => 2e-7 * x.abs().max(1.0),
+        Function::Relu => 0.0,
     }
 }
 

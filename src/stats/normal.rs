@@ -36,22 +36,35 @@ pub fn normal_inverse_cdf(p: f64) -> Option<f64> {
 /// [`normal_inverse_cdf`] in place of each of many, to the bit; NaN where there is none.
 pub fn normal_inverse_cdfs(levels: &mut [f64]) {
     const CHUNK: usize = 128;
-    let mut ratios = [0.0; CHUNK];
-    let mut r = [0.0; CHUNK];
+    let (mut r, mut ratios, mut places) = ([0.0; CHUNK], [0.0; CHUNK], [0; CHUNK]);
+    let [above, below] = &CENTRE;
+    let [above_tail, below_tail] = &TAIL;
     for levels in levels.chunks_mut(CHUNK) {
-        let (r, ratios) = (&mut r[..levels.len()], &mut ratios[..levels.len()]);
+        let many = levels.len();
         for (r, p) in r.iter_mut().zip(levels.iter()) {
             let q = p - 0.5;
             *r = 0.180_625 - q * q;
         }
-        let [above, below] = &CENTRE;
-        quotients(above, below, r, ratios);
-        for (p, ratio) in levels.iter_mut().zip(ratios.iter()) {
+        quotients(above, below, &r[..many], &mut ratios[..many]);
+        // The few in the tails are put together.
+        let mut few = 0;
+        for (place, (p, ratio)) in levels.iter_mut().zip(&ratios).enumerate() {
             let q = *p - 0.5;
-            *p = match q.abs() <= 0.425 {
-                true => q * ratio,
-                false => normal_inverse_cdf(*p).unwrap_or(f64::NAN),
-            };
+            if q.abs() <= 0.425 {
+                *p = q * ratio;
+                continue;
+            }
+            let distance = (-p.min(1.0 - *p).ln()).sqrt();
+            if distance <= 5.0 {
+                (r[few], places[few]) = (distance - 1.6, place);
+                few += 1;
+            } else {
+                *p = normal_inverse_cdf(*p).unwrap_or(f64::NAN);
+            }
+        }
+        quotients(above_tail, below_tail, &r[..few], &mut ratios[..few]);
+        for (place, ratio) in places[..few].iter().zip(&ratios) {
+            levels[*place] = ratio.copysign(levels[*place] - 0.5);
         }
     }
 }

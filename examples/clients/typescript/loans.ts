@@ -19,7 +19,7 @@ const server = {
 };
 const api = createClient<paths>(server);
 // Predictions are answered as Arrow streams, too, which are not wanted here.
-const json = createClient<paths, "application/json">(server);
+const json = createClient<paths, "application/json" | "application/problem+json">(server);
 
 function environment(name: string): string {
   const value = process.env[name];

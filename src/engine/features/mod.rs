@@ -188,8 +188,15 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
+    #[inline]
     fn set(&mut self, row: usize, input: usize, value: f32) {
         self.data[row * self.width + self.offset + input] = value;
+    }
+
+    /// One input of each row from `row` on.
+    fn column(&mut self, row: usize, input: usize) -> impl Iterator<Item = &mut f32> {
+        let start = row * self.width + self.offset + input;
+        self.data.get_mut(start..).unwrap_or_default().iter_mut().step_by(self.width.max(1))
     }
 
     /// So many inputs of a row.

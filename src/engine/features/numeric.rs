@@ -72,30 +72,34 @@ impl Numeric {
 
     pub(super) fn encode(&self, values: &[f64], mut block: Block<'_>) {
         let known = |value: f64| if value.is_finite() { value } else { self.median };
-        let mut set = |row: usize, value: f64, scaled: f32| {
-            block.set(row, 0, scaled);
-            if self.missing {
-                block.set(row, 1, f32::from(u8::from(!value.is_finite())));
-            }
-            if let Some(code) = self.codes.iter().position(|c| *c == value) {
-                block.set(row, 1 + usize::from(self.missing) + code, 1.0);
-            }
-        };
         if values.len() < FEW {
             for (row, &value) in values.iter().enumerate() {
-                set(row, value, self.scale.apply(known(value)));
+                block.set(row, 0, self.scale.apply(known(value)));
             }
+        } else {
+            let (mut numbers, mut scaled) = ([0.0; CHUNK], [0.0; CHUNK]);
+            for (chunk, values) in values.chunks(CHUNK).enumerate() {
+                for (number, &value) in numbers.iter_mut().zip(values) {
+                    *number = known(value);
+                }
+                let scaled = &mut scaled[..values.len()];
+                self.scale.apply_all(&numbers[..values.len()], scaled);
+                for (input, scaled) in block.column(chunk * CHUNK, 0).zip(scaled) {
+                    *input = *scaled;
+                }
+            }
+        }
+        if self.missing {
+            for (input, value) in block.column(0, 1).zip(values) {
+                *input = f32::from(u8::from(!value.is_finite()));
+            }
+        }
+        if self.codes.is_empty() {
             return;
         }
-        let (mut all_known, mut all_scaled) = ([0.0; CHUNK], [0.0; CHUNK]);
-        for (chunk, values) in values.chunks(CHUNK).enumerate() {
-            let scaled = &mut all_scaled[..values.len()];
-            for (number, &value) in all_known.iter_mut().zip(values) {
-                *number = known(value);
-            }
-            self.scale.apply_all(&all_known[..values.len()], scaled);
-            for (row, (value, scaled)) in (chunk * CHUNK..).zip(values.iter().zip(scaled.iter())) {
-                set(row, *value, *scaled);
+        for (row, value) in values.iter().enumerate() {
+            if let Some(code) = self.codes.iter().position(|c| c == value) {
+                block.set(row, 1 + usize::from(self.missing) + code, 1.0);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use actuary_kernels::Levels;
 use serde::{Deserialize, Serialize};
 
 use super::bins::mixed_edges;
@@ -132,20 +133,19 @@ impl Quantile {
     }
 
     fn apply(&self, value: f64) -> f64 {
-        let level = self.level(self.guide.parts(&self.quantiles), value);
+        let level = self.within(self.guide.levels(&self.quantiles).level(value));
         normal(stats::normal_inverse_cdf(level).unwrap_or(f64::NAN))
     }
 
     /// The same for many, whose levels become normal together.
     fn apply_all(&self, values: &[f64], scaled: &mut [f32]) {
         const CHUNK: usize = 128;
-        let parts = self.guide.parts(&self.quantiles);
+        let guide = self.guide.levels(&self.quantiles);
         let mut levels = [0.0; CHUNK];
         for (values, scaled) in values.chunks(CHUNK).zip(scaled.chunks_mut(CHUNK)) {
             let levels = &mut levels[..values.len()];
-            for (level, value) in levels.iter_mut().zip(values) {
-                *level = self.level(parts, *value);
-            }
+            guide.levels(values, levels);
+            levels.iter_mut().for_each(|level| *level = self.within(*level));
             stats::normal_inverse_cdfs(levels);
             for (level, scaled) in levels.iter().zip(scaled) {
                 *scaled = normal(*level) as f32;
@@ -153,93 +153,32 @@ impl Quantile {
         }
     }
 
-    /// The share of the training rows below a value, within what they can tell.
+    /// A level within what the training rows can tell.
     #[inline]
-    fn level(&self, parts: &Parts, value: f64) -> f64 {
-        let below = parts.below(&self.quantiles, value);
-        let last = (self.quantiles.len().max(2) - 1) as f64;
-        let (low, high) =
-            (below.checked_sub(1).and_then(|i| self.quantiles.get(i)), self.quantiles.get(below));
-        let position = match (low, high) {
-            // Halved, so that the difference of two huge values stays finite.
-            (Some(low), Some(high)) if *high != value => {
-                (below - 1) as f64 + (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)
-            }
-            (_, Some(high)) if *high == value => {
-                let ties = self.quantiles.get(below..).unwrap_or_default();
-                let through = below + ties.partition_point(|q| *q <= value);
-                (below + through - 1) as f64 / 2.0
-            }
-            _ => below as f64,
-        };
-        (position / last).clamp(self.floor, 1.0 - self.floor)
+    fn within(&self, level: f64) -> f64 {
+        level.clamp(self.floor, 1.0 - self.floor)
     }
 }
 
 /// A normal deviate within what networks are given; 0 for none.
+#[inline]
 fn normal(z: f64) -> f64 {
     if z.is_nan() { 0.0 } else { z.clamp(-MAX_NORMAL, MAX_NORMAL) }
 }
 
-/// Parts of equal width of the range of the quantiles.
-const PARTS: usize = 1024;
-
-/// Where among the quantiles a value is to be looked for. A search from the middle would read ten
-/// places of them; this one reads two or three, and where the quantiles lie so unevenly that a part
-/// holds many, no more than the other.
+/// Finds a value among the quantiles. It follows from them.
 #[derive(Debug, Clone, Default)]
-struct Guide(OnceLock<Parts>);
+struct Guide(OnceLock<Levels>);
 
-/// It follows from the quantiles.
 impl PartialEq for Guide {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-#[derive(Debug, Clone)]
-struct Parts {
-    lowest: f64,
-    /// Parts per unit; 0 where the range is empty or too large to be parted.
-    scale: f64,
-    /// Number of quantiles in the parts before each.
-    starts: Vec<u16>,
-}
-
 impl Guide {
-    fn parts(&self, quantiles: &[f64]) -> &Parts {
-        self.0.get_or_init(|| Parts::of(quantiles))
-    }
-}
-
-impl Parts {
-    fn of(quantiles: &[f64]) -> Self {
-        let (lowest, highest) = (quantiles.first(), quantiles.last());
-        let (lowest, highest) = (lowest.copied().unwrap_or(0.0), highest.copied().unwrap_or(0.0));
-        let scale = PARTS as f64 / (highest - lowest);
-        let scale = if scale.is_normal() { scale } else { 0.0 };
-        let mut parts = Self { lowest, scale, starts: Vec::with_capacity(PARTS + 1) };
-        let mut start = 0;
-        for part in 0..=PARTS {
-            let rest = quantiles.get(start..).unwrap_or_default();
-            start += rest.iter().take_while(|q| parts.part(**q) < part).count();
-            parts.starts.push(u16::try_from(start).unwrap_or(u16::MAX));
-        }
-        parts
-    }
-
-    /// Number of ascending quantiles below a value.
-    fn below(&self, quantiles: &[f64], value: f64) -> usize {
-        let part = self.part(value);
-        // What stands in an earlier part is smaller, what stands in a later one is larger: the part
-        // never falls while the value rises, also by rounding.
-        let (from, to) = (usize::from(self.starts[part]), usize::from(self.starts[part + 1]));
-        from + quantiles[from..to].partition_point(|q| *q < value)
-    }
-
-    fn part(&self, value: f64) -> usize {
-        // A negative number and NaN become 0, one that is too large the last.
-        (((value - self.lowest) * self.scale) as usize).min(PARTS - 1)
+    fn levels(&self, quantiles: &[f64]) -> &Levels {
+        self.0.get_or_init(|| Levels::new(quantiles))
     }
 }
 
@@ -299,24 +238,6 @@ mod tests {
                 {
                     assert!(scale.apply(value).is_finite(), "{scale:?} of {value}");
                 }
-            }
-        }
-    }
-
-    #[test]
-    fn the_guide_finds_what_a_search_finds() {
-        let even: Vec<f64> = (0..1000).map(f64::from).collect();
-        let skewed: Vec<f64> = (0..1000).map(|i| f64::from(i).powi(5)).collect();
-        let tied: Vec<f64> = (0..1000).map(|i| f64::from((i - 600).max(0) / 7)).collect();
-        let huge = vec![f64::MIN, -1.0, 0.0, 1e-300, f64::MAX];
-        let same = vec![3.0; 10];
-        for quantiles in [even, skewed, tied, huge, same, vec![1.0, 1.0 + f64::EPSILON]] {
-            let guide = Guide::default();
-            let beyond = [f64::NEG_INFINITY, f64::MIN, -1.0, 0.5, f64::MAX, f64::INFINITY];
-            let near = quantiles.iter().flat_map(|q| [q.next_down(), *q, q.next_up()]);
-            for value in near.chain(beyond).collect::<Vec<_>>() {
-                let searched = quantiles.partition_point(|q| *q < value);
-                assert_eq!(guide.parts(&quantiles).below(&quantiles, value), searched, "{value}");
             }
         }
     }

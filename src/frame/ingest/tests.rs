@@ -304,16 +304,30 @@ fn progress_is_told_and_may_end_the_work() {
     let line = format!("{}\n", "x".repeat(999));
     writeln!(file, "x").unwrap();
     (0..10_000).for_each(|_| file.write_all(line.as_bytes()).unwrap());
-    let mut seen = Vec::new();
-    let mut watch = |p: IngestionProgress| {
-        seen.push((p.stage.clone(), p.rows, p.bytes, p.total_bytes));
-        Ok(())
+    let watched = |expected: &[&str], rows: u64| {
+        let mut seen = Vec::new();
+        let mut watch = |p: IngestionProgress| {
+            seen.push((p.stage.clone(), p.rows, p.bytes, p.total_bytes));
+            Ok(())
+        };
+        ingest(&input, DataFormat::Csv, &[], &output, folder.path(), &mut watch).unwrap();
+        let stages = seen.iter().map(|s| s.0.as_str()).collect::<Vec<_>>();
+        assert_eq!(stages, expected);
+        let [.., before, next, last] = seen.as_slice() else { panic!("{seen:?}") };
+        assert!(before.2 < next.2 && next.2 < last.2);
+        assert_eq!((last.1, last.2), (rows, last.3));
     };
-    ingest(&input, DataFormat::Csv, &[], &output, folder.path(), &mut watch).unwrap();
-    let stages = seen.iter().map(|s| s.0.as_str()).collect::<Vec<_>>();
-    assert_eq!(stages, ["typing", "typing", "typing", "writing", "writing", "writing"]);
-    assert!(seen[0].2 < seen[1].2 && seen[1].2 < seen[2].2);
-    assert_eq!((seen[2].1, seen[2].2), (10_000, seen[2].3));
+    watched(&["writing"; 3], 10_000);
+    // Where the last row is not as the first ones, all are read for their types.
+    let numbers = format!("0.{}\n", "7".repeat(997));
+    let mut file = File::create(&input).unwrap();
+    writeln!(file, "x").unwrap();
+    (0..10_000).for_each(|_| file.write_all(numbers.as_bytes()).unwrap());
+    watched(&["writing"; 3], 10_000);
+    writeln!(file, "x").unwrap();
+    let twice =
+        ["writing", "writing", "typing", "typing", "typing", "writing", "writing", "writing"];
+    watched(&twice, 10_001);
     let mut stop = |_| Err(Error::new(Code::Cancelled, "stopped"));
     let stopped = ingest(&input, DataFormat::Csv, &[], &output, folder.path(), &mut stop);
     assert_eq!(stopped.unwrap_err().code(), Code::Cancelled);

@@ -189,7 +189,7 @@ impl<B: Backend> Tabm<B> {
     fn first(&self, layer: &Affine<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let ([rows, _], [_, units]) = (x.dims(), layer.weight.dims());
         let weights = scaled_weights(layer.weight.val(), self.scale.val());
-        let bias = layer.bias.val().repeat_dim(0, self.members());
+        let bias = Tensor::cat(vec![layer.bias.val(); self.members()], 0);
         let x = affine(x, weights, bias, layer.precision, true);
         x.reshape([rows * self.members(), units])
     }

@@ -80,7 +80,7 @@ fn check_successes(place: &str, operation: &Value) {
 
 /// Whether an example would say nothing to a reader.
 fn is_binary(media_type: &str) -> bool {
-    media_type.starts_with("application/vnd.apache.")
+    media_type.starts_with("application/vnd.apache.") || media_type == "application/octet-stream"
 }
 
 fn check_parameters(place: &str, path: &str, operation: &Value) {

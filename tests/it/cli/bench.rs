@@ -61,8 +61,10 @@ fn serving_is_measured_beside_its_limits() {
         all_positive(&rows[&format!("{model}.1.record")]);
     }
     all_positive(&rows["serve.1.peer"]);
+    all_positive(&rows["serve.1000.binary"]);
+    all_positive(&rows["serve.1000.binary.parsed"]);
     all_positive(&rows["serve.training.p99"]);
-    assert_eq!(rows.len(), 24);
+    assert_eq!(rows.len(), 26);
 }
 
 /// A program that answers as the script for PyTorch does, with a network of 5,569 parameters.
@@ -87,8 +89,10 @@ fn steps_are_measured_beside_those_of_the_same_network() {
 
     let alone = rows(&small);
     let ids: Vec<&str> = alone.keys().map(String::as_str).collect();
-    let networks = ["attention", "lenet", "lstm", "lstm.length", "lstm_256", "mlp", "tabm"];
-    assert_eq!(ids, networks.map(|network| format!("train.{network}")));
+    let measured =
+        ["attention", "elementwise", "lenet", "lstm", "lstm.length", "lstm_256", "mlp", "tabm"];
+    assert_eq!(ids, measured.map(|what| format!("train.{what}")));
+    all_positive(&alone["train.elementwise"]);
     assert!(alone["train.lenet"]["peer"].is_null());
 
     // LeNet has another number of parameters.

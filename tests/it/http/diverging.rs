@@ -123,7 +123,7 @@ async fn what_can_not_be_gone_on_from_is_said() {
     refused(&with("start", unknown), "there is no job").await;
     let response =
         served.post(PATH).json(&with("start", json!({"job": "x"}))).send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
 
     let mut at_once = exploding();
     at_once["optimiser"] = json!({"kind": "sgd", "learning_rate": 1e6});

@@ -139,9 +139,10 @@ impl<B: Backend> Lstm<B> {
                 x = dropout.apply(x, self.dropout);
             }
         }
-        // One step, since there is a layer.
+        // One step, since there is a layer: nothing is cut out, whose gradient burn would put back number
+        // by number.
         let [steps, rows, size] = x.dims();
-        x.narrow(0, steps.saturating_sub(1), 1).reshape([rows, size])
+        x.reshape([steps * rows, size])
     }
 }
 

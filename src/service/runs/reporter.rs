@@ -55,7 +55,11 @@ async fn write(
     lost: Arc<AtomicBool>,
 ) -> Result<()> {
     let mut group = Vec::new();
-    while steps.recv_many(&mut group, GROUP).await > 0 {
+    let mut is_open = true;
+    while is_open || !group.is_empty() {
+        if group.is_empty() {
+            is_open = steps.recv_many(&mut group, GROUP).await > 0;
+        }
         match store.run_progress(run, &group).await {
             Ok(true) => {}
             Ok(false) => {
@@ -66,7 +70,24 @@ async fn write(
             Err(error) => tracing::warn!(%error, "can't report progress"),
         }
         group.clear();
-        tokio::time::sleep(PERIOD).await;
+        is_open = is_open && gather(&mut steps, &mut group).await;
     }
     Ok(())
+}
+
+/// Gathers the steps of a period. False when there are no more: whoever works waits for the end of
+/// this, and not for that of a period.
+async fn gather(steps: &mut mpsc::UnboundedReceiver<Progress>, group: &mut Vec<Progress>) -> bool {
+    let period = tokio::time::sleep(PERIOD);
+    tokio::pin!(period);
+    while group.len() < GROUP {
+        tokio::select! {
+            () = &mut period => return true,
+            received = steps.recv_many(group, GROUP - group.len()) => if received == 0 {
+                return false;
+            },
+        }
+    }
+    period.await;
+    true
 }

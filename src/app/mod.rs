@@ -32,6 +32,7 @@ pub use crate::engine::{Drawn, Rehearsal, devices, elementwise_times};
 pub use crate::finance::loan_book;
 pub use crate::http::bench::Peers;
 pub use crate::http::openapi::document as openapi;
+pub use crate::jobs::Niceness;
 pub use crate::jobs::child::{ChildArguments, run as run_child};
 pub use crate::store::postgres::{SUBCOMMAND as POSTGRES_SUBCOMMAND, become_postgres};
 

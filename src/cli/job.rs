@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use uuid::Uuid;
 
-use crate::app::{ChildArguments, run_child};
+use crate::app::{ChildArguments, Niceness, run_child};
 use crate::error::{Context, Result};
 use crate::telemetry::{self, LogSettings};
 
@@ -17,6 +17,8 @@ pub(super) struct InternalJob {
     parent: i32,
     #[arg(long)]
     ingestion_memory: u64,
+    #[arg(long)]
+    niceness: Niceness,
     #[arg(long)]
     temp_dir: PathBuf,
 }
@@ -30,6 +32,7 @@ pub(super) fn run(arguments: InternalJob) -> Result<()> {
         fence: arguments.fence,
         parent: arguments.parent,
         ingestion_memory: arguments.ingestion_memory,
+        niceness: arguments.niceness,
         temp_dir: arguments.temp_dir,
         database_url,
     })

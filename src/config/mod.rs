@@ -14,7 +14,7 @@ use crate::domain::cost::Rates;
 use crate::engine::{Device, DeviceWish};
 use crate::error::{Code, Error, Result};
 use crate::http::HttpSettings;
-use crate::jobs::WorkerSettings;
+use crate::jobs::{Niceness, WorkerSettings};
 use crate::service::ServiceSettings;
 use crate::store::connect::PoolSettings;
 use crate::store::postgres::{EmbeddedSettings, default_data_dir};
@@ -162,12 +162,14 @@ impl Config {
             lease: LEASE,
             executable: postgres.executable.clone(),
             ingestion_memory: INGESTION_MEMORY,
+            niceness: Niceness::default(),
             temp_dir,
         };
         from.set("worker.slots", &mut worker.slots);
         from.set("worker.lease_seconds", &mut worker.lease);
         from.set("worker.executable", &mut worker.executable);
         from.set("worker.ingestion_memory_bytes", &mut worker.ingestion_memory);
+        from.set("worker.niceness", &mut worker.niceness);
         let mut log = LogSettings::default();
         from.set("log.format", &mut log.format);
         from.set("log.level", &mut log.level);

@@ -47,6 +47,7 @@ table! {
     "worker.lease_seconds": "ACTUARY_WORKER_LEASE_SECONDS";
     "worker.executable": "ACTUARY_WORKER_EXECUTABLE";
     "worker.ingestion_memory_bytes": "ACTUARY_WORKER_INGESTION_MEMORY_BYTES";
+    "worker.niceness": "ACTUARY_WORKER_NICENESS";
     "log.format": "ACTUARY_LOG_FORMAT";
     "log.level": "ACTUARY_LOG" "RUST_LOG";
 }

@@ -90,13 +90,16 @@ fn everything_wrong_in_a_file_is_named_with_its_line() {
 fn every_bad_value_is_named_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(FILE_NAME), "[log]\nformat = \"xml\"\n").unwrap();
-    let environment = environment_of(&[("ACTUARY_WORKER_SLOTS", "many")]);
+    let wrong = [("ACTUARY_WORKER_SLOTS", "many"), ("ACTUARY_WORKER_NICENESS", "20")];
     let flags = with_dir(dir.path(), &[("http.address", "8080")]);
-    let found = places(&Config::load(flags, &environment).unwrap_err());
-    assert_eq!(found.len(), 3, "{found:?}");
+    let found = places(&Config::load(flags, &environment_of(&wrong)).unwrap_err());
+    assert_eq!(found.len(), 4, "{found:?}");
     assert!(found[0].contains("127.0.0.1:8080"), "{found:?}");
     assert_eq!(found[1], "ACTUARY_WORKER_SLOTS: worker.slots can't be 'many': give a whole number");
-    assert!(found[2].contains("actuary.toml, line 2: log.format can't be 'xml'"), "{found:?}");
+    let niceness = "ACTUARY_WORKER_NICENESS: worker.niceness can't be '20': give a whole number \
+                    from 0 to 19";
+    assert_eq!(found[2], niceness);
+    assert!(found[3].contains("actuary.toml, line 2: log.format can't be 'xml'"), "{found:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::DeviceWish;
+use crate::jobs::Niceness;
 use crate::telemetry::LogFormat;
 
 /// What a setting may hold.
@@ -37,6 +38,7 @@ values! {
     SocketAddr: "give an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
     String: "give text";
     LogFormat: "give pretty or json";
+    Niceness: "give a whole number from 0 to 19";
     DeviceWish: "give auto, cpu, or cuda:N as in cuda:0";
 }
 

@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::getppid;
 use uuid::Uuid;
 
+use super::Niceness;
 use crate::domain::job::JobSpec;
 use crate::error::{Context, Error, Result};
 use crate::service::runs::RunRef;
@@ -22,6 +23,7 @@ pub struct ChildArguments {
     /// Process that must live as long as this one works.
     pub parent: i32,
     pub ingestion_memory: u64,
+    pub niceness: Niceness,
     pub temp_dir: PathBuf,
     pub database_url: String,
 }
@@ -48,9 +50,13 @@ async fn carry_out(arguments: ChildArguments) -> Result<()> {
     let service = Service::connect(&arguments.database_url, settings).await?;
     let run = RunRef { job: arguments.job, fence: arguments.fence };
     let Some(claim) = service.load_run(run).await? else { return Ok(()) };
-    if matches!(claim.spec, JobSpec::Ingestion(_)) {
-        let limit = arguments.ingestion_memory;
-        setrlimit(Resource::RLIMIT_AS, limit, limit).context("limiting the memory")?;
+    match claim.spec {
+        JobSpec::Ingestion(_) => {
+            let limit = arguments.ingestion_memory;
+            setrlimit(Resource::RLIMIT_AS, limit, limit).context("limiting the memory")?;
+        }
+        // A training takes every core that is left over, for minutes; whoever uploads waits for the end.
+        _ => arguments.niceness.take()?,
     }
     service.carry_out(claim).await
 }

@@ -2,11 +2,13 @@
 //! that a crash, a leak or a lack of memory costs one attempt and never the server.
 
 pub mod child;
+mod niceness;
 mod worker;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use niceness::Niceness;
 pub use worker::Worker;
 
 /// What the operator sets.
@@ -21,6 +23,8 @@ pub struct WorkerSettings {
     /// Address space of a child that reads an upload, in bytes: a file made to exhaust memory ends
     /// the child, not the machine.
     pub ingestion_memory: u64,
+    /// How far jobs that train give way to whoever serves.
+    pub niceness: Niceness,
     /// Where a child's files lie while it works.
     pub temp_dir: PathBuf,
 }

@@ -185,6 +185,8 @@ impl Supervisor {
             .arg(std::process::id().to_string())
             .arg("--ingestion-memory")
             .arg(self.settings.ingestion_memory.to_string())
+            .arg("--niceness")
+            .arg(self.settings.niceness.to_string())
             .arg("--temp-dir")
             .arg(&self.settings.temp_dir)
             .env("DATABASE_URL", &self.database_url)

@@ -36,7 +36,7 @@ impl Content {
     /// [`Error::Internal`] when the stored bytes are damaged.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         match &mut self.source {
-            Source::Stored(reader) => Ok(reader.next().await?.map(Bytes::from)),
+            Source::Stored(reader) => reader.next().await,
             Source::Csv(receiver) => receiver.recv().await.transpose(),
         }
     }
@@ -99,16 +99,9 @@ impl Service {
     pub(super) async fn spool(&self, blob: i64) -> Result<File> {
         // Each may be large: a few at a time, so that readers can't fill the disk.
         let _turn = self.0.spooling.acquire().await.context("waiting to read a blob")?;
-        let mut reader = self.store().read_blob(blob).await?;
-        let mut file = tempfile::tempfile_in(&self.0.settings.temp_dir)
+        let file = tempfile::tempfile_in(&self.0.settings.temp_dir)
             .context(format!("making a file in {}", self.0.settings.temp_dir.display()))?;
-        while let Some(chunk) = reader.next().await? {
-            file = blocking(move || {
-                file.write_all(&chunk).context("writing to a temporary file")?;
-                Ok(file)
-            })
-            .await?;
-        }
+        let mut file = self.store().copy_blob(blob, file).await?;
         file.rewind().context("rewinding a temporary file")?;
         Ok(file)
     }

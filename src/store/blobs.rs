@@ -1,11 +1,17 @@
 //! Blobs: immutable bytes found by their SHA-256, in chunks of 1 MiB (twice as fast to read as
-//! one large value), verified whenever they are read.
+//! one large value), verified whenever they are read. Reading is in `blobs/reading.rs`.
+
+mod reading;
 
 use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+use tokio::task::JoinHandle;
+
+pub use reading::BlobReader;
 
 use super::connect::database_error;
 use super::{Store, Tx, unsigned};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Context, Error, Result};
 
 const CHUNK: usize = 1 << 20;
 
@@ -32,6 +38,8 @@ pub struct BlobWriter {
     buffer: Vec<u8>,
     position: i32,
     size: u64,
+    /// The chunk before, on its way; gives its buffer back.
+    sent: Option<JoinHandle<Result<Vec<u8>>>>,
 }
 
 impl Store {
@@ -51,40 +59,8 @@ impl Store {
             buffer: Vec::with_capacity(CHUNK),
             position: 0,
             size: 0,
+            sent: None,
         })
-    }
-
-    /// Reads a blob from its start.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when there is no such blob.
-    pub async fn read_blob(&self, id: i64) -> Result<BlobReader> {
-        let row = sqlx::query!(r#"SELECT sha256 AS "sha256!", size FROM blob WHERE id = $1"#, id)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(database_error("finding a blob"))?;
-        Ok(BlobReader {
-            store: self.clone(),
-            id,
-            sha256: row.sha256,
-            size: unsigned(row.size),
-            hasher: Sha256::new(),
-            position: 0,
-            read: 0,
-        })
-    }
-
-    /// A whole blob, verified; for those that are small by nature (weights, checkpoints).
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when it is missing or its bytes don't have its hash.
-    pub async fn load_blob(&self, id: i64) -> Result<Vec<u8>> {
-        let mut reader = self.read_blob(id).await?;
-        let mut bytes = Vec::with_capacity(usize::try_from(reader.size).unwrap_or(0));
-        while let Some(chunk) = reader.next().await? {
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
     }
 
     /// Drops what a writer wrote, unless a transaction has named it.
@@ -97,24 +73,6 @@ impl Store {
             .await
             .map(|_| ())
             .map_err(database_error("discarding a blob"))
-    }
-
-    /// Reads every complete blob and holds it against its hash. Returns their number and bytes.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] naming the first whose bytes are not those that were stored.
-    pub async fn verify_blobs(&self) -> Result<(u64, u64)> {
-        let ids = sqlx::query_scalar!("SELECT id FROM blob WHERE sha256 IS NOT NULL ORDER BY id")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(database_error("listing blobs"))?;
-        let mut bytes = 0;
-        for id in &ids {
-            let mut reader = self.read_blob(*id).await?;
-            bytes += reader.size();
-            while reader.next().await?.is_some() {}
-        }
-        Ok((ids.len() as u64, bytes))
     }
 
     /// Removes blobs to which nothing refers and that are not being written (those without a hash
@@ -153,7 +111,7 @@ impl BlobWriter {
         self.size
     }
 
-    /// Adds bytes; every full chunk is sent at once.
+    /// Adds bytes; every full chunk is sent at once, and stored while the next one is received.
     ///
     /// # Errors
     /// [`crate::error::Code::Unavailable`] when the database can't be reached.
@@ -172,25 +130,24 @@ impl BlobWriter {
         Ok(())
     }
 
+    /// Sends the chunk, once the one before is stored.
     async fn flush(&mut self) -> Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        sqlx::query!(
-            // Without a wait for the disk: the commit that names the blob waits for all of them. Where
-            // PostgreSQL ends before it and is started again, they may be gone: that commit looks.
-            "WITH no_wait AS (SELECT set_config('synchronous_commit', 'off', true))
-             INSERT INTO blob_chunk (blob, position, data) SELECT $1, $2, $3 FROM no_wait",
-            self.id,
-            self.position,
-            &self.buffer
-        )
-        .execute(&self.store.pool)
-        .await
-        .map_err(database_error("writing a chunk of a blob"))?;
+        let free = self.settle().await?.unwrap_or_else(|| Vec::with_capacity(CHUNK));
+        let chunk = std::mem::replace(&mut self.buffer, free);
+        let (pool, id, position) = (self.store.pool.clone(), self.id, self.position);
+        // Of a writer that is dropped the chunk is stored or refused, and goes with its blob.
+        self.sent = Some(tokio::spawn(insert(pool, id, position, chunk)));
         self.position += 1;
-        self.buffer.clear();
         Ok(())
+    }
+
+    /// Waits until what was sent is stored. Returns its buffer, which is empty now.
+    async fn settle(&mut self) -> Result<Option<Vec<u8>>> {
+        let Some(sent) = self.sent.take() else { return Ok(None) };
+        sent.await.context("waiting for a chunk of a blob")?.map(Some)
     }
 
     /// Sends what is left; the blob then only lacks its name. Done before the transaction that
@@ -200,6 +157,7 @@ impl BlobWriter {
     /// [`crate::error::Code::Unavailable`] when the database can't be reached.
     pub async fn complete(mut self) -> Result<Blob> {
         self.flush().await?;
+        self.settle().await?;
         Ok(Blob { id: self.id, sha256: self.hasher.finalize().into(), size: self.size })
     }
 }
@@ -259,53 +217,20 @@ impl Tx {
     }
 }
 
-/// Reads a blob chunk by chunk and verifies it at the end.
-pub struct BlobReader {
-    store: Store,
-    id: i64,
-    sha256: Vec<u8>,
-    size: u64,
-    hasher: Sha256,
-    position: i32,
-    read: u64,
-}
-
-impl BlobReader {
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// The next chunk; None at the end. Length and hash are checked before the last chunk is given:
-    /// who passes it on has then passed on everything, and can't say any more that it was damaged.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when the stored bytes are not those that were stored.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        let chunk = sqlx::query_scalar!(
-            "SELECT data FROM blob_chunk WHERE blob = $1 AND position = $2",
-            self.id,
-            self.position
-        )
-        .fetch_optional(&self.store.pool)
-        .await
-        .map_err(database_error("reading a chunk of a blob"))?;
-        let Some(chunk) = chunk else { return self.verify().map(|()| None) };
-        self.position += 1;
-        self.read += chunk.len() as u64;
-        self.hasher.update(&chunk);
-        if self.read >= self.size {
-            self.verify()?;
-        }
-        Ok(Some(chunk))
-    }
-
-    fn verify(&self) -> Result<()> {
-        if self.read == self.size && self.hasher.clone().finalize().as_slice() == self.sha256 {
-            return Ok(());
-        }
-        Err(Error::internal(
-            format!("reading blob {}", hex::encode(&self.sha256)),
-            "the stored bytes don't have this SHA-256: the database is damaged",
-        ))
-    }
+/// Stores a chunk, and gives its buffer back empty.
+async fn insert(pool: PgPool, blob: i64, position: i32, mut chunk: Vec<u8>) -> Result<Vec<u8>> {
+    sqlx::query!(
+        // Without a wait for the disk: the commit that names the blob waits for all of them. Where
+        // PostgreSQL ends before it and is started again, they may be gone: that commit looks.
+        "WITH no_wait AS (SELECT set_config('synchronous_commit', 'off', true))
+             INSERT INTO blob_chunk (blob, position, data) SELECT $1, $2, $3 FROM no_wait",
+        blob,
+        position,
+        &chunk
+    )
+    .execute(&pool)
+    .await
+    .map_err(database_error("writing a chunk of a blob"))?;
+    chunk.clear();
+    Ok(chunk)
 }

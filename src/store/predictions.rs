@@ -1,5 +1,6 @@
 //! Recorded predictions, which are only ever added to.
 
+use sqlx::PgExecutor;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -54,6 +55,14 @@ impl Store {
             threshold: r.threshold,
         }))
     }
+
+    /// Records answers, and nothing else: one statement, which is durable when this returns well.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
+    pub async fn record_predictions(&self, records: &[NewRecord]) -> Result<()> {
+        insert(&self.pool, records).await
+    }
 }
 
 impl Tx {
@@ -62,30 +71,34 @@ impl Tx {
     /// # Errors
     /// [`crate::error::Code::Unavailable`] when the database can't be reached.
     pub async fn insert_predictions(&mut self, records: &[NewRecord]) -> Result<()> {
-        let ids: Vec<Uuid> = records.iter().map(|r| r.id).collect();
-        let projects: Vec<String> = records.iter().map(|r| r.project.clone()).collect();
-        let keys: Vec<Uuid> = records.iter().map(|r| r.key).collect();
-        let models: Vec<i64> = records.iter().map(|r| r.model).collect();
-        let versions: Vec<i32> = records.iter().map(|r| number(r.version)).collect();
-        let rows: Vec<_> = records.iter().map(|r| Json(&r.rows)).collect();
-        let predictions: Vec<_> = records.iter().map(|r| Json(&r.predictions)).collect();
-        let thresholds: Vec<Option<f64>> = records.iter().map(|r| r.threshold).collect();
-        sqlx::query!(
-            "INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold)
+        insert(&mut *self.0, records).await
+    }
+}
+
+async fn insert(executor: impl PgExecutor<'_>, records: &[NewRecord]) -> Result<()> {
+    let ids: Vec<Uuid> = records.iter().map(|r| r.id).collect();
+    let projects: Vec<&str> = records.iter().map(|r| r.project.as_str()).collect();
+    let keys: Vec<Uuid> = records.iter().map(|r| r.key).collect();
+    let models: Vec<i64> = records.iter().map(|r| r.model).collect();
+    let versions: Vec<i32> = records.iter().map(|r| number(r.version)).collect();
+    let rows: Vec<_> = records.iter().map(|r| Json(&r.rows)).collect();
+    let predictions: Vec<_> = records.iter().map(|r| Json(&r.predictions)).collect();
+    let thresholds: Vec<Option<f64>> = records.iter().map(|r| r.threshold).collect();
+    sqlx::query!(
+        "INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold)
              SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::int[],
                 $6::json[], $7::json[], $8::float8[])",
-            &ids,
-            &projects,
-            &keys,
-            &models,
-            &versions,
-            rows as _,
-            predictions as _,
-            &thresholds as _
-        )
-        .execute(&mut *self.0)
-        .await
-        .map(|_| ())
-        .map_err(database_error("recording predictions"))
-    }
+        &ids,
+        &projects as _,
+        &keys,
+        &models,
+        &versions,
+        rows as _,
+        predictions as _,
+        &thresholds as _
+    )
+    .execute(executor)
+    .await
+    .map(|_| ())
+    .map_err(database_error("recording predictions"))
 }

@@ -3,6 +3,7 @@
 mod ending;
 mod enqueue;
 mod fencing;
+mod niceness;
 mod resuming;
 mod takeover;
 

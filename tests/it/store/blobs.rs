@@ -42,16 +42,18 @@ fn bytes(length: usize) -> Vec<u8> {
 async fn blobs_come_back_as_they_were_and_are_stored_once() {
     let database = database().await;
     let store = Store::new(database.pool.clone());
-    for length in [1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + CHUNK / 2] {
+    // The last ones take several statements, and end with one.
+    for length in [1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + CHUNK / 2, 16 * CHUNK, 19 * CHUNK] {
         let bytes = bytes(length);
         let blob = store_bytes(&store, &bytes).await;
         assert_eq!(blob.size, length as u64);
-        assert_eq!(read(&store, blob.id).await, (bytes.clone(), None));
+        assert!(read(&store, blob.id).await == (bytes.clone(), None), "{length}");
+        assert!(store.load_blob(blob.id).await.unwrap() == bytes, "{length}");
         assert_eq!(store_bytes(&store, &bytes).await, blob, "the same bytes are the same blob");
     }
     let blobs: i64 =
         sqlx::query_scalar("SELECT count(*) FROM blob").fetch_one(&database.pool).await.unwrap();
-    assert_eq!(blobs, 5);
+    assert_eq!(blobs, 7);
 }
 
 /// Chunks don't wait for the disk: a PostgreSQL that was killed may have lost them, and be back.
@@ -103,6 +105,71 @@ async fn damage_is_found_before_the_last_chunk_is_given() {
         assert!((given.len() as u64) < blob.size, "{statement}: it looks complete");
         store.load_blob(blob.id).await.unwrap_err();
     }
+}
+
+#[tokio::test]
+async fn readers_that_wait_or_leave_hold_no_connection() {
+    let database = database().await;
+    let (pool, store) = (&database.pool, Store::new(database.pool.clone()));
+    let bytes = bytes(9 * CHUNK);
+    let blob = store_bytes(&store, &bytes).await;
+    let mut readers = Vec::new();
+    for _ in 0..2 * pool.options().get_max_connections() {
+        let mut reader = store.read_blob(blob.id).await.unwrap();
+        let first = reader.next().await.unwrap().unwrap();
+        assert!(!first.is_empty() && first == bytes[..first.len()]);
+        readers.push((reader, first.to_vec()));
+    }
+    // All are fed as far as there is room, and none asks for more.
+    store.ping().await.unwrap();
+    let (mut kept, mut all) = readers.pop().unwrap();
+    drop(readers);
+    for _ in 0..2 * pool.options().get_max_connections() {
+        store.ping().await.unwrap();
+        assert!(store.load_blob(blob.id).await.unwrap() == bytes);
+    }
+    while let Some(piece) = kept.next().await.unwrap() {
+        all.extend(piece);
+    }
+    assert!(all == bytes);
+}
+
+#[tokio::test]
+async fn a_copy_that_can_not_be_kept_fails() {
+    struct Full(usize);
+    impl std::io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let database = database().await;
+    let store = Store::new(database.pool.clone());
+    let blob = store_bytes(&store, &bytes(20 * CHUNK)).await;
+    assert!(store.copy_blob(blob.id, Full(20 * CHUNK)).await.is_ok());
+    let Err(error) = store.copy_blob(blob.id, Full(3 * CHUNK)).await else {
+        panic!("it was kept");
+    };
+    assert_eq!(error.code(), Code::Internal);
+    let Err(error) = store.read_blob(blob.id + 1).await else { panic!("there is none") };
+    assert_eq!(error.code(), Code::Internal);
+}
+
+#[tokio::test]
+async fn a_writer_says_when_a_chunk_was_refused() {
+    let database = database().await;
+    let store = Store::new(database.pool.clone());
+    let mut writer = store.write_blob().await.unwrap();
+    store.discard_blob(writer.id()).await.unwrap();
+    writer.write(&bytes(CHUNK)).await.unwrap();
+    assert_eq!(writer.complete().await.unwrap_err().code(), Code::Internal);
+    let mut writer = store.write_blob().await.unwrap();
+    store.discard_blob(writer.id()).await.unwrap();
+    assert_eq!(writer.write(&bytes(2 * CHUNK)).await.unwrap_err().code(), Code::Internal);
 }
 
 #[tokio::test]

@@ -72,10 +72,10 @@ pub(super) async fn get_job(call: Call) -> Answer {
     params(("If-None-Match" = Option<String>, Header,
         description = "The `ETag` of what the client has already")),
     responses(
-        (status = 200, description = "The weights", body = Vec<u8>,
-            content_type = "application/octet-stream",
+        (status = 200, description = "The weights",
             headers(("ETag" = String, description = "Names these bytes"),
-                ("Content-Disposition" = String, description = "A file name"))),
+                ("Content-Disposition" = String, description = "A file name")),
+            content((String = "application/octet-stream"))),
         (status = 304, description = "The client has it already"),
     )
 )]

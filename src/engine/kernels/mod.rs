@@ -66,8 +66,28 @@ fn whole(tensor: &FlexTensor) -> FlexTensor {
         return tensor.to_contiguous();
     }
     let mut values = Vec::with_capacity(shape.iter().product());
-    copy(tensor.storage(), (shape, layout.strides()), layout.start_offset() as isize, &mut values);
+    let (lengths, strides) = runs(shape, layout.strides());
+    copy(tensor.storage(), (&lengths, &strides), layout.start_offset() as isize, &mut values);
     FlexTensor::from_data(TensorData::new(values, shape.to_vec()))
+}
+
+/// A shape without axes of one number, and with axes as one that are one after the other: what is copied
+/// at once is as long as can be.
+fn runs(shape: &[usize], strides: &[isize]) -> (Vec<usize>, Vec<isize>) {
+    let (mut lengths, mut apart): (Vec<usize>, Vec<isize>) = (Vec::new(), Vec::new());
+    for (length, stride) in shape.iter().zip(strides).filter(|(length, _)| **length != 1) {
+        match (lengths.last_mut(), apart.last_mut()) {
+            (Some(outer), Some(by)) if *by == stride * *length as isize => {
+                *outer *= length;
+                *by = *stride;
+            }
+            _ => {
+                lengths.push(*length);
+                apart.push(*stride);
+            }
+        }
+    }
+    (lengths, apart)
 }
 
 /// Appends the numbers of a shape, which begin at a place and are by their strides apart.
@@ -109,6 +129,8 @@ mod tests {
             x.clone().narrow(0, 1, 2),
             x.clone().narrow(1, 2, 1).expand([4, 7, 6]),
             x.clone().narrow(2, 2, 1).expand([4, 5, 3]),
+            x.clone().narrow(1, 1, 1).swap_dims(0, 1),
+            x.clone().reshape([4, 30, 1]).swap_dims(1, 2),
             x.flip([0, 2]),
         ];
         for view in views {

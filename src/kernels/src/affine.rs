@@ -86,7 +86,7 @@ impl WithSimd for Forward<'_> {
         let Forward { size: Affine { inputs, outputs, rectified }, rows, x, weight, y } = self;
         let weight = Right { values: weight, row: outputs };
         let into = Into { values: y, row: outputs, add: true };
-        multiply(simd, [rows, inputs, outputs], Left::rows(x, inputs), weight, into);
+        multiply([rows, inputs, outputs], Left::rows(x, inputs), weight, into);
         if rectified {
             for at in (0..y.len()).step_by(S::F32_LANES) {
                 let value = load(simd, y, at);
@@ -126,14 +126,14 @@ impl WithSimd for Backward<'_> {
         }
         let by_rows = Right { values: dy, row: outputs };
         let to = Into { values: &mut into.weight, row: outputs, add: false };
-        multiply(simd, [inputs, rows, outputs], Left::columns(x, inputs), by_rows, to);
+        multiply([inputs, rows, outputs], Left::columns(x, inputs), by_rows, to);
         let Some(by_inputs) = &mut into.inputs else { return };
         // The weight the other way round, each row whole vectors: few numbers beside the products.
         let columns = inputs.next_multiple_of(LANES);
         let back = turned(weight, outputs, columns);
         let back = Right { values: &back, row: columns };
         let to = Into { values: by_inputs, row: inputs, add: false };
-        multiply(simd, [rows, outputs, inputs], Left::rows(dy, outputs), back, to);
+        multiply([rows, outputs, inputs], Left::rows(dy, outputs), back, to);
     }
 }
 

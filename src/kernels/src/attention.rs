@@ -227,25 +227,18 @@ impl Room {
     /// `a b` for `a` `[places, places]` and `b` of one head. What is cut short within a vector is
     /// read and written slowly: once each, and not for every product.
     #[inline(always)]
-    fn multiply<S: Simd>(
-        &mut self,
-        simd: S,
-        size: &Attention,
-        a: Left<'_>,
-        b: Right<'_>,
-        c: Into<'_>,
-    ) {
+    fn multiply<S: Simd>(&mut self, size: &Attention, a: Left<'_>, b: Right<'_>, c: Into<'_>) {
         let (places, each) = (size.places, size.each());
         let across = each.next_multiple_of(S::F32_LANES);
         if across == each {
-            return multiply(simd, [places, places, each], a, b, c);
+            return multiply([places, places, each], a, b, c);
         }
         let Self { from, to } = self;
         for (near, b) in from.chunks_exact_mut(across).zip(b.values.chunks(b.row)) {
             near.iter_mut().zip(&b[..each]).for_each(|(near, b)| *near = *b);
         }
         let near = Into { values: to, row: across, add: false };
-        multiply(simd, [places, places, across], a, Right { values: from, row: across }, near);
+        multiply([places, places, across], a, Right { values: from, row: across }, near);
         for (near, c) in to.chunks_exact(across).zip(c.values.chunks_mut(c.row)) {
             c[..each].copy_from_slice(&near[..each]);
         }
@@ -298,7 +291,7 @@ impl WithSimd for Forward<'_> {
             let key = Left::rows(key.values, key.row);
             let scores = Into { values: weights, row: stride, add: false };
             let turned = Right { values: &turned, row: stride };
-            multiply(simd, [places, each, size.columns()], key, turned, scores);
+            multiply([places, each, size.columns()], key, turned, scores);
             softmax(simd, &size, &queries, weights);
             let mut weights = &weights[..];
             if let Some(keep) = keep {
@@ -308,7 +301,7 @@ impl WithSimd for Forward<'_> {
             }
             let value = head_of(&size, value, row, head);
             let y = into_head(&size, Into { values: y, row: width, add: false }, row, head);
-            room.multiply(simd, &size, Left::columns(weights, stride), value, y);
+            room.multiply::<S>(&size, Left::columns(weights, stride), value, y);
         }
     }
 }
@@ -384,7 +377,7 @@ impl WithSimd for Backward<'_> {
             let value = Left::rows(value.values, value.row);
             let by_weights = Into { values: &mut gradients, row: stride, add: false };
             let by_turned = Right { values: &turned, row: stride };
-            multiply(simd, [places, each, size.columns()], value, by_turned, by_weights);
+            multiply([places, each, size.columns()], value, by_turned, by_weights);
             let mut used = weights;
             if let Some(keep) = keep {
                 let keep = &keep[at * places * places..][..places * places];
@@ -392,14 +385,14 @@ impl WithSimd for Backward<'_> {
                 used = &dropped;
             }
             let into = into_head(&size, dx.part_mut(VALUE, width), row, head);
-            room.multiply(simd, &size, Left::rows(used, stride), dy, into);
+            room.multiply::<S>(&size, Left::rows(used, stride), dy, into);
             undo_softmax(simd, &size, weights, used, factor, &mut gradients);
             let query = head_of(&size, query, row, head);
             let into = into_head(&size, dx.part_mut(KEY, width), row, head);
-            room.multiply(simd, &size, Left::rows(&gradients, stride), query, into);
+            room.multiply::<S>(&size, Left::rows(&gradients, stride), query, into);
             let key = head_of(&size, key, row, head);
             let into = into_head(&size, dx.part_mut(QUERY, width), row, head);
-            room.multiply(simd, &size, Left::columns(&gradients, stride), key, into);
+            room.multiply::<S>(&size, Left::columns(&gradients, stride), key, into);
         }
     }
 }

@@ -207,8 +207,11 @@ impl WithSimd for GeluGradient<'_> {
 #[inline(always)]
 fn polynomial<S: Simd, const N: usize>(simd: S, x: S::f32s, coefficients: [f32; N]) -> S::f32s {
     let mut sum = simd.splat_f32s(coefficients[N - 1]);
-    for coefficient in coefficients.into_iter().rev().skip(1) {
-        sum = simd.mul_add_e_f32s(sum, x, simd.splat_f32s(coefficient));
+    // Counted by hand: iterators of an array were called here instead of inlined.
+    let mut at = N - 1;
+    while at > 0 {
+        at -= 1;
+        sum = simd.mul_add_e_f32s(sum, x, simd.splat_f32s(coefficients[at]));
     }
     sum
 }

@@ -237,12 +237,12 @@ impl WithSimd for Forward<'_> {
             let read = Left::rows(&x[step * rows * inputs..][..rows * inputs], inputs);
             let weights = Right { values: &layer.of_inputs, row: width };
             let into = Into { values: &mut *gates, row: width, add: true };
-            multiply(simd, [rows, inputs, width], read, weights, into);
+            multiply([rows, inputs, width], read, weights, into);
             if let Some(before) = before {
                 let read = Left::rows(&states[before * rows * hidden..], hidden);
                 let weights = Right { values: &layer.of_hidden, row: width };
                 let into = Into { values: &mut *gates, row: width, add: true };
-                multiply(simd, [rows, hidden, width], read, weights, into);
+                multiply([rows, hidden, width], read, weights, into);
             }
             let states = &mut states[step * rows * hidden..][..rows * hidden];
             let lines = gates.chunks_exact_mut(width).zip(cells.chunks_exact_mut(padded));
@@ -336,20 +336,20 @@ impl WithSimd for Backward<'_> {
             let by = Right { values: &by_gates, row: width };
             let read = Left::columns(&x[step * rows * inputs..][..rows * inputs], inputs);
             let into = Into { values: &mut sums.of_inputs, row: width, add: true };
-            multiply(simd, [inputs, rows, width], read, by, into);
+            multiply([inputs, rows, width], read, by, into);
             let by_gates = Left::rows(&by_gates, width);
             if let Some(before) = before {
                 let states = &passed.states[before * rows * hidden..][..rows * hidden];
                 let into = Into { values: &mut sums.of_hidden, row: width, add: true };
-                multiply(simd, [hidden, rows, width], Left::columns(states, hidden), by, into);
+                multiply([hidden, rows, width], Left::columns(states, hidden), by, into);
                 let back = Right { values: &back, row: padded };
                 let into = Into { values: &mut by_state, row: padded, add: false };
-                multiply(simd, [rows, width, padded], by_gates, back, into);
+                multiply([rows, width, padded], by_gates, back, into);
             }
             if let Some(all) = &mut sums.inputs {
                 let back = Right { values: &back_to_inputs, row: columns };
                 let into = Into { values: &mut by_inputs, row: columns, add: false };
-                multiply(simd, [rows, width, columns], by_gates, back, into);
+                multiply([rows, width, columns], by_gates, back, into);
                 let all = all[step * rows * inputs..].chunks_exact_mut(inputs.max(1));
                 for (all, by_inputs) in all.zip(by_inputs.chunks_exact(columns.max(1))) {
                     all.copy_from_slice(&by_inputs[..inputs]);

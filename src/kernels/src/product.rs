@@ -1,5 +1,7 @@
 //! Products of matrices.
 
+use std::cell::Cell;
+
 use pulp::{Simd, WithSimd};
 
 use crate::level::dispatch;
@@ -7,10 +9,19 @@ use crate::level::dispatch;
 /// Numbers of a row of `b` and `c` come in multiples of this where they are padded: the lanes of
 /// the widest vectors.
 pub(crate) const LANES: usize = 16;
-/// So many rows of `b` are used up before the next ones: they stay in the nearest cache.
+/// So many rows of `b` are used up before the next ones: of a panel, they stay in the nearest cache.
 const DEPTH: usize = 256;
-/// So many rows of `c` are done before the next ones: they stay in the cache behind that.
+/// So many columns of `b` are used up before the next ones: they stay in the cache behind that.
+const WIDTH: usize = 1024;
+/// So many rows of `c` are done before the next ones.
 const HEIGHT: usize = 48;
+/// From so many rows on, `b` is read often enough to be copied first.
+const WORTH: usize = 16;
+
+thread_local! {
+    /// Room for a copy, which is asked for once.
+    static ROOM: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
 
 /// A matrix that is read number by number: number `(i, k)` stands at `i * row + k * column`. One of
 /// the two is 1.
@@ -68,7 +79,16 @@ pub(crate) fn add_product(
 ) {
     let b = Right { values: b, row: columns };
     let c = Into { values: c, row: columns, add: true };
-    dispatch(Product { sizes: [rows, depth, columns], a, b, c });
+    multiply([rows, depth, columns], a, b, c);
+}
+
+/// `a b`, for `a` `[rows, depth]` and `b` `[depth, columns]`. Each sum is one chain of multiply-adds
+/// in the order of the depth: a row has the same bits among any others.
+///
+/// # Panics
+/// When a slice is shorter than its shape says.
+pub(crate) fn multiply(sizes: [usize; 3], a: Left<'_>, b: Right<'_>, c: Into<'_>) {
+    dispatch(Product { sizes, a, b, c });
 }
 
 struct Product<'a> {
@@ -84,28 +104,12 @@ impl WithSimd for Product<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Product { sizes, a, b, c } = self;
-        multiply(simd, sizes, a, b, c);
-    }
-}
-
-/// `a b`, for `a` `[rows, depth]` and `b` `[depth, columns]`. Each sum is one chain of multiply-adds
-/// in the order of the depth: a row has the same bits among any others.
-///
-/// # Panics
-/// When a slice is shorter than its shape says.
-#[inline(always)]
-pub(crate) fn multiply<S: Simd>(
-    simd: S,
-    sizes: [usize; 3],
-    a: Left<'_>,
-    b: Right<'_>,
-    c: Into<'_>,
-) {
-    match a.column == 1 {
-        true => multiply_as::<S, false>(simd, sizes, a, b, c),
-        false => {
-            assert_eq!(a.row, 1);
-            multiply_as::<S, true>(simd, sizes, a, b, c);
+        match a.column == 1 {
+            true => multiply_as::<S, false>(simd, sizes, a, b, c),
+            false => {
+                assert_eq!(a.row, 1);
+                multiply_as::<S, true>(simd, sizes, a, b, c);
+            }
         }
     }
 }
@@ -122,84 +126,175 @@ fn multiply_as<S: Simd, const ACROSS: bool>(
     if depth == 0 && !c.add {
         c.values.chunks_mut(c.row).take(rows).for_each(|row| row[..columns].fill(0.0));
     }
-    for first in (0..rows).step_by(HEIGHT) {
-        let rows = HEIGHT.min(rows - first);
+    // What is cut short is made whole by it, too.
+    let is_packed = rows >= WORTH || columns % S::F32_LANES > 0;
+    let mut room = ROOM.take();
+    for across in (0..columns).step_by(WIDTH) {
+        let columns = WIDTH.min(columns - across);
         for start in (0..depth).step_by(DEPTH) {
             let depth = DEPTH.min(depth - start);
-            let a = a.from(first, start);
-            let b = Right { values: &b.values[start * b.row..], ..b };
-            let add = c.add || start > 0;
-            let c = Into { values: &mut c.values[first * c.row..], row: c.row, add };
-            block::<S, ACROSS>(simd, [rows, depth, columns], a, b, c);
+            let b = Right { values: &b.values[start * b.row + across..], ..b };
+            let b = match is_packed {
+                true => panels::<S>(b, [depth, columns], &mut room),
+                false => Panels { values: b.values, row: b.row, apart: 2 * S::F32_LANES },
+            };
+            for first in (0..rows).step_by(HEIGHT) {
+                let rows = HEIGHT.min(rows - first);
+                let a = a.from(first, start);
+                let values = &mut c.values[first * c.row + across..];
+                let c = Into { values, row: c.row, add: c.add || start > 0 };
+                let sizes = [rows, depth, columns];
+                match is_packed {
+                    true => block::<S, ACROSS, true>(simd, sizes, a, b, c),
+                    false => block::<S, ACROSS, false>(simd, sizes, a, b, c),
+                }
+            }
+        }
+    }
+    ROOM.set(room);
+}
+
+/// Columns of a matrix, as many as a tile has: panel `p` begins at `p * apart`, its rows are `row`
+/// numbers apart.
+#[derive(Clone, Copy)]
+struct Panels<'a> {
+    values: &'a [f32],
+    row: usize,
+    apart: usize,
+}
+
+/// Copies a matrix, so that what a tile reads stands one after the other: rows that are far apart
+/// share few places of the nearest cache. Rows have zeros behind them up to a whole vector.
+#[inline(always)]
+fn panels<'a, S: Simd>(
+    b: Right<'_>,
+    [depth, columns]: [usize; 2],
+    room: &'a mut Vec<f32>,
+) -> Panels<'a> {
+    let width = 2 * S::F32_LANES;
+    let apart = depth * width;
+    let length = depth * columns.next_multiple_of(S::F32_LANES);
+    if room.len() < length {
+        room.resize(length, 0.0);
+    }
+    for (panel, to) in room[..length].chunks_mut(apart).enumerate() {
+        let from = &b.values[panel * width..];
+        let columns = width.min(columns - panel * width);
+        let padded = columns.next_multiple_of(S::F32_LANES);
+        for (row, to) in to.chunks_exact_mut(padded).enumerate() {
+            let from = &from[row * b.row..][..columns];
+            match (S::as_simd_f32s(from).0.first_chunk::<2>(), S::as_mut_simd_f32s(to).0) {
+                (Some(from), to) if to.len() == 2 => to.copy_from_slice(from),
+                _ => {
+                    to[..columns].copy_from_slice(from);
+                    to[columns..].fill(0.0);
+                }
+            }
+        }
+    }
+    Panels { values: &room[..length], row: width, apart }
+}
+
+#[inline(always)]
+fn block<S: Simd, const ACROSS: bool, const PACKED: bool>(
+    simd: S,
+    [rows, depth, columns]: [usize; 3],
+    a: Left<'_>,
+    b: Panels<'_>,
+    c: Into<'_>,
+) {
+    let width = 2 * S::F32_LANES;
+    for (panel, column) in (0..columns).step_by(width).enumerate() {
+        let b = Right { values: &b.values[panel * b.apart..], row: b.row };
+        let columns = width.min(columns - column);
+        let is_wide = columns > S::F32_LANES;
+        let mut row = 0;
+        while row < rows {
+            let a = a.from(row, 0);
+            let c = Into { values: &mut c.values[row * c.row + column..], ..c };
+            if columns % S::F32_LANES > 0 {
+                row += cut_short::<S, ACROSS, PACKED>(simd, [rows - row, depth, columns], a, b, c);
+                continue;
+            }
+            // As many sums as there are registers for, beside the vectors of `b` and one of `a`.
+            let most = if S::F32_LANES == 16 { 12 } else { 6 };
+            row += match (rows - row, is_wide) {
+                (12.., true) if most == 12 => {
+                    tile::<S, 12, 2, ACROSS, PACKED>(simd, depth, a, b, c)
+                }
+                (8.., true) if most == 12 => tile::<S, 8, 2, ACROSS, PACKED>(simd, depth, a, b, c),
+                (6.., true) => tile::<S, 6, 2, ACROSS, PACKED>(simd, depth, a, b, c),
+                (4.., true) => tile::<S, 4, 2, ACROSS, PACKED>(simd, depth, a, b, c),
+                (_, true) => tile::<S, 1, 2, ACROSS, PACKED>(simd, depth, a, b, c),
+                (8.., _) => tile::<S, 8, 1, ACROSS, PACKED>(simd, depth, a, b, c),
+                (4.., _) => tile::<S, 4, 1, ACROSS, PACKED>(simd, depth, a, b, c),
+                _ => tile::<S, 1, 1, ACROSS, PACKED>(simd, depth, a, b, c),
+            };
         }
     }
 }
 
+/// A tile whose last columns are no whole vector, by one that has zeros in their place.
 #[inline(always)]
-fn block<S: Simd, const ACROSS: bool>(
+fn cut_short<S: Simd, const ACROSS: bool, const PACKED: bool>(
     simd: S,
     [rows, depth, columns]: [usize; 3],
     a: Left<'_>,
     b: Right<'_>,
     c: Into<'_>,
-) {
-    let mut column = 0;
-    while column < columns {
-        let vectors = (columns - column) / S::F32_LANES;
-        let b = Right { values: &b.values[column..], ..b };
-        let mut row = 0;
-        while row < rows {
-            let a = a.from(row, 0);
-            let c = Into { values: &mut c.values[row * c.row + column..], ..c };
-            let at = Place { depth, width: columns - column };
-            // As many sums as there are registers for, beside the vectors of `b` and one of `a`.
-            let most = if S::F32_LANES == 16 { 8 } else { 6 };
-            row += match (rows - row, vectors) {
-                (8.., 2..) if most == 8 => tile::<S, 8, 2, ACROSS>(simd, at, a, b, c),
-                (6.., 2..) => tile::<S, 6, 2, ACROSS>(simd, at, a, b, c),
-                (4.., 2..) => tile::<S, 4, 2, ACROSS>(simd, at, a, b, c),
-                (_, 2..) => tile::<S, 1, 2, ACROSS>(simd, at, a, b, c),
-                (8.., _) => tile::<S, 8, 1, ACROSS>(simd, at, a, b, c),
-                (4.., _) => tile::<S, 4, 1, ACROSS>(simd, at, a, b, c),
-                _ => tile::<S, 1, 1, ACROSS>(simd, at, a, b, c),
-            };
+) -> usize {
+    let rows = if rows >= 4 { 4 } else { 1 };
+    let mut whole = [0.0; 4 * 2 * LANES];
+    let width = columns.next_multiple_of(S::F32_LANES);
+    if c.add {
+        for (to, from) in whole.chunks_exact_mut(width).zip(c.values.chunks(c.row)).take(rows) {
+            to[..columns].copy_from_slice(&from[..columns]);
         }
-        column += if vectors >= 2 { 2 } else { 1 } * S::F32_LANES;
     }
+    let into = Into { values: &mut whole, row: width, add: c.add };
+    match (rows, width > S::F32_LANES) {
+        (4, true) => tile::<S, 4, 2, ACROSS, PACKED>(simd, depth, a, b, into),
+        (4, false) => tile::<S, 4, 1, ACROSS, PACKED>(simd, depth, a, b, into),
+        (_, true) => tile::<S, 1, 2, ACROSS, PACKED>(simd, depth, a, b, into),
+        (_, false) => tile::<S, 1, 1, ACROSS, PACKED>(simd, depth, a, b, into),
+    };
+    for (from, to) in whole.chunks_exact(width).zip(c.values.chunks_mut(c.row)).take(rows) {
+        to[..columns].copy_from_slice(&from[..columns]);
+    }
+    rows
 }
 
-/// How many products a tile adds up, and how many columns there are from its first on.
-#[derive(Clone, Copy)]
-struct Place {
-    depth: usize,
-    width: usize,
-}
-
-/// `R` rows by `V` vectors, the last of which may be cut short; how many rows that was.
+/// `R` rows by `V` vectors; how many rows that was. Where `b` is `PACKED`, its rows follow each other.
 #[inline(always)]
-fn tile<S: Simd, const R: usize, const V: usize, const ACROSS: bool>(
+fn tile<S: Simd, const R: usize, const V: usize, const ACROSS: bool, const PACKED: bool>(
     simd: S,
-    Place { depth, width }: Place,
+    depth: usize,
     a: Left<'_>,
     b: Right<'_>,
     c: Into<'_>,
 ) -> usize {
-    let width = width.min(V * S::F32_LANES);
+    let width = V * S::F32_LANES;
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
     if c.add {
         for (row, sums) in sums.iter_mut().enumerate() {
             *sums = vectors::<S, V>(simd, &c.values[row * c.row..][..width]);
         }
     }
-    // Whole slices, of which it is clear that no number is beyond them.
+    // Chunks and whole slices, of which it is clear that no number is beyond them.
+    let panel = if PACKED { &b.values[..depth * width] } else { &[] };
+    let panel = S::as_simd_f32s(panel).0.as_chunks::<V>().0;
+    let depth = if PACKED { panel.len() } else { depth };
     let lines: [&[f32]; R] = std::array::from_fn(|row| match ACROSS {
         true => &[][..],
         false => &a.values[row * a.row..][..depth],
     });
-    #[expect(clippy::needless_range_loop, reason = "lines are only there where they are read")]
+    let mut across = a.values.chunks(a.column);
     for k in 0..depth {
-        let b = vectors::<S, V>(simd, &b.values[k * b.row..][..width]);
-        let across = if ACROSS { &a.values[k * a.column..][..R] } else { &[] };
+        let b = match PACKED {
+            true => panel[k],
+            false => vectors::<S, V>(simd, &b.values[k * b.row..][..width]),
+        };
+        let across = if ACROSS { &across.next().unwrap_or_default()[..R] } else { &[] };
         for (row, sums) in sums.iter_mut().enumerate() {
             let value = if ACROSS { across[row] } else { lines[row][k] };
             let value = simd.splat_f32s(value);
@@ -209,23 +304,17 @@ fn tile<S: Simd, const R: usize, const V: usize, const ACROSS: bool>(
         }
     }
     for (row, sums) in sums.iter().enumerate() {
-        let (to, rest) = S::as_mut_simd_f32s(&mut c.values[row * c.row..][..width]);
+        let (to, _) = S::as_mut_simd_f32s(&mut c.values[row * c.row..][..width]);
         to.iter_mut().zip(sums).for_each(|(to, sum)| *to = *sum);
-        if V == 1 && !rest.is_empty() {
-            simd.partial_store_f32s(rest, sums[0]);
-        }
     }
     R
 }
 
-/// The vectors of a slice; zeros behind what is short of one.
+/// The `V` vectors of a slice of so many.
 #[inline(always)]
 fn vectors<S: Simd, const V: usize>(simd: S, from: &[f32]) -> [S::f32s; V] {
-    let (whole, rest) = S::as_simd_f32s(from);
-    match whole.first_chunk() {
-        Some(whole) => *whole,
-        None => [simd.partial_load_f32s(rest); V],
-    }
+    let (whole, _) = S::as_simd_f32s(from);
+    whole.first_chunk().copied().unwrap_or([simd.splat_f32s(0.0); V])
 }
 
 #[cfg(test)]
@@ -233,28 +322,63 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::level::tests::each;
+
+    fn number(i: usize) -> f32 {
+        ((i * 2_654_435_761) >> 7 & 1023) as f32 / 512.0 - 1.0
+    }
+
+    /// Holds `c += a b` against sums in f64.
+    fn check([rows, depth, columns]: [usize; 3], flip: bool) {
+        let a: Vec<f32> = (0..rows * depth).map(number).collect();
+        let b: Vec<f32> = (0..depth * columns).map(|i| number(i + 77)).collect();
+        let before: Vec<f32> = (0..rows * columns).map(|i| number(i + 5)).collect();
+        let (row, column) = if flip { (1, rows) } else { (depth, 1) };
+        for _level in each() {
+            let mut c = before.clone();
+            add_product(rows, depth, columns, Left { values: &a, row, column }, &b, &mut c);
+            for i in 0..rows {
+                for j in 0..columns {
+                    let products = (0..depth).map(|k| {
+                        f64::from(a[i * row + k * column]) * f64::from(b[k * columns + j])
+                    });
+                    let sum = f64::from(before[i * columns + j]) + products.sum::<f64>();
+                    let apart = (f64::from(c[i * columns + j]) - sum).abs();
+                    assert!(apart < 1e-5 * (depth as f64 + 10.0), "{i} {j}: {apart}");
+                }
+            }
+        }
+    }
 
     proptest! {
         #[test]
         fn it_is_the_sum_of_products(
-            rows in 0_usize..20, depth in 0_usize..600, vectors in 1_usize..4, flip in any::<bool>(),
+            rows in 0_usize..70, depth in 0_usize..80, columns in 1_usize..80, flip in any::<bool>(),
         ) {
-            let columns = vectors * LANES;
-            let number = |i: usize| ((i * 2_654_435_761) >> 7 & 1023) as f32 / 512.0 - 1.0;
-            let a: Vec<f32> = (0..rows * depth).map(number).collect();
-            let b: Vec<f32> = (0..depth * columns).map(|i| number(i + 77)).collect();
-            let mut c: Vec<f32> = (0..rows * columns).map(|i| number(i + 5)).collect();
-            let before = c.clone();
-            let (row, column) = if flip { (1, rows) } else { (depth, 1) };
-            add_product(rows, depth, columns, Left { values: &a, row, column }, &b, &mut c);
-            for i in 0..rows {
-                for j in 0..columns {
-                    let products = (0..depth)
-                        .map(|k| f64::from(a[i * row + k * column]) * f64::from(b[k * columns + j]));
-                    let sum = f64::from(before[i * columns + j]) + products.sum::<f64>();
-                    let apart = (f64::from(c[i * columns + j]) - sum).abs();
-                    prop_assert!(apart < 1e-5 * (depth as f64 + 10.0));
-                }
+            check([rows, depth, columns], flip);
+        }
+    }
+
+    #[test]
+    fn what_is_taken_apart_is_the_sum_of_products() {
+        check([WORTH + 1, DEPTH + 3, 40], false);
+        check([HEIGHT + 5, 2 * DEPTH, 20], true);
+        check([WORTH, 3, WIDTH + 21], true);
+        check([WORTH - 1, 3, WIDTH + 21], false);
+    }
+
+    #[test]
+    fn a_row_has_the_same_bits_among_any_others() {
+        let (depth, columns, rows) = (DEPTH + 9, 50, HEIGHT + WORTH);
+        let a: Vec<f32> = (0..rows * depth).map(number).collect();
+        let b: Vec<f32> = (0..depth * columns).map(|i| number(i + 77)).collect();
+        for _level in each() {
+            let mut all = vec![0.0; rows * columns];
+            add_product(rows, depth, columns, Left::rows(&a, depth), &b, &mut all);
+            for (row, among) in a.chunks_exact(depth).zip(all.chunks_exact(columns)) {
+                let mut alone = vec![0.0; columns];
+                add_product(1, depth, columns, Left::rows(row, depth), &b, &mut alone);
+                assert_eq!(alone, among);
             }
         }
     }

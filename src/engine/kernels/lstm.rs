@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use actuary_kernels::{Lstm, LstmGradients, Passed};
+use actuary_kernels::{ByStates, Lstm, LstmGradients, Passed};
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -84,6 +84,8 @@ struct Left {
     layer: Arc<Lstm>,
     x: FlexTensor,
     shape: Shape,
+    /// After all steps.
+    states: FlexTensor,
     passed: Arc<Passed>,
 }
 
@@ -114,10 +116,18 @@ impl Shape {
         }
     }
 
+    /// The states after all steps.
+    fn all(&self, states: Vec<f32>) -> FlexTensor {
+        tensor(states, [self.steps, self.rows, self.hidden])
+    }
+
     /// The states that are wanted, of those of all steps.
-    fn tensor(&self, states: &[f32]) -> FlexTensor {
-        let steps = if self.last { self.steps.min(1) } else { self.steps };
-        tensor(states[self.wanted()].to_vec(), [steps, self.rows, self.hidden])
+    fn pick(&self, states: &FlexTensor) -> Option<FlexTensor> {
+        if !self.last {
+            return Some(states.clone());
+        }
+        let values = states.as_slice()?[self.wanted()].to_vec();
+        Some(tensor(values, [self.steps.min(1), self.rows, self.hidden]))
     }
 }
 
@@ -131,9 +141,10 @@ fn layer(weights: [&FlexTensor; 3], shape: Shape) -> Option<Lstm> {
 fn passed(x: &FlexTensor, weights: [&FlexTensor; 3], shape: Shape) -> Option<(FlexTensor, Left)> {
     let layer = layer(weights, shape)?;
     let x = whole(x);
-    let passed = layer.forward(x.as_slice()?, shape.steps, shape.rows, shape.reverse);
-    let states = shape.tensor(&passed.states);
-    let left = Left { layer: Arc::new(layer), x, shape, passed: Arc::new(passed) };
+    let (all, passed) = layer.forward(x.as_slice()?, shape.steps, shape.rows, shape.reverse);
+    let all = shape.all(all);
+    let states = shape.pick(&all)?;
+    let left = Left { layer: Arc::new(layer), x, shape, states: all, passed: Arc::new(passed) };
     Some((states, left))
 }
 
@@ -145,7 +156,8 @@ fn untracked(arguments: &LstmArguments<Flex>) -> Option<Tensor<Flex, 3>> {
     let (input, hidden) = (input.into_primitive().tensor(), hidden.into_primitive().tensor());
     let Shape { steps, rows, reverse, .. } = shape;
     let layer = layer([&input, &hidden, &bias], shape)?;
-    let states = shape.tensor(&layer.states(whole(&x).as_slice()?, steps, rows, reverse));
+    let states = layer.states(whole(&x).as_slice()?, steps, rows, reverse);
+    let states = shape.pick(&shape.all(states))?;
     Some(Tensor::from_primitive(TensorPrimitive::Float(states)))
 }
 
@@ -177,23 +189,13 @@ impl Backward<Flex, 4> for Step {
     ) {
         let by_states = whole(&gradients.consume::<Flex>(&ops.node));
         let [x, input, hidden, bias] = ops.parents;
-        let Left { layer, x: read, shape, passed } = ops.state;
-        // Both were made contiguous: there is a slice of them.
-        let (Some(values), Some(by_states)) = (read.as_slice::<f32>(), by_states.as_slice::<f32>())
-        else {
-            return;
-        };
-        // Of the other states there is no gradient from without.
-        let mut all = Vec::new();
-        let by_states = match shape.last {
-            true => {
-                all.resize(shape.steps * shape.rows * shape.hidden, 0.0);
-                all[shape.wanted()].copy_from_slice(by_states);
-                all.as_slice()
-            }
-            false => by_states,
-        };
-        let found = layer.backward(values, passed, by_states, x.is_some());
+        let Left { layer, x: read, shape, states, passed } = ops.state;
+        // All were made contiguous: there are slices of them.
+        let slices = (read.as_slice::<f32>(), states.as_slice(), by_states.as_slice());
+        let (Some(values), Some(states), Some(by_states)) = slices else { return };
+        let by_states =
+            if shape.last { ByStates::Last(by_states) } else { ByStates::All(by_states) };
+        let found = layer.backward(values, (states, &passed), by_states, x.is_some());
         let LstmGradients { inputs, of_inputs, of_hidden, bias: of_bias } = found;
         let Shape { steps, rows, inputs: count, hidden: size, .. } = shape;
         if let (Some(x), Some(inputs)) = (x, inputs) {

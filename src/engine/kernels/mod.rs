@@ -12,6 +12,7 @@ mod lstm;
 mod members;
 mod norm;
 mod precision;
+mod stack;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -34,6 +35,7 @@ pub(crate) use self::lstm::{LstmArguments, lstm};
 pub(crate) use self::members::scaled_weights;
 pub(crate) use self::norm::normalise;
 pub(crate) use self::precision::product;
+pub(crate) use self::stack::{Stacked, stack};
 pub(crate) use self::text::{embed_bags, phrases};
 
 /// The CPU's backend with gradients.

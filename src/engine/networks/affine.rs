@@ -1,11 +1,13 @@
 //! A fully connected layer.
 
+use std::sync::Arc;
+
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::domain::training::Precision;
-use crate::engine::kernels::affine;
+use crate::engine::kernels::{Stacked, affine};
 
 /// `x W + b`; tensors `weight` `[inputs, outputs]` and `bias` `[outputs]`.
 #[derive(Module, Debug)]
@@ -21,6 +23,12 @@ impl<B: Backend> Affine<B> {
     /// `[.., inputs]` to `[.., outputs]`.
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
         affine(x, self.weight.val(), self.bias.val(), self.precision, false)
+    }
+
+    /// Among others, with what its units are multiplied by.
+    pub(super) fn stacked(&self, keep: Option<Vec<f32>>) -> Stacked<B> {
+        let keep = keep.map(Arc::new);
+        Stacked { weight: self.weight.val(), bias: self.bias.val(), keep }
     }
 
     /// The same, and 0 in the place of what is negative.

@@ -8,6 +8,7 @@ use super::affine::Affine;
 use super::dropout::Dropout;
 use super::parameters::Builder;
 use crate::domain::network::MlpNetwork;
+use crate::engine::kernels::stack;
 
 /// Fully connected layers with ReLU and dropout between; tensors `hidden.N.weight`
 /// `[inputs, units]`, `hidden.N.bias` `[units]`, `output.weight`, `output.bias`.
@@ -44,13 +45,17 @@ impl<B: Backend> Mlp<B> {
         inputs: Tensor<B, 2>,
         mut dropout: Option<&mut Dropout>,
     ) -> Tensor<B, 2> {
-        let mut x = inputs;
-        for layer in &self.hidden {
-            x = layer.rectified(x);
-            if let Some(dropout) = &mut dropout {
-                x = dropout.apply(x, self.dropout);
-            }
-        }
-        self.output.forward(x)
+        let [rows, _] = inputs.dims();
+        let mut layers: Vec<_> = self
+            .hidden
+            .iter()
+            .map(|layer| {
+                let [_, units] = layer.weight.dims();
+                let mask = |dropout: &mut &mut Dropout| dropout.mask(rows * units, self.dropout);
+                layer.stacked(dropout.as_mut().and_then(mask))
+            })
+            .collect();
+        layers.push(self.output.stacked(None));
+        stack(inputs, layers, self.output.precision)
     }
 }

@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::level::{dispatch, load, store};
-use crate::product::{Into, LANES, Left, Right, multiply};
+use crate::product::{Into, LANES, Left, Onto, Right, multiply};
 
 /// `x W + b`, and the negative of it made 0 where it is rectified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,8 @@ impl Affine {
     /// None where lengths don't fit. A row has the same bits among any others.
     pub fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Option<Vec<f32>> {
         let rows = self.rows(x, weight).filter(|_| bias.len() == self.outputs)?;
-        let mut y = Vec::with_capacity(rows * self.outputs);
-        (0..rows).for_each(|_| y.extend_from_slice(bias));
-        dispatch(Forward { size: *self, rows, x, weight, y: &mut y });
+        let mut y = vec![0.0; rows * self.outputs];
+        dispatch(Forward { size: *self, rows, x, weight, bias, y: &mut y });
         Some(y)
     }
 
@@ -75,6 +74,7 @@ struct Forward<'a> {
     rows: usize,
     x: &'a [f32],
     weight: &'a [f32],
+    bias: &'a [f32],
     y: &'a mut [f32],
 }
 
@@ -83,9 +83,10 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Forward { size: Affine { inputs, outputs, rectified }, rows, x, weight, y } = self;
+        let Forward { size: Affine { inputs, outputs, rectified }, rows, x, weight, bias, y } =
+            self;
         let weight = Right { values: weight, row: outputs };
-        let into = Into { values: y, row: outputs, add: true };
+        let into = Into { values: y, row: outputs, onto: Onto::Row(bias) };
         multiply([rows, inputs, outputs], Left::rows(x, inputs), weight, into);
         if rectified {
             for at in (0..y.len()).step_by(S::F32_LANES) {
@@ -125,14 +126,14 @@ impl WithSimd for Backward<'_> {
             }
         }
         let by_rows = Right { values: dy, row: outputs };
-        let to = Into { values: &mut into.weight, row: outputs, add: false };
+        let to = Into { values: &mut into.weight, row: outputs, onto: Onto::Nothing };
         multiply([inputs, rows, outputs], Left::columns(x, inputs), by_rows, to);
         let Some(by_inputs) = &mut into.inputs else { return };
         // The weight the other way round, each row whole vectors: few numbers beside the products.
         let columns = inputs.next_multiple_of(LANES);
         let back = turned(weight, outputs, columns);
         let back = Right { values: &back, row: columns };
-        let to = Into { values: by_inputs, row: inputs, add: false };
+        let to = Into { values: by_inputs, row: inputs, onto: Onto::Nothing };
         multiply([rows, outputs, inputs], Left::rows(dy, outputs), back, to);
     }
 }

@@ -7,7 +7,7 @@ use pulp::{Simd, WithSimd};
 
 use crate::elementwise::exp_of_less;
 use crate::level::{dispatch, load, store};
-use crate::product::{Into, LANES, Left, Right, multiply};
+use crate::product::{Into, LANES, Left, Onto, Right, multiply};
 
 /// `softmax(query key' / √each) value` of each head, which has `each` = `width / heads` columns of
 /// the three, the first head the first ones.
@@ -62,7 +62,7 @@ impl Projected<Vec<f32>> {
             Self::Packed(all) => (&mut all[part * width..], 3 * width),
             Self::Separate(parts) => (&mut parts[part][..], width),
         };
-        Into { values, row, add: false }
+        Into { values, row, onto: Onto::Nothing }
     }
 }
 
@@ -237,7 +237,7 @@ impl Room {
         for (near, b) in from.chunks_exact_mut(across).zip(b.values.chunks(b.row)) {
             near.iter_mut().zip(&b[..each]).for_each(|(near, b)| *near = *b);
         }
-        let near = Into { values: to, row: across, add: false };
+        let near = Into { values: to, row: across, onto: Onto::Nothing };
         multiply([places, places, across], a, Right { values: from, row: across }, near);
         for (near, c) in to.chunks_exact(across).zip(c.values.chunks_mut(c.row)) {
             c[..each].copy_from_slice(&near[..each]);
@@ -289,7 +289,7 @@ impl WithSimd for Forward<'_> {
             turn(&size, head_of(&size, query, row, head), factor, &mut turned);
             let key = head_of(&size, key, row, head);
             let key = Left::rows(key.values, key.row);
-            let scores = Into { values: weights, row: stride, add: false };
+            let scores = Into { values: weights, row: stride, onto: Onto::Nothing };
             let turned = Right { values: &turned, row: stride };
             multiply([places, each, size.columns()], key, turned, scores);
             softmax(simd, &size, &queries, weights);
@@ -300,7 +300,8 @@ impl WithSimd for Forward<'_> {
                 weights = &dropped;
             }
             let value = head_of(&size, value, row, head);
-            let y = into_head(&size, Into { values: y, row: width, add: false }, row, head);
+            let y =
+                into_head(&size, Into { values: y, row: width, onto: Onto::Nothing }, row, head);
             room.multiply::<S>(&size, Left::columns(weights, stride), value, y);
         }
     }
@@ -375,7 +376,7 @@ impl WithSimd for Backward<'_> {
             turn(&size, dy, 1.0, &mut turned);
             let value = head_of(&size, value, row, head);
             let value = Left::rows(value.values, value.row);
-            let by_weights = Into { values: &mut gradients, row: stride, add: false };
+            let by_weights = Into { values: &mut gradients, row: stride, onto: Onto::Nothing };
             let by_turned = Right { values: &turned, row: stride };
             multiply([places, each, size.columns()], value, by_turned, by_weights);
             let mut used = weights;

@@ -22,6 +22,7 @@ mod product;
 mod quotients;
 #[cfg(test)]
 mod reference;
+mod room;
 
 pub use affine::{Affine, AffineGradients};
 pub use attention::{Attention, Projected, Weights};
@@ -31,7 +32,7 @@ pub use dense::Dense;
 pub use elementwise::{Function, gelu_gradient};
 pub use embedding::{Bins, EmbeddingGradients, EmbeddingWeights};
 pub use levels::Levels;
-pub use lstm::{Lstm, LstmGradients, Passed};
+pub use lstm::{ByStates, Lstm, LstmGradients, Passed};
 pub use members::{scaled_weights, scaled_weights_gradients};
 pub use norm::{Norm, NormGradients, Spread};
 pub use optimisers::{Adam, Momentum, square_sum};

@@ -1,12 +1,11 @@
 //! One direction of one layer of long short-term memory, with its gradients.
 
-use std::borrow::Borrow;
-
 use pulp::{Simd, WithSimd};
 
 use crate::elementwise::{sigmoid, tanh};
 use crate::level::{dispatch, load, store, without_traces};
-use crate::product::{Into, LANES, Left, Right, multiply};
+use crate::product::{Into, LANES, Left, Onto, Packed, Right, multiply_packed};
+use crate::room::Room;
 
 /// The weights of a layer, each gate padded to whole vectors.
 ///
@@ -24,15 +23,13 @@ pub struct Lstm {
     bias: Vec<f32>,
 }
 
-/// What a forward pass leaves behind.
-#[derive(Debug, Clone)]
+/// What a forward pass leaves behind beside the states.
+#[derive(Debug)]
 pub struct Passed {
-    /// `[steps, rows, hidden]`: the state after each step.
-    pub states: Vec<f32>,
     /// `[steps, rows, 4 * padded]`, activated, the step that was read first first.
-    gates: Vec<f32>,
+    gates: Room,
     /// `[steps, rows, padded]`, in the same order.
-    cells: Vec<f32>,
+    cells: Room,
     steps: usize,
     rows: usize,
     /// From the last step to the first.
@@ -86,53 +83,44 @@ impl Lstm {
     pub fn states(&self, x: &[f32], steps: usize, rows: usize, reverse: bool) -> Vec<f32> {
         let order = Order { steps, rows, reverse };
         let mut states = vec![0.0; steps * rows * self.hidden];
-        let gates = &mut Vec::with_capacity(rows * 4 * self.padded());
-        let cells = &mut Vec::with_capacity(rows * self.padded());
-        let states_of = &mut states;
+        let gates = &mut vec![0.0; rows * 4 * self.padded()];
+        let cells = &mut vec![0.0; rows * self.padded()];
         let keep = false;
-        dispatch(Forward { layer: self, x, order, keep, states: states_of, gates, cells });
+        dispatch(Forward { layer: self, x, order, states: &mut states, keep, gates, cells });
         states
     }
 
-    /// The same, with what [`Lstm::backward`] needs.
+    /// The same, with what [`Lstm::backward`] needs beside them.
     ///
     /// # Panics
     /// When `x` is shorter than its shape says.
-    pub fn forward(&self, x: &[f32], steps: usize, rows: usize, reverse: bool) -> Passed {
+    pub fn forward(
+        &self,
+        x: &[f32],
+        steps: usize,
+        rows: usize,
+        reverse: bool,
+    ) -> (Vec<f32>, Passed) {
         let (all, padded) = (steps * rows, self.padded());
-        let mut passed = Passed {
-            states: vec![0.0; all * self.hidden],
-            gates: Vec::with_capacity(all * 4 * padded),
-            cells: Vec::with_capacity(all * padded),
-            steps,
-            rows,
-            reverse,
-        };
-        let Passed { states, gates, cells, .. } = &mut passed;
-        let order = Order { steps, rows, reverse };
-        dispatch(Forward { layer: self, x, order, keep: true, states, gates, cells });
-        passed
+        let mut states = vec![0.0; all * self.hidden];
+        let (gates, cells) = (Room::of(all * 4 * padded), Room::of(all * padded));
+        let mut passed = Passed { gates, cells, steps, rows, reverse };
+        let Passed { gates, cells, .. } = &mut passed;
+        let (order, keep) = (Order { steps, rows, reverse }, true);
+        dispatch(Forward { layer: self, x, order, states: &mut states, keep, gates, cells });
+        (states, passed)
     }
 
-    /// Gradients of a loss whose gradients by the states are `by_states` `[steps, rows, hidden]`.
+    /// Gradients of a loss whose gradients by the states that [`Lstm::forward`] gave are `by_states`:
+    /// `[steps, rows, hidden]`, or `[rows, hidden]` where it depends on those alone that came last.
     ///
     /// # Panics
     /// When a slice is shorter than its shape says.
     pub fn backward(
         &self,
         x: &[f32],
-        passed: impl Borrow<Passed>,
-        by_states: &[f32],
-        wants_inputs: bool,
-    ) -> LstmGradients {
-        self.backward_of(x, passed.borrow(), by_states, wants_inputs)
-    }
-
-    fn backward_of(
-        &self,
-        x: &[f32],
-        passed: &Passed,
-        by_states: &[f32],
+        (states, passed): (&[f32], &Passed),
+        by_states: ByStates<'_>,
         wants_inputs: bool,
     ) -> LstmGradients {
         let (hidden, inputs, width) = (self.hidden, self.inputs, 4 * self.padded());
@@ -142,7 +130,7 @@ impl Lstm {
             of_hidden: vec![0.0; hidden * width],
             bias: vec![0.0; width],
         };
-        dispatch(Backward { layer: self, x, passed, by_states, sums: &mut sums });
+        dispatch(Backward { layer: self, x, states, passed, by_states, sums: &mut sums });
         LstmGradients {
             inputs: sums.inputs,
             of_inputs: unpadded(&sums.of_inputs, hidden),
@@ -150,6 +138,15 @@ impl Lstm {
             bias: unpadded(&sums.bias, hidden),
         }
     }
+}
+
+/// Gradients of a loss by the states.
+#[derive(Debug, Clone, Copy)]
+pub enum ByStates<'a> {
+    /// `[steps, rows, hidden]`.
+    All(&'a [f32]),
+    /// `[rows, hidden]`: by those after the step that was read last.
+    Last(&'a [f32]),
 }
 
 /// Which steps there are, and which comes after which.
@@ -189,14 +186,14 @@ fn unpadded(rows: &[f32], hidden: usize) -> Vec<f32> {
 }
 
 /// `[rows, width]` as `[width, columns]`, with zeros behind the rows.
-fn transposed(matrix: &[f32], rows: usize, width: usize, columns: usize) -> Vec<f32> {
+fn turned(matrix: &[f32], [rows, width]: [usize; 2], columns: usize) -> Packed {
     let mut back = vec![0.0; width * columns];
     for (row, values) in matrix.chunks_exact(width).take(rows).enumerate() {
         for (at, value) in values.iter().enumerate() {
             back[at * columns + row] = *value;
         }
     }
-    back
+    Packed::new(Right { values: &back, row: columns }, [width, columns])
 }
 
 /// Steps one after the other.
@@ -204,13 +201,12 @@ struct Forward<'a> {
     layer: &'a Lstm,
     x: &'a [f32],
     order: Order,
-    /// Whether gates and cells are kept of all steps, or of the last one.
-    keep: bool,
     /// `[steps, rows, hidden]`.
     states: &'a mut [f32],
-    /// Empty at first.
-    gates: &'a mut Vec<f32>,
-    cells: &'a mut Vec<f32>,
+    /// Whether gates and cells are kept of all steps, or of the last one.
+    keep: bool,
+    gates: &'a mut [f32],
+    cells: &'a mut [f32],
 }
 
 impl WithSimd for Forward<'_> {
@@ -218,50 +214,52 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Forward { layer, x, order, keep, states, gates, cells } = self;
+        let Forward { layer, x, order, states, keep, gates, cells } = self;
         let Lstm { inputs, hidden, .. } = *layer;
         let (rows, width, padded) = (order.rows, 4 * layer.padded(), layer.padded());
-        let size = rows * padded;
-        cells.resize(size, 0.0);
+        let right = |values| Right { values, row: width };
+        let of_inputs = Packed::new(right(&layer.of_inputs), [inputs, width]);
+        let of_hidden = Packed::new(right(&layer.of_hidden), [hidden, width]);
+        // What goes into the gates of one step, and its cells: they stay near.
+        let (mut sums, mut near) = (vec![0.0; rows * width], vec![0.0; rows * padded]);
         for at in 0..order.steps {
             let (step, before) = (order.step(at), order.before(at));
-            if keep && at > 0 {
-                cells.extend_from_within((at - 1) * size..);
-            }
-            let cells = &mut cells[if keep { at * size } else { 0 }..];
-            if !keep {
-                gates.clear();
-            }
-            (0..rows).for_each(|_| gates.extend_from_slice(&layer.bias));
-            let gates = &mut gates[if keep { at * rows * width } else { 0 }..];
             let read = Left::rows(&x[step * rows * inputs..][..rows * inputs], inputs);
-            let weights = Right { values: &layer.of_inputs, row: width };
-            let into = Into { values: &mut *gates, row: width, add: true };
-            multiply([rows, inputs, width], read, weights, into);
+            let into = Into { values: &mut sums, row: width, onto: Onto::Row(&layer.bias) };
+            multiply_packed(rows, read, &of_inputs, into);
             if let Some(before) = before {
                 let read = Left::rows(&states[before * rows * hidden..], hidden);
-                let weights = Right { values: &layer.of_hidden, row: width };
-                let into = Into { values: &mut *gates, row: width, add: true };
-                multiply([rows, hidden, width], read, weights, into);
+                let into = Into { values: &mut sums, row: width, onto: Onto::Itself };
+                multiply_packed(rows, read, &of_hidden, into);
             }
-            let states = &mut states[step * rows * hidden..][..rows * hidden];
-            let lines = gates.chunks_exact_mut(width).zip(cells.chunks_exact_mut(padded));
-            for ((gates, cells), states) in lines.zip(states.chunks_exact_mut(hidden)) {
-                activate(simd, gates, cells, states);
+            let kept = if keep { at * rows } else { 0 };
+            let gates = gates[kept * width..].chunks_exact_mut(width);
+            let kept = gates.zip(cells[kept * padded..].chunks_exact_mut(padded));
+            let lines = sums.chunks_exact(width).zip(near.chunks_exact_mut(padded));
+            let states = states[step * rows * hidden..].chunks_exact_mut(hidden);
+            for (((sums, near), kept), states) in lines.zip(kept).zip(states) {
+                activate(simd, sums, near, kept, states);
             }
         }
     }
 }
 
-/// Activates the gates of a row, and turns its cells into the next ones, and those into states.
+/// Activates the gates of a row, and turns its cells into the next ones, and those into states; keeps
+/// the gates and the next cells.
 #[inline(always)]
-fn activate<S: Simd>(simd: S, gates: &mut [f32], cells: &mut [f32], states: &mut [f32]) {
+fn activate<S: Simd>(
+    simd: S,
+    sums: &[f32],
+    cells: &mut [f32],
+    (gates, kept): (&mut [f32], &mut [f32]),
+    states: &mut [f32],
+) {
     let padded = cells.len();
     for at in (0..padded).step_by(S::F32_LANES) {
-        let input = sigmoid(simd, load(simd, gates, at));
-        let forget = sigmoid(simd, load(simd, gates, padded + at));
-        let candidate = tanh(simd, load(simd, gates, 2 * padded + at));
-        let output = sigmoid(simd, load(simd, gates, 3 * padded + at));
+        let input = sigmoid(simd, load(simd, sums, at));
+        let forget = sigmoid(simd, load(simd, sums, padded + at));
+        let candidate = tanh(simd, load(simd, sums, 2 * padded + at));
+        let output = sigmoid(simd, load(simd, sums, 3 * padded + at));
         store(simd, gates, at, input);
         store(simd, gates, padded + at, forget);
         store(simd, gates, 2 * padded + at, candidate);
@@ -269,6 +267,7 @@ fn activate<S: Simd>(simd: S, gates: &mut [f32], cells: &mut [f32], states: &mut
         let staying = simd.mul_f32s(forget, load(simd, cells, at));
         let cell = simd.mul_add_e_f32s(input, candidate, staying);
         store(simd, cells, at, cell);
+        store(simd, kept, at, cell);
         if at < states.len() {
             store(simd, states, at, simd.mul_f32s(output, tanh(simd, cell)));
         }
@@ -287,8 +286,9 @@ struct Sums {
 struct Backward<'a> {
     layer: &'a Lstm,
     x: &'a [f32],
+    states: &'a [f32],
     passed: &'a Passed,
-    by_states: &'a [f32],
+    by_states: ByStates<'a>,
     sums: &'a mut Sums,
 }
 
@@ -297,63 +297,52 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Backward { layer, x, passed, by_states, sums } = self;
+        let Backward { layer, x, states, passed, by_states, sums } = self;
         let Lstm { inputs, hidden, .. } = *layer;
         let Passed { steps, rows, reverse, .. } = *passed;
         let order = Order { steps, rows, reverse };
         let (width, padded) = (4 * layer.padded(), layer.padded());
         let size = rows * padded;
-        let back = transposed(&layer.of_hidden, hidden, width, padded);
-        let columns = inputs.next_multiple_of(LANES);
+        let back = turned(&layer.of_hidden, [hidden, width], padded);
         let back_to_inputs = match sums.inputs {
-            Some(_) => transposed(&layer.of_inputs, inputs, width, columns),
-            None => Vec::new(),
+            Some(_) if inputs > 0 => Some(turned(&layer.of_inputs, [inputs, width], inputs)),
+            _ => None,
         };
-        let mut by_inputs = vec![0.0; sums.inputs.as_ref().map_or(0, |_| rows * columns)];
         let (mut by_state, mut by_cell) = (vec![0.0; size], vec![0.0; size]);
         let mut by_gates = vec![0.0; rows * width];
+        let mut packed = Packed::default();
         let nothing = vec![0.0; size];
         for at in (0..steps).rev() {
             let (step, before) = (order.step(at), order.before(at));
             let cells = |at: usize| &passed.cells[at * size..][..size];
-            undo(
-                simd,
-                Step {
-                    gates: &passed.gates[at * rows * width..][..rows * width],
-                    cells: cells(at),
-                    old: at.checked_sub(1).map_or(&nothing[..], cells),
-                    given: &by_states[step * rows * hidden..][..rows * hidden],
-                    hidden,
-                    padded,
-                },
-                &by_state,
-                &mut by_cell,
-                &mut by_gates,
-            );
+            let given = match by_states {
+                ByStates::All(all) => &all[step * rows * hidden..][..rows * hidden],
+                ByStates::Last(last) if at + 1 == steps => &last[..rows * hidden],
+                ByStates::Last(_) => &nothing[..rows * hidden],
+            };
+            let gates = &passed.gates[at * rows * width..][..rows * width];
+            let old = at.checked_sub(1).map_or(&nothing[..], cells);
+            let reached = Step { gates, cells: cells(at), old, given, hidden, padded };
+            undo(simd, reached, &by_state, &mut by_cell, &mut by_gates);
             for by_gates in by_gates.chunks_exact(width) {
                 add_to(simd, &mut sums.bias, by_gates);
             }
-            let by = Right { values: &by_gates, row: width };
+            packed.fill(Right { values: &by_gates, row: width }, [rows, width]);
             let read = Left::columns(&x[step * rows * inputs..][..rows * inputs], inputs);
-            let into = Into { values: &mut sums.of_inputs, row: width, add: true };
-            multiply([inputs, rows, width], read, by, into);
+            let into = Into { values: &mut sums.of_inputs, row: width, onto: Onto::Itself };
+            multiply_packed(inputs, read, &packed, into);
             let by_gates = Left::rows(&by_gates, width);
             if let Some(before) = before {
-                let states = &passed.states[before * rows * hidden..][..rows * hidden];
-                let into = Into { values: &mut sums.of_hidden, row: width, add: true };
-                multiply([hidden, rows, width], Left::columns(states, hidden), by, into);
-                let back = Right { values: &back, row: padded };
-                let into = Into { values: &mut by_state, row: padded, add: false };
-                multiply([rows, width, padded], by_gates, back, into);
+                let states = &states[before * rows * hidden..][..rows * hidden];
+                let into = Into { values: &mut sums.of_hidden, row: width, onto: Onto::Itself };
+                multiply_packed(hidden, Left::columns(states, hidden), &packed, into);
+                let into = Into { values: &mut by_state, row: padded, onto: Onto::Nothing };
+                multiply_packed(rows, by_gates, &back, into);
             }
-            if let Some(all) = &mut sums.inputs {
-                let back = Right { values: &back_to_inputs, row: columns };
-                let into = Into { values: &mut by_inputs, row: columns, add: false };
-                multiply([rows, width, columns], by_gates, back, into);
-                let all = all[step * rows * inputs..].chunks_exact_mut(inputs.max(1));
-                for (all, by_inputs) in all.zip(by_inputs.chunks_exact(columns.max(1))) {
-                    all.copy_from_slice(&by_inputs[..inputs]);
-                }
+            if let (Some(all), Some(back)) = (&mut sums.inputs, &back_to_inputs) {
+                let values = &mut all[step * rows * inputs..][..rows * inputs];
+                let into = Into { values, row: inputs, onto: Onto::Nothing };
+                multiply_packed(rows, by_gates, back, into);
             }
         }
     }

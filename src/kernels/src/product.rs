@@ -56,12 +56,98 @@ pub(crate) struct Right<'a> {
     pub(crate) row: usize,
 }
 
-/// Where a product goes: rows that begin `row` numbers apart, and whether it is added to what is
-/// there.
+/// Where a product goes: rows that begin `row` numbers apart, and what it is added to.
 pub(crate) struct Into<'a> {
     pub(crate) values: &'a mut [f32],
     pub(crate) row: usize,
-    pub(crate) add: bool,
+    pub(crate) onto: Onto<'a>,
+}
+
+/// What a product is added to.
+#[derive(Clone, Copy)]
+pub(crate) enum Onto<'a> {
+    Nothing,
+    /// What is there already.
+    Itself,
+    /// In each row the same numbers, as many as there are columns.
+    Row(&'a [f32]),
+}
+
+impl Onto<'_> {
+    /// From a column on.
+    #[inline(always)]
+    fn from(self, column: usize) -> Self {
+        match self {
+            Self::Row(row) => Self::Row(&row[column..]),
+            other => other,
+        }
+    }
+}
+
+/// A right matrix as tiles read it, copied once for many products.
+#[derive(Debug, Default)]
+pub(crate) struct Packed {
+    /// Block after block of [`WIDTH`] columns and, within these, [`DEPTH`] rows; each in panels as
+    /// wide as a tile.
+    values: Vec<f32>,
+    depth: usize,
+    columns: usize,
+}
+
+impl Packed {
+    pub(crate) fn new(b: Right<'_>, sizes: [usize; 2]) -> Self {
+        let mut packed = Self::default();
+        packed.fill(b, sizes);
+        packed
+    }
+
+    /// Copies another matrix, `[depth, columns]`, to where the last one was.
+    pub(crate) fn fill(&mut self, b: Right<'_>, [depth, columns]: [usize; 2]) {
+        (self.depth, self.columns) = (depth, columns);
+        dispatch(Pack { b, into: self });
+    }
+}
+
+struct Pack<'a> {
+    b: Right<'a>,
+    into: &'a mut Packed,
+}
+
+impl WithSimd for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let Pack { b, into: Packed { values, depth, columns } } = self;
+        values.resize(*depth * columns.next_multiple_of(S::F32_LANES), 0.0);
+        let mut rest = values.as_mut_slice();
+        for Block { across, start, depth, columns } in blocks(*depth, *columns) {
+            let b = Right { values: &b.values[start * b.row + across..], ..b };
+            let (block, behind) = rest.split_at_mut(depth * columns.next_multiple_of(S::F32_LANES));
+            panels::<S>(b, [depth, columns], block);
+            rest = behind;
+        }
+    }
+}
+
+/// A part of a right matrix that is used up before the next one.
+struct Block {
+    /// Its first column.
+    across: usize,
+    /// Its first row.
+    start: usize,
+    depth: usize,
+    columns: usize,
+}
+
+fn blocks(depth: usize, columns: usize) -> impl Iterator<Item = Block> {
+    (0..columns).step_by(WIDTH).flat_map(move |across| {
+        let columns = WIDTH.min(columns - across);
+        (0..depth).step_by(DEPTH).map(move |start| {
+            let depth = DEPTH.min(depth - start);
+            Block { across, start, depth, columns }
+        })
+    })
 }
 
 /// `c += a b`, for `a` `[rows, depth]`, `b` `[depth, columns]` and `c` `[rows, columns]`, the latter
@@ -78,7 +164,7 @@ pub(crate) fn add_product(
     c: &mut [f32],
 ) {
     let b = Right { values: b, row: columns };
-    let c = Into { values: c, row: columns, add: true };
+    let c = Into { values: c, row: columns, onto: Onto::Itself };
     multiply([rows, depth, columns], a, b, c);
 }
 
@@ -88,13 +174,27 @@ pub(crate) fn add_product(
 /// # Panics
 /// When a slice is shorter than its shape says.
 pub(crate) fn multiply(sizes: [usize; 3], a: Left<'_>, b: Right<'_>, c: Into<'_>) {
-    dispatch(Product { sizes, a, b, c });
+    dispatch(Product { sizes, a, b: By::Rows(b), c });
+}
+
+/// [`multiply`] by a matrix that is packed, all of it: `c` has as many columns.
+///
+/// # Panics
+/// As [`multiply`].
+pub(crate) fn multiply_packed(rows: usize, a: Left<'_>, b: &Packed, c: Into<'_>) {
+    dispatch(Product { sizes: [rows, b.depth, b.columns], a, b: By::Packed(&b.values), c });
+}
+
+#[derive(Clone, Copy)]
+enum By<'a> {
+    Rows(Right<'a>),
+    Packed(&'a [f32]),
 }
 
 struct Product<'a> {
     sizes: [usize; 3],
     a: Left<'a>,
-    b: Right<'a>,
+    b: By<'a>,
     c: Into<'a>,
 }
 
@@ -120,34 +220,56 @@ fn multiply_as<S: Simd, const ACROSS: bool>(
     simd: S,
     [rows, depth, columns]: [usize; 3],
     a: Left<'_>,
-    b: Right<'_>,
+    b: By<'_>,
     c: Into<'_>,
 ) {
-    if depth == 0 && !c.add {
-        c.values.chunks_mut(c.row).take(rows).for_each(|row| row[..columns].fill(0.0));
+    if depth == 0 {
+        for row in c.values.chunks_mut(c.row).take(rows) {
+            match c.onto {
+                Onto::Nothing => row[..columns].fill(0.0),
+                Onto::Itself => {}
+                Onto::Row(from) => row[..columns].copy_from_slice(&from[..columns]),
+            }
+        }
     }
     // What is cut short is made whole by it, too.
-    let is_packed = rows >= WORTH || columns % S::F32_LANES > 0;
+    let is_worth = rows >= WORTH || columns % S::F32_LANES > 0;
     let mut room = ROOM.take();
-    for across in (0..columns).step_by(WIDTH) {
-        let columns = WIDTH.min(columns - across);
-        for start in (0..depth).step_by(DEPTH) {
-            let depth = DEPTH.min(depth - start);
-            let b = Right { values: &b.values[start * b.row + across..], ..b };
-            let b = match is_packed {
-                true => panels::<S>(b, [depth, columns], &mut room),
-                false => Panels { values: b.values, row: b.row, apart: 2 * S::F32_LANES },
-            };
-            for first in (0..rows).step_by(HEIGHT) {
-                let rows = HEIGHT.min(rows - first);
-                let a = a.from(first, start);
-                let values = &mut c.values[first * c.row + across..];
-                let c = Into { values, row: c.row, add: c.add || start > 0 };
-                let sizes = [rows, depth, columns];
-                match is_packed {
-                    true => block::<S, ACROSS, true>(simd, sizes, a, b, c),
-                    false => block::<S, ACROSS, false>(simd, sizes, a, b, c),
+    let mut packed = 0;
+    for Block { across, start, depth, columns } in blocks(depth, columns) {
+        let length = depth * columns.next_multiple_of(S::F32_LANES);
+        let apart = 2 * S::F32_LANES;
+        let (b, is_packed) = match b {
+            By::Packed(all) => {
+                let values = &all[packed..packed + length];
+                packed += length;
+                (Panels { values, row: apart, apart: depth * apart }, true)
+            }
+            By::Rows(b) => {
+                let b = Right { values: &b.values[start * b.row + across..], ..b };
+                match is_worth {
+                    true => {
+                        if room.len() < length {
+                            room.resize(length, 0.0);
+                        }
+                        let values = &mut room[..length];
+                        panels::<S>(b, [depth, columns], values);
+                        (Panels { values, row: apart, apart: depth * apart }, true)
+                    }
+                    false => (Panels { values: b.values, row: b.row, apart }, false),
                 }
+            }
+        };
+        for first in (0..rows).step_by(HEIGHT) {
+            let rows = HEIGHT.min(rows - first);
+            let a = a.from(first, start);
+            let values = &mut c.values[first * c.row + across..];
+            let onto = if start > 0 { Onto::Itself } else { c.onto.from(across) };
+            let c = Into { values, row: c.row, onto };
+            let sizes = [rows, depth, columns];
+            match is_packed {
+                true => block::<S, ACROSS, true>(simd, sizes, a, b, c),
+                false => block::<S, ACROSS, false>(simd, sizes, a, b, c),
             }
         }
     }
@@ -166,18 +288,9 @@ struct Panels<'a> {
 /// Copies a matrix, so that what a tile reads stands one after the other: rows that are far apart
 /// share few places of the nearest cache. Rows have zeros behind them up to a whole vector.
 #[inline(always)]
-fn panels<'a, S: Simd>(
-    b: Right<'_>,
-    [depth, columns]: [usize; 2],
-    room: &'a mut Vec<f32>,
-) -> Panels<'a> {
+fn panels<S: Simd>(b: Right<'_>, [depth, columns]: [usize; 2], into: &mut [f32]) {
     let width = 2 * S::F32_LANES;
-    let apart = depth * width;
-    let length = depth * columns.next_multiple_of(S::F32_LANES);
-    if room.len() < length {
-        room.resize(length, 0.0);
-    }
-    for (panel, to) in room[..length].chunks_mut(apart).enumerate() {
+    for (panel, to) in into.chunks_mut(depth * width).enumerate() {
         let from = &b.values[panel * width..];
         let columns = width.min(columns - panel * width);
         let padded = columns.next_multiple_of(S::F32_LANES);
@@ -192,7 +305,6 @@ fn panels<'a, S: Simd>(
             }
         }
     }
-    Panels { values: &room[..length], row: width, apart }
 }
 
 #[inline(always)]
@@ -211,7 +323,8 @@ fn block<S: Simd, const ACROSS: bool, const PACKED: bool>(
         let mut row = 0;
         while row < rows {
             let a = a.from(row, 0);
-            let c = Into { values: &mut c.values[row * c.row + column..], ..c };
+            let onto = c.onto.from(column);
+            let c = Into { values: &mut c.values[row * c.row + column..], onto, ..c };
             if columns % S::F32_LANES > 0 {
                 row += cut_short::<S, ACROSS, PACKED>(simd, [rows - row, depth, columns], a, b, c);
                 continue;
@@ -246,12 +359,15 @@ fn cut_short<S: Simd, const ACROSS: bool, const PACKED: bool>(
     let rows = if rows >= 4 { 4 } else { 1 };
     let mut whole = [0.0; 4 * 2 * LANES];
     let width = columns.next_multiple_of(S::F32_LANES);
-    if c.add {
-        for (to, from) in whole.chunks_exact_mut(width).zip(c.values.chunks(c.row)).take(rows) {
-            to[..columns].copy_from_slice(&from[..columns]);
+    let lines = whole.chunks_exact_mut(width).zip(c.values.chunks(c.row)).take(rows);
+    for (to, there) in lines {
+        match c.onto {
+            Onto::Nothing => {}
+            Onto::Itself => to[..columns].copy_from_slice(&there[..columns]),
+            Onto::Row(row) => to[..columns].copy_from_slice(&row[..columns]),
         }
     }
-    let into = Into { values: &mut whole, row: width, add: c.add };
+    let into = Into { values: &mut whole, row: width, onto: Onto::Itself };
     match (rows, width > S::F32_LANES) {
         (4, true) => tile::<S, 4, 2, ACROSS, PACKED>(simd, depth, a, b, into),
         (4, false) => tile::<S, 4, 1, ACROSS, PACKED>(simd, depth, a, b, into),
@@ -275,10 +391,14 @@ fn tile<S: Simd, const R: usize, const V: usize, const ACROSS: bool, const PACKE
 ) -> usize {
     let width = V * S::F32_LANES;
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
-    if c.add {
-        for (row, sums) in sums.iter_mut().enumerate() {
-            *sums = vectors::<S, V>(simd, &c.values[row * c.row..][..width]);
+    match c.onto {
+        Onto::Nothing => {}
+        Onto::Itself => {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                *sums = vectors::<S, V>(simd, &c.values[row * c.row..][..width]);
+            }
         }
+        Onto::Row(row) => sums = [vectors::<S, V>(simd, &row[..width]); R],
     }
     // Chunks and whole slices, of which it is clear that no number is beyond them.
     let panel = if PACKED { &b.values[..depth * width] } else { &[] };

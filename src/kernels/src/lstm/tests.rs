@@ -152,25 +152,37 @@ fn held<N: Number>(size: Size, parts: &Parts<f32>, by_states: &[f32]) {
     let [x, of_inputs, of_hidden, bias] = parts;
     let wide = parts.each_ref().map(|part| of::<N>(part));
     let layer = Lstm::new(inputs, of_inputs, of_hidden, bias).unwrap();
-    let passed = layer.forward(x, steps, rows, reverse);
-    assert_near(&passed.states, &reference(size, &wide));
-    assert_same_bits(&layer.states(x, steps, rows, reverse), &passed.states);
-    let found = layer.backward(x, &passed, by_states, true);
+    let (states, passed) = layer.forward(x, steps, rows, reverse);
+    assert_near(&states, &reference(size, &wide));
+    assert_same_bits(&layer.states(x, steps, rows, reverse), &states);
+    let left = (states.as_slice(), &passed);
+    let found = layer.backward(x, left, ByStates::All(by_states), true);
     let [by_x, by_inputs, by_hidden, by_bias] = gradient(size, &wide, &of(by_states));
     assert_near(found.inputs.as_ref().unwrap(), &by_x);
     assert_near(&found.of_inputs, &by_inputs);
     assert_near(&found.of_hidden, &by_hidden);
     assert_near(&found.bias, &by_bias);
-    let without = layer.backward(x, passed.clone(), by_states, false);
+    let without = layer.backward(x, left, ByStates::All(by_states), false);
     assert!(without.inputs.is_none());
     assert_same_bits(&without.of_hidden, &found.of_hidden);
+    let size = rows * hidden;
+    if let Some(last) = if reverse { steps.checked_sub(1).map(|_| 0) } else { steps.checked_sub(1) }
+    {
+        let last = last * size..(last + 1) * size;
+        let mut all = vec![0.0; steps * size];
+        all[last.clone()].copy_from_slice(&by_states[last.clone()]);
+        let all = layer.backward(x, left, ByStates::All(&all), true);
+        let last = layer.backward(x, left, ByStates::Last(&by_states[last]), true);
+        assert_same_bits(&last.bias, &all.bias);
+        assert_same_bits(last.inputs.as_ref().unwrap(), all.inputs.as_ref().unwrap());
+    }
     for row in 0..rows {
         let of_row = |all: &[f32], count: usize| -> Vec<f32> {
             let steps = all.chunks(rows * count);
             steps.flat_map(|step| step[row * count..][..count].to_vec()).collect()
         };
         let alone = layer.states(&of_row(x, inputs), steps, 1, reverse);
-        assert_same_bits(&alone, &of_row(&passed.states, hidden));
+        assert_same_bits(&alone, &of_row(&states, hidden));
     }
 }
 

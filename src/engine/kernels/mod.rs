@@ -35,7 +35,7 @@ pub(crate) use self::lstm::{LstmArguments, lstm};
 pub(crate) use self::members::scaled_weights;
 pub(crate) use self::norm::normalise;
 pub(crate) use self::precision::product;
-pub(crate) use self::stack::{Stacked, stack};
+pub(crate) use self::stack::{StackGradients, Stacked, stack_gradients};
 pub(crate) use self::text::{embed_bags, phrases};
 
 /// The CPU's backend with gradients.

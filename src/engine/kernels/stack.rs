@@ -1,210 +1,165 @@
-//! Fully connected layers one after the other as one node of autodiff: a small network spends as much
-//! time on the nodes of its layers as on what they do.
+//! Fully connected layers one after the other, whose gradients are found without a graph: of a small
+//! network the nodes of its layers take as long as what they do.
 
-use std::sync::Arc;
-
-use actuary_kernels::{Affine, AffineGradients};
+use actuary_kernels::Affine;
 use burn::backend::Flex;
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
-use burn::tensor::backend::Backend;
-use burn::tensor::ops::FloatTensor;
-use burn::tensor::{Tensor, TensorData, TensorPrimitive};
+use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::{Tensor, TensorPrimitive};
 
-use super::{Tracked, affine, on, tensor, whole};
-use crate::domain::training::Precision;
+use super::{Tracked, on, tensor, whole};
 
 /// A layer of a stack.
-#[derive(Clone)]
-pub(crate) struct Stacked<B: Backend> {
+pub(crate) struct Stacked<B: AutodiffBackend> {
     /// `[inputs, outputs]`.
     pub(crate) weight: Tensor<B, 2>,
     /// `[outputs]`.
     pub(crate) bias: Tensor<B, 1>,
     /// What the layer's units are multiplied by, `[rows, outputs]`, behind ReLU; not of the last one.
-    pub(crate) keep: Option<Arc<Vec<f32>>>,
+    pub(crate) keep: Option<Vec<f32>>,
 }
 
-type Arguments<B> = (Tensor<B, 2>, Vec<Stacked<B>>);
+/// A loss, and its gradients by the weight and the bias of each layer.
+pub(crate) struct StackGradients<B: AutodiffBackend> {
+    pub(crate) loss: f32,
+    pub(crate) layers: Vec<LayerGradients<B::InnerBackend>>,
+}
 
-/// `[rows, inputs]` through layers, all but the last rectified.
-pub(crate) fn stack<B: Backend>(
+/// By the weight and the bias of a layer.
+pub(crate) type LayerGradients<B> = (Tensor<B, 2>, Tensor<B, 1>);
+
+/// The loss of `[rows, inputs]` that went through layers, all but the last rectified, where `loss` gives
+/// it with its gradients by the logits. None on other backends than the CPU's with gradients, where
+/// `loss` gives none, and where shapes don't fit, so that burn's own words are heard.
+pub(crate) fn stack_gradients<B: AutodiffBackend>(
     x: Tensor<B, 2>,
     layers: Vec<Stacked<B>>,
-    precision: Precision,
-) -> Tensor<B, 2> {
-    let arguments: Arguments<B> = (x, layers);
-    let mut answer: Option<Tensor<B, 2>> = None;
-    if precision == Precision::F32 {
-        // A node names its parents in an array: those of deeper stacks are nodes of their own.
-        on::<Arguments<Tracked>, _>(&arguments, &mut answer, |arguments| match arguments.1.len() {
-            2 => tracked::<5>(arguments),
-            3 => tracked::<7>(arguments),
-            4 => tracked::<9>(arguments),
-            5 => tracked::<11>(arguments),
-            _ => None,
-        });
-    }
-    answer.unwrap_or_else(|| by_layers(arguments, precision))
-}
-
-fn by_layers<B: Backend>((mut x, layers): Arguments<B>, precision: Precision) -> Tensor<B, 2> {
-    let last = layers.len().saturating_sub(1);
-    for (number, Stacked { weight, bias, keep }) in layers.into_iter().enumerate() {
-        x = affine(x, weight, bias, precision, number < last);
-        if let Some(keep) = keep {
-            let data = TensorData::new(keep.to_vec(), x.dims());
-            let keep = Tensor::from_data(data, &x.device());
-            x = x * keep;
-        }
-    }
-    x
+    loss: impl Fn(&[f32]) -> Option<(f32, Vec<f32>)>,
+) -> Option<StackGradients<B>> {
+    let arguments = (x, layers);
+    let mut answer: Option<StackGradients<B>> = None;
+    on::<(Tensor<Tracked, 2>, Vec<Stacked<Tracked>>), _>(&arguments, &mut answer, |(x, layers)| {
+        gradients(x, layers, &loss)
+    });
+    answer
 }
 
 /// What a layer leaves behind.
-#[derive(Debug)]
-struct Passed {
+struct Passed<'a> {
     layer: Affine,
     weight: FlexTensor,
-    /// What it read and what it made of it, before units were dropped.
-    x: Arc<Vec<f32>>,
-    y: Arc<Vec<f32>>,
-    keep: Option<Arc<Vec<f32>>>,
+    keep: Option<&'a [f32]>,
+    /// What it made of what it read, before units were dropped, and then.
+    y: Vec<f32>,
+    kept: Option<Vec<f32>>,
 }
 
-/// None where shapes don't fit, so that burn's own words are heard.
-fn tracked<const PARENTS: usize>(arguments: &Arguments<Tracked>) -> Option<Tensor<Tracked, 2>> {
-    let (x, layers) = arguments;
-    let [rows, _] = x.dims();
-    let x = x.clone().into_primitive().tensor();
-    let mut parents = vec![x.node];
-    let mut read = Arc::new(whole(&x.primitive).as_slice()?.to_vec());
-    let mut passed = Vec::with_capacity(layers.len());
+impl Passed<'_> {
+    /// What the next layer reads.
+    fn output(&self) -> &[f32] {
+        self.kept.as_ref().unwrap_or(&self.y)
+    }
+}
+
+fn gradients(
+    x: &Tensor<Tracked, 2>,
+    layers: &[Stacked<Tracked>],
+    loss: impl Fn(&[f32]) -> Option<(f32, Vec<f32>)>,
+) -> Option<StackGradients<Tracked>> {
+    let x = whole(&x.clone().inner().into_primitive().tensor());
+    let x = x.as_slice::<f32>()?;
+    let mut passed: Vec<Passed<'_>> = Vec::with_capacity(layers.len());
     for (number, Stacked { weight, bias, keep }) in layers.iter().enumerate() {
         let [inputs, outputs] = weight.dims();
         let layer = Affine { inputs, outputs, rectified: number + 1 < layers.len() };
-        let weight = weight.clone().into_primitive().tensor();
-        let bias = bias.clone().into_primitive().tensor();
-        parents.extend([weight.node, bias.node]);
-        let weight = whole(&weight.primitive);
-        let bias = whole(&bias.primitive);
-        let y = Arc::new(layer.forward(&read, weight.as_slice()?, bias.as_slice()?)?);
-        let next = match keep {
-            Some(keep) if keep.len() != y.len() => return None,
-            Some(keep) => Arc::new(y.iter().zip(keep.iter()).map(|(y, keep)| y * keep).collect()),
-            None => y.clone(),
-        };
-        let x = std::mem::replace(&mut read, next);
-        passed.push(Passed { layer, weight, x, y, keep: keep.clone() });
+        let weight = whole(&weight.clone().inner().into_primitive().tensor());
+        let bias = whole(&bias.clone().inner().into_primitive().tensor());
+        let read = passed.last().map_or(x, Passed::output);
+        let y = layer.forward(read, weight.as_slice()?, bias.as_slice()?)?;
+        let keep = keep.as_deref().filter(|keep| keep.len() == y.len());
+        let kept = keep.map(|keep| y.iter().zip(keep).map(|(y, keep)| y * keep).collect());
+        passed.push(Passed { layer, weight, keep, y, kept });
     }
-    let outputs = passed.last()?.layer.outputs;
-    let y = tensor(Arc::unwrap_or_clone(read), [rows, outputs]);
-    let step = Step::<PARENTS>.prepare::<NoCheckpointing>(parents.try_into().ok()?);
-    let y: FloatTensor<Tracked> = match step.compute_bound().stateful() {
-        OpsKind::Tracked(step) => step.finish((Arc::new(passed), rows), y),
-        OpsKind::UnTracked(step) => step.finish(y),
-    };
-    Some(Tensor::from_primitive(TensorPrimitive::Float(y)))
+    let (loss, mut by_y) = loss(passed.last()?.output())?;
+    let mut found = Vec::with_capacity(layers.len());
+    for (number, Passed { layer, weight, keep, y, .. }) in passed.iter().enumerate().rev() {
+        if let Some(keep) = keep {
+            by_y.iter_mut().zip(*keep).for_each(|(by_y, keep)| *by_y *= keep);
+        }
+        let before = number.checked_sub(1).map(|before| passed[before].output());
+        let of =
+            layer.backward(before.unwrap_or(x), weight.as_slice()?, y, &by_y, before.is_some());
+        let by_weight = float(tensor(of.weight, [layer.inputs, layer.outputs]));
+        found.push((by_weight, float(tensor(of.bias, [layer.outputs]))));
+        by_y = of.inputs.unwrap_or_default();
+    }
+    found.reverse();
+    Some(StackGradients { loss, layers: found })
 }
 
-#[derive(Debug)]
-struct Step<const PARENTS: usize>;
-
-impl<const PARENTS: usize> Backward<Flex, PARENTS> for Step<PARENTS> {
-    type State = (Arc<Vec<Passed>>, usize);
-
-    fn backward(
-        self,
-        ops: Ops<Self::State, PARENTS>,
-        gradients: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
-    ) {
-        let dy = whole(&gradients.consume::<Flex>(&ops.node));
-        let (passed, rows) = ops.state;
-        let mut parents = ops.parents.into_iter();
-        let of_x = parents.next().flatten();
-        let of_layers: Vec<_> = parents.collect();
-        // All were made contiguous: there are slices of them.
-        let Some(dy) = dy.as_slice::<f32>() else { return };
-        let mut by_y = dy.to_vec();
-        for (number, (passed, of_layer)) in
-            passed.iter().zip(of_layers.chunks_exact(2)).enumerate().rev()
-        {
-            let Passed { layer, weight, x, y, keep } = passed;
-            let Some(weight) = weight.as_slice() else { return };
-            if let Some(keep) = keep {
-                by_y.iter_mut().zip(keep.iter()).for_each(|(by_y, keep)| *by_y *= keep);
-            }
-            let wants_inputs = number > 0 || of_x.is_some();
-            let AffineGradients { inputs, weight: by_weight, bias: by_bias } =
-                layer.backward(x, weight, y, &by_y, wants_inputs);
-            if let [of_weight, of_bias] = of_layer {
-                if let Some(of_weight) = of_weight {
-                    let by_weight = tensor(by_weight, [layer.inputs, layer.outputs]);
-                    gradients.register::<Flex>(of_weight.id, by_weight);
-                }
-                if let Some(of_bias) = of_bias {
-                    gradients.register::<Flex>(of_bias.id, tensor(by_bias, [layer.outputs]));
-                }
-            }
-            by_y = inputs.unwrap_or_default();
-        }
-        if let (Some(of_x), Some(first)) = (of_x, passed.first()) {
-            gradients.register::<Flex>(of_x.id, tensor(by_y, [rows, first.layer.inputs]));
-        }
-    }
+fn float<const D: usize>(tensor: FlexTensor) -> Tensor<Flex, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(tensor))
 }
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::TensorData;
     use rstest::rstest;
 
     use super::super::testing::{near, random};
+    use super::super::{affine, known_loss};
     use super::*;
+    use crate::domain::training::Precision;
+
+    /// Half the sum of squares.
+    fn half(logits: &[f32]) -> Option<(f32, Vec<f32>)> {
+        Some((logits.iter().map(|z| 0.5 * z * z).sum(), logits.to_vec()))
+    }
 
     #[rstest]
-    fn values_and_gradients_are_those_of_its_layers(
-        #[values(1, 2, 3, 5, 6)] count: usize,
+    fn gradients_are_those_of_layers_that_are_nodes(
+        #[values(1, 2, 3, 5)] count: usize,
         #[values(false, true)] drops: bool,
     ) {
-        let sizes = [7, 20, 3, 16, 5, 9, 2];
-        let keep = |outputs: usize| (0..6 * outputs).map(|i| (i % 3) as f32).collect();
-        let layers: Vec<Stacked<Tracked>> = (0..count)
-            .map(|number| Stacked {
+        let sizes = [7, 20, 3, 16, 5, 2];
+        let x: Tensor<Tracked, 2> = random([6, 7], 100);
+        let keep = |outputs: usize| (0..6 * outputs).map(|i| (i % 3) as f32).collect::<Vec<f32>>();
+        let layers = || -> Vec<Stacked<Tracked>> {
+            let layer = |number: usize| Stacked {
                 weight: random([sizes[number], sizes[number + 1]], number as u64),
                 bias: random([sizes[number + 1]], 50 + number as u64),
-                keep: (drops && number + 1 < count).then(|| Arc::new(keep(sizes[number + 1]))),
-            })
-            .collect();
-        let x: Tensor<Tracked, 2> = random([6, 7], 100);
-        let ours = stack(x.clone(), layers.clone(), Precision::F32);
-        let theirs = by_layers((x.clone(), layers.clone()), Precision::F32);
-        assert_eq!(ours.clone().into_data(), theirs.clone().into_data());
-        let weigh = Tensor::from_inner(random::<2>(ours.dims(), 4).inner());
-        let ours = (ours * weigh.clone()).sum().backward();
-        let theirs = (theirs * weigh).sum().backward();
-        near(x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
-        for Stacked { weight, bias, .. } in layers {
-            near(weight.grad(&ours).unwrap(), weight.grad(&theirs).unwrap());
-            near(bias.grad(&ours).unwrap(), bias.grad(&theirs).unwrap());
+                keep: (drops && number + 1 < count).then(|| keep(sizes[number + 1])),
+            };
+            (0..count).map(layer).collect()
+        };
+        let ours = stack_gradients(x.clone(), layers(), half).unwrap();
+        let (mut y, layers) = (x, layers());
+        for (number, Stacked { weight, bias, keep }) in layers.iter().enumerate() {
+            y = affine(y, weight.clone(), bias.clone(), Precision::F32, number + 1 < count);
+            if let Some(keep) = keep {
+                let shape = y.dims();
+                let data = TensorData::new(keep.clone(), shape);
+                y = y * Tensor::from_data(data, &Default::default());
+            }
+        }
+        let loss = known_loss(&y, half).unwrap();
+        assert_eq!(loss.clone().into_scalar(), ours.loss);
+        let theirs = loss.backward();
+        assert_eq!(ours.layers.len(), count);
+        for (Stacked { weight, bias, .. }, (by_weight, by_bias)) in layers.iter().zip(ours.layers) {
+            near(by_weight, weight.grad(&theirs).unwrap());
+            near(by_bias, bias.grad(&theirs).unwrap());
         }
     }
 
     #[test]
-    fn what_the_inputs_need_no_gradient_of_has_none() {
-        let layers: Vec<Stacked<Tracked>> = [(4, 3, 1), (3, 2, 2)]
-            .map(|(inputs, outputs, key)| Stacked {
-                weight: random([inputs, outputs], key),
-                bias: random([outputs], key + 5),
-                keep: None,
-            })
-            .to_vec();
-        let x: Tensor<Tracked, 2> = Tensor::from_inner(random::<2>([5, 4], 9).inner());
-        let found = stack(x.clone(), layers.clone(), Precision::F32).sum().backward();
-        assert!(x.grad(&found).is_none());
-        assert!(layers.iter().all(|layer| layer.weight.grad(&found).is_some()));
+    fn there_are_none_where_the_loss_gives_none_or_shapes_do_not_fit() {
+        let layers = |inputs: usize| {
+            vec![Stacked { weight: random([inputs, 2], 1), bias: random([2], 2), keep: None }]
+        };
+        let x: Tensor<Tracked, 2> = random([5, 4], 9);
+        assert!(stack_gradients(x.clone(), layers(4), half).is_some());
+        assert!(stack_gradients(x.clone(), layers(4), |_| None).is_none());
+        assert!(stack_gradients(x, layers(3), half).is_none());
     }
 }

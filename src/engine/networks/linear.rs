@@ -1,10 +1,11 @@
 //! Linear and logistic regression.
 
 use burn::module::Module;
+use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 
-use super::affine::Affine;
+use super::affine::{self, Affine};
 use super::parameters::Builder;
 
 /// One layer; tensors `output.weight` `[inputs, outputs]` and `output.bias` `[outputs]`.
@@ -20,5 +21,16 @@ impl<B: Backend> Linear<B> {
 
     pub(super) fn forward(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
         self.output.forward(inputs)
+    }
+}
+
+impl<B: AutodiffBackend> Linear<B> {
+    /// As [`affine::gradients`].
+    pub(super) fn gradients(
+        &self,
+        inputs: &Tensor<B, 2>,
+        loss: impl Fn(&[f32]) -> Option<(f32, Vec<f32>)>,
+    ) -> Option<(f32, GradientsParams)> {
+        affine::gradients(inputs, std::iter::once(&self.output), |_, _| None, loss)
     }
 }

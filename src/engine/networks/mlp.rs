@@ -1,14 +1,14 @@
 //! Multi-layer perceptron.
 
 use burn::module::Module;
+use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 
-use super::affine::Affine;
+use super::affine::{self, Affine};
 use super::dropout::Dropout;
 use super::parameters::Builder;
 use crate::domain::network::MlpNetwork;
-use crate::engine::kernels::stack;
 
 /// Fully connected layers with ReLU and dropout between; tensors `hidden.N.weight`
 /// `[inputs, units]`, `hidden.N.bias` `[units]`, `output.weight`, `output.bias`.
@@ -45,17 +45,32 @@ impl<B: Backend> Mlp<B> {
         inputs: Tensor<B, 2>,
         mut dropout: Option<&mut Dropout>,
     ) -> Tensor<B, 2> {
+        let mut x = inputs;
+        for layer in &self.hidden {
+            x = layer.rectified(x);
+            if let Some(dropout) = &mut dropout {
+                x = dropout.apply(x, self.dropout);
+            }
+        }
+        self.output.forward(x)
+    }
+}
+
+impl<B: AutodiffBackend> Mlp<B> {
+    /// As [`affine::gradients`], by the masks that [`Mlp::forward`] draws.
+    pub(super) fn gradients(
+        &self,
+        inputs: &Tensor<B, 2>,
+        dropout: &mut Dropout,
+        loss: impl Fn(&[f32]) -> Option<(f32, Vec<f32>)>,
+    ) -> Option<(f32, GradientsParams)> {
         let [rows, _] = inputs.dims();
-        let mut layers: Vec<_> = self
-            .hidden
-            .iter()
-            .map(|layer| {
-                let [_, units] = layer.weight.dims();
-                let mask = |dropout: &mut &mut Dropout| dropout.mask(rows * units, self.dropout);
-                layer.stacked(dropout.as_mut().and_then(mask))
-            })
-            .collect();
-        layers.push(self.output.stacked(None));
-        stack(inputs, layers, self.output.precision)
+        let layers = self.hidden.iter().chain([&self.output]);
+        let keep = |number: usize, layer: &Affine<B>| {
+            let [_, units] = layer.weight.dims();
+            let is_hidden = number < self.hidden.len();
+            is_hidden.then(|| dropout.mask(rows * units, self.dropout)).flatten()
+        };
+        affine::gradients(inputs, layers, keep, loss)
     }
 }

@@ -22,8 +22,9 @@ pub(crate) mod text;
 mod transformer;
 
 use burn::module::{Module, Param};
+use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use self::attention::Attention;
 use self::convolutional::Convolutional;
@@ -172,6 +173,24 @@ impl<B: Backend> Network<B> {
         };
         *param = Param::initialized(param.id, table);
         self
+    }
+}
+
+impl<B: AutodiffBackend> Network<B> {
+    /// The loss of `[rows, inputs]` while it learns, and its gradients by the parameters, found without
+    /// a graph; `loss` gives it with its gradients by the logits. None where the network, its device or
+    /// its precision know no such way, and then no mask was drawn; and where `loss` gives none.
+    pub(crate) fn gradients(
+        &self,
+        inputs: &Tensor<B, 2>,
+        dropout: &mut Dropout,
+        loss: impl Fn(&[f32]) -> Option<(f32, Vec<f32>)>,
+    ) -> Option<(f32, GradientsParams)> {
+        match self {
+            Self::Linear(network) => network.gradients(inputs, loss),
+            Self::Mlp(network) => network.gradients(inputs, dropout, loss),
+            _ => None,
+        }
     }
 }
 

@@ -437,9 +437,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     ) -> (Tensor<B::InnerBackend, 1>, GradientsParams) {
         let each = rows.len().div_ceil(self.problem.recipe.accumulation).max(1);
         if each >= rows.len() {
-            let loss = self.loss(rows, 0, epoch, dropout);
-            let value = loss.clone().inner();
-            return (value, GradientsParams::from_grads(loss.backward(), &self.network));
+            return self.gradients_of(rows, (0, 1.0), epoch, dropout);
         }
         let mut value = Tensor::zeros([1], self.device.inner());
         let mut sum = GradientsAccumulator::new();
@@ -449,18 +447,39 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
                 // burn walks through what leads to a parameter once.
                 self.network = detached(self.network.clone());
             }
-            let loss = self.loss(slice, number, epoch, dropout).mul_scalar(share);
-            value = value + loss.clone().inner();
-            let of_slice = GradientsParams::from_grads(loss.backward(), &self.network);
-            sum.accumulate(&self.network, of_slice);
+            let (of_slice, gradients) = self.gradients_of(slice, (number, share), epoch, dropout);
+            value = value + of_slice;
+            sum.accumulate(&self.network, gradients);
         }
         (value, sum.grads())
     }
 
-    /// Mean loss of some rows of a batch; `slice` is its number among those of the batch.
-    fn loss(&self, rows: &[usize], slice: u32, epoch: u32, dropout: &mut Dropout) -> Tensor<B, 1> {
+    /// Mean loss of some rows of a batch times their `share` of it, and its gradients; `slice` is their
+    /// number among those of the batch.
+    fn gradients_of(
+        &self,
+        rows: &[usize],
+        (slice, share): (u32, f64),
+        epoch: u32,
+        dropout: &mut Dropout,
+    ) -> (Tensor<B::InnerBackend, 1>, GradientsParams) {
         let Problem { recipe, data } = self.problem;
         let (inputs, mut targets, mut weights) = self.tensors(rows, slice, epoch);
+        let loss = Loss { task: data.task, spec: &recipe.loss, levels: &data.levels };
+        if recipe.teaching.is_none() && loss.is_known() {
+            // Read on a CPU alone, where that is no wait.
+            let known = |logits: &[f32]| {
+                let weights = weights.as_ref().map(Tensor::to_data);
+                let (value, mut by) =
+                    loss.with_gradients(logits, &targets.to_data(), weights.as_ref())?;
+                by.iter_mut().for_each(|by| *by *= share as f32);
+                Some((value * share as f32, by))
+            };
+            if let Some((value, gradients)) = self.network.gradients(&inputs, dropout, known) {
+                let value = TensorData::new(vec![value], [1]);
+                return (Tensor::from_data(value, self.device.inner()), gradients);
+            }
+        }
         let logits = self.network.forward(inputs, Some(dropout));
         // Each member has a loss of its own: that of their mean would let them lean on each other.
         let members = self.network.members();
@@ -468,11 +487,15 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             targets = targets.repeat_dim(0, members);
             weights = weights.map(|weights| weights.repeat_dim(0, members));
         }
-        let loss = Loss { task: data.task, spec: &recipe.loss, levels: &data.levels };
-        match recipe.teaching {
+        let mut loss = match recipe.teaching {
             Some(teaching) => taught_loss(loss, teaching, logits, targets, weights),
             None => batch_loss(loss, logits, targets, weights),
+        };
+        if share < 1.0 {
+            loss = loss.mul_scalar(share);
         }
+        let value = loss.clone().inner();
+        (value, GradientsParams::from_grads(loss.backward(), &self.network))
     }
 
     /// Loss and main metric of the validation rows, and the figure by which epochs are compared, the

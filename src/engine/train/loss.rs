@@ -29,16 +29,18 @@ pub(crate) fn batch_loss<B: Backend>(
     targets: Tensor<B, 2>,
     weights: Option<Tensor<B, 2>>,
 ) -> Tensor<B, 1> {
-    let classes = if loss.task == Task::Binary { 2 } else { logits.dims()[1] };
-    let targets = match loss.spec.label_smoothing {
-        Some(share) if share > 0.0 && matches!(loss.task, Task::Binary | Task::Multiclass) => {
-            targets.mul_scalar(1.0 - share).add_scalar(share / classes as f64)
-        }
-        _ => targets,
+    // Read on a CPU alone, where that is no wait.
+    let known = |logits: &[f32]| {
+        let weights = weights.as_ref().map(Tensor::to_data);
+        loss.with_gradients(logits, &targets.to_data(), weights.as_ref())
     };
-    if let Some(found) = at_once(loss, &logits, &targets, weights.as_ref()) {
+    if let Some(found) = known_loss(&logits, known) {
         return found;
     }
+    let targets = match loss.smoothing(logits.dims()[1]) {
+        Some([kept, spread]) => targets.mul_scalar(kept).add_scalar(spread),
+        None => targets,
+    };
     let focal = loss.spec.focal_gamma.filter(|gamma| *gamma > 0.0);
     let losses = match loss.task {
         // -y log s(z) - (1 - y) log s(-z), where log s(-z) = log s(z) - z.
@@ -73,40 +75,59 @@ pub(crate) fn batch_loss<B: Backend>(
     }
 }
 
-/// The same on a CPU, where its gradient is found with it; None elsewhere, and of focal losses.
-fn at_once<B: Backend>(
-    loss: Loss<'_>,
-    logits: &Tensor<B, 2>,
-    targets: &Tensor<B, 2>,
-    weights: Option<&Tensor<B, 2>>,
-) -> Option<Tensor<B, 1>> {
-    if loss.spec.focal_gamma.is_some_and(|gamma| gamma > 0.0) {
-        return None;
+impl Loss<'_> {
+    /// Whether its gradient by the logits is found with it: not that of focal losses.
+    pub(super) fn is_known(&self) -> bool {
+        self.spec.focal_gamma.is_none_or(|gamma| gamma <= 0.0)
     }
-    let [rows, outputs] = logits.dims();
-    let width = targets.dims()[1];
-    known_loss(logits, |logits| {
-        let (targets, weights) = (targets.to_data(), weights.map(Tensor::to_data));
-        let targets = targets.as_slice::<f32>().ok()?;
-        let weights = match &weights {
+
+    /// What truths are multiplied by, and what is added, where they are smoothed.
+    fn smoothing(&self, outputs: usize) -> Option<[f32; 2]> {
+        let classes = if self.task == Task::Binary { 2 } else { outputs };
+        let is_of_classes = matches!(self.task, Task::Binary | Task::Multiclass);
+        let share = self.spec.label_smoothing.filter(|share| *share > 0.0 && is_of_classes)?;
+        Some([(1.0 - share) as f32, (share / classes as f64) as f32])
+    }
+
+    /// [`batch_loss`] of the numbers of a batch, with its gradient by each logit; None of losses that
+    /// are not known.
+    pub(super) fn with_gradients(
+        self,
+        logits: &[f32],
+        targets: &TensorData,
+        weights: Option<&TensorData>,
+    ) -> Option<(f32, Vec<f32>)> {
+        let [rows, width] = *targets.shape.as_slice() else { return None };
+        let outputs = logits.len().checked_div(rows)?;
+        if !self.is_known() || outputs == 0 || width == 0 {
+            return None;
+        }
+        let smoothed = self.smoothing(outputs).map(|[kept, spread]| {
+            targets.iter::<f32>().map(|truth| truth * kept + spread).collect::<Vec<f32>>()
+        });
+        let targets = match &smoothed {
+            Some(smoothed) => smoothed,
+            None => targets.as_slice::<f32>().ok()?,
+        };
+        let weights = match weights {
             Some(weights) => Some(weights.as_slice::<f32>().ok()?),
             None => None,
         };
-        let share = match loss.task {
+        let share = match self.task {
             Task::Multiclass => 1.0 / rows as f64,
-            _ => 1.0 / (rows * outputs) as f64,
+            _ => 1.0 / logits.len() as f64,
         };
         let (mut sum, mut gradient) = (0.0, Vec::with_capacity(logits.len()));
         let each = logits.chunks_exact(outputs).zip(targets.chunks_exact(width));
         for (row, (logits, targets)) in each.enumerate() {
             let share = weights.map_or(share, |weights| share * f64::from(weights[row]));
             sum += share
-                * with_gradient(loss, logits, targets, |by| {
+                * with_gradient(self, logits, targets, |by| {
                     gradient.push((share * by) as f32);
                 });
         }
         Some((sum as f32, gradient))
-    })
+    }
 }
 
 /// Loss of one row, the sum of those of its numbers; its gradient by each logit goes to `by`.

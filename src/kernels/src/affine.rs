@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::level::{dispatch, load, store};
-use crate::product::{Into, LANES, Left, Onto, Right, multiply};
+use crate::product::{Into, Left, Onto, Right, multiply};
 
 /// `x W + b`, and the negative of it made 0 where it is rectified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl WithSimd for Forward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Forward { size: Affine { inputs, outputs, rectified }, rows, x, weight, bias, y } =
             self;
-        let weight = Right { values: weight, row: outputs };
+        let weight = Right::rows(weight, outputs);
         let into = Into { values: y, row: outputs, onto: Onto::Row(bias) };
         multiply([rows, inputs, outputs], Left::rows(x, inputs), weight, into);
         if rectified {
@@ -125,14 +125,11 @@ impl WithSimd for Backward<'_> {
                 store(simd, &mut into.bias, at, sum);
             }
         }
-        let by_rows = Right { values: dy, row: outputs };
+        let by_rows = Right::rows(dy, outputs);
         let to = Into { values: &mut into.weight, row: outputs, onto: Onto::Nothing };
         multiply([inputs, rows, outputs], Left::columns(x, inputs), by_rows, to);
         let Some(by_inputs) = &mut into.inputs else { return };
-        // The weight the other way round, each row whole vectors: few numbers beside the products.
-        let columns = inputs.next_multiple_of(LANES);
-        let back = turned(weight, outputs, columns);
-        let back = Right { values: &back, row: columns };
+        let back = Right::columns(weight, outputs);
         let to = Into { values: by_inputs, row: inputs, onto: Onto::Nothing };
         multiply([rows, outputs, inputs], Left::rows(dy, outputs), back, to);
     }
@@ -148,18 +145,6 @@ fn masked<S: Simd>(simd: S, y: &[f32], dy: &[f32]) -> Vec<f32> {
         store(simd, &mut masked, at, simd.select_f32s(is_dead, zero, load(simd, dy, at)));
     }
     masked
-}
-
-/// `[rows, width]` as `[width, columns]`, zeros behind the rows.
-#[inline(always)]
-fn turned(matrix: &[f32], width: usize, columns: usize) -> Vec<f32> {
-    let mut turned = vec![0.0; width * columns];
-    for (row, values) in matrix.chunks_exact(width).enumerate() {
-        for (at, value) in values.iter().enumerate() {
-            turned[at * columns + row] = *value;
-        }
-    }
-    turned
 }
 
 #[cfg(test)]

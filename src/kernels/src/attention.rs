@@ -49,9 +49,9 @@ impl<T: AsRef<[f32]>> Projected<T> {
         match self {
             Self::Packed(all) => {
                 let all = all.as_ref();
-                Right { values: all.get(part * width..).unwrap_or_default(), row: 3 * width }
+                Right::rows(all.get(part * width..).unwrap_or_default(), 3 * width)
             }
-            Self::Separate(parts) => Right { values: parts[part].as_ref(), row: width },
+            Self::Separate(parts) => Right::rows(parts[part].as_ref(), width),
         }
     }
 }
@@ -171,7 +171,7 @@ impl Attention {
 #[inline(always)]
 fn head_of<'a>(size: &Attention, all: Right<'a>, row: usize, head: usize) -> Right<'a> {
     let start = row * size.places * all.row + head * size.each();
-    Right { values: &all.values[start..], ..all }
+    all.from(0, start)
 }
 
 /// The same to write to.
@@ -238,7 +238,7 @@ impl Room {
             near.iter_mut().zip(&b[..each]).for_each(|(near, b)| *near = *b);
         }
         let near = Into { values: to, row: across, onto: Onto::Nothing };
-        multiply([places, places, across], a, Right { values: from, row: across }, near);
+        multiply([places, places, across], a, Right::rows(from, across), near);
         for (near, c) in to.chunks_exact(across).zip(c.values.chunks_mut(c.row)) {
             c[..each].copy_from_slice(&near[..each]);
         }
@@ -290,7 +290,7 @@ impl WithSimd for Forward<'_> {
             let key = head_of(&size, key, row, head);
             let key = Left::rows(key.values, key.row);
             let scores = Into { values: weights, row: stride, onto: Onto::Nothing };
-            let turned = Right { values: &turned, row: stride };
+            let turned = Right::rows(&turned, stride);
             multiply([places, each, size.columns()], key, turned, scores);
             softmax(simd, &size, &queries, weights);
             let mut weights = &weights[..];
@@ -364,7 +364,7 @@ impl WithSimd for Backward<'_> {
         let Attention { places, width, heads, .. } = size;
         let (each, stride) = (size.each(), size.stride());
         let factor = 1.0 / (each as f32).sqrt();
-        let dy = Right { values: dy, row: width };
+        let dy = Right::rows(dy, width);
         let [query, key, value] = [QUERY, KEY, VALUE].map(|part| x.part(part, width));
         let mut turned = vec![0.0; each * stride];
         let mut room = Room::new::<S>(&size);
@@ -377,7 +377,7 @@ impl WithSimd for Backward<'_> {
             let value = head_of(&size, value, row, head);
             let value = Left::rows(value.values, value.row);
             let by_weights = Into { values: &mut gradients, row: stride, onto: Onto::Nothing };
-            let by_turned = Right { values: &turned, row: stride };
+            let by_turned = Right::rows(&turned, stride);
             multiply([places, each, size.columns()], value, by_turned, by_weights);
             let mut used = weights;
             if let Some(keep) = keep {

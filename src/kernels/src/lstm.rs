@@ -185,15 +185,14 @@ fn unpadded(rows: &[f32], hidden: usize) -> Vec<f32> {
     gates.flat_map(|gate| &gate[..hidden]).copied().collect()
 }
 
-/// `[rows, width]` as `[width, columns]`, with zeros behind the rows.
+/// `[rows, width]` as `[width, columns]`, with zeros behind the rows, so that tiles are whole.
 fn turned(matrix: &[f32], [rows, width]: [usize; 2], columns: usize) -> Packed {
     let mut back = vec![0.0; width * columns];
     for (row, values) in matrix.chunks_exact(width).take(rows).enumerate() {
-        for (at, value) in values.iter().enumerate() {
-            back[at * columns + row] = *value;
-        }
+        let places = back[row..].iter_mut().step_by(columns);
+        places.zip(values).for_each(|(place, value)| *place = *value);
     }
-    Packed::new(Right { values: &back, row: columns }, [width, columns])
+    Packed::new(Right::rows(&back, columns), [width, columns])
 }
 
 /// Steps one after the other.
@@ -217,7 +216,7 @@ impl WithSimd for Forward<'_> {
         let Forward { layer, x, order, states, keep, gates, cells } = self;
         let Lstm { inputs, hidden, .. } = *layer;
         let (rows, width, padded) = (order.rows, 4 * layer.padded(), layer.padded());
-        let right = |values| Right { values, row: width };
+        let right = |values| Right::rows(values, width);
         let of_inputs = Packed::new(right(&layer.of_inputs), [inputs, width]);
         let of_hidden = Packed::new(right(&layer.of_hidden), [hidden, width]);
         // What goes into the gates of one step, and its cells: they stay near.
@@ -305,7 +304,7 @@ impl WithSimd for Backward<'_> {
         let size = rows * padded;
         let back = turned(&layer.of_hidden, [hidden, width], padded);
         let back_to_inputs = match sums.inputs {
-            Some(_) if inputs > 0 => Some(turned(&layer.of_inputs, [inputs, width], inputs)),
+            Some(_) => Some(Packed::new(Right::columns(&layer.of_inputs, width), [width, inputs])),
             _ => None,
         };
         let (mut by_state, mut by_cell) = (vec![0.0; size], vec![0.0; size]);
@@ -327,7 +326,7 @@ impl WithSimd for Backward<'_> {
             for by_gates in by_gates.chunks_exact(width) {
                 add_to(simd, &mut sums.bias, by_gates);
             }
-            packed.fill(Right { values: &by_gates, row: width }, [rows, width]);
+            packed.fill(Right::rows(&by_gates, width), [rows, width]);
             let read = Left::columns(&x[step * rows * inputs..][..rows * inputs], inputs);
             let into = Into { values: &mut sums.of_inputs, row: width, onto: Onto::Itself };
             multiply_packed(inputs, read, &packed, into);

@@ -17,6 +17,8 @@ const WIDTH: usize = 1024;
 const HEIGHT: usize = 48;
 /// From so many rows on, `b` is read often enough to be copied first.
 const WORTH: usize = 16;
+/// So many numbers stay in the nearest cache, beside what they are multiplied with.
+const NEAR: usize = 4096;
 
 thread_local! {
     /// Room for a copy, which is asked for once.
@@ -49,11 +51,29 @@ impl<'a> Left<'a> {
     }
 }
 
-/// A matrix whose rows begin `row` numbers apart.
+/// A matrix whose number `(k, j)` stands at `k * row + j * column`. One of the two is 1.
 #[derive(Clone, Copy)]
 pub(crate) struct Right<'a> {
     pub(crate) values: &'a [f32],
     pub(crate) row: usize,
+    column: usize,
+}
+
+impl<'a> Right<'a> {
+    /// Rows that begin `row` numbers apart.
+    pub(crate) fn rows(values: &'a [f32], row: usize) -> Self {
+        Self { values, row, column: 1 }
+    }
+
+    /// The columns of such rows, as rows.
+    pub(crate) fn columns(values: &'a [f32], row: usize) -> Self {
+        Self { values, row: 1, column: row }
+    }
+
+    #[inline(always)]
+    pub(crate) fn from(self, row: usize, column: usize) -> Self {
+        Self { values: &self.values[row * self.row + column * self.column..], ..self }
+    }
 }
 
 /// Where a product goes: rows that begin `row` numbers apart, and what it is added to.
@@ -122,9 +142,8 @@ impl WithSimd for Pack<'_> {
         values.resize(*depth * columns.next_multiple_of(S::F32_LANES), 0.0);
         let mut rest = values.as_mut_slice();
         for Block { across, start, depth, columns } in blocks(*depth, *columns) {
-            let b = Right { values: &b.values[start * b.row + across..], ..b };
             let (block, behind) = rest.split_at_mut(depth * columns.next_multiple_of(S::F32_LANES));
-            panels::<S>(b, [depth, columns], block);
+            panels::<S>(b.from(start, across), [depth, columns], block);
             rest = behind;
         }
     }
@@ -163,7 +182,7 @@ pub(crate) fn add_product(
     b: &[f32],
     c: &mut [f32],
 ) {
-    let b = Right { values: b, row: columns };
+    let b = Right::rows(b, columns);
     let c = Into { values: c, row: columns, onto: Onto::Itself };
     multiply([rows, depth, columns], a, b, c);
 }
@@ -232,8 +251,11 @@ fn multiply_as<S: Simd, const ACROSS: bool>(
             }
         }
     }
-    // What is cut short is made whole by it, too.
-    let is_worth = rows >= WORTH || columns % S::F32_LANES > 0;
+    // What is read often is worth a copy, but where all of it stays near as it is; and what is cut short
+    // or lies across is made whole by it.
+    let is_worth = (rows >= WORTH && depth * columns > NEAR)
+        || columns % S::F32_LANES > 0
+        || matches!(b, By::Rows(Right { column: 2.., .. }));
     let mut room = ROOM.take();
     let mut packed = 0;
     for Block { across, start, depth, columns } in blocks(depth, columns) {
@@ -246,7 +268,7 @@ fn multiply_as<S: Simd, const ACROSS: bool>(
                 (Panels { values, row: apart, apart: depth * apart }, true)
             }
             By::Rows(b) => {
-                let b = Right { values: &b.values[start * b.row + across..], ..b };
+                let b = b.from(start, across);
                 match is_worth {
                     true => {
                         if room.len() < length {
@@ -291,17 +313,49 @@ struct Panels<'a> {
 fn panels<S: Simd>(b: Right<'_>, [depth, columns]: [usize; 2], into: &mut [f32]) {
     let width = 2 * S::F32_LANES;
     for (panel, to) in into.chunks_mut(depth * width).enumerate() {
-        let from = &b.values[panel * width..];
+        let from = b.from(0, panel * width);
         let columns = width.min(columns - panel * width);
         let padded = columns.next_multiple_of(S::F32_LANES);
+        if from.column > 1 {
+            turned(from, [depth, columns], padded, to);
+            continue;
+        }
         for (row, to) in to.chunks_exact_mut(padded).enumerate() {
-            let from = &from[row * b.row..][..columns];
+            let from = &from.values[row * b.row..][..columns];
             match (S::as_simd_f32s(from).0.first_chunk::<2>(), S::as_mut_simd_f32s(to).0) {
                 (Some(from), to) if to.len() == 2 => to.copy_from_slice(from),
                 _ => {
                     to[..columns].copy_from_slice(from);
                     to[columns..].fill(0.0);
                 }
+            }
+        }
+    }
+}
+
+/// A panel of a matrix that lies across.
+#[inline(always)]
+fn turned(from: Right<'_>, [depth, columns]: [usize; 2], padded: usize, into: &mut [f32]) {
+    // So many rows are read side by side.
+    const ABREAST: usize = 8;
+    for first in (0..padded).step_by(ABREAST) {
+        let there = ABREAST.min(columns.saturating_sub(first));
+        if there < ABREAST {
+            let end = padded.min(first + ABREAST);
+            into.chunks_exact_mut(padded).for_each(|to| to[first..end].fill(0.0));
+        }
+        if there == ABREAST {
+            let lines: [&[f32]; ABREAST] =
+                std::array::from_fn(|at| &from.values[(first + at) * from.column..][..depth]);
+            for (row, to) in into.chunks_exact_mut(padded).take(depth).enumerate() {
+                let to = &mut to[first..][..ABREAST];
+                to.iter_mut().zip(&lines).for_each(|(to, line)| *to = line[row]);
+            }
+        } else {
+            for at in 0..there {
+                let line = &from.values[(first + at) * from.column..][..depth];
+                let places = into[first + at..].iter_mut().step_by(padded);
+                places.zip(line).for_each(|(to, value)| *to = *value);
             }
         }
     }
@@ -317,7 +371,7 @@ fn block<S: Simd, const ACROSS: bool, const PACKED: bool>(
 ) {
     let width = 2 * S::F32_LANES;
     for (panel, column) in (0..columns).step_by(width).enumerate() {
-        let b = Right { values: &b.values[panel * b.apart..], row: b.row };
+        let b = Right::rows(&b.values[panel * b.apart..], b.row);
         let columns = width.min(columns - column);
         let is_wide = columns > S::F32_LANES;
         let mut row = 0;
@@ -454,9 +508,20 @@ mod tests {
         let b: Vec<f32> = (0..depth * columns).map(|i| number(i + 77)).collect();
         let before: Vec<f32> = (0..rows * columns).map(|i| number(i + 5)).collect();
         let (row, column) = if flip { (1, rows) } else { (depth, 1) };
+        let across: Vec<f32> =
+            (0..columns * depth).map(|i| b[i % depth * columns + i / depth]).collect();
         for _level in each() {
             let mut c = before.clone();
-            add_product(rows, depth, columns, Left { values: &a, row, column }, &b, &mut c);
+            let a_of = Left { values: &a, row, column };
+            add_product(rows, depth, columns, a_of, &b, &mut c);
+            // By a matrix that lies across, or was copied before, to the bit.
+            let mut others = [before.clone(), before.clone()];
+            let [first, second] =
+                others.each_mut().map(|values| Into { values, row: columns, onto: Onto::Itself });
+            multiply([rows, depth, columns], a_of, Right::columns(&across, depth), first);
+            let packed = Packed::new(Right::rows(&b, columns), [depth, columns]);
+            multiply_packed(rows, a_of, &packed, second);
+            assert!(others.iter().all(|other| *other == c));
             for i in 0..rows {
                 for j in 0..columns {
                     let products = (0..depth).map(|k| {

@@ -1,7 +1,9 @@
 //! Scoring: cheap requests where they arrive, costly ones on the one thread that owns the device,
-//! which puts together what has queued for the same version and never waits for more.
+//! which puts together what has queued for the same version and never waits for more; where that thread
+//! is busy and the CPU scores, moderate ones where they arrive, too.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
@@ -18,6 +20,9 @@ use crate::telemetry::metrics as names;
 
 /// Multiply-adds up to which scoring is no dearer than handing it over.
 const CHEAP: u64 = 4_000_000;
+/// Multiply-adds up to which the thread where a request arrived does not wait for one that is busy:
+/// about a millisecond, in which it answers nobody else.
+const MODERATE: u64 = 50_000_000;
 /// Most costly requests that may wait.
 const QUEUE: usize = 256;
 /// Most rows that are put together.
@@ -26,6 +31,8 @@ const BATCH: usize = 8192;
 pub(super) struct Scorer {
     device: Device,
     work: SyncSender<Work>,
+    /// Orders that are not answered.
+    open: Arc<AtomicUsize>,
 }
 
 /// What the thread does.
@@ -64,20 +71,25 @@ impl Order {
     }
 }
 
-/// Counts an order among those that wait, for as long as it lives.
-struct Counted(Gauge);
+/// Counts an order among those that are not answered, for as long as it lives.
+struct Counted {
+    open: Arc<AtomicUsize>,
+    gauge: Gauge,
+}
 
 impl Counted {
-    fn new() -> Self {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
         let gauge = gauge!(names::SCORING_QUEUE);
         gauge.increment(1);
-        Self(gauge)
+        open.fetch_add(1, Ordering::Relaxed);
+        Self { open: open.clone(), gauge }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.decrement(1);
+        self.gauge.decrement(1);
+        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -86,7 +98,7 @@ impl Scorer {
     pub(super) fn start(device: Device) -> Self {
         let (work, receiver) = sync_channel(QUEUE);
         std::thread::spawn(move || run(&receiver));
-        Self { device, work }
+        Self { device, work, open: Arc::default() }
     }
 
     /// Loads a version of so many parameters on the device on which it is to be scored.
@@ -129,17 +141,21 @@ impl Scorer {
     /// [`Code::TooManyRequests`] when too many costly requests wait.
     pub(super) async fn score(&self, loaded: &Arc<Loaded>, frame: Frame) -> Result<Outputs> {
         let cost = loaded.model.work().saturating_mul(frame.rows() as u64);
-        if cost <= CHEAP {
+        let on_cpu = loaded.model.is_on_cpu();
+        // With one in work and one behind it, it will not want for work.
+        let is_busy = self.open.load(Ordering::Relaxed) > 1;
+        if cost <= CHEAP || (on_cpu && is_busy && cost <= MODERATE) {
             return INLINE.time(frame.rows(), || loaded.model.predict(&frame));
         }
-        // On a device what has queued is put together as columns.
-        let rows = match loaded.model.is_on_cpu() && loaded.model.is_quick(&frame) {
+        // On a device what has queued is put together as columns; a CPU that is idle makes of them what
+        // the network reads.
+        let rows = match on_cpu && is_busy && loaded.model.is_quick(&frame) {
             true => Rows::Inputs(loaded.model.inputs(&frame)?),
             false => Rows::Columns(frame),
         };
         let (done, outcome) = oneshot::channel();
         let loaded = loaded.clone();
-        self.send(Work::Score(Order { loaded, rows, done, _counted: Counted::new() }))?;
+        self.send(Work::Score(Order { loaded, rows, done, _counted: Counted::new(&self.open) }))?;
         outcome.await.map_err(|_| Error::internal("scoring", "it panicked"))?
     }
 }

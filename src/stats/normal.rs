@@ -36,9 +36,10 @@ pub fn normal_inverse_cdf(p: f64) -> Option<f64> {
 /// [`normal_inverse_cdf`] in place of each of many, to the bit; NaN where there is none.
 pub fn normal_inverse_cdfs(levels: &mut [f64]) {
     const CHUNK: usize = 128;
-    let (mut r, mut ratios, mut places) = ([0.0; CHUNK], [0.0; CHUNK], [0; CHUNK]);
     let [above, below] = &CENTRE;
     let [above_tail, below_tail] = &TAIL;
+    let (mut r, mut ratios) = ([0.0; CHUNK], [0.0; CHUNK]);
+    let (mut tails, mut places) = ([0.0; CHUNK], [0; CHUNK]);
     for levels in levels.chunks_mut(CHUNK) {
         let many = levels.len();
         for (r, p) in r.iter_mut().zip(levels.iter()) {
@@ -46,25 +47,24 @@ pub fn normal_inverse_cdfs(levels: &mut [f64]) {
             *r = 0.180_625 - q * q;
         }
         quotients(above, below, &r[..many], &mut ratios[..many]);
-        // The few in the tails are put together.
+        // The few in the tails are put together, without a branch that nobody could foretell.
         let mut few = 0;
         for (place, (p, ratio)) in levels.iter_mut().zip(&ratios).enumerate() {
             let q = *p - 0.5;
-            if q.abs() <= 0.425 {
-                *p = q * ratio;
-                continue;
-            }
-            let distance = (-p.min(1.0 - *p).ln()).sqrt();
-            if distance <= 5.0 {
-                (r[few], places[few]) = (distance - 1.6, place);
-                few += 1;
-            } else {
-                *p = normal_inverse_cdf(*p).unwrap_or(f64::NAN);
-            }
+            (tails[few], places[few]) = (*p, place);
+            few += usize::from(q.abs() > 0.425 || q.is_nan());
+            *p = q * ratio;
+        }
+        let tails = &tails[..few];
+        for (r, p) in r.iter_mut().zip(tails) {
+            *r = (-p.min(1.0 - p).ln()).sqrt() - 1.6;
         }
         quotients(above_tail, below_tail, &r[..few], &mut ratios[..few]);
-        for (place, ratio) in places[..few].iter().zip(&ratios) {
-            levels[*place] = ratio.copysign(levels[*place] - 0.5);
+        for ((place, p), (r, ratio)) in places.iter().zip(tails).zip(r.iter().zip(&ratios)) {
+            levels[*place] = match *r <= 5.0 - 1.6 {
+                true => ratio.copysign(p - 0.5),
+                false => normal_inverse_cdf(*p).unwrap_or(f64::NAN),
+            };
         }
     }
 }
@@ -72,9 +72,16 @@ pub fn normal_inverse_cdfs(levels: &mut [f64]) {
 /// Numerator and denominator from the constants up.
 type Rational = [[f64; 8]; 2];
 
+#[inline]
 fn ratio([above, below]: &Rational, r: f64) -> f64 {
-    let value = |c: &[f64; 8]| c.iter().rev().fold(0.0, |sum, c| sum * r + c);
-    value(above) / value(below)
+    // Counted by hand: an iterator from behind was called here instead of inlined.
+    let (mut numerator, mut denominator, mut at) = (0.0, 0.0, above.len());
+    while at > 0 {
+        at -= 1;
+        numerator = numerator * r + above[at];
+        denominator = denominator * r + below[at];
+    }
+    numerator / denominator
 }
 
 const CENTRE: Rational = [

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::generator::{Request, Turn, middle, ratio, turns};
-use super::model::columns;
+use super::model::{Model, columns};
 use super::server::address;
 use super::{Row, Serve, median, timed};
 use crate::app::{self, App, Peers};
@@ -20,16 +20,17 @@ pub(super) async fn measure(
     app: &App,
     client: &Client,
     key: &str,
-    model: &str,
+    model: &Model,
     request: &PredictionRequest,
     options: &Serve,
 ) -> Result<Vec<Row>> {
+    let name = model.name;
     let body = app::arrow_stream(ROWS, columns(ROWS))?;
-    let answer = client.predict_arrow(model, body.clone().into(), None, false).await?;
-    let peers = Peers { model: model.to_owned(), answers: HashMap::from([(ROWS, answer)]) };
+    let answer = client.predict_arrow(name, body.clone().into(), None, false).await?;
+    let peers = Peers { model: name.to_owned(), answers: HashMap::from([(ROWS, answer)]) };
     let (url, server) = app::serve_bench(app, peers)?;
     let (address, _) = address(&url)?;
-    let paths = [format!("/api/v1/models/{model}/predictions"), format!("/bench/parsed/{ROWS}")];
+    let paths = [format!("/api/v1/models/{name}/predictions"), format!("/bench/parsed/{ROWS}")];
     let post = |path: &String| Request::post_as(ARROW_STREAM, address, path, Some(key), &body);
     let requests: Vec<Request> = paths.iter().map(post).collect();
     let time = Duration::from_secs_f64(options.seconds);
@@ -38,11 +39,11 @@ pub(super) async fn measure(
     let [ours, parsed] = measured.as_slice() else {
         return Err(Error::internal("measuring", "a turn is missing"));
     };
-    let floor = floor(app, model, request, time, options.rounds).await?;
+    let floor = floor(app, name, request, time, options.rounds).await?;
     let rows = |turn: &Turn| turn.per_second * ROWS as f64;
     let row = |id: &str, text: &str, peer: f64, ratio: f64| Row {
-        id: format!("serve.{ROWS}.binary{id}"),
-        name: format!("20-64-64-1, 1,000 rows as Arrow: {text}"),
+        id: model.id_of(ROWS, &format!("binary{id}")),
+        name: model.named(ROWS, &format!("as Arrow, {text}")),
         unit: "rows/s",
         ours: middle(ours, rows),
         peer: Some(peer),

@@ -23,7 +23,10 @@ pub(super) struct Model {
     /// Its part of the figures' ids; the named network has none.
     pub(super) id: &'static str,
     text: &'static str,
-    network: Option<Value>,
+    /// What of its training is not by default.
+    spec: Value,
+    /// Whether rows as Arrow are measured, too.
+    pub(super) is_asked_in_arrow: bool,
 }
 
 impl Model {
@@ -42,15 +45,32 @@ impl Model {
     }
 }
 
-pub(super) fn models() -> [Model; 2] {
+/// The first is a network whose columns go through quantiles, as is the default, the second the same
+/// network behind a linear scale, as a program without features of its own would have it.
+pub(super) fn models() -> [Model; 3] {
+    let network = json!({"kind": "mlp", "hidden": [64, 64], "dropout": 0.0});
     [
         Model {
             name: "bench-mlp",
             id: "",
             text: "20-64-64-1",
-            network: Some(json!({"kind": "mlp", "hidden": [64, 64], "dropout": 0.0})),
+            spec: json!({"network": network}),
+            is_asked_in_arrow: true,
         },
-        Model { name: "bench-default", id: ".default", text: "default network", network: None },
+        Model {
+            name: "bench-standard",
+            id: ".standard",
+            text: "20-64-64-1, standard scale",
+            spec: json!({"network": network, "preprocessing": {"scaling": "standard"}}),
+            is_asked_in_arrow: true,
+        },
+        Model {
+            name: "bench-default",
+            id: ".default",
+            text: "default network",
+            spec: json!({}),
+            is_asked_in_arrow: false,
+        },
     ]
 }
 
@@ -113,8 +133,8 @@ pub(super) fn columns(rows: usize) -> Vec<(String, Vec<f64>)> {
 /// Those of the server.
 pub(super) async fn train(client: &Client, model: &Model) -> Result<()> {
     let mut spec = json!({"dataset": {"name": DATASET}, "target": "y", "epochs": 3, "seed": 1});
-    if let Some(network) = &model.network {
-        spec["network"] = network.clone();
+    if let (Some(spec), Some(more)) = (spec.as_object_mut(), model.spec.as_object()) {
+        spec.extend(more.clone());
     }
     let spec = serde_json::from_value(spec).context("making a training specification")?;
     let job = client.train(model.name, &spec).await?;

@@ -48,10 +48,9 @@ async fn measure(app: &App, options: &Serve) -> Result<Vec<Row>> {
     for model in models() {
         train(&client, &model).await?;
         rows.extend(bench.model(&model).await?);
-        if model.id.is_empty() {
+        if model.is_asked_in_arrow {
             let request = serde_json::from_value(body(1_000)).context("making a request")?;
-            let name = model.name;
-            rows.extend(binary::measure(app, &client, &key, name, &request, options).await?);
+            rows.extend(binary::measure(app, &client, &key, &model, &request, options).await?);
         }
     }
     Ok(rows)

@@ -85,7 +85,7 @@ async fn prepare(config: &Config) -> Result<String> {
     let key = create_day_key(config, "bench").await?;
     let client = Client::new(&server.url, &key)?;
     upload(&client).await?;
-    let [model, _] = models();
+    let [model, ..] = models();
     train(&client, &model).await?;
     Ok(key)
 }
@@ -98,7 +98,7 @@ async fn start(
 ) -> Result<(Started, Server, Request)> {
     let (config, key) = (config.clone(), key.to_owned());
     let database_url = database_url.map(str::to_owned);
-    let [model, _] = models();
+    let [model, ..] = models();
     let body = serde_json::to_vec(&body(1)).context("making a request")?;
     let running = move || {
         let server = Server::start(&config, database_url.as_deref())?;

@@ -359,13 +359,33 @@ impl FittedFeatures {
         Ok(matrix)
     }
 
-    /// Writes what the columns of each row make into a matrix, from `offset` on.
+    /// Writes what the columns of each row make into a matrix, from `offset` on. Of many rows the
+    /// numbers of some are written before those of the next: these stay in the nearest cache.
     fn encode_columns(&self, frame: &Frame, matrix: &mut Matrix, offset: usize) -> Result<()> {
-        let mut offset = offset;
+        const ROWS: usize = 256;
+        let (mut offset, width) = (offset, matrix.width);
+        let mut numbers = Vec::new();
         for (position, FittedColumn { name, encoder }) in self.columns.iter().enumerate() {
-            let block = Block { data: &mut matrix.data, width: matrix.width, offset };
-            encoder.encode(frame, position, name, block)?;
+            match encoder {
+                Encoder::Numeric(numeric) if frame.rows() > ROWS => {
+                    numbers.push((numeric, frame.numbers_near(position, name)?, offset));
+                }
+                _ => {
+                    let block = Block { data: &mut matrix.data, width, offset };
+                    encoder.encode(frame, position, name, block)?;
+                }
+            }
             offset += encoder.width();
+        }
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        for (data, first) in matrix.data.chunks_mut(ROWS * width).zip((0..).step_by(ROWS)) {
+            for (numeric, values, offset) in &numbers {
+                let values = values.get(first..).unwrap_or_default();
+                let block = Block { data: &mut *data, width, offset: *offset };
+                numeric.encode(&values[..values.len().min(ROWS)], block);
+            }
         }
         Ok(())
     }

@@ -91,7 +91,7 @@ impl Scale {
     pub(super) fn apply(&self, value: f64) -> f32 {
         match self {
             Self::Quantile(scale) => scale.apply(value) as f32,
-            Self::Standard(scale) => scale.apply(value).clamp(-MAX_STANDARD, MAX_STANDARD) as f32,
+            Self::Standard(scale) => scale.bounded(value),
         }
     }
 
@@ -99,9 +99,9 @@ impl Scale {
     fn apply_all(&self, values: &[f64], scaled: &mut [f32]) {
         match self {
             Self::Quantile(scale) => scale.apply_all(values, scaled),
-            Self::Standard(_) => {
+            Self::Standard(scale) => {
                 for (value, scaled) in values.iter().zip(scaled) {
-                    *scaled = self.apply(*value);
+                    *scaled = scale.bounded(*value);
                 }
             }
         }
@@ -197,8 +197,14 @@ impl Standard {
         (deviation.is_normal()).then_some(Self { mean, deviation })
     }
 
+    #[inline]
     pub(crate) fn apply(&self, value: f64) -> f64 {
         (value - self.mean) / self.deviation
+    }
+
+    #[inline]
+    fn bounded(&self, value: f64) -> f32 {
+        self.apply(value).clamp(-MAX_STANDARD, MAX_STANDARD) as f32
     }
 
     pub(crate) fn undo(&self, scaled: f64) -> f64 {

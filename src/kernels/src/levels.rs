@@ -12,6 +12,9 @@ const PARTS: usize = 1024;
 pub struct Levels {
     /// With infinity behind them.
     quantiles: Vec<f64>,
+    /// Half of each quantile, and half of what lies between it and the next; one at least. Halved, so
+    /// that the difference of two huge values stays finite.
+    steps: Vec<(f64, f64)>,
     lowest: f64,
     /// Parts per unit; 0 where the range is empty or too large to be parted.
     scale: f64,
@@ -27,7 +30,12 @@ impl Levels {
         let scale = if scale.is_normal() { scale } else { 0.0 };
         let padded = quantiles.iter().copied().chain([f64::INFINITY]).collect();
         let starts = Box::new([0; PARTS + 1]);
-        let mut levels = Self { quantiles: padded, lowest, scale, starts };
+        let halves = quantiles.windows(2).map(|pair| (pair[0] / 2.0, pair[1] / 2.0));
+        let mut steps: Vec<_> = halves.map(|(low, high)| (low, high - low)).collect();
+        if steps.is_empty() {
+            steps.push((0.0, 0.0));
+        }
+        let mut levels = Self { quantiles: padded, steps, lowest, scale, starts };
         let mut start = 0;
         for part in 0..=PARTS {
             let rest = quantiles.get(start..).unwrap_or_default();
@@ -65,19 +73,19 @@ impl Levels {
 
     /// [`Levels::level`] of many, to the bit.
     pub fn levels(&self, values: &[f64], levels: &mut [f64]) {
-        let (count, last) = (self.count(), self.last());
+        let last = self.last();
         for (level, &value) in levels.iter_mut().zip(values) {
             let part = self.part(value);
             let (from, to) = (usize::from(self.starts[part]), usize::from(self.starts[part + 1]));
             // Right where the part holds one quantile or none.
-            let below = from + usize::from(self.quantiles[from] < value);
-            let is_within = to - from <= 1 && below > 0 && below < count;
-            *level = match is_within && self.quantiles[below] != value {
-                true => {
-                    let (low, high) = (self.quantiles[below - 1], self.quantiles[below]);
-                    between(below - 1, low, high, value) / last
+            let next = self.quantiles[from];
+            let below = from + usize::from(next < value);
+            let step = below.checked_sub(1).and_then(|before| self.steps.get(before));
+            *level = match step {
+                Some((low, width)) if to - from <= 1 && next != value => {
+                    ((below - 1) as f64 + (value / 2.0 - low) / width) / last
                 }
-                false => self.level(value),
+                _ => self.level(value),
             };
         }
     }
@@ -93,7 +101,7 @@ impl Levels {
 
     fn part(&self, value: f64) -> usize {
         // A negative number and NaN become 0, one that is too large the last.
-        (((value - self.lowest) * self.scale) as usize).min(PARTS - 1)
+        (((value - self.lowest) * self.scale) as u32 as usize).min(PARTS - 1)
     }
 }
 

@@ -35,6 +35,6 @@ pub use levels::Levels;
 pub use lstm::{ByStates, Lstm, LstmGradients, Passed};
 pub use members::{scaled_weights, scaled_weights_gradients};
 pub use norm::{Norm, NormGradients, Spread};
-pub use optimisers::{Adam, Momentum, square_sum};
+pub use optimisers::{Adam, square_sum};
 pub use phrases::{PhraseGradients, Phrases, Texts};
 pub use quotients::quotients;

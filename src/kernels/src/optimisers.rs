@@ -82,72 +82,6 @@ impl WithSimd for AdamStep<'_> {
     }
 }
 
-/// Stochastic gradient descent with momentum (Polyak 1964), or Nesterov's.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Momentum {
-    /// The learning rate.
-    pub rate: f32,
-    pub momentum: f32,
-    /// Of a gradient, 1 - dampening goes into the velocity, but for the first.
-    pub dampening: f32,
-    pub nesterov: bool,
-    /// What gradients are multiplied by first; 1 where nothing is clipped.
-    pub scale: f32,
-    /// What parameters are multiplied by first; 1 where nothing decays.
-    pub keep: f32,
-    /// Whether it is the first step, which makes the velocity whatever it held.
-    pub first: bool,
-}
-
-impl Momentum {
-    /// Moves parameters and their velocities.
-    ///
-    /// # Panics
-    /// When lengths differ.
-    pub fn step(&self, parameters: &mut [f32], gradients: &[f32], velocities: &mut [f32]) {
-        let count = parameters.len();
-        assert!(gradients.len() == count && velocities.len() == count);
-        dispatch(MomentumStep { rule: *self, parameters, gradients, velocities });
-    }
-}
-
-struct MomentumStep<'a> {
-    rule: Momentum,
-    parameters: &'a mut [f32],
-    gradients: &'a [f32],
-    velocities: &'a mut [f32],
-}
-
-impl WithSimd for MomentumStep<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let MomentumStep { rule, parameters, gradients, velocities } = self;
-        let Momentum { rate, momentum, dampening, nesterov, scale, keep, first } = rule;
-        let (rate, scale, keep) =
-            (simd.splat_f32s(rate), simd.splat_f32s(scale), simd.splat_f32s(keep));
-        let (momentum, entering) = (simd.splat_f32s(momentum), simd.splat_f32s(1.0 - dampening));
-        for at in (0..parameters.len()).step_by(S::F32_LANES) {
-            let gradient = simd.mul_f32s(load(simd, gradients, at), scale);
-            let velocity = match first {
-                true => gradient,
-                false => {
-                    let before = simd.mul_f32s(load(simd, velocities, at), momentum);
-                    simd.add_f32s(simd.mul_f32s(gradient, entering), before)
-                }
-            };
-            store(simd, velocities, at, velocity);
-            let step = match nesterov {
-                true => simd.add_f32s(simd.mul_f32s(velocity, momentum), gradient),
-                false => velocity,
-            };
-            let kept = simd.mul_f32s(load(simd, parameters, at), keep);
-            store(simd, parameters, at, simd.sub_f32s(kept, simd.mul_f32s(step, rate)));
-        }
-    }
-}
-
 /// The sum of squares, as a norm for clipping needs it; infinite where it is beyond f32.
 pub fn square_sum(x: &[f32]) -> f32 {
     dispatch(SquareSum { x })
@@ -196,16 +130,6 @@ mod tests {
         keep: 1.0,
     };
 
-    const MOMENTUM: Momentum = Momentum {
-        rate: 0.01,
-        momentum: 0.9,
-        dampening: 0.1,
-        nesterov: false,
-        scale: 1.0,
-        keep: 1.0,
-        first: true,
-    };
-
     /// As the paper has it.
     fn adam<N: Number>(rule: Adam, p: &mut [N], g: &[N], m: &mut [N], v: &mut [N]) {
         let n = |x: f32| N::of(f64::from(x));
@@ -218,17 +142,6 @@ mod tests {
             let (first, second) =
                 (*m / (one - power(rule.beta_1)), *v / (one - power(rule.beta_2)));
             *p = *p * n(rule.keep) - n(rule.rate) * first / (second.sqrt() + n(rule.epsilon));
-        }
-    }
-
-    fn momentum<N: Number>(rule: Momentum, p: &mut [N], g: &[N], v: &mut [N]) {
-        let n = |x: f32| N::of(f64::from(x));
-        for ((p, g), v) in p.iter_mut().zip(g).zip(v) {
-            let g = *g * n(rule.scale);
-            let entering = N::of(1.0) - n(rule.dampening);
-            *v = if rule.first { g } else { g * entering + *v * n(rule.momentum) };
-            let step = if rule.nesterov { *v * n(rule.momentum) + g } else { *v };
-            *p = *p * n(rule.keep) - step * n(rule.rate);
         }
     }
 
@@ -247,34 +160,16 @@ mod tests {
         assert_near(&v, &wide_v);
     }
 
-    fn momentum_held<N: Number>(rule: Momentum, count: usize, seed: u32) {
-        let mut p = numbers(count, seed);
-        // What the first step must not read.
-        let mut v = vec![f32::NAN; count];
-        let (mut wide_p, mut wide_v) = (of::<N>(&p), of::<N>(&v));
-        for step in 0..5 {
-            let rule = Momentum { first: step == 0, ..rule };
-            let g = numbers(count, seed ^ step);
-            rule.step(&mut p, &g, &mut v);
-            momentum(rule, &mut wide_p, &of(&g), &mut wide_v);
-        }
-        assert_near(&p, &wide_p);
-        assert_near(&v, &wide_v);
-    }
-
     proptest! {
         #[test]
         fn steps_are_the_references(
             count in 0_usize..200, scale in 0.1_f32..1.0, keep in 0.9_f32..1.0,
-            nesterov in any::<bool>(), seed in any::<u32>(),
+            seed in any::<u32>(),
         ) {
             for _level in each() {
                 let rule = Adam { scale, keep, ..ADAM };
                 adam_held::<f64>(rule, count, seed);
                 adam_held::<f32>(rule, count, seed);
-                let rule = Momentum { scale, keep, nesterov, ..MOMENTUM };
-                momentum_held::<f64>(rule, count, seed);
-                momentum_held::<f32>(rule, count, seed);
             }
         }
 
@@ -333,6 +228,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "gradients.len() == count")]
     fn lengths_that_differ_are_refused() {
-        MOMENTUM.step(&mut [0.0; 2], &[0.0; 3], &mut [0.0; 2]);
+        ADAM.step(&mut [0.0; 2], &[0.0; 3], &mut [0.0; 2], &mut [0.0; 2]);
     }
 }

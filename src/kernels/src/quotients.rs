@@ -36,22 +36,28 @@ impl<const N: usize> WithSimd for Quotients<'_, N> {
         let (whole, rest) = x.as_chunks::<LANES>();
         let (whole_y, rest_y) = y.as_chunks_mut::<LANES>();
         for (x, y) in whole.iter().zip(whole_y) {
-            let (mut numerator, mut denominator) = ([0.0; LANES], [0.0; LANES]);
-            for (a, b) in above.iter().zip(below).rev() {
-                for lane in 0..LANES {
-                    numerator[lane] = numerator[lane] * x[lane] + a;
-                    denominator[lane] = denominator[lane] * x[lane] + b;
-                }
-            }
-            for lane in 0..LANES {
-                y[lane] = numerator[lane] / denominator[lane];
-            }
+            *y = side_by_side(above, below, x);
         }
-        for (x, y) in rest.iter().zip(rest_y) {
-            let value = |of: &[f64; N]| of.iter().rev().fold(0.0, |sum, c| sum * x + c);
-            *y = value(above) / value(below);
+        let mut last = [0.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        rest_y.copy_from_slice(&side_by_side(above, below, &last)[..rest.len()]);
+    }
+}
+
+#[inline(always)]
+fn side_by_side<const N: usize>(
+    above: &[f64; N],
+    below: &[f64; N],
+    x: &[f64; LANES],
+) -> [f64; LANES] {
+    let (mut numerator, mut denominator) = ([0.0; LANES], [0.0; LANES]);
+    for (a, b) in above.iter().zip(below).rev() {
+        for lane in 0..LANES {
+            numerator[lane] = numerator[lane] * x[lane] + a;
+            denominator[lane] = denominator[lane] * x[lane] + b;
         }
     }
+    std::array::from_fn(|lane| numerator[lane] / denominator[lane])
 }
 
 #[cfg(test)]

@@ -54,17 +54,19 @@ fn serving_is_measured_beside_its_limits() {
     let small = ["--seconds", "0.05", "--rounds", "2", "--connections", "4"];
     let rows = rows(&[&["serve", "--peer-url", &url], &small[..]].concat());
     let figures = ["constant", "parsed", "p50", "p99", "model"];
-    for model in ["serve", "serve.default"] {
+    for model in ["serve", "serve.standard", "serve.default"] {
         for (size, figure) in [1, 1000].iter().flat_map(|size| figures.map(|f| (size, f))) {
             all_positive(&rows[&format!("{model}.{size}.{figure}")]);
         }
         all_positive(&rows[&format!("{model}.1.record")]);
     }
     all_positive(&rows["serve.1.peer"]);
-    all_positive(&rows["serve.1000.binary"]);
-    all_positive(&rows["serve.1000.binary.parsed"]);
+    for model in ["serve", "serve.standard"] {
+        all_positive(&rows[&format!("{model}.1000.binary")]);
+        all_positive(&rows[&format!("{model}.1000.binary.parsed")]);
+    }
     all_positive(&rows["serve.training.p99"]);
-    assert_eq!(rows.len(), 26);
+    assert_eq!(rows.len(), 39);
 }
 
 /// A program that answers as the script for PyTorch does, with a network of 5,569 parameters.

@@ -20,8 +20,9 @@ use crate::telemetry::metrics as names;
 
 /// Multiply-adds up to which scoring is no dearer than handing it over.
 const CHEAP: u64 = 4_000_000;
-/// Multiply-adds up to which the thread where a request arrived does not wait for one that is busy:
-/// about a millisecond, in which it answers nobody else.
+/// Multiply-adds up to which the thread where a request arrived does not wait for one that is busy,
+/// where what the network reads is quickly made, too: about a millisecond with wide vectors, in which it
+/// answers nobody else.
 const MODERATE: u64 = 50_000_000;
 /// Most costly requests that may wait.
 const QUEUE: usize = 256;
@@ -142,14 +143,14 @@ impl Scorer {
     pub(super) async fn score(&self, loaded: &Arc<Loaded>, frame: Frame) -> Result<Outputs> {
         let cost = loaded.model.work().saturating_mul(frame.rows() as u64);
         let on_cpu = loaded.model.is_on_cpu();
-        // With one in work and one behind it, it will not want for work.
-        let is_busy = self.open.load(Ordering::Relaxed) > 1;
-        if cost <= CHEAP || (on_cpu && is_busy && cost <= MODERATE) {
+        let open = self.open.load(Ordering::Relaxed);
+        let is_quick = on_cpu && open > 1 && loaded.model.is_quick(&frame);
+        if is_here(cost, open, is_quick) {
             return INLINE.time(frame.rows(), || loaded.model.predict(&frame));
         }
-        // On a device what has queued is put together as columns; a CPU that is idle makes of them what
-        // the network reads.
-        let rows = match on_cpu && is_busy && loaded.model.is_quick(&frame) {
+        // On a device what has queued is put together as columns; a thread that has little to do makes of
+        // them what the network reads.
+        let rows = match is_quick {
             true => Rows::Inputs(loaded.model.inputs(&frame)?),
             false => Rows::Columns(frame),
         };
@@ -158,6 +159,13 @@ impl Scorer {
         self.send(Work::Score(Order { loaded, rows, done, _counted: Counted::new(&self.open) }))?;
         outcome.await.map_err(|_| Error::internal("scoring", "it panicked"))?
     }
+}
+
+/// Whether so many multiply-adds are done where the request arrived: with one request in work and one
+/// behind it, the thread does not want for work. `is_quick` is whether what the network reads is quickly
+/// made of the columns.
+fn is_here(cost: u64, open: usize, is_quick: bool) -> bool {
+    cost <= CHEAP || (open > 1 && is_quick && cost <= MODERATE)
 }
 
 fn run(work: &Receiver<Work>) {
@@ -278,6 +286,21 @@ mod tests {
 
     fn unavailable(device: Device) -> Result<Arc<Loaded>> {
         Err(Error::new(Code::DeviceUnavailable, device.name()))
+    }
+
+    #[test]
+    fn what_is_moderate_and_quick_is_scored_here_while_the_thread_is_busy() {
+        assert!(is_here(CHEAP, 0, false));
+        assert!(is_here(MODERATE, 2, true));
+        assert!(!is_here(MODERATE, 1, true));
+        // Pictures, or a table of many rows.
+        assert!(!is_here(CHEAP + 1, 2, false));
+        assert!(!is_here(MODERATE + 1, 2, true));
+        let open = Arc::new(AtomicUsize::new(0));
+        let counted = [Counted::new(&open), Counted::new(&open)];
+        assert_eq!(open.load(Ordering::Relaxed), 2);
+        drop(counted);
+        assert_eq!(open.load(Ordering::Relaxed), 0);
     }
 
     /// The thread that owns the device outlives a panic, and whoever waited for it is told.

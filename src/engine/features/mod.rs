@@ -13,6 +13,7 @@ mod sequence;
 mod text;
 mod timestamp;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -360,20 +361,22 @@ impl FittedFeatures {
     }
 
     /// Writes what the columns of each row make into a matrix, from `offset` on. Of many rows the
-    /// numbers of some are written before those of the next: these stay in the nearest cache.
+    /// numbers of some are written before those of the next, which stay in the nearest cache: as far as
+    /// they need not be copied first, which would take room for all of them.
     fn encode_columns(&self, frame: &Frame, matrix: &mut Matrix, offset: usize) -> Result<()> {
         const ROWS: usize = 256;
         let (mut offset, width) = (offset, matrix.width);
         let mut numbers = Vec::new();
         for (position, FittedColumn { name, encoder }) in self.columns.iter().enumerate() {
+            let block = Block { data: &mut matrix.data, width, offset };
             match encoder {
                 Encoder::Numeric(numeric) if frame.rows() > ROWS => {
-                    numbers.push((numeric, frame.numbers_near(position, name)?, offset));
+                    match frame.numbers_near(position, name)? {
+                        Cow::Borrowed(values) => numbers.push((numeric, values, offset)),
+                        Cow::Owned(values) => numeric.encode(&values, block),
+                    }
                 }
-                _ => {
-                    let block = Block { data: &mut matrix.data, width, offset };
-                    encoder.encode(frame, position, name, block)?;
-                }
+                _ => encoder.encode(frame, position, name, block)?,
             }
             offset += encoder.width();
         }

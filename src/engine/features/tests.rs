@@ -186,3 +186,34 @@ proptest! {
         }
     }
 }
+
+/// Of many rows numbers are written some at a time, where they need not be copied.
+#[test]
+fn many_rows_are_encoded_as_each_of_them_alone() {
+    let count = 256 + 5;
+    let float = |at: usize| f64::from((at * 7919 % 1000) as u32) / 10.0;
+    let values = |missing: bool| -> Vec<Option<f64>> {
+        (0..count).map(|at| (!missing || at % 7 > 0).then(|| float(at))).collect()
+    };
+    let whole = |missing: bool| -> Vec<Option<i64>> {
+        (0..count).map(|at| (!missing || at % 5 > 0).then_some(at as i64 % 90)).collect()
+    };
+    let texts = (0..count).map(|at| Some(["a", "b", "c"][at % 3].to_owned())).collect();
+    let columns = vec![
+        ("a".to_owned(), Values::Float64(values(false))),
+        ("b".to_owned(), Values::String(texts)),
+        ("c".to_owned(), Values::Float64(values(true))),
+        ("d".to_owned(), Values::Int64(whole(true))),
+        ("e".to_owned(), Values::Int64(whole(false))),
+        ("f".to_owned(), Values::Float64(values(false).into_iter().rev().collect())),
+    ];
+    let frame = Frame::new(count, columns).unwrap();
+    for scaling in [Scaling::Quantile, Scaling::Standard] {
+        let spec = PreprocessingSpec { scaling, ..PreprocessingSpec::default() };
+        let features = fit_with(&frame, &spec).unwrap().0;
+        let together = rows(&features, &frame);
+        for (row, among) in together.iter().enumerate() {
+            assert_eq!(rows(&features, &frame.take(&[row]).unwrap()), [among.clone()], "{row}");
+        }
+    }
+}

@@ -66,6 +66,10 @@ fn gradients(
     layers: &[Stacked<Tracked>],
     loss: impl Fn(&[f32]) -> Option<(f32, Vec<f32>)>,
 ) -> Option<StackGradients<Tracked>> {
+    let [_, width] = x.dims();
+    if layers.first().is_none_or(|first| first.weight.dims()[0] != width) {
+        return None;
+    }
     let x = whole(&x.clone().inner().into_primitive().tensor());
     let x = x.as_slice::<f32>()?;
     let mut passed: Vec<Passed<'_>> = Vec::with_capacity(layers.len());
@@ -76,7 +80,10 @@ fn gradients(
         let bias = whole(&bias.clone().inner().into_primitive().tensor());
         let read = passed.last().map_or(x, Passed::output);
         let y = layer.forward(read, weight.as_slice()?, bias.as_slice()?)?;
-        let keep = keep.as_deref().filter(|keep| keep.len() == y.len());
+        let keep = keep.as_deref();
+        if keep.is_some_and(|keep| keep.len() != y.len()) {
+            return None;
+        }
         let kept = keep.map(|keep| y.iter().zip(keep).map(|(y, keep)| y * keep).collect());
         passed.push(Passed { layer, weight, keep, y, kept });
     }
@@ -157,9 +164,13 @@ mod tests {
         let layers = |inputs: usize| {
             vec![Stacked { weight: random([inputs, 2], 1), bias: random([2], 2), keep: None }]
         };
-        let x: Tensor<Tracked, 2> = random([5, 4], 9);
+        // As many numbers as eight rows of three.
+        let x: Tensor<Tracked, 2> = random([6, 4], 9);
         assert!(stack_gradients(x.clone(), layers(4), half).is_some());
         assert!(stack_gradients(x.clone(), layers(4), |_| None).is_none());
-        assert!(stack_gradients(x, layers(3), half).is_none());
+        assert!(stack_gradients(x.clone(), layers(3), half).is_none());
+        let mut short = layers(4);
+        short[0].keep = Some(vec![1.0; 3]);
+        assert!(stack_gradients(x, short, half).is_none());
     }
 }

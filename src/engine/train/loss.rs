@@ -266,8 +266,16 @@ pub(super) fn row_loss(task: Task, levels: &[f64], logits: &[f64], targets: &[f3
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use burn::backend::{Autodiff, Flex};
+    use burn::module::{Module, ModuleVisitor, Param};
+    use burn::optim::GradientsParams;
+
+    use super::*;
+    use crate::domain::network::{MlpNetwork, NetworkSpec};
+    use crate::engine::features::{Group, Layout};
+    use crate::engine::networks::Network;
+    use crate::engine::networks::dropout::Dropout;
+    use crate::engine::networks::parameters::Builder;
 
     fn both(task: Task, logits: &[f32], targets: &[f32], width: usize) -> (f64, f64) {
         let rows = logits.len() / width;
@@ -408,5 +416,64 @@ mod tests {
         assert!(of(Task::Multiclass, 1.0, &[0.0, 1.0], &[1.0, 0.0, 5.0, 6.0]).abs() < 1e-6);
         let number = of(Task::Regression, 0.25, &[1.0], &[2.0, 4.0]);
         assert!((number - (0.75 * 1.0 + 0.25 * 9.0)).abs() < 1e-6, "{number}");
+    }
+
+    type B = Autodiff<Flex>;
+
+    /// The gradients of every parameter.
+    struct Found<'a> {
+        gradients: &'a GradientsParams,
+        all: Vec<Vec<f32>>,
+    }
+
+    impl ModuleVisitor<B> for Found<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+            let gradient = self.gradients.get::<Flex, D>(param.id).unwrap();
+            self.all.push(gradient.into_data().to_vec().unwrap());
+        }
+    }
+
+    /// A step finds them by a graph of nodes, or without one.
+    #[test]
+    fn gradients_without_a_graph_are_those_with_one() {
+        let device = Default::default();
+        let groups = (0..5).map(|input| Group::Number { input, edges: Vec::new() });
+        let layout = Layout::Table(groups.collect());
+        let mlp = MlpNetwork { hidden: Some(vec![8, 20]), dropout: Some(0.3) };
+        let spec = LossSpec { label_smoothing: Some(0.1), ..LossSpec::default() };
+        for network in [NetworkSpec::Mlp(mlp), NetworkSpec::Linear(Default::default())] {
+            for (task, outputs) in [(Task::Binary, 1), (Task::Multiclass, 3), (Task::Regression, 1)]
+            {
+                let mut builder = Builder::<B>::random(7, &device);
+                let network = Network::new(&network, &layout, outputs, &mut builder);
+                let numbers = |count: usize, by: usize| -> Vec<f32> {
+                    (0..count).map(|i| ((i * by) % 13) as f32 / 13.0).collect()
+                };
+                let of = |values: Vec<f32>, width: usize| {
+                    let rows = values.len() / width;
+                    Tensor::<B, 2>::from_data(TensorData::new(values, [rows, width]), &device)
+                };
+                let (inputs, targets) =
+                    (of(numbers(60, 5), 5), of(numbers(12 * outputs, 7), outputs));
+                let weights = of(numbers(12, 3), 1);
+                let loss = Loss { task, spec: &spec, levels: &[] };
+                let known = |logits: &[f32]| {
+                    let weights = weights.to_data();
+                    loss.with_gradients(logits, &targets.to_data(), Some(&weights))
+                };
+                let dropout = || Dropout::new(3, 1, 2);
+                let (value, without) = network.gradients(&inputs, &mut dropout(), known).unwrap();
+                let logits = network.forward(inputs.clone(), Some(&mut dropout()));
+                let with = batch_loss(loss, logits, targets.clone(), Some(weights.clone()));
+                assert_eq!(with.clone().into_scalar(), value);
+                let with = GradientsParams::from_grads(with.backward(), &network);
+                let found = |gradients: &GradientsParams| {
+                    let mut found = Found { gradients, all: Vec::new() };
+                    network.visit(&mut found);
+                    found.all
+                };
+                assert_eq!(found(&without), found(&with), "{task:?}");
+            }
+        }
     }
 }

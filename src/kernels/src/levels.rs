@@ -12,7 +12,7 @@ const PARTS: usize = 1024;
 pub struct Levels {
     /// With infinity behind them.
     quantiles: Vec<f64>,
-    /// Half of each quantile, and half of what lies between it and the next; one at least. Halved, so
+    /// Half of each quantile, and half of what lies between it and the next. Halved, so
     /// that the difference of two huge values stays finite.
     steps: Vec<(f64, f64)>,
     lowest: f64,
@@ -31,10 +31,7 @@ impl Levels {
         let padded = quantiles.iter().copied().chain([f64::INFINITY]).collect();
         let starts = Box::new([0; PARTS + 1]);
         let halves = quantiles.windows(2).map(|pair| (pair[0] / 2.0, pair[1] / 2.0));
-        let mut steps: Vec<_> = halves.map(|(low, high)| (low, high - low)).collect();
-        if steps.is_empty() {
-            steps.push((0.0, 0.0));
-        }
+        let steps = halves.map(|(low, high)| (low, high - low)).collect();
         let mut levels = Self { quantiles: padded, steps, lowest, scale, starts };
         let mut start = 0;
         for part in 0..=PARTS {
@@ -116,12 +113,12 @@ fn between(place: usize, low: f64, high: f64, value: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn quantiles() -> [Vec<f64>; 6] {
+    fn quantiles() -> [Vec<f64>; 8] {
         let even = (0..1000).map(f64::from).collect();
         let skewed = (0..1000).map(|i| f64::from(i).powi(5)).collect();
         let tied = (0..1000).map(|i| f64::from((i - 600).max(0) / 7)).collect();
         let huge = vec![f64::MIN, -1.0, 0.0, 1e-300, f64::MAX];
-        [even, skewed, tied, huge, vec![3.0; 10], vec![1.0, 1.0 + f64::EPSILON]]
+        [even, skewed, tied, huge, vec![3.0; 10], vec![1.0, 1.0 + f64::EPSILON], vec![3.0], vec![]]
     }
 
     /// At, near, between and beyond the quantiles.

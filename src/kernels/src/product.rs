@@ -553,6 +553,38 @@ mod tests {
     }
 
     #[test]
+    fn what_it_is_added_to_comes_first_in_each_sum() {
+        let [rows, depth, columns] = [HEIGHT + 3, 2 * DEPTH + 1, WIDTH + 37];
+        let a: Vec<f32> = (0..rows * depth).map(number).collect();
+        let b: Vec<f32> = (0..depth * columns).map(|i| number(i + 77)).collect();
+        let bias: Vec<f32> = (0..columns).map(|i| number(i + 5)).collect();
+        let into = |there: Vec<f32>, onto: Onto<'_>, packed: bool| {
+            let (mut c, b) = (there, Right::rows(&b, columns));
+            let into = Into { values: &mut c, row: columns, onto };
+            match packed {
+                true => multiply_packed(
+                    rows,
+                    Left::rows(&a, depth),
+                    &Packed::new(b, [depth, columns]),
+                    into,
+                ),
+                false => multiply([rows, depth, columns], Left::rows(&a, depth), b, into),
+            }
+            c
+        };
+        for _level in each() {
+            for packed in [false, true] {
+                let zeros = vec![0.0; rows * columns];
+                let sums = into(zeros.clone(), Onto::Itself, packed);
+                assert_eq!(into(vec![f32::NAN; rows * columns], Onto::Nothing, packed), sums);
+                let each_row = bias.repeat(rows);
+                let added = into(each_row, Onto::Itself, packed);
+                assert_eq!(into(vec![f32::NAN; rows * columns], Onto::Row(&bias), packed), added);
+            }
+        }
+    }
+
+    #[test]
     fn a_row_has_the_same_bits_among_any_others() {
         let (depth, columns, rows) = (DEPTH + 9, 50, HEIGHT + WORTH);
         let a: Vec<f32> = (0..rows * depth).map(number).collect();

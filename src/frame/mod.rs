@@ -7,6 +7,7 @@ mod form;
 mod image;
 mod ingest;
 mod parquet;
+mod query;
 mod rows;
 mod tally;
 mod time;
@@ -31,6 +32,7 @@ pub(crate) use self::image::tests::grey as grey_png;
 pub use self::image::{ImageShape, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, image_pixels, image_size};
 pub use self::ingest::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, ingest};
 pub use self::parquet::{preview, read_parquet, read_parquet_rows, write_csv};
+pub use query::query;
 pub use rows::RowReader;
 pub use time::{format_timestamp, parse_timestamp};
 

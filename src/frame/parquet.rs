@@ -5,10 +5,10 @@ use std::io::Write;
 use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::ChunkReader;
 
@@ -73,6 +73,22 @@ pub fn read_parquet<R: ChunkReader + 'static>(
     let order = positions.iter().filter_map(|p| in_file.binary_search(p).ok()).collect::<Vec<_>>();
     let batch = batch.project(&order).context("ordering columns")?;
     Ok(Frame { columns: positions.iter().map(|&p| stored[p].clone()).collect(), batch })
+}
+
+impl Frame {
+    /// The frame as a file of Parquet, which [`read_parquet`] reads again.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it can't be written.
+    pub fn to_parquet(&self) -> Result<Vec<u8>> {
+        const WRITING: &str = "writing a frame";
+        let mut bytes = Vec::new();
+        let mut writer =
+            ArrowWriter::try_new(&mut bytes, self.batch.schema(), None).context(WRITING)?;
+        writer.write(&self.batch).context(WRITING)?;
+        writer.close().context(WRITING)?;
+        Ok(bytes)
+    }
 }
 
 /// All columns of some rows of a stored dataset, whose numbers ascend. `reader` is a `File` or

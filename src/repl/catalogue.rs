@@ -57,6 +57,7 @@ const fn optional(name: &'static str, default: &'static str, about: &'static str
 }
 
 const NONE: &str = "None";
+const FRAME: Parameter = needed("frame", "a frame or a dataset");
 const LIMIT: Parameter = optional("limit", "50", "at most so many, 1 to 500");
 
 static FUNCTIONS: &[Function] = &[
@@ -67,9 +68,13 @@ static FUNCTIONS: &[Function] = &[
             needed(
                 "source",
                 "a path (.csv, .tsv, .jsonl, .ndjson, .parquet, or a folder of images: \
-                'photos/'), or 'loans', 'loans 3'",
+                'photos/'), 'loans', 'loans 3', or a frame, which is uploaded",
             ),
-            optional("name", NONE, "the dataset's name; the file's when absent"),
+            optional(
+                "name",
+                NONE,
+                "the dataset's name; the file's when absent; needed for a frame",
+            ),
             optional(
                 "types",
                 NONE,
@@ -101,9 +106,9 @@ static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "head",
-        summary: "the first rows of a dataset",
+        summary: "the first rows of a dataset or a frame",
         parameters: &[
-            needed("dataset", "a dataset or its name"),
+            needed("dataset", "a dataset, its name, or a frame"),
             optional("n", "10", "so many rows, 1 to 10,000"),
             optional("offset", "0", "rows to pass over"),
         ],
@@ -113,10 +118,115 @@ static FUNCTIONS: &[Function] = &[
     Function {
         name: "describe",
         summary: "what there is to say of a value, as a table",
-        parameters: &[needed("value", "a dataset, model, version, job or predictions")],
+        parameters: &[needed("value", "a dataset, frame, model, version, job or predictions")],
         notes: "Of a dataset its columns with their statistics, of a version its metrics on the \
                 rows that training never saw.",
         example: "loans.describe()",
+    },
+    Function {
+        name: "frame",
+        summary: "rows to explore here: of a file, which is not uploaded, or of a dataset",
+        parameters: &[needed("dataset", "a path, a dataset or its name")],
+        notes: "Its values have the types that the server would give them. What is made of it is a \
+                frame again; load(f, name=\"clean\") uploads one. It is in memory as a whole.",
+        example: "f = frame(\"loans.csv\"); f",
+    },
+    Function {
+        name: "filter",
+        summary: "the rows for which a condition in SQL holds",
+        parameters: &[FRAME, needed("condition", "'income > 40000 AND region = \'north\''")],
+        notes: "Names of columns keep their case; those that are no plain word stand in \
+                double quotes. Of a function and a list it gives the items for which that is true.",
+        example: "f.filter(\"income > 40000\").rows",
+    },
+    Function {
+        name: "select",
+        summary: "some of the columns, in the order in which they are named",
+        parameters: &[FRAME, needed("columns", "a column's name or a list of names")],
+        notes: "",
+        example: "f.select([\"income\", \"default\"])",
+    },
+    Function {
+        name: "sort",
+        summary: "the rows in the order of columns, what is missing last",
+        parameters: &[
+            FRAME,
+            needed("by", "a column's name or a list of names"),
+            optional("descending", "False", "the greatest first"),
+        ],
+        notes: "",
+        example: "f.sort(\"income\", descending=True)",
+    },
+    Function {
+        name: "group",
+        summary: "a row for each group of rows, with what is worked out of them",
+        parameters: &[
+            FRAME,
+            needed("by", "a column's name or a list of names"),
+            needed("values", "a dict of a name to an expression: {'mean': 'avg(income)'}"),
+        ],
+        notes: "Among the functions are count(*), count(DISTINCT x), sum, avg, min, max, median, \
+                stddev, corr(x, y) and approx_percentile_cont(x, 0.9).",
+        example: "f.group(\"default\", {\"n\": \"count(*)\", \"mean\": \"avg(income)\"})",
+    },
+    Function {
+        name: "with_column",
+        summary: "the frame with a column more, or with another one in its place",
+        parameters: &[
+            FRAME,
+            needed("name", "the column's name"),
+            needed("value", "an expression in SQL: 'income / 12'"),
+        ],
+        notes: "Of two whole numbers / gives a whole one: income / 12.0.",
+        example: "f.with_column(\"monthly\", \"income / 12.0\")",
+    },
+    Function {
+        name: "join",
+        summary: "rows of two frames that have the same in some columns, side by side",
+        parameters: &[
+            FRAME,
+            needed("other", "a frame or a dataset"),
+            needed("on", "the column's name, or names, that both have"),
+            optional("how", "'inner'", "'left' keeps the first's rows, 'outer' those of both"),
+        ],
+        notes: "Of other columns that both have, those of the first are kept.",
+        example: "means = f.group(\"default\", {\"mean\": \"avg(income)\"})\n\
+                  f.join(means, \"default\")",
+    },
+    Function {
+        name: "value_counts",
+        summary: "how often each value of a column occurs, the most frequent first",
+        parameters: &[FRAME, needed("column", "its name")],
+        notes: "",
+        example: "f.value_counts(\"default\")",
+    },
+    Function {
+        name: "corr",
+        summary: "Pearson's correlation of each two columns of numbers",
+        parameters: &[
+            FRAME,
+            optional("columns", NONE, "2 to 40 names; all columns of numbers when absent"),
+        ],
+        notes: "Of the rows in which both are known.",
+        example: "f.corr()",
+    },
+    Function {
+        name: "sample",
+        summary: "rows that chance picks, in the order in which they stand",
+        parameters: &[
+            FRAME,
+            optional("n", "10", "so many, or all where there are fewer"),
+            optional("seed", "0", "the same seed picks the same rows"),
+        ],
+        notes: "",
+        example: "f.sample(5, seed=1)",
+    },
+    Function {
+        name: "sql",
+        summary: "a query over the frames that the session has names for",
+        parameters: &[needed("query", "'SELECT avg(income) FROM f'")],
+        notes: "It can only read. Names of columns keep their case.",
+        example: "sql(\"SELECT count(*) AS n, max(income) AS most FROM f\")",
     },
     Function {
         name: "advise",

@@ -9,7 +9,7 @@ use starlark::values::Value;
 
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
-use super::super::objects::{Object, alloc, object_of};
+use super::super::objects::{Object, alloc, object_of, rows};
 use super::{AT_ONCE, folder, name_and_number, no_such};
 use crate::client::{Client, Source, outcome};
 use crate::domain::dataset::{DataFormat, DatasetVersion};
@@ -34,8 +34,15 @@ pub(super) fn load<'v>(
     let source = arguments.needed("source")?;
     let loaded = match (object_of(source), source.unpack_str()) {
         (Some(Object::Dataset(dataset)), _) => dataset.clone(),
+        (Some(Object::Frame(frame)), _) => {
+            let name = arguments.text("name")?.ok_or_else(|| {
+                arguments.wrong("name", "is needed for a frame: what is the dataset to be called?")
+            })?;
+            let source = Source::Bytes(frame.to_parquet()?.into());
+            upload(arguments, context, (name, DataFormat::Parquet), source)?
+        }
         (_, Some(text)) => match source_of(text)? {
-            Some((path, format)) => upload(arguments, context, path, format)?,
+            Some((path, format)) => upload_file(arguments, context, path, format)?,
             None => {
                 for name in ["name", "types"] {
                     if arguments.get(name).is_some() {
@@ -47,7 +54,7 @@ pub(super) fn load<'v>(
                 context.wait(find(&context.client, name, number))?
             }
         },
-        _ => return Err(arguments.unlike("source", "a path or a dataset's name", source)),
+        _ => return Err(arguments.unlike("source", "a path, a dataset's name or a frame", source)),
     };
     alloc(Object::Dataset(loaded), eval)
 }
@@ -110,7 +117,7 @@ fn unreadable(path: &Path, why: &str) -> Error {
     Error::new(Code::InvalidRequest, format!("{place} can't be read: {why}"))
 }
 
-fn upload(
+fn upload_file(
     arguments: &Arguments<'_>,
     context: &Context,
     path: PathBuf,
@@ -120,16 +127,26 @@ fn upload(
         Some(name) => name.to_owned(),
         None => valid_name(&path.file_stem().unwrap_or_default().to_string_lossy()),
     };
-    check_name("name", &name)?;
-    let types = types(arguments)?;
     let source = match format {
         DataFormat::Form => Source::Form(folder::parts(&path)?),
         _ => Source::File(path),
     };
-    let job = context.change(context.client.upload_dataset(&name, format, &types, source))?;
+    upload(arguments, context, (&name, format), source)
+}
+
+/// Makes a source the next version of a dataset.
+fn upload(
+    arguments: &Arguments<'_>,
+    context: &Context,
+    (name, format): (&str, DataFormat),
+    source: Source,
+) -> Result<DatasetVersion> {
+    check_name("name", name)?;
+    let types = types(arguments)?;
+    let job = context.change(context.client.upload_dataset(name, format, &types, source))?;
     match outcome(context.follow(&job)?)? {
         JobResult::DatasetVersion(made) => {
-            context.wait(context.client.get_dataset_version(&name, made.version))
+            context.wait(context.client.get_dataset_version(name, made.version))
         }
         _ => Err(Error::internal("loading a file", "its job made something else")),
     }
@@ -261,6 +278,12 @@ pub(super) fn head<'v>(
     let context = &*context()?;
     let n = arguments.number("n", 1..=MOST_ROWS)?.unwrap_or(10);
     let offset = arguments.number("offset", 0..=u64::from(u32::MAX))?.unwrap_or(0);
+    if let Some(Object::Frame(frame)) = arguments.get("dataset").and_then(object_of) {
+        let number = |of: u64| usize::try_from(of).unwrap_or(usize::MAX);
+        let part = frame.part(number(offset), number(n));
+        let rows: Vec<Json> = rows(&part)?.into_iter().map(Json::Object).collect();
+        return Ok(eval.heap().alloc(rows));
+    }
     let dataset = dataset_of(arguments, context)?;
     let rows = context.wait(rows_of(&context.client, &dataset, offset, n))?;
     // In the order of the dataset's columns.
@@ -314,7 +337,7 @@ pub(super) fn describe<'v>(
             Object::Dataset(found).described()?
         }
         _ => {
-            let wanted = "a dataset, model, version, job or predictions";
+            let wanted = "a dataset, frame, model, version, job or predictions";
             return Err(arguments.unlike("value", wanted, value));
         }
     };

@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn a_function_tells_its_arguments_and_an_example() {
         let text = of_function(catalogue::find("head").unwrap());
-        let expected = "head(dataset, n=10, offset=0)\n  the first rows of a dataset\n
-  dataset  a dataset or its name
+        let expected = "head(dataset, n=10, offset=0)\n  the first rows of a dataset or a frame\n
+  dataset  a dataset, its name, or a frame
   n        so many rows, 1 to 10,000
   offset   rows to pass over\n
   A list of dicts, which predict() takes as rows.\n

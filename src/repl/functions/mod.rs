@@ -5,6 +5,7 @@ mod builtins;
 mod data;
 mod folder;
 mod forecasting;
+mod frames;
 mod help;
 mod jobs;
 mod models;
@@ -18,6 +19,7 @@ use starlark::eval::Evaluator;
 use starlark::values::Value;
 use starlark::values::tuple::UnpackTuple;
 
+pub(super) use self::frames::described;
 use super::arguments::Arguments;
 use super::catalogue;
 use super::objects::{Object, object_of};
@@ -82,6 +84,17 @@ functions! {
     datasets => data::datasets,
     head => data::head,
     describe => data::describe,
+    frame => frames::frame,
+    filter => frames::filter,
+    select => frames::select,
+    sort => frames::sort,
+    group => frames::group,
+    with_column => frames::with_column,
+    join => frames::join,
+    value_counts => frames::value_counts,
+    corr => frames::corr,
+    sample => frames::sample,
+    sql => frames::sql,
     advise => advising::advise,
     train => training::train,
     simplify => simplifying::simplify,

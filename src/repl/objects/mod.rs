@@ -5,6 +5,7 @@
 mod advice;
 mod dataset;
 mod forecasts;
+mod frame;
 mod job;
 mod predictions;
 mod search;
@@ -34,7 +35,9 @@ use crate::domain::forecast::ForecastResponse;
 use crate::domain::job::Job;
 use crate::domain::model::Model;
 use crate::error::{Context as _, Error, Result};
+use crate::frame::Frame;
 
+pub(super) use frame::{is_number, rows};
 pub(super) use predictions::Predictions;
 pub(super) use version::{Move, Trained};
 
@@ -49,6 +52,7 @@ const LONG_DICT: usize = 76;
 pub(super) enum Object {
     Advice(Box<Advice>),
     Dataset(DatasetVersion),
+    Frame(Frame),
     Model(Model),
     Version(Box<Trained>),
     Job(Box<Job>),
@@ -63,6 +67,7 @@ impl Object {
         match self {
             Self::Advice(_) => "advice",
             Self::Dataset(_) => "dataset",
+            Self::Frame(_) => "frame",
             Self::Model(_) => "model",
             Self::Version(_) => "version",
             Self::Job(_) => "job",
@@ -77,6 +82,7 @@ impl Object {
         match self {
             Self::Advice(a) => advice::text(a),
             Self::Dataset(d) => dataset::text(d),
+            Self::Frame(f) => frame::text(f),
             Self::Model(m) => version::model_text(m),
             Self::Version(v) => v.text(),
             Self::Job(j) => job::text(j),
@@ -89,7 +95,20 @@ impl Object {
     /// The functions that take it first.
     pub(super) fn methods(&self) -> &'static [&'static str] {
         match self {
-            Self::Dataset(_) => &["head", "describe", "advise", "train"],
+            Self::Dataset(_) => &["head", "describe", "frame", "advise", "train"],
+            Self::Frame(_) => &[
+                "head",
+                "describe",
+                "filter",
+                "select",
+                "sort",
+                "group",
+                "with_column",
+                "join",
+                "value_counts",
+                "corr",
+                "sample",
+            ],
             Self::Model(_) => {
                 &["versions", "version", "predict", "forecast", "aliases", "history", "describe"]
             }
@@ -104,6 +123,7 @@ impl Object {
         match self {
             Self::Advice(a) => object(a.as_ref()),
             Self::Dataset(d) => object(d),
+            Self::Frame(f) => frame::fields(f),
             Self::Model(m) => object(m),
             Self::Version(v) => v.fields(),
             Self::Job(j) => object(j.as_ref()),
@@ -118,6 +138,7 @@ impl Object {
         match self {
             Self::Advice(a) => Ok(advice::described(a)),
             Self::Dataset(d) => dataset::described(d),
+            Self::Frame(f) => frame::rows(&super::functions::described(f)?),
             Self::Version(v) => v.described(),
             Self::Predictions(p) => Ok(p.described()),
             Self::Forecasts(f) => Ok(forecasts::described(f)),
@@ -257,6 +278,7 @@ pub(super) fn shown(value: Value<'_>) -> Shown {
         let table = match object {
             Object::Advice(a) => Some(advice::table(a)),
             Object::Version(v) => v.version.search.as_ref().map(search::table),
+            Object::Frame(f) => frame::table(f).ok(),
             Object::Predictions(p) => Some(p.table()),
             Object::Forecasts(f) => Some(forecasts::table(f)),
             _ => None,
@@ -327,7 +349,11 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Model(_) => all!(Model, version::model_table),
         Object::Version(_) => all!(Version, version::table),
         Object::Job(_) => all!(Job, job::table),
-        Object::Advice(_) | Object::Predictions(_) | Object::Forecasts(_) | Object::Move(_) => None,
+        Object::Advice(_)
+        | Object::Frame(_)
+        | Object::Predictions(_)
+        | Object::Forecasts(_)
+        | Object::Move(_) => None,
     }
 }
 

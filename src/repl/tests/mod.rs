@@ -1,5 +1,7 @@
 //! The session without a server: the language, its errors, and Ctrl-C.
 
+mod frames;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

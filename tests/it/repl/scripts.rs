@@ -25,6 +25,11 @@ fn every_example_of_the_help_works() {
     assert_eq!(section("head").lines().next(), Some("income  age  zip    region  default"));
     assert_eq!(section("head").lines().count(), 4);
     assert!(words("describe").contains("zip string"), "{printed}");
+    assert!(words("frame").starts_with("600 rows × 5 columns income age zip region"), "{printed}");
+    assert!(words("group").starts_with("2 rows × 3 columns default n mean 0 369"), "{printed}");
+    assert!(words("join").contains("income age zip region default mean"), "{printed}");
+    assert!(words("corr").contains("column income age default income 1 "), "{printed}");
+    assert!(words("sql").starts_with("1 row × 2 columns n most 600 80458"), "{printed}");
     let simpler = words("simplify");
     assert!(simpler.contains("8 bits for each weight of version 1"), "{printed}");
     assert!(words("models").contains("default binary 2"), "{printed}");

@@ -1,5 +1,6 @@
 //! `actuary internal-job`: what a worker starts to carry one job out.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -20,6 +21,8 @@ pub(super) struct InternalJob {
     #[arg(long)]
     niceness: Niceness,
     #[arg(long)]
+    trainings_per_process: Option<NonZeroUsize>,
+    #[arg(long)]
     temp_dir: PathBuf,
 }
 
@@ -33,6 +36,7 @@ pub(super) fn run(arguments: InternalJob) -> Result<()> {
         parent: arguments.parent,
         ingestion_memory: arguments.ingestion_memory,
         niceness: arguments.niceness,
+        trainings_per_process: arguments.trainings_per_process,
         temp_dir: arguments.temp_dir,
         database_url,
     })

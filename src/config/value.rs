@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ values! {
     u32: "give a whole number";
     u64: "give a whole number";
     usize: "give a whole number";
+    NonZeroUsize: "give a whole number from 1 on";
     SocketAddr: "give an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
     String: "give text";
     LogFormat: "give pretty or json";

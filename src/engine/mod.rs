@@ -22,8 +22,8 @@ pub use device::{
 pub use features::{FittedFeatures, Matrix};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{
-    CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent, Rehearsal, Trained,
-    check_columns, check_simplification, check_spec, elementwise_times, simplify, train,
+    CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent, Rehearsal, Relieved,
+    Trained, check_columns, check_simplification, check_spec, elementwise_times, simplify, train,
     train_from,
 };
 

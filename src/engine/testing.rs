@@ -1,11 +1,12 @@
 //! What the engine's tests share.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use rand::RngCore;
 
 use super::random::{Purpose, keyed, symmetric};
-use super::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite};
+use super::{CheckpointPolicy, Control, Device, EpochReport, Hooks, LastFinite};
 use crate::domain::training::TrainingSpec;
 use crate::error::Result;
 use crate::frame::{Frame, Values};
@@ -28,6 +29,7 @@ pub(super) struct Record {
     /// Stops after so many questions.
     pub(super) stop_after: Option<usize>,
     pub(super) asked: usize,
+    pub(super) trainings_per_process: Option<NonZeroUsize>,
 }
 
 impl Hooks for Record {
@@ -54,6 +56,10 @@ impl Hooks for Record {
         let within_epoch =
             if self.every_batch { Duration::ZERO } else { Duration::from_secs(3600) };
         CheckpointPolicy { after_epoch: Duration::ZERO, within_epoch }
+    }
+
+    fn trainings_per_process(&self, _: Device) -> Option<NonZeroUsize> {
+        self.trainings_per_process
     }
 }
 

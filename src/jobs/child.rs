@@ -1,5 +1,6 @@
 //! The child: carries one run out.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use nix::sys::prctl::set_pdeathsig;
@@ -12,7 +13,11 @@ use super::Niceness;
 use crate::domain::job::JobSpec;
 use crate::error::{Context, Error, Result};
 use crate::service::runs::RunRef;
-use crate::service::{Service, ServiceSettings};
+use crate::service::{Relieved, Service, ServiceSettings};
+
+/// How a child exits whose job another is to go on with, from its checkpoint: `EX_TEMPFAIL` of
+/// `sysexits.h`.
+pub(super) const RELIEVED: i32 = 75;
 
 /// What a worker tells its child. The database's URL, which holds a password, is in the
 /// environment.
@@ -24,6 +29,7 @@ pub struct ChildArguments {
     pub parent: i32,
     pub ingestion_memory: u64,
     pub niceness: Niceness,
+    pub trainings_per_process: Option<NonZeroUsize>,
     pub temp_dir: PathBuf,
     pub database_url: String,
 }
@@ -46,7 +52,10 @@ pub fn run(arguments: ChildArguments) -> Result<()> {
 }
 
 async fn carry_out(arguments: ChildArguments) -> Result<()> {
-    let settings = ServiceSettings::for_child(arguments.temp_dir);
+    let settings = ServiceSettings {
+        trainings_per_process: arguments.trainings_per_process,
+        ..ServiceSettings::for_child(arguments.temp_dir)
+    };
     let service = Service::connect(&arguments.database_url, settings).await?;
     let run = RunRef { job: arguments.job, fence: arguments.fence };
     let Some(claim) = service.load_run(run).await? else { return Ok(()) };
@@ -58,5 +67,11 @@ async fn carry_out(arguments: ChildArguments) -> Result<()> {
         // A training takes every core that is left over, for minutes; whoever uploads waits for the end.
         _ => arguments.niceness.take()?,
     }
-    service.carry_out(claim).await
+    match service.carry_out(claim).await {
+        Err(Error::Internal { source, .. }) if source.is::<Relieved>() => {
+            tracing::info!(job = %run.job, "this process has trained enough; another goes on");
+            std::process::exit(RELIEVED)
+        }
+        outcome => outcome,
+    }
 }

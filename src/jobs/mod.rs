@@ -5,6 +5,7 @@ pub mod child;
 mod niceness;
 mod worker;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ pub struct WorkerSettings {
     pub ingestion_memory: u64,
     /// How far jobs that train give way to whoever serves.
     pub niceness: Niceness,
+    /// After how many trainings of one job its child is replaced by another; by the device where nothing
+    /// is set.
+    pub trainings_per_process: Option<NonZeroUsize>,
     /// Where a child's files lie while it works.
     pub temp_dir: PathBuf,
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::WorkerSettings;
+use super::child::RELIEVED;
 use crate::error::{Code, Context, Error, Result};
 use crate::service::runs::{Lease, Queue, RunRef};
 
@@ -177,6 +178,7 @@ impl Supervisor {
 
     fn spawn(&self, run: RunRef) -> Result<Child> {
         tracing::info!(job = %run.job, fence = run.fence, "job is taken up");
+        let trainings = self.settings.trainings_per_process;
         Command::new(&self.settings.executable)
             .arg("internal-job")
             .arg(run.job.to_string())
@@ -187,6 +189,7 @@ impl Supervisor {
             .arg(self.settings.ingestion_memory.to_string())
             .arg("--niceness")
             .arg(self.settings.niceness.to_string())
+            .args(trainings.map(|number| format!("--trainings-per-process={number}")))
             .arg("--temp-dir")
             .arg(&self.settings.temp_dir)
             .env("DATABASE_URL", &self.database_url)
@@ -215,9 +218,13 @@ impl Supervisor {
             };
             let reason = reason(running.ended, status);
             tracing::info!(job = %running.run.job, %status, "job's process has ended");
+            let relieved = running.ended.is_none() && status.code() == Some(RELIEVED);
             // Written before the process is forgotten, so that a database that is away just now
             // is asked again.
-            self.queue.end_attempt(running.run, &reason).await?;
+            match relieved {
+                true => self.queue.release(running.run).await?,
+                false => self.queue.end_attempt(running.run, &reason).await?,
+            }
             self.children.swap_remove(index);
         }
         Ok(())

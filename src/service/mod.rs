@@ -21,9 +21,11 @@ mod simplifications;
 mod turns;
 mod versions;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use crate::engine::Relieved;
 pub use crate::store::JobFilter;
 pub use aliases::Precondition;
 pub use content::Content;
@@ -57,12 +59,20 @@ pub struct ServiceSettings {
     pub device: Device,
     /// What an hour of a device costs.
     pub rates: Rates,
+    /// After how many trainings a job ends with [`engine::Relieved`]; by the device where nothing is set.
+    pub trainings_per_process: Option<NonZeroUsize>,
 }
 
 impl ServiceSettings {
     /// What a job's child needs, which serves nobody.
     pub fn for_child(temp_dir: PathBuf) -> Self {
-        Self { temp_dir, model_cache_bytes: 0, device: Device::Cpu, rates: Rates::default() }
+        Self {
+            temp_dir,
+            model_cache_bytes: 0,
+            device: Device::Cpu,
+            rates: Rates::default(),
+            trainings_per_process: None,
+        }
     }
 }
 

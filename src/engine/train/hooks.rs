@@ -1,10 +1,12 @@
 //! What a training tells whoever runs it, and asks.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::domain::cost::Cost;
 use crate::domain::search::SearchProgress;
 use crate::domain::version::EpochLoss;
+use crate::engine::device::Device;
 use crate::error::Result;
 
 /// Which of a job's trainings.
@@ -80,6 +82,12 @@ impl Default for CheckpointPolicy {
     }
 }
 
+/// The source of the error with which a training ends whose process has trained enough
+/// ([`Hooks::trainings_per_process`]): another goes on from the checkpoint that was just made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this process has trained enough networks")]
+pub struct Relieved;
+
 /// Called by a training on its own thread.
 pub trait Hooks {
     /// After each epoch.
@@ -117,5 +125,12 @@ pub trait Hooks {
 
     fn checkpoint_policy(&self) -> CheckpointPolicy {
         CheckpointPolicy::default()
+    }
+
+    /// After how many trainings on this device a job ends with a checkpoint and [`Relieved`], to be
+    /// gone on with by another process; never where there is none.
+    fn trainings_per_process(&self, device: Device) -> Option<NonZeroUsize> {
+        let _ = device;
+        None
     }
 }

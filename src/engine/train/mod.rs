@@ -42,7 +42,7 @@ use self::ensemble::Rows;
 use self::estimate::{Job, Paced};
 use self::finish::Finish;
 use self::fit::Data;
-pub use self::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite};
+pub use self::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, Relieved};
 #[cfg(test)]
 pub(crate) use self::loss::{Loss, batch_loss};
 #[cfg(test)]

@@ -19,7 +19,7 @@ use safetensors::{SafeTensors, serialize};
 pub(super) use self::searching::Stretch;
 use super::checkpoint::Checkpoint;
 use super::fit::{Data, Fit, Pace, Problem, fit, pace};
-use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, RunLabel};
+use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, Relieved, RunLabel};
 use super::plan::Recipe;
 use super::search::Kept;
 use crate::domain::search::SearchProgress;
@@ -43,6 +43,8 @@ pub(super) struct Runs<'a> {
     searched: usize,
     /// When the last checkpoint was made.
     kept: Instant,
+    /// Trainings of this process.
+    trained: usize,
 }
 
 /// What is kept of the trainings that are over.
@@ -77,12 +79,22 @@ impl<'a> Runs<'a> {
             None => Journal { fingerprint, ..Journal::default() },
         };
         let kept = Instant::now();
-        Self { device, hooks, journal, asked: 0, planned, searched: 0, kept }
+        Self { device, hooks, journal, asked: 0, planned, searched: 0, kept, trained: 0 }
     }
 
     /// One more than was planned.
     pub(super) fn plan_another(&mut self) {
         self.planned += 1;
+    }
+
+    /// Between two trainings: ends what this process does of the job where it has trained enough.
+    fn relieve(&mut self) -> Result<()> {
+        let limit = self.hooks.trainings_per_process(self.device);
+        if limit.is_none_or(|limit| self.trained < limit.get()) {
+            return Ok(());
+        }
+        self.hooks.checkpoint(&self.journal.encode(None)?)?;
+        Err(Error::internal("going on with a job", Relieved))
     }
 
     /// Trains a network, or tells what it has been trained to before the job was interrupted.
@@ -98,6 +110,8 @@ impl<'a> Runs<'a> {
                 None => Checkpoint::decode(done).map(Fit::from),
             };
         }
+        self.relieve()?;
+        self.trained += 1;
         let resume = self.journal.running.take();
         let label = RunLabel {
             name: name.to_owned(),

@@ -8,6 +8,7 @@ mod simpler;
 mod texts;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use burn::backend::Autodiff;
@@ -250,6 +251,38 @@ fn a_version_tells_what_it_is_better_than() {
     assert!((linear.difference.unwrap() - difference).abs() < 1e-12);
     assert!(linear.interval.unwrap().low > 0.2, "{linear:?}");
     assert!(!trained.warnings.iter().any(|w| w.contains("linear baseline")));
+}
+
+/// Also of a search, whose winner is trained in folds.
+#[test]
+fn a_job_that_many_processes_carry_out_ends_in_the_same_bits() {
+    let (frame, _) = logistic(200);
+    let spec: TrainingSpec = serde_json::from_value(serde_json::json!({
+        "dataset": {"name": "d"}, "target": "y", "epochs": 4, "batch_size": 50,
+        "network": {"kind": "mlp", "hidden": [4]}, "ensemble": {"folds": 2},
+        "search": {"minutes": 10, "trials": 9, "space": {
+            "/optimiser/learning_rate": {"by": "log_uniform", "low": 1e-4, "high": 0.3}}}
+    }))
+    .unwrap();
+    let mut unbroken = Record::default();
+    let whole = train(&frame, &spec, None, &mut unbroken).unwrap();
+    let mut runs: Vec<usize> = unbroken.reports.iter().map(|report| report.run.number).collect();
+    runs.dedup();
+    let (mut checkpoint, mut processes) = (None, 1);
+    let broken = loop {
+        let mut hooks = Record { trainings_per_process: NonZeroUsize::new(2), ..Record::default() };
+        match train(&frame, &spec, checkpoint.as_deref(), &mut hooks) {
+            Ok(trained) => break trained,
+            Err(Error::Internal { source, .. }) if source.is::<Relieved>() => {
+                checkpoint = hooks.checkpoints.pop();
+                processes += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(broken.weights, whole.weights);
+    assert_eq!(broken.metrics, whole.metrics);
+    assert_eq!(processes, runs.len().div_ceil(2), "{runs:?}");
 }
 
 #[test]

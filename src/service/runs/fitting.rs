@@ -1,5 +1,6 @@
 //! A specification becomes a model's version, or a version a simpler one.
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,12 +16,16 @@ use crate::domain::job::{
     TrainingJobSpec, TrainingProgress,
 };
 use crate::domain::version::{Provenance, Version};
-use crate::engine::{self, Control, EpochReport, Hooks, LastFinite, Parent, Trained};
+use crate::engine::{self, Control, Device, EpochReport, Hooks, LastFinite, Parent, Trained};
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::{self, Frame};
 use crate::service::jobs::CHECKPOINT_DAYS;
 use crate::service::versions::no_version;
 use crate::store::{NewVersion, Store};
+
+/// Where nothing is set: drivers and compiled kernels of a GPU take more memory from training to training,
+/// and a new process takes seconds.
+const GPU_TRAININGS: NonZeroUsize = NonZeroUsize::new(50).unwrap();
 
 /// What the training thread tells and asks while it works.
 struct RunHooks {
@@ -32,6 +37,7 @@ struct RunHooks {
     reading: f64,
     /// Of the last network that diverged.
     last_finite: Option<LastFinite>,
+    trainings_per_process: Option<NonZeroUsize>,
 }
 
 impl Hooks for RunHooks {
@@ -83,6 +89,13 @@ impl Hooks for RunHooks {
 
     fn should_stop(&mut self) -> bool {
         self.reporter.lost()
+    }
+
+    fn trainings_per_process(&self, device: Device) -> Option<NonZeroUsize> {
+        self.trainings_per_process.or(match device {
+            Device::Cpu => None,
+            Device::Cuda(_) => Some(GPU_TRAININGS),
+        })
     }
 }
 
@@ -151,6 +164,7 @@ impl Service {
             reporter,
             reading: 0.0,
             last_finite: None,
+            trainings_per_process: self.0.settings.trainings_per_process,
         };
         let (trained, last_finite) = blocking(move || {
             let frame = frame::read_parquet(file, None)?;

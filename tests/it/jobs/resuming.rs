@@ -4,7 +4,7 @@ use std::io::{Seek, Write};
 use std::time::Duration;
 
 use actuary::domain::dataset::DataFormat;
-use actuary::domain::job::{JobEventKind, JobState, Progress};
+use actuary::domain::job::{JobEvent, JobEventKind, JobState, Progress};
 use actuary::engine::{self, CheckpointPolicy, Control, EpochReport, Hooks};
 use actuary::error::{Code, Result};
 use actuary::frame;
@@ -88,6 +88,35 @@ async fn checkpoint(bench: &Bench, keep: u32, epochs: u32) -> Vec<u8> {
     let stopped = engine::train(&frame, &spec, None, &mut hooks).unwrap_err();
     assert_eq!(stopped.code(), Code::Cancelled);
     hooks.checkpoint
+}
+
+#[tokio::test]
+async fn a_job_goes_on_in_another_process_after_as_many_trainings_as_are_set() {
+    let bench = Bench::new("relieved").await;
+    let mut command = bench.command(&["worker"]);
+    command.env("ACTUARY_WORKER_TRAININGS_PER_PROCESS", "1");
+    let relieving = bench.start(command);
+    bench.uploaded().await;
+    let mut spec = training(2);
+    spec.baselines = true;
+    let broken = bench.train(spec.clone()).await;
+    let broken = bench.ended(broken).await;
+    assert!(relieving.stop().success());
+    assert_eq!((broken.state, broken.attempts), (JobState::Done, 1), "{broken:?}");
+    let events = bench.service.job_events(&bench.operator, broken.id, 0).await.unwrap();
+    let started = |event: &JobEvent| {
+        matches!(&event.event,
+        JobEventKind::State(state) if state.state == JobState::Running)
+    };
+    assert!(events.iter().filter(|event| started(event)).count() > 1, "{events:?}");
+
+    let worker = bench.worker();
+    let whole = bench.train(spec).await;
+    let whole = bench.ended(whole).await;
+    let (broken, whole) = (bench.version(&broken).await, bench.version(&whole).await);
+    assert_eq!(broken.provenance.weights_sha256, whole.provenance.weights_sha256);
+    assert_eq!(broken.metrics, whole.metrics);
+    assert!(worker.stop().success());
 }
 
 #[tokio::test]

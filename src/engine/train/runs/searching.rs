@@ -47,6 +47,7 @@ impl Runs<'_> {
         stretch: Stretch<'_>,
         state: Option<Vec<u8>>,
     ) -> Result<Checkpoint> {
+        self.trained += 1;
         let Stretch { mut label, progress, problem, until } = stretch;
         label.of = label.of.max(label.number) + self.planned;
         let mut hooks = RunHooks {
@@ -59,11 +60,13 @@ impl Runs<'_> {
         stretch_on(self.device, &problem, state.as_deref(), until, &mut hooks)
     }
 
-    /// Makes a checkpoint between two trainings, when the last one is old enough.
+    /// Makes a checkpoint between two trainings, when the last one is old enough, or this process has
+    /// trained enough.
     ///
     /// # Errors
     /// As the hooks say.
     pub(in crate::engine::train) fn keep(&mut self) -> Result<()> {
+        self.relieve()?;
         if self.kept.elapsed() < self.hooks.checkpoint_policy().after_epoch {
             return Ok(());
         }

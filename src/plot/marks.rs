@@ -1,0 +1,167 @@
+//! The marks of a plot's layers in an SVG picture.
+
+use plotters::style::{Color, RGBAColor};
+
+use super::range::{Range, drawable};
+use super::sheet::{Drawn, Sheet, colour};
+use super::thin::{self, Point};
+use super::{Layer, Mark, Plot, Scale};
+
+/// What a picture has at most, of all layers together.
+const CIRCLES: usize = 4_500;
+const VERTICES: usize = 20_000;
+const BARS: usize = 4_000;
+/// Of a line.
+const WIDTH: f64 = 1.8;
+/// Of a broken line.
+const PIECES: usize = 1_500;
+
+/// Where the layers are drawn, in pixels.
+pub(super) struct Frame {
+    pub left: f64,
+    pub top: f64,
+    pub right: f64,
+    pub bottom: f64,
+    /// What the horizontal side shows.
+    pub across: Range,
+    /// What the vertical side shows.
+    pub up: Range,
+    /// Categories run down the left side and their bars to the right.
+    pub lying: bool,
+}
+
+impl Frame {
+    /// Where a value of the vertical side lies.
+    pub(super) fn height_of(&self, value: f64) -> f64 {
+        let position = self.up.position(value);
+        let down = if self.lying { position } else { 1.0 - position };
+        self.top + down * (self.bottom - self.top)
+    }
+
+    /// Where a point of the plot lies.
+    pub(super) fn place(&self, x: f64, y: f64) -> Point {
+        let (across, up) = if self.lying { (y, x) } else { (x, y) };
+        let right = self.across.position(across) * (self.right - self.left);
+        (self.left + right, self.height_of(up))
+    }
+
+    pub(super) fn layers(&self, sheet: &mut Sheet<'_>, plot: &Plot) -> Drawn {
+        let count = |mark: fn(&Mark) -> bool| plot.layers.iter().filter(|l| mark(&l.mark)).count();
+        let bars = count(|mark| matches!(mark, Mark::Bars { .. }));
+        let circles = CIRCLES / count(|mark| matches!(mark, Mark::Points)).max(1);
+        let lines = count(|mark| matches!(mark, Mark::Line));
+        let vertices = VERTICES / (lines + 2 * (plot.layers.len() - bars)).max(1);
+        let mut bar = 0;
+        for (at, layer) in plot.layers.iter().enumerate() {
+            let colour = colour(at).to_rgba();
+            match &layer.mark {
+                Mark::Line => self.line(sheet, layer, colour, vertices)?,
+                Mark::Points => self.points(sheet, layer, colour, circles)?,
+                Mark::Band { .. } => self.band(sheet, layer, colour, vertices)?,
+                Mark::Bars { .. } => {
+                    let grouped = matches!(plot.x.scale, Scale::Category(_));
+                    let place = if grouped { (bar, bars) } else { (0, 1) };
+                    let alpha = if grouped || bars == 1 { 0.9 } else { 0.55 };
+                    self.bars(sheet, layer, colour.mix(alpha), place)?;
+                    bar += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&self, sheet: &mut Sheet<'_>, layer: &Layer, colour: RGBAColor, most: usize) -> Drawn {
+        let spans: Vec<(f64, f64, f64)> = layer.spans().collect();
+        for piece in pieces(&spans) {
+            let most = share(most, piece.len(), spans.len());
+            let points = piece.iter().map(|(x, y, _)| self.place(*x, *y)).collect();
+            match thin::line(points, most).as_slice() {
+                [single] => sheet.circle(*single, WIDTH, colour)?,
+                points => sheet.path(points, colour, WIDTH)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn points(
+        &self,
+        sheet: &mut Sheet<'_>,
+        layer: &Layer,
+        colour: RGBAColor,
+        most: usize,
+    ) -> Drawn {
+        let drawn = layer.spans().filter(|span| drawable(*span));
+        let points = thin::points(drawn.map(|(x, y, _)| self.place(x, y)).collect(), most);
+        let (radius, alpha) = match points.len() {
+            0..=200 => (3.5, 0.8),
+            201..=1_000 => (2.5, 0.6),
+            _ => (1.8, 0.45),
+        };
+        points.into_iter().try_for_each(|point| sheet.circle(point, radius, colour.mix(alpha)))
+    }
+
+    fn band(&self, sheet: &mut Sheet<'_>, layer: &Layer, colour: RGBAColor, most: usize) -> Drawn {
+        let spans: Vec<(f64, f64, f64)> = layer.spans().collect();
+        for piece in pieces(&spans) {
+            let most = share(most, piece.len(), spans.len());
+            let low = piece.iter().map(|(x, low, _)| self.place(*x, *low)).collect();
+            let high = piece.iter().map(|(x, _, high)| self.place(*x, *high)).collect();
+            let mut outline = thin::line(low, most);
+            outline.extend(thin::line(high, most).into_iter().rev());
+            match outline.as_slice() {
+                [low, high] => sheet.path(&[*low, *high], colour.mix(0.5), WIDTH)?,
+                outline => sheet.polygon(outline, colour.mix(0.25))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The bars of the layer that is the first or a later one of several in a group.
+    fn bars(
+        &self,
+        sheet: &mut Sheet<'_>,
+        layer: &Layer,
+        colour: RGBAColor,
+        (nth, of): (usize, usize),
+    ) -> Drawn {
+        /// Space between two bars, where they are wide enough.
+        const SPACE: f64 = 0.6;
+        let half = layer.half_width();
+        let width = 2.0 * half / of.max(1) as f64;
+        let drawn = layer.spans().filter(|span| drawable(*span) && span.2 != 0.0);
+        let bars: Vec<Point> = drawn.map(|(x, _, y)| (x, y)).collect();
+        for (x, y) in highest(bars, if self.lying { self.up } else { self.across }) {
+            let from = x - half + nth as f64 * width;
+            let (mut a, mut b) = (self.place(from, 0.0), self.place(from + width, y));
+            let (start, end) = if self.lying { (&mut a.1, &mut b.1) } else { (&mut a.0, &mut b.0) };
+            if (*end - *start).abs() > 8.0 * SPACE {
+                *start += SPACE / 2.0;
+                *end -= SPACE / 2.0;
+            }
+            sheet.rectangle(a, b, colour)?;
+        }
+        Ok(())
+    }
+}
+
+/// What lies between points that cannot be drawn; of very many pieces, each so many-th.
+fn pieces(spans: &[(f64, f64, f64)]) -> impl Iterator<Item = &[(f64, f64, f64)]> {
+    let all = || spans.split(|span| !drawable(*span)).filter(|piece| !piece.is_empty());
+    all().step_by(all().count().div_ceil(PIECES).max(1))
+}
+
+/// The part of `most` that is due to a piece of a line.
+fn share(most: usize, piece: usize, all: usize) -> usize {
+    (most as f64 * piece as f64 / all.max(1) as f64).ceil() as usize + 2
+}
+
+/// Of very many bars, the highest of those that fall on one place.
+fn highest(mut bars: Vec<Point>, range: Range) -> Vec<Point> {
+    if bars.len() <= BARS {
+        return bars;
+    }
+    let place = |x: f64| (range.position(x) * BARS as f64).floor();
+    bars.sort_by(|a, b| place(a.0).total_cmp(&place(b.0)).then(b.1.abs().total_cmp(&a.1.abs())));
+    bars.dedup_by(|a, b| place(a.0) == place(b.0));
+    bars
+}

@@ -13,6 +13,7 @@
 //! | [`store`] | PostgreSQL, embedded or external |
 //! | [`engine`] | features, networks, training, inference |
 //! | [`frame`] | typed columns; CSV, JSON lines and Parquet |
+//! | [`notebook`] | notebooks as files: percent scripts and .ipynb |
 //! | [`plot`] | plots, drawn in a terminal and as SVG |
 //! | [`finance`] | pure financial calculations |
 //! | [`stats`] | pure statistics |
@@ -30,6 +31,7 @@ pub mod finance;
 pub mod frame;
 pub mod http;
 pub mod jobs;
+pub mod notebook;
 pub mod plot;
 pub mod repl;
 pub mod service;

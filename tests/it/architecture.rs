@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("jobs", &["service", "domain"]),
     ("http", &["service", "domain"]),
     ("client", &["domain"]),
+    ("notebook", &[]),
     ("plot", &[]),
     ("repl", &["client", "frame", "stats", "domain"]),
     ("telemetry", &["domain"]),

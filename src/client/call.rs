@@ -16,6 +16,7 @@ use crate::error::{Code, Context, Error, Result};
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What is sent.
+#[derive(Clone)]
 pub(super) enum Body {
     Empty,
     Bytes(Bytes),
@@ -25,11 +26,12 @@ pub(super) enum Body {
     Form(String, Arc<[FormPart]>),
 }
 
+#[derive(Clone)]
 pub(super) struct Call {
-    method: Method,
+    pub(super) method: Method,
     pub(super) url: Url,
-    headers: HeaderMap,
-    body: Body,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Body,
 }
 
 impl Call {

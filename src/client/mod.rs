@@ -17,12 +17,15 @@ mod keys;
 mod models;
 mod page;
 mod predictions;
+mod sent;
 mod simplifications;
 mod sse;
 mod versions;
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
@@ -39,6 +42,7 @@ pub use datasets::Source;
 pub use events::Events;
 pub use form::FormPart;
 pub use jobs::outcome;
+pub use sent::Sent;
 
 /// Pauses before a request is repeated.
 const PAUSES: [Duration; 5] = [
@@ -49,17 +53,32 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(4),
 ];
 
+/// Requests that are remembered, and most bytes of a body.
+const KEPT: usize = 100;
+const KEPT_BYTES: usize = 4 << 20;
+
 /// A server and a key for it; cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
-#[derive(Debug)]
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Client").field(&self.url()).finish()
+    }
+}
+
 struct Inner {
     http: reqwest::Client,
     base: Url,
     /// A server that has answered before is worth waiting for.
     answered: AtomicBool,
+    /// Where they are remembered.
+    sent: Mutex<Option<VecDeque<Sent>>>,
+    trouble: Mutex<Option<Trouble>>,
 }
+
+/// Is told when a server does not answer for the moment, and when it does again.
+type Trouble = Box<dyn Fn(&str) + Send>;
 
 impl Client {
     /// A client of the server at `url`, such as `http://127.0.0.1:8080`.
@@ -89,12 +108,54 @@ impl Client {
             builder = builder.tls_certs_only([]);
         }
         let http = builder.build().context("making an HTTP client")?;
-        Ok(Self(Arc::new(Inner { http, base, answered: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner {
+            http,
+            base,
+            answered: AtomicBool::new(false),
+            sent: Mutex::default(),
+            trouble: Mutex::default(),
+        })))
     }
 
     /// Where the server is.
     pub fn url(&self) -> &str {
         self.0.base.as_str().trim_end_matches('/')
+    }
+
+    /// Tells `trouble`, once each time, that a request is tried again and that it got through.
+    pub fn on_trouble(&self, trouble: impl Fn(&str) + Send + 'static) {
+        if let Ok(mut told) = self.0.trouble.lock() {
+            *told = Some(Box::new(trouble));
+        }
+    }
+
+    fn say(&self, what: &str) {
+        if let Ok(told) = self.0.trouble.lock()
+            && let Some(told) = told.as_ref()
+        {
+            told(what);
+        }
+    }
+
+    /// From now on remembers what is sent, for [`Self::take_sent`].
+    pub fn remember(&self) {
+        self.0.sent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+    }
+
+    /// What was sent since this was asked last, the oldest first: at most the last [`KEPT`] requests,
+    /// each once however often it was tried, and bodies up to [`KEPT_BYTES`].
+    pub fn take_sent(&self) -> Vec<Sent> {
+        let mut sent = self.0.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.as_mut().map(|sent| sent.drain(..).collect()).unwrap_or_default()
+    }
+
+    fn note(&self, call: &Call) {
+        let mut sent = self.0.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sent) = sent.as_mut() else { return };
+        if sent.len() == KEPT {
+            sent.pop_front();
+        }
+        sent.push_back(Sent::new(call, KEPT_BYTES));
     }
 
     /// A call of a path below `/api/v1`.
@@ -127,14 +188,25 @@ impl Client {
     where
         F: Future<Output = Result<T, Failure>>,
     {
+        self.note(call);
         let mut pauses = PAUSES.into_iter();
+        let mut said = false;
         loop {
             let failure = match attempt().await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    if said {
+                        self.say(&format!("{} answers again", self.url()));
+                    }
+                    return Ok(answer);
+                }
                 Err(failure) => failure,
             };
             match pauses.next() {
                 Some(pause) if failure.passing && call.repeatable() => {
+                    if !said {
+                        self.say(&format!("{}: trying again", failure.error));
+                        said = true;
+                    }
                     tokio::time::sleep(pause).await;
                 }
                 _ => return Err(failure.error),

@@ -10,6 +10,8 @@ mod parquet;
 mod query;
 mod rows;
 mod tally;
+pub mod telling;
+mod texts;
 mod time;
 
 use std::borrow::Cow;
@@ -32,8 +34,9 @@ pub(crate) use self::image::tests::grey as grey_png;
 pub use self::image::{ImageShape, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, image_pixels, image_size};
 pub use self::ingest::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, ingest};
 pub use self::parquet::{preview, read_parquet, read_parquet_rows, write_csv};
-pub use query::query;
+pub use query::{query, query_in_order};
 pub use rows::RowReader;
+pub use texts::texts_as_csv;
 pub use time::{format_timestamp, parse_timestamp};
 
 /// A table in memory: columns of one length, each of one of the types.

@@ -20,7 +20,20 @@ use crate::error::{Code, Error, Result};
 /// [`Code::InvalidRequest`] with what is wrong with the query, and a name that is near where one is
 /// unknown.
 pub async fn query(sql: &str, frames: &[(&str, &Frame)]) -> Result<Frame> {
-    let mut config = SessionConfig::new().with_information_schema(false);
+    ask(sql, frames, SessionConfig::new()).await
+}
+
+/// The same, with rows in the order of the frame's as long as the query does not put them in another:
+/// on one thread, since several hand in what they have when it is there.
+///
+/// # Errors
+/// As [`query`].
+pub async fn query_in_order(sql: &str, frames: &[(&str, &Frame)]) -> Result<Frame> {
+    ask(sql, frames, SessionConfig::new().with_target_partitions(1)).await
+}
+
+async fn ask(sql: &str, frames: &[(&str, &Frame)], config: SessionConfig) -> Result<Frame> {
+    let mut config = config.with_information_schema(false);
     config.options_mut().sql_parser.enable_ident_normalization = false;
     let context = SessionContext::new_with_config(config);
     for (name, frame) in frames {
@@ -154,7 +167,7 @@ mod tests {
         .unwrap()
     }
 
-    async fn ask(sql: &str) -> Result<Frame> {
+    async fn asked(sql: &str) -> Result<Frame> {
         query(sql, &[("loans", &loans())]).await
     }
 
@@ -162,7 +175,7 @@ mod tests {
     async fn groups_are_counted_and_averaged() {
         let sql = "SELECT grade, avg(Amount) AS mean, count(*) AS n, sum(Amount) AS all \
                    FROM loans GROUP BY grade ORDER BY grade";
-        let found = ask(sql).await.unwrap();
+        let found = asked(sql).await.unwrap();
         assert_eq!(found.texts("grade").unwrap(), [Some("a"), Some("b"), Some("c")]);
         assert_eq!(found.numbers("mean").unwrap(), [10.0, 20.0, 40.0]);
         assert_eq!(found.numbers("n").unwrap(), [2.0, 1.0, 1.0]);
@@ -172,21 +185,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn many_rows_keep_their_order() {
+        let numbers = (0..50_000).map(Some).collect();
+        let frame = Frame::new(50_000, vec![("n".into(), Values::Int64(numbers))]).unwrap();
+        let sql = "SELECT n, n * 2 AS m FROM f WHERE n % 3 > 0";
+        let found = query_in_order(sql, &[("f", &frame)]).await.unwrap();
+        let found = found.numbers("n").unwrap();
+        assert_eq!(found.len(), 33_333);
+        assert!(found.is_sorted(), "rows that stood one below the other are apart");
+    }
+
+    #[tokio::test]
     async fn every_type_comes_back_and_no_rows_are_an_answer() {
-        let found = ask("SELECT * FROM loans WHERE Amount > 15 OR Amount IS NULL").await.unwrap();
+        let found = asked("SELECT * FROM loans WHERE Amount > 15 OR Amount IS NULL").await.unwrap();
         assert_eq!(found.rows(), 3);
         assert_eq!(found.columns(), loans().columns());
         assert_eq!(found.timestamps("day").unwrap()[0], Some(86_400_000_000));
-        let none = ask("SELECT \"paid back\" FROM loans WHERE Amount > 99").await.unwrap();
+        let none = asked("SELECT \"paid back\" FROM loans WHERE Amount > 99").await.unwrap();
         assert_eq!((none.rows(), none.columns().len()), (0, 1));
-        let wide = ask("SELECT CAST(1 AS SMALLINT) AS a, 1.5 AS b, NULL AS c").await.unwrap();
+        let wide = asked("SELECT CAST(1 AS SMALLINT) AS a, 1.5 AS b, NULL AS c").await.unwrap();
         assert_eq!(wide.numbers("a").unwrap(), [1.0]);
         assert_eq!(wide.numbers("b").unwrap(), [1.5]);
     }
 
     #[tokio::test]
     async fn what_can_not_be_answered_is_said() {
-        let said = async |sql: &str| ask(sql).await.unwrap_err().to_string();
+        let said = async |sql: &str| asked(sql).await.unwrap_err().to_string();
         let near = said("SELECT Amont FROM loans").await;
         assert!(near.contains("there is no column Amont") && near.contains("Amount"), "{near}");
         let twice = said("SELECT grade, grade FROM loans").await;
@@ -195,7 +219,7 @@ mod tests {
         assert_eq!(table, "there is no frame lones; did you mean loans?");
         assert!(said("SELECT 1 +").await.starts_with("the query can't be read: Expected"));
         for sql in ["CREATE TABLE t AS SELECT 1", "DROP TABLE loans", "nonsense", ""] {
-            let error = ask(sql).await.unwrap_err();
+            let error = asked(sql).await.unwrap_err();
             assert_eq!(error.code(), Code::InvalidRequest, "{sql}: {error}");
         }
         let wrote = said("COPY loans TO '/tmp/x.csv'").await;

@@ -1,33 +1,26 @@
 //! What the columns of a table are, and which of them are better left out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::order::Order;
 use super::question::Question;
 use super::{Findings, go_on};
 use crate::domain::advice::FindingCode;
-use crate::domain::model::Task;
 use crate::domain::schema::{Cell, ColumnSummary, ColumnType};
 use crate::domain::training::PreprocessingSpec;
 use crate::error::Result;
 use crate::frame::Frame;
-use crate::stats;
+use crate::frame::telling::{SUSPECT_AUC, SUSPECT_CORRELATION, Target};
 
 /// A text of so many words, in so many different forms, is free text.
 const WORDS: f64 = 4.0;
 const DIFFERENT: f64 = 0.5;
 /// Fewer rows tell nothing of a name for each row.
 pub(super) const NAMED_ROWS: u64 = 20;
-/// A column that alone ranks the classes so well is suspect; one that does better is left out.
-const SUSPECT_AUC: f64 = 0.95;
+/// A column that alone ranks the classes so well is left out.
 const CERTAIN_AUC: f64 = 0.999;
 /// The same for a number.
-const SUSPECT_CORRELATION: f64 = 0.99;
 const CERTAIN_CORRELATION: f64 = 0.9999;
-/// Whole numbers of so few values are looked at as codes, too.
-const CODES: usize = 50;
-/// Classes that codes are held against.
-const FREQUENT: usize = 20;
 
 /// Looks at the columns. Returns those that the recommended training leaves out.
 ///
@@ -162,7 +155,7 @@ fn leakage(
     stop: &mut dyn FnMut() -> bool,
     findings: &mut Findings,
 ) -> Result<()> {
-    let target = Target::read(question, frame)?;
+    let target = Target::read(frame, &question.request.target, question.task, &question.classes)?;
     let (figure, said, suspect, certain) = match target {
         Target::Classes { .. } => ("auc", "an AUC", SUSPECT_AUC, CERTAIN_AUC),
         Target::Numbers(_) => {
@@ -172,7 +165,9 @@ fn leakage(
     for column in columns.iter().filter(|c| !left_out.contains(&c.name)).collect::<Vec<_>>() {
         go_on(stop)?;
         let name = column.name.as_str();
-        let Some(value) = target.told_by(frame, column)?.filter(|v| *v >= suspect) else {
+        let Some(value) =
+            target.told_by(frame, &column.name, column.distinct)?.filter(|v| *v >= suspect)
+        else {
             continue;
         };
         let is_certain = value >= certain && left_out.len() + 1 < columns.len();
@@ -192,115 +187,4 @@ fn leakage(
         findings.warn(FindingCode::LeakageSuspect, text, &[name], &figures);
     }
     Ok(())
-}
-
-/// What is predicted, in the rows looked at.
-enum Target {
-    Classes(Classes),
-    Numbers(Vec<f64>),
-}
-
-struct Classes {
-    /// Rows of the frame that are of a class.
-    rows: Vec<usize>,
-    /// The class of each of them, and how many there are.
-    of_row: Vec<usize>,
-    count: usize,
-    /// Those that codes are held against, which takes each a look of its own: the most frequent.
-    frequent: Vec<usize>,
-}
-
-impl Target {
-    fn read(question: &Question<'_>, frame: &Frame) -> Result<Self> {
-        let name = &question.request.target;
-        if question.task == Task::Regression {
-            return Ok(Self::Numbers(frame.numbers(name)?));
-        }
-        let places: HashMap<&str, usize> =
-            question.classes.keys().enumerate().map(|(at, class)| (class.as_str(), at)).collect();
-        let labels = frame.labels(name)?;
-        let class = |row: usize| Some((row, *places.get(labels[row].as_deref()?)?));
-        let (rows, of_row) = (0..labels.len()).filter_map(class).unzip();
-        let mut frequent: Vec<(u64, usize)> = question.classes.values().copied().zip(0..).collect();
-        frequent.sort_by_key(|(rows, _)| std::cmp::Reverse(*rows));
-        // One of two classes tells of both.
-        let told = if question.task == Task::Binary { 1 } else { FREQUENT };
-        let frequent = frequent.into_iter().take(told).map(|(_, class)| class).collect();
-        Ok(Self::Classes(Classes { rows, of_row, count: places.len(), frequent }))
-    }
-
-    /// How well a column alone tells it: the greatest AUC of a class, at least 0.5, or the absolute
-    /// correlation. What a category tells is learnt on one half of the rows and tried on the other.
-    fn told_by(&self, frame: &Frame, column: &ColumnSummary) -> Result<Option<f64>> {
-        let name = &column.name;
-        let codes = match column.kind {
-            ColumnType::Image => return Ok(None),
-            ColumnType::String | ColumnType::Bool => Some(frame.labels(name)?),
-            ColumnType::Int64 if column.distinct <= CODES as u64 => Some(frame.labels(name)?),
-            _ => None,
-        };
-        let numbers = match column.kind {
-            ColumnType::String => None,
-            _ => Some(frame.numbers(name)?),
-        };
-        Ok(match self {
-            Self::Numbers(truth) => numbers.and_then(|numbers| {
-                let pairs =
-                    numbers.iter().zip(truth).filter(|(x, y)| x.is_finite() && y.is_finite());
-                let (x, y): (Vec<f64>, Vec<f64>) = pairs.map(|(x, y)| (*x, *y)).unzip();
-                stats::correlation(&x, &y).map(f64::abs)
-            }),
-            Self::Classes(classes) => {
-                let by_number = numbers.and_then(|numbers| classes.told_by_number(&numbers));
-                let by_code = codes.and_then(|codes| classes.told_by_code(&codes));
-                by_number.into_iter().chain(by_code).reduce(f64::max)
-            }
-        })
-    }
-}
-
-impl Classes {
-    /// The greatest AUC of a class by the numbers of all rows of the frame.
-    fn told_by_number(&self, numbers: &[f64]) -> Option<f64> {
-        // That a value is missing may tell as much.
-        let value = |&row: &usize| if numbers[row].is_finite() { numbers[row] } else { f64::MIN };
-        let values: Vec<f64> = self.rows.iter().map(value).collect();
-        let each = stats::auc_of_each(&values, &self.of_row, self.count)?;
-        each.into_iter().flatten().map(two_sided).reduce(f64::max)
-    }
-
-    /// The greatest AUC of a frequent class by the codes of all rows of the frame.
-    fn told_by_code(&self, codes: &[Option<String>]) -> Option<f64> {
-        let mut places: HashMap<&Option<String>, usize> = HashMap::new();
-        let place = |row: &usize| {
-            let next = places.len();
-            *places.entry(&codes[*row]).or_insert(next)
-        };
-        let codes: Vec<usize> = self.rows.iter().map(place).collect();
-        let of_class = |class: &usize| {
-            let truth: Vec<bool> = self.of_row.iter().map(|of_row| of_row == class).collect();
-            auc_of_codes(&codes, places.len(), &truth)
-        };
-        self.frequent.iter().filter_map(of_class).map(two_sided).reduce(f64::max)
-    }
-}
-
-fn two_sided(auc: f64) -> f64 {
-    auc.max(1.0 - auc)
-}
-
-/// AUC on the odd rows of the rates that so many codes have on the even ones.
-fn auc_of_codes(codes: &[usize], count: usize, truth: &[bool]) -> Option<f64> {
-    let mut rates = vec![(0.0, 0.0); count];
-    for (code, is) in codes.iter().zip(truth).step_by(2) {
-        let (of_class, all) = &mut rates[*code];
-        *of_class += f64::from(u8::from(*is));
-        *all += 1.0;
-    }
-    let overall = truth.iter().filter(|is| **is).count() as f64 / truth.len().max(1) as f64;
-    // A code that is seen once tells little: it is drawn towards what all say.
-    let rate = |(is, all): (f64, f64)| (is + overall) / (all + 1.0);
-    let tried = || codes.iter().zip(truth).skip(1).step_by(2);
-    let scores: Vec<f64> = tried().map(|(code, _)| rate(rates[*code])).collect();
-    stats::auc(&scores, &tried().map(|(_, is)| *is).collect::<Vec<_>>())
 }

@@ -12,7 +12,7 @@ use crate::domain::name::did_you_mean;
 use crate::domain::schema::{ColumnSummary, ColumnType};
 use crate::domain::training::TrainingSpec;
 use crate::domain::window::MAX_HORIZON;
-use crate::engine::train::{check_columns, check_spec, infer_task};
+use crate::engine::train::{check_columns, check_spec};
 use crate::error::{Code, Context, Error, FieldError, Result};
 use crate::frame::Frame;
 
@@ -150,7 +150,7 @@ impl<'a> Question<'a> {
 /// The task of a target, which has to be a number for a forecast.
 fn task(request: &AdviceRequest, target: &ColumnSummary) -> Result<Task> {
     let distinct = if target.distinct_is_lower_bound { u64::MAX } else { target.distinct };
-    infer_task(request.task, target.kind, distinct)
+    Task::infer(request.task, target.kind, distinct)
         .map_err(|e| Error::fields(Code::InvalidSpec, e.detail.clone(), vec![e]))
 }
 

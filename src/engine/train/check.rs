@@ -15,7 +15,6 @@ use crate::domain::schema::{ColumnSummary, ColumnType};
 use crate::domain::training::{ClassWeights, PartsSpec, ThresholdSpec, TrainingSpec};
 use crate::engine::device::{self, DeviceWish};
 use crate::engine::train::precision;
-use crate::engine::train::target::infer_task;
 use crate::error::{Code, Error, FieldError, Result};
 
 mod network;
@@ -306,7 +305,7 @@ pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<(
         check_windowed_task(spec, &mut findings);
     }
     if let Some(target) = target {
-        match infer_task(spec.task, target.kind, distinct(target)) {
+        match Task::infer(spec.task, target.kind, distinct(target)) {
             Err(error) => findings.0.push(error),
             Ok(task) if !is_told => optimiser::check_task(spec, task, &mut findings),
             Ok(_) => {}

@@ -54,7 +54,6 @@ pub use self::rehearsal::{Drawn, Rehearsal, elementwise_times};
 use self::runs::Runs;
 use self::search::Found;
 pub use self::simplify::{Parent, check_simplification, simplify};
-pub(crate) use self::target::infer_task;
 use crate::domain::cost::Cost;
 use crate::domain::network::NetworkSpec;
 use crate::domain::search::SearchRecord;

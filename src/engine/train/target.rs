@@ -4,16 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
-use crate::domain::schema::ColumnType;
 use crate::domain::training::TrainingSpec;
-use crate::error::{Code, Error, FieldError, Result};
+use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
-
-/// Most classes that are inferred from text, and from whole numbers.
-const MAX_TEXT_CLASSES: u64 = 20;
-const MAX_CODE_CLASSES: u64 = 10;
-/// Most classes in all.
-const MAX_CLASSES: u64 = 1000;
 
 /// The labels that by themselves say that a class is the positive one.
 const POSITIVE: [&str; 4] = ["1", "true", "yes", "y"];
@@ -68,62 +61,6 @@ pub(super) struct Target {
     pub(super) truth: Truth,
 }
 
-/// The task of a target of this type with so many different values: bool and two values are
-/// binary; text of 3 to 20 and whole numbers of 3 to 10 different values are classes; all other
-/// numbers a regression.
-pub(crate) fn infer_task(
-    asked: Option<Task>,
-    kind: ColumnType,
-    distinct: u64,
-) -> Result<Task, FieldError> {
-    let refuse = |pointer: &str, detail: String| Err(FieldError::new(pointer, detail));
-    match (asked, kind, distinct) {
-        (_, ColumnType::Timestamp, _) => refuse(
-            "/target",
-            "is a point in time, which can't be predicted; take a number or a class".into(),
-        ),
-        (_, ColumnType::Image, _) => {
-            refuse("/target", "holds images, which can't be predicted; take another column".into())
-        }
-        (_, _, 0) => refuse("/target", "has no value in any row".into()),
-        (_, _, 1) => {
-            refuse("/target", "has the same value in every row: there is nothing to learn".into())
-        }
-        (Some(Task::Binary), _, n) if n != 2 => refuse(
-            "/task",
-            format!(
-                "a binary target has two different values, this one has {n}; take multiclass or regression"
-            ),
-        ),
-        (Some(Task::Multiclass), _, n) if !(3..=MAX_CLASSES).contains(&n) => refuse(
-            "/task",
-            format!(
-                "a multiclass target has 3 to {MAX_CLASSES} different values, this one has {n}"
-            ),
-        ),
-        (Some(Task::Regression | Task::Forecast), kind, _) if !kind.is_numeric() => refuse(
-            "/task",
-            format!(
-                "only a number can be predicted or forecast, the target is {}; take a column of \
-                 numbers, or leave the task out",
-                kind.as_str()
-            ),
-        ),
-        (Some(task), ..) => Ok(task),
-        (None, ColumnType::Bool, _) | (None, _, 2) => Ok(Task::Binary),
-        (None, ColumnType::String, n) if n <= MAX_TEXT_CLASSES => Ok(Task::Multiclass),
-        (None, ColumnType::String, n) => refuse(
-            "/target",
-            format!(
-                "is text with {n} different values, more than the {MAX_TEXT_CLASSES} that are \
-                 taken for classes; say task multiclass if they are"
-            ),
-        ),
-        (None, ColumnType::Int64, n) if n <= MAX_CODE_CLASSES => Ok(Task::Multiclass),
-        (None, ColumnType::Int64 | ColumnType::Float64, _) => Ok(Task::Regression),
-    }
-}
-
 impl Target {
     /// Reads the target column.
     ///
@@ -137,7 +74,7 @@ impl Target {
             .ok_or_else(|| refuse("/target", format!("there is no column {}", spec.target)))?;
         let labels = frame.labels(&spec.target)?;
         let distinct: BTreeSet<&str> = labels.iter().flatten().map(String::as_str).collect();
-        let task = infer_task(spec.task, kind, distinct.len() as u64)
+        let task = Task::infer(spec.task, kind, distinct.len() as u64)
             .map_err(|e| refuse(&e.pointer, format!("{} {}", spec.target, e.detail)))?;
         let rows: Vec<usize> = (0..labels.len()).filter(|&r| labels[r].is_some()).collect();
         if task == Task::Regression {
@@ -201,6 +138,7 @@ fn positive_class(classes: &[String], truth: &[usize]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::schema::ColumnType;
     use crate::frame::Values;
 
     #[test]
@@ -220,12 +158,12 @@ mod tests {
             (Int64, 0, None),
             (Timestamp, 5, None),
         ] {
-            assert_eq!(infer_task(None, kind, distinct).ok(), task, "{kind:?} {distinct}");
+            assert_eq!(Task::infer(None, kind, distinct).ok(), task, "{kind:?} {distinct}");
         }
-        assert_eq!(infer_task(Some(Task::Binary), Int64, 3).unwrap_err().pointer, "/task");
-        assert_eq!(infer_task(Some(Task::Regression), String, 3).unwrap_err().pointer, "/task");
-        assert_eq!(infer_task(Some(Task::Regression), Int64, 3), Ok(Task::Regression));
-        assert_eq!(infer_task(Some(Task::Multiclass), String, 500), Ok(Task::Multiclass));
+        assert_eq!(Task::infer(Some(Task::Binary), Int64, 3).unwrap_err().pointer, "/task");
+        assert_eq!(Task::infer(Some(Task::Regression), String, 3).unwrap_err().pointer, "/task");
+        assert_eq!(Task::infer(Some(Task::Regression), Int64, 3), Ok(Task::Regression));
+        assert_eq!(Task::infer(Some(Task::Multiclass), String, 500), Ok(Task::Multiclass));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::domain::network::{AttentionNetwork, LstmNetwork, NetworkSpec, Normali
 use crate::domain::schema::ColumnType;
 use crate::domain::training::TrainingSpec;
 use crate::domain::window::{MAX_HORIZON, MAX_LOOK_BACK, MAX_QUANTILES, WindowSpec};
-use crate::engine::train::target::infer_task;
 
 /// From 1, finite.
 const PAUSE: Bounds = Bounds { low: 1.0, from: true, high: f64::MAX, below: false };
@@ -24,7 +23,7 @@ pub(crate) fn window_task(
     if spec.window.is_none() || spec.task.is_some() {
         return spec.task;
     }
-    match infer_task(None, kind?, distinct()).ok()? {
+    match Task::infer(None, kind?, distinct()).ok()? {
         Task::Regression => Some(Task::Forecast),
         task => Some(task),
     }

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::domain::key::CreatedKey;
+use crate::engine::Device;
 use crate::error::{Code, Context, Error, Result};
 use crate::http;
 use crate::jobs::{Worker, WorkerSettings};
@@ -124,6 +125,11 @@ impl App {
         })?;
         let config = &config;
         let mut backend = Backend::own(config).await?;
+        if config.service.device != Device::Cpu {
+            let project = backend.service.operator()?.project;
+            let loaded = backend.service.warm_up(&project).await?;
+            tracing::info!(loaded, "champions are loaded");
+        }
         let server = http::bind(config.http.clone(), backend.service.clone())?;
         let address = server.address();
         let is_tls = config.http.tls_cert.is_some();

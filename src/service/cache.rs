@@ -55,6 +55,11 @@ impl Cache {
         self.loaded.invalidate_all();
     }
 
+    /// Whether what is read now is kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.hearing.load(Ordering::SeqCst)
+    }
+
     pub(super) fn note(&self, change: Change) {
         match change {
             Change::Job(_) => {}

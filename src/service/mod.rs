@@ -20,6 +20,7 @@ mod scores;
 mod simplifications;
 mod turns;
 mod versions;
+mod warming;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

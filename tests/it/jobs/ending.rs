@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use actuary::domain::job::JobState;
+use actuary::domain::version::AliasTarget;
 use actuary::error::Code;
+use actuary::service::Precondition;
 
-use super::{Bench, ENDLESS, training};
+use super::{Bench, ENDLESS, MODEL, training};
 
 #[tokio::test]
 async fn a_running_training_is_cancelled_at_once() {
@@ -73,4 +75,24 @@ async fn a_job_whose_process_always_dies_fails_with_the_reason() {
 #[tokio::test]
 async fn a_job_whose_process_can_not_be_started_fails_with_the_reason() {
     fails_three_times("/nowhere/actuary", "its process could not be started").await;
+}
+
+/// As a server with a GPU does when it starts.
+#[tokio::test]
+async fn the_versions_of_champions_are_loaded_ahead() {
+    let bench = Bench::new("warming").await;
+    let worker = bench.worker();
+    bench.uploaded().await;
+    let trained = bench.train(training(1)).await;
+    bench.ended(trained).await;
+    let project = &bench.operator.project;
+    assert_eq!(bench.service.warm_up(project).await.unwrap(), 0, "no champion yet");
+    let target = AliasTarget { version: 1, reason: None };
+    bench
+        .service
+        .move_alias(&bench.operator, MODEL, "champion", target, Precondition::Absent)
+        .await
+        .unwrap();
+    assert_eq!(bench.service.warm_up(project).await.unwrap(), 1);
+    assert!(worker.stop().success());
 }

@@ -14,6 +14,6 @@ place=${1:-target/peers}
 [[ -x $place/bin/python ]] || "${PYTHON:-python3}" -m venv "$place"
 "$place/bin/pip" install --quiet --no-cache-dir --disable-pip-version-check \
     torch==2.15.0 tabm==0.0.3 rtdl_num_embeddings==0.0.12 mlflow==3.17.2 \
-    scikit-learn==1.9.1 scipy==1.17.1 pandas==3.1.1 numpy==2.4.6
+    scikit-learn==1.9.1 scipy==1.17.1 pandas==3.1.1 numpy==2.4.6 polars==2.1.0
 "$place/bin/python" -c 'import mlflow, tabm, torch' >/dev/null
 realpath --no-symlinks "$place/bin/python"

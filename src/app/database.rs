@@ -28,7 +28,21 @@ impl Database {
         Self::of(config, opened)
     }
 
-    /// The same, but an embedded one as its owner.
+    /// The embedded one of a server that runs on the same data directory, where one does.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Unavailable`] when the owner's files can't be read.
+    pub(super) async fn running(config: &Config) -> Result<Option<Self>> {
+        if config.database_url.is_some() {
+            return Ok(None);
+        }
+        let settings = config.postgres.clone();
+        let attached = blocking(move || postgres::attach(&settings)).await?;
+        let serving = attached.filter(|attached| attached.http_address.is_some());
+        serving.map(|attached| Self::of(config, Some(Opened::Attached(attached)))).transpose()
+    }
+
+    /// As [`Self::open`], but an embedded one as its owner.
     ///
     /// # Errors
     /// [`crate::error::Code::InUse`] when another process owns the data directory, and as

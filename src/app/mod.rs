@@ -58,7 +58,18 @@ impl Backend {
         Self::over(config, Database::open(config).await?).await
     }
 
-    /// The same as the owner of the embedded database; refused when another process is.
+    /// Opens the database of a server that runs on the same data directory, where one does.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn running(config: &Config) -> Result<Option<Self>> {
+        match Database::running(config).await? {
+            Some(database) => Self::over(config, database).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`Self::open`], as the owner of the embedded database; refused when another process is.
     ///
     /// # Errors
     /// [`Code::InUse`] when another process owns the data directory, and as [`Self::open`].

@@ -1,5 +1,6 @@
 //! `actuary repl`, and what it shares with `actuary run`: the server that cells talk to.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::config::Config;
 use crate::domain::job::JobState;
 use crate::domain::page::PageQuery;
 use crate::error::{Code, Context, Error, Result};
-use crate::repl::{Interrupt, Script, Session, Terminal, run_script, run_terminal};
+use crate::repl::{Document, Format, Interrupt, Session, Settings, Terminal, run_terminal};
 
 const URL_VARIABLE: &str = "ACTUARY_URL";
 const KEY_VARIABLE: &str = "ACTUARY_KEY";
@@ -41,6 +42,9 @@ pub(super) struct Connection {
     /// The key for --url (better: ACTUARY_KEY, which is not shown in the list of processes)
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    /// Let cells run commands of the shell: !ls
+    #[arg(long)]
+    pub(super) allow_shell: bool,
 }
 
 /// A server that is ready.
@@ -51,12 +55,19 @@ pub(super) struct Connected {
 
 pub(super) async fn run(config: &Config, repl: Repl) -> Result<ExitCode> {
     if let Some(source) = repl.code {
-        let cell = Script { name: "-c".to_owned(), source };
-        return script::carry_out(config, &repl.connection, cell).await;
+        let document = Document::of_text("-c", &source)?;
+        let format = Format::default();
+        return script::carry_out(config, &repl.connection, document, format, None).await;
     }
     let connected = Connected::open(config, &repl.connection).await?;
     let terminal = Terminal { greeting: connected.greeting(), history: history_file() };
-    connected.use_for(move |session| run_terminal(session, &terminal)).await
+    let settings = Settings {
+        allow_shell: repl.connection.allow_shell,
+        is_prompt: std::io::stdin().is_terminal(),
+        history: terminal.history.clone(),
+        ..Settings::default()
+    };
+    connected.use_for(settings, move |session| run_terminal(session, &terminal)).await
 }
 
 impl Connected {
@@ -92,13 +103,14 @@ impl Connected {
     }
 
     async fn local(config: &Config) -> Result<Self> {
-        let server = interruptible(Server::start(config)).await?;
+        let mut server = interruptible(Server::start(config)).await?;
         // It can't be shown again.
         if let Some(key) = server.first_key() {
             serve::show_first_key(key);
         }
         let made = async {
             let key = server.create_key("repl").await?;
+            server.let_go().await?;
             Client::new(&server.url(), &key.secret)
         };
         match made.await {
@@ -127,9 +139,10 @@ impl Connected {
     /// What `work` says, and [`Code::Cancelled`] when the process was told to end.
     pub(super) async fn use_for(
         self,
+        settings: Settings,
         work: impl FnOnce(Session) -> Result<u8> + Send + 'static,
     ) -> Result<ExitCode> {
-        let result = self.carry_out(work).await;
+        let result = self.carry_out(settings, work).await;
         if let Some(Server::Own(_)) = &self.server {
             self.say_what_waits().await;
         }
@@ -143,9 +156,11 @@ impl Connected {
 
     async fn carry_out(
         &self,
+        settings: Settings,
         work: impl FnOnce(Session) -> Result<u8> + Send + 'static,
     ) -> Result<u8> {
-        let session = Session::new(self.client.clone(), tokio::runtime::Handle::current())?;
+        let runtime = tokio::runtime::Handle::current();
+        let session = Session::new(self.client.clone(), runtime, settings)?;
         let interrupt = session.interrupt();
         let (done, mut finished) = oneshot::channel();
         // Not one of the runtime's threads: a prompt that is waited at must not keep the process.
@@ -197,9 +212,4 @@ fn history_file() -> Option<PathBuf> {
         .filter(|path| path.is_absolute())
         .or_else(|| std::env::home_dir().map(|home| home.join(".local/state")))?;
     Some(state.join("actuary/history"))
-}
-
-/// A session that runs one script.
-pub(super) async fn run_one(connected: Connected, script: Script) -> Result<ExitCode> {
-    connected.use_for(move |mut session| Ok(run_script(&mut session, &script))).await
 }

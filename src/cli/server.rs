@@ -4,7 +4,7 @@
 use crate::app::{App, Backend};
 use crate::config::Config;
 use crate::domain::key::{CreatedKey, NewKey, Scope};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 
 /// A key that a command makes for itself does not live long.
 pub(super) const KEY_HOURS: u32 = 24;
@@ -13,8 +13,8 @@ pub(super) const KEY_HOURS: u32 = 24;
 pub(super) enum Server {
     /// Started for the command.
     Own(Box<App>),
-    /// It was there already.
-    Running(Box<Backend>, String),
+    /// It was there already; with a way to its database, until that is let go.
+    Running(Option<Box<Backend>>, String),
 }
 
 impl Server {
@@ -24,6 +24,13 @@ impl Server {
     /// # Errors
     /// What keeps a server from starting.
     pub(super) async fn start(config: &Config) -> Result<Self> {
+        // To find that it is taken takes a second, in which its owner may be ending.
+        if let Some(backend) = Backend::running(config).await? {
+            match backend.running_at().map(str::to_owned) {
+                Some(url) => return Ok(Self::Running(Some(Box::new(backend)), url)),
+                None => backend.close().await?,
+            }
+        }
         let mut own = config.clone();
         own.http.address = ([127, 0, 0, 1], 0).into();
         (own.http.tls_cert, own.http.tls_key) = (None, None);
@@ -33,7 +40,7 @@ impl Server {
             Err(error) if error.code() == Code::InUse => {
                 let backend = Backend::open(config).await?;
                 match backend.running_at().map(str::to_owned) {
-                    Some(url) => Ok(Self::Running(Box::new(backend), url)),
+                    Some(url) => Ok(Self::Running(Some(Box::new(backend)), url)),
                     None => backend.close().await.and(Err(error)),
                 }
             }
@@ -48,7 +55,23 @@ impl Server {
     pub(super) async fn end(self) -> Result<()> {
         match self {
             Self::Own(app) => app.stop().await,
-            Self::Running(backend, _) => backend.close().await,
+            Self::Running(Some(backend), _) => backend.close().await,
+            Self::Running(None, _) => Ok(()),
+        }
+    }
+
+    /// Closes the connections to the database of a server that is there: who waits at a prompt needs
+    /// none.
+    ///
+    /// # Errors
+    /// As [`Self::end`].
+    pub(super) async fn let_go(&mut self) -> Result<()> {
+        match self {
+            Self::Running(backend, _) => match backend.take() {
+                Some(backend) => backend.close().await,
+                None => Ok(()),
+            },
+            Self::Own(_) => Ok(()),
         }
     }
 
@@ -63,7 +86,7 @@ impl Server {
     pub(super) fn first_key(&self) -> Option<&CreatedKey> {
         match self {
             Self::Own(app) => app.first_key(),
-            Self::Running(backend, _) => backend.first_key.as_ref(),
+            Self::Running(backend, _) => backend.as_ref()?.first_key.as_ref(),
         }
     }
 
@@ -74,7 +97,10 @@ impl Server {
     pub(super) async fn create_key(&self, name: &str) -> Result<CreatedKey> {
         let service = match self {
             Self::Own(app) => app.service(),
-            Self::Running(backend, _) => &backend.service,
+            Self::Running(Some(backend), _) => &backend.service,
+            Self::Running(None, _) => {
+                return Err(Error::internal("making a key", "the database was let go"));
+            }
         };
         let new = NewKey {
             name: name.to_owned(),

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use starlark::collections::SmallMap;
 use starlark::values::{UnpackValue, Value};
 
-use super::catalogue::Function;
+use super::catalogue::{Function, Parameter};
 use crate::domain::name::did_you_mean;
 use crate::error::{Code, Error, Result};
 
@@ -13,6 +13,9 @@ use crate::error::{Code, Error, Result};
 pub(super) struct Arguments<'v> {
     function: &'static Function,
     given: Vec<Option<Value<'v>>>,
+    /// What a `*` or `**` at the end of the parameters takes: values without and with a name.
+    more: Vec<Value<'v>>,
+    others: Vec<(String, Value<'v>)>,
 }
 
 impl<'v> Arguments<'v> {
@@ -23,9 +26,17 @@ impl<'v> Arguments<'v> {
         positional: &[Value<'v>],
         named: SmallMap<String, Value<'v>>,
     ) -> Result<Self> {
-        let parameters = function.parameters;
+        let is_many = |p: &&Parameter| p.name.starts_with('*');
+        let many = function.parameters.last().filter(is_many).map(|p| p.name);
+        let parameters = match many {
+            Some(_) => &function.parameters[..function.parameters.len() - 1],
+            None => function.parameters,
+        };
+        let (takes_more, takes_others) =
+            (many.is_some_and(|m| !m.starts_with("**")), many.is_some_and(|m| m.starts_with("**")));
         let mut problems = Vec::new();
-        if positional.len() > parameters.len() {
+        let mut others = Vec::new();
+        if positional.len() > parameters.len() && !takes_more {
             problems.push(format!(
                 "it takes at most {} arguments, and {} were given",
                 parameters.len(),
@@ -38,6 +49,7 @@ impl<'v> Arguments<'v> {
         }
         for (name, value) in named {
             match parameters.iter().position(|p| p.name == name) {
+                None if takes_others => others.push((name, value)),
                 None => {
                     let known = parameters.iter().map(|p| p.name);
                     problems.push(format!("no argument {name}{}", did_you_mean(&name, known)));
@@ -52,11 +64,30 @@ impl<'v> Arguments<'v> {
             }
         }
         if problems.is_empty() {
-            return Ok(Self { function, given });
+            let more = positional.iter().skip(parameters.len()).copied().collect();
+            return Ok(Self { function, given, more, others });
         }
         let name = function.name;
         let detail = format!("{name}(): {}; help({name}) lists them", problems.join("; "));
         Err(Error::new(Code::InvalidRequest, detail))
+    }
+
+    /// The values that a `*` at the end of the parameters takes.
+    pub(super) fn more(&self) -> &[Value<'v>] {
+        &self.more
+    }
+
+    /// The arguments that a `**` at the end of the parameters takes, in their order.
+    pub(super) fn others(&self) -> &[(String, Value<'v>)] {
+        &self.others
+    }
+
+    /// A number between 0 and 1, neither of which it is.
+    pub(super) fn share(&self, name: &str, default: f64) -> Result<f64> {
+        let Some(value) = self.get(name) else { return Ok(default) };
+        let share = value.to_json_value().ok().and_then(|json| json.as_f64());
+        let share = share.filter(|share| *share > 0.0 && *share < 1.0);
+        share.ok_or_else(|| self.unlike(name, "a number between 0 and 1", value))
     }
 
     /// An argument that was given and is not None.

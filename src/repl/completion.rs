@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use starlark::environment::Module;
 
 use super::catalogue;
 use super::context::Context;
-use super::source::{At, at_end, unmasked};
+use super::magics;
+use super::objects::{Object, object_of};
+use super::source::{At, at_end, is_word, unmasked};
+use crate::domain::model::Model;
 use crate::domain::page::{MAX_LIMIT, PageQuery};
 use crate::error::Result;
 
@@ -15,10 +19,35 @@ use crate::error::Result;
 const FRESH: Duration = Duration::from_secs(20);
 /// Nobody waits longer for a completion.
 const PATIENCE: Duration = Duration::from_millis(700);
-const KEYWORDS: &[&str] = &[
+pub(super) const KEYWORDS: &[&str] = &[
     "False", "None", "True", "and", "break", "continue", "def", "elif", "else", "for", "if", "in",
     "lambda", "not", "or", "pass", "return",
 ];
+
+const DATA: &[&str] = &["csv", "tsv", "jsonl", "ndjson", "parquet"];
+const DOCUMENTS: &[&str] = &["star", "ipynb"];
+/// Functions whose texts name columns.
+const OF_COLUMNS: &[&str] = &[
+    "agg",
+    "bar",
+    "check",
+    "corr",
+    "filter",
+    "group",
+    "hist",
+    "join",
+    "line",
+    "scatter",
+    "select",
+    "sort",
+    "split",
+    "value_counts",
+    "with_column",
+];
+/// Versions of a model that are offered.
+const VERSIONS: u32 = 5;
+/// Models whose aliases are asked for.
+const ALIASED: usize = 8;
 
 /// Candidates for the text from `start` on.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,6 +66,9 @@ pub(super) struct Completer {
 struct Names {
     datasets: Vec<String>,
     models: Vec<String>,
+    /// `default 3`: the newest of each model.
+    versions: Vec<String>,
+    aliases: Vec<String>,
 }
 
 impl Completer {
@@ -55,10 +87,25 @@ impl Completer {
                 found.retain(|name| !name.starts_with('_'));
                 (start, found)
             }
-            At::Text { start, call, first } => {
+            At::Text { start, call, of, first } => {
                 let typed = &before[start..];
-                (start, self.texts(context, call.as_deref(), first, typed))
+                match call.as_deref() {
+                    Some(call) if OF_COLUMNS.contains(&call) => {
+                        // Of a condition, the word that is being typed.
+                        let word = typed.chars().rev().take_while(|c| is_word(*c));
+                        let start = before.len() - word.map(char::len_utf8).sum::<usize>();
+                        (start, columns(module, of.as_deref()))
+                    }
+                    call => {
+                        let mut found = self.texts(context, call, first, typed);
+                        if !first && matches!(call, Some("train" | "search" | "advise")) {
+                            found.extend(columns(module, of.as_deref()));
+                        }
+                        (start, found)
+                    }
+                }
             }
+            At::Magic { start, name } => (start, magic(name.as_deref(), &before[start..])),
         };
         let typed = &before[start..];
         candidates.retain(|candidate| candidate.starts_with(typed));
@@ -77,16 +124,26 @@ impl Completer {
         let Some(call) = call else { return Vec::new() };
         let names = self.names(context);
         match (call, first) {
-            ("load", true) => files(typed).into_iter().chain(names.datasets).collect(),
-            ("dataset" | "head" | "describe" | "advise" | "train", true) => names.datasets,
-            (
-                "model" | "models" | "versions" | "version" | "promote" | "aliases" | "history",
-                true,
-            )
+            ("load" | "frame", true) => {
+                files(typed, DATA).into_iter().chain(names.datasets).collect()
+            }
+            ("dataset" | "head" | "describe" | "check" | "advise" | "train" | "search", true) => {
+                names.datasets
+            }
+            ("model" | "models" | "versions" | "promote" | "aliases" | "history", true)
             | ("train", false) => names.models,
-            ("predict", true) => names.models.into_iter().chain(files(typed)).collect(),
-            ("predict", false) => files(typed).into_iter().chain(names.datasets).collect(),
-            ("help", _) => catalogue::functions().iter().map(|f| f.name.to_owned()).collect(),
+            ("predict" | "forecast" | "version" | "prune" | "distil" | "quantise", true) => {
+                names.models.into_iter().chain(names.versions).collect()
+            }
+            ("predict" | "forecast", false) => {
+                let named = names.datasets.into_iter().chain(names.aliases);
+                files(typed, DATA).into_iter().chain(named).collect()
+            }
+            ("version" | "promote" | "history" | "prune" | "distil" | "quantise", false) => {
+                names.aliases
+            }
+            ("compare", _) => names.versions,
+            ("help", _) => catalogue::functions().map(|f| f.name.to_owned()).collect(),
             _ => names.datasets.into_iter().chain(names.models).collect(),
         }
     }
@@ -110,12 +167,61 @@ impl Completer {
 
 async fn ask(context: &Context) -> Result<Names> {
     let query = PageQuery { limit: Some(MAX_LIMIT), cursor: None };
+    let client = context.client();
     let (datasets, models) =
-        tokio::try_join!(context.client.list_datasets(&query), context.client.list_models(&query))?;
+        tokio::try_join!(client.list_datasets(&query), client.list_models(&query))?;
+    let newest = models.items.iter().flat_map(|model| {
+        let last = model.latest_version;
+        let numbers = last.saturating_sub(VERSIONS - 1).max(1)..=last;
+        numbers.map(|number| format!("{} {number}", model.name))
+    });
+    let of_model = |model: &Model| {
+        let (client, name) = (client.clone(), model.name.clone());
+        async move { client.list_aliases(&name).await }
+    };
+    // Those of the models that are listed first have to do.
+    let asked = models.items.iter().take(ALIASED).map(of_model);
+    let aliases = stream::iter(asked).buffered(ALIASED).try_collect::<Vec<_>>().await?;
     Ok(Names {
         datasets: datasets.items.into_iter().map(|d| d.name).collect(),
-        models: models.items.into_iter().map(|m| m.name).collect(),
+        versions: newest.collect(),
+        models: models.items.iter().map(|m| m.name.clone()).collect(),
+        aliases: aliases.into_iter().flatten().map(|alias| alias.alias).collect(),
     })
+}
+
+/// Columns of the frame or the dataset that a name stands for, or of all where it is none.
+fn columns(module: &Module<'_>, of: Option<&str>) -> Vec<String> {
+    let of_value = |name: &str| match object_of(module.get(name)?)? {
+        Object::Frame(frame) => {
+            Some(frame.columns().iter().map(|column| column.name.clone()).collect::<Vec<_>>())
+        }
+        Object::Groups(groups) => {
+            Some(groups.frame.columns().iter().map(|column| column.name.clone()).collect())
+        }
+        Object::Dataset(dataset) => {
+            Some(dataset.columns.iter().map(|column| column.name.clone()).collect())
+        }
+        _ => None,
+    };
+    match of.and_then(of_value) {
+        Some(columns) => columns,
+        None => module.names().filter_map(|name| of_value(name.as_str())).flatten().collect(),
+    }
+}
+
+/// What may follow a magic, or its name.
+fn magic(name: Option<&str>, typed: &str) -> Vec<String> {
+    match name {
+        None => magics::names().map(str::to_owned).collect(),
+        Some("run" | "load" | "save") => files(typed, DOCUMENTS),
+        Some("device") => ["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec(),
+        Some("help") => {
+            let functions = catalogue::functions().map(|f| f.name);
+            magics::names().chain(functions).map(str::to_owned).collect()
+        }
+        Some(_) => Vec::new(),
+    }
 }
 
 fn names(module: &Module<'_>, context: &Context, call: Option<&str>) -> Vec<String> {
@@ -129,8 +235,8 @@ fn names(module: &Module<'_>, context: &Context, call: Option<&str>) -> Vec<Stri
     all
 }
 
-/// Files and folders whose path begins as typed.
-fn files(typed: &str) -> Vec<String> {
+/// Folders, and files with these endings, whose path begins as typed.
+fn files(typed: &str, endings: &[&str]) -> Vec<String> {
     let folder = typed.rfind('/').map_or("", |at| &typed[..=at]);
     let place = match folder.strip_prefix("~/") {
         Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
@@ -145,7 +251,7 @@ fn files(typed: &str) -> Vec<String> {
             let is_folder = entry.path().is_dir();
             let path = entry.path();
             let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-            let is_data = ["csv", "tsv", "jsonl", "ndjson", "parquet"].contains(&ending.as_str());
+            let is_data = endings.contains(&ending.as_str());
             let is_wanted = (is_folder || is_data) && (hidden_too || !name.starts_with('.'));
             is_wanted.then(|| format!("{folder}{name}{}", if is_folder { "/" } else { "" }))
         })
@@ -164,10 +270,10 @@ mod tests {
         }
         std::fs::create_dir(dir.path().join("more")).unwrap();
         let typed = format!("{}/", dir.path().display());
-        let mut found = files(&typed);
+        let mut found = files(&typed, DATA);
         found.sort();
         assert_eq!(found, [format!("{typed}loans.csv"), format!("{typed}more/")]);
-        assert!(files(&format!("{typed}.h")).contains(&format!("{typed}.hidden.csv")));
-        assert!(files("/no/such/place/").is_empty());
+        assert!(files(&format!("{typed}.h"), DATA).contains(&format!("{typed}.hidden.csv")));
+        assert!(files("/no/such/place/", DATA).is_empty());
     }
 }

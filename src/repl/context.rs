@@ -1,6 +1,8 @@
 //! What a function of a cell works with: the server, and Ctrl-C.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,19 +12,32 @@ use tokio::runtime::Handle;
 use super::functions;
 use super::interrupt::Interrupt;
 use super::outcome::{JobUpdate, Observer};
-use crate::client::Client;
-use crate::domain::job::{Job, JobState};
+use super::session::Settings;
+use super::transcript::Transcript;
+use crate::client::{Client, Sent};
+use crate::domain::job::{Job, JobEvent, JobEventKind, JobState, Progress};
+use crate::domain::version::EpochLoss;
 use crate::error::{Code, Error, Result};
 
 /// Lives as long as the evaluator.
 pub(super) struct Context {
-    pub(super) client: Client,
+    client: RefCell<Client>,
     pub(super) runtime: Handle,
     pub(super) interrupt: Interrupt,
     pub(super) globals: Globals,
     /// The one of the cell that runs.
     pub(super) observer: RefCell<Arc<dyn Observer>>,
     pub(super) printed: RefCell<String>,
+    pub(super) settings: Settings,
+    pub(super) transcript: RefCell<Transcript>,
+    /// The requests of the last cell that made some.
+    pub(super) sent: RefCell<Vec<Sent>>,
+    /// Where trainings run that do not say; as the server has it where there is none.
+    pub(super) device: RefCell<Option<String>>,
+    /// Files that this session has saved itself in.
+    pub(super) saved: RefCell<HashSet<PathBuf>>,
+    /// The running cell wants all names to be forgotten.
+    pub(super) reset: Cell<bool>,
     /// The exit code that the running cell asks for.
     pub(super) exit: Cell<Option<u8>>,
     /// A function has heard the interrupt, and its error says what came of it.
@@ -50,18 +65,30 @@ struct Nobody;
 
 impl Observer for Nobody {
     fn printed(&self, _: &str) {}
+    fn said(&self, _: &str) {}
     fn job(&self, _: JobUpdate<'_>) {}
 }
 
 impl Context {
     /// The context of this thread's evaluator.
-    pub(super) fn install(client: Client, runtime: Handle, interrupt: Interrupt) -> Rc<Self> {
+    pub(super) fn install(
+        client: Client,
+        runtime: Handle,
+        interrupt: Interrupt,
+        settings: Settings,
+    ) -> Rc<Self> {
         let context = Rc::new(Self {
-            client,
+            client: RefCell::new(client),
             runtime,
             interrupt,
             globals: functions::globals(),
             observer: RefCell::new(Arc::new(Nobody)),
+            settings,
+            transcript: RefCell::default(),
+            sent: RefCell::default(),
+            device: RefCell::default(),
+            saved: RefCell::default(),
+            reset: Cell::default(),
             printed: RefCell::default(),
             exit: Cell::default(),
             heard: Cell::default(),
@@ -73,6 +100,7 @@ impl Context {
     /// Makes ready for a cell.
     pub(super) fn begin(&self, observer: Arc<dyn Observer>) {
         self.observer.replace(observer);
+        self.listen_to(&self.client());
         self.printed.take();
         self.exit.take();
         self.heard.take();
@@ -81,6 +109,34 @@ impl Context {
     /// Whether the evaluator is to break the cell off by itself.
     pub(super) fn is_to_end(&self) -> bool {
         self.interrupt.count() > 0 && !self.heard.get()
+    }
+
+    pub(super) fn client(&self) -> Client {
+        self.client.borrow().clone()
+    }
+
+    /// Tells the cell's observer what a client has trouble with, and remembers its requests.
+    fn listen_to(&self, client: &Client) {
+        let told = self.observer();
+        client.on_trouble(move |what| told.said(what));
+        client.remember();
+    }
+
+    /// Talks to another server from now on.
+    pub(super) fn connect(&self, client: Client) {
+        self.listen_to(&client);
+        self.client.replace(client);
+    }
+
+    /// To be asked by work of its own that takes long.
+    ///
+    /// # Errors
+    /// [`Code::Cancelled`] when it was interrupted.
+    pub(super) fn go_on(&self) -> Result<()> {
+        match self.is_to_end() {
+            true => Err(interrupted("interrupted")),
+            false => Ok(()),
+        }
     }
 
     fn observer(&self) -> Arc<dyn Observer> {
@@ -139,18 +195,22 @@ impl Context {
         let observer = self.observer();
         observer.job(JobUpdate::Started(job));
         let ended = self.runtime.block_on(async {
-            let mut events = self.client.job_events(job.id, 0);
+            let mut events = self.client().job_events(job.id, 0);
+            let mut learnt = Learnt::default();
             loop {
                 tokio::select! {
                     biased;
                     () = self.interrupt.beyond(0) => {
                         self.heard.set(true);
                         observer.job(JobUpdate::Cancelling(job));
-                        return Err(self.cancel(job).await);
+                        return Err(self.cancel(job, &learnt).await);
                     }
                     event = events.next() => match event? {
-                        Some(event) => observer.job(JobUpdate::Event(&event)),
-                        None => return self.client.get_job(job.id).await,
+                        Some(event) => {
+                            learnt.note(&event);
+                            observer.job(JobUpdate::Event(&event));
+                        }
+                        None => return self.client().get_job(job.id).await,
                     },
                 }
             }
@@ -160,9 +220,9 @@ impl Context {
     }
 
     /// Cancels a job and says what has become of it.
-    async fn cancel(&self, job: &Job) -> Error {
+    async fn cancel(&self, job: &Job, learnt: &Learnt) -> Error {
         let (kind, id) = (job.kind.as_str(), job.id);
-        match self.client.cancel_job(id).await {
+        match self.client().cancel_job(id).await {
             Ok(_) => {}
             Err(error) if error.code() == Code::JobEnded => {}
             Err(error) => {
@@ -173,9 +233,9 @@ impl Context {
             }
         }
         let waiting = async {
-            let mut events = self.client.job_events(id, 0);
+            let mut events = self.client().job_events(id, 0);
             while events.next().await?.is_some() {}
-            self.client.get_job(id).await
+            self.client().get_job(id).await
         };
         tokio::select! {
             biased;
@@ -184,13 +244,50 @@ impl Context {
                  waited for: job(\"{id}\")"
             )),
             ended = waiting => match ended {
-                Ok(ended) => interrupted(end_of(&ended)),
+                Ok(ended) => interrupted(format!("{}{}", end_of(&ended), learnt.text())),
                 Err(error) => interrupted(format!(
                     "interrupted; the server was asked to cancel the {kind} job, but its end is \
                      not known: {error}. See job(\"{id}\")"
                 )),
             },
         }
+    }
+}
+
+/// How far a training had come.
+#[derive(Default)]
+struct Learnt {
+    run: String,
+    epochs: (u32, u32),
+    best: Option<EpochLoss>,
+}
+
+impl Learnt {
+    fn note(&mut self, event: &JobEvent) {
+        let JobEventKind::Progress(event) = &event.event else { return };
+        let Progress::Training(progress) = &event.progress else { return };
+        if self.run != progress.run {
+            *self = Self { run: progress.run.clone(), ..Self::default() };
+        }
+        self.epochs = (progress.epoch, progress.epochs);
+        if progress.best_epoch == progress.last.epoch {
+            self.best = Some(progress.last.clone());
+        }
+    }
+
+    /// `; mlp had learnt for 12 of 24 epochs, best in epoch 9: loss 0.4271, score 0.7831`.
+    fn text(&self) -> String {
+        let Some(best) = &self.best else { return String::new() };
+        let score = best.validation_metric.map(|score| format!(", score {score:.4}"));
+        format!(
+            "; {} had learnt for {} of {} epochs, best in epoch {}: loss {:.4}{}",
+            self.run,
+            self.epochs.0,
+            self.epochs.1,
+            best.epoch,
+            best.validation_loss,
+            score.unwrap_or_default()
+        )
     }
 }
 

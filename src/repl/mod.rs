@@ -9,21 +9,26 @@
 //! | `catalogue` | the one table of functions: arguments, help, examples |
 //! | `functions/` | what they do, one file per noun |
 //! | `arguments` | the arguments of a call, checked against the catalogue |
+//! | `magics/` | lines for the session: `%time`, `%save`, `!ls`, `train?` |
+//! | `transcript` | the cells of a session and what they gave |
 //! | `objects/` | the values they give: text, table, attributes, methods |
 //! | `source` | strings, comments and open blocks of a cell's text |
 //! | `completion` | names, arguments, datasets and files at the cursor |
 //! | `table`, `text`, `progress` | how things look |
 //! | `terminal/` | the prompt: the only rustyline |
-//! | `script` | files and texts that are run to their end |
+//! | `document` | scripts and notebooks as files |
+//! | `script` | documents that are run to their end |
 
 mod arguments;
 mod catalogue;
 mod completion;
 mod context;
+mod document;
 mod evaluator;
 mod fault;
 mod functions;
 mod interrupt;
+mod magics;
 mod objects;
 mod outcome;
 mod progress;
@@ -33,16 +38,19 @@ mod source;
 mod table;
 mod terminal;
 mod text;
+mod transcript;
 
 pub use catalogue::{Function, Parameter, functions};
+pub use document::Document;
 pub use fault::{Fault, Place};
 pub use interrupt::Interrupt;
-pub use outcome::{JobUpdate, Observer, Outcome, Shown};
+pub use magics::{Magic, magics};
+pub use outcome::{Detail, JobUpdate, Observer, Outcome, Shown, Then};
 pub use progress::Progress;
-pub use script::{Script, run_script};
-pub use session::Session;
+pub use script::run_script;
+pub use session::{Session, Settings};
 pub use table::Table;
-pub use terminal::{Terminal, run_terminal};
+pub use terminal::{Format, Terminal, run_terminal};
 pub use text::{duration, grouped};
 
 #[cfg(test)]

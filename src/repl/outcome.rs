@@ -1,8 +1,11 @@
 //! What a cell gave, and what is told while it runs.
 
+use serde_json::Value as Json;
+
 use super::fault::Fault;
 use super::table::Table;
 use crate::domain::job::{Job, JobEvent};
+use crate::plot::Plot;
 
 /// What evaluating one cell gave.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,14 +22,40 @@ pub struct Outcome {
     pub fault: Option<Fault>,
     /// The cell asked for the session's end, with this exit code.
     pub exit: Option<u8>,
+    /// What a prompt is to do next.
+    pub then: Option<Then>,
+}
+
+/// What a cell asks of the prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Then {
+    /// Show a result whole, in a pager where it is longer than the terminal.
+    Page(Box<Shown>),
+    /// Put a text at the next prompt, to be changed.
+    Edit(String),
+}
+
+/// How much of a value is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// What fits a look.
+    #[default]
+    Short,
+    /// As much as anybody reads.
+    Page,
+    /// All rows, and the value as JSON.
+    Whole,
 }
 
 /// A value as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Shown {
     pub text: String,
     /// The same as a table, where that is the better form.
     pub table: Option<Table>,
+    pub plot: Option<Plot>,
+    /// Where it is shown whole.
+    pub json: Option<Json>,
 }
 
 /// What happens to a job that a cell waits for.
@@ -44,6 +73,8 @@ pub enum JobUpdate<'a> {
 pub trait Observer: Send + Sync {
     /// A line was printed.
     fn printed(&self, line: &str);
+    /// Something that is not the cell's own: a server that does not answer.
+    fn said(&self, line: &str);
     /// A job goes on.
     fn job(&self, update: JobUpdate<'_>);
 }

@@ -1,37 +1,39 @@
-//! Scripts: a text is one cell, run to its end. Standard output gets what it prints and the value
-//! of its last expression; errors go to standard error.
+//! Scripts and notebooks, run to their end. Standard output gets what cells print and the values of
+//! their last expressions; errors go to standard error.
 
 use std::sync::Arc;
 
+use super::document::Document;
 use super::session::Session;
-use super::terminal::{Screen, Watcher};
+use super::terminal::{Format, Screen, Watcher};
 
 /// What a shell calls a program that was interrupted by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
-/// What is run.
-#[derive(Debug, Clone)]
-pub struct Script {
-    /// Stands in errors: the file, or `-c`.
-    pub name: String,
-    pub source: String,
-}
-
-/// Runs a script. Gives the exit code: 0, what `exit()` said, 1 after an error, 130 after an
-/// interrupt.
-pub fn run_script(session: &mut Session, script: &Script) -> u8 {
-    let screen = Screen::of_script();
-    let watcher = Arc::new(Watcher::new(screen));
-    let outcome = session.evaluate(Some(&script.name), &script.source, watcher);
-    if let Some(shown) = &outcome.value {
-        screen.value(None, shown);
-    }
-    match (&outcome.fault, outcome.exit) {
-        (_, Some(code)) => code,
-        (Some(fault), None) => {
-            screen.fault(fault);
-            if fault.interrupted { INTERRUPTED } else { 1 }
+/// Runs a document, whose cells keep what they give. Gives the exit code: 0, what `exit()` said, 1
+/// after an error, 130 after an interrupt; cells behind that are not run.
+pub fn run_script(session: &mut Session, document: &mut Document, format: Format) -> u8 {
+    let screen = Screen::of_script(format);
+    document.clear();
+    for at in document.code_cells() {
+        let (name, source) = document.cell(at);
+        let watcher = Arc::new(Watcher::new(screen));
+        let outcome = session.evaluate(Some(&name), &source, watcher);
+        document.keep(at, &outcome);
+        if let Some(shown) = &outcome.value {
+            screen.value(None, shown);
         }
-        (None, None) => 0,
+        if let Some(super::Then::Page(shown)) = &outcome.then {
+            screen.page(shown);
+        }
+        match (&outcome.fault, outcome.exit) {
+            (_, Some(code)) => return code,
+            (Some(fault), None) => {
+                screen.fault(fault);
+                return if fault.interrupted { INTERRUPTED } else { 1 };
+            }
+            (None, None) => {}
+        }
     }
+    0
 }

@@ -1,6 +1,7 @@
 //! A session: cells, one after the other, on a thread of its own. What they define lives there
 //! until the session ends.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -12,7 +13,7 @@ use super::context::Context;
 use super::evaluator;
 use super::fault::Fault;
 use super::interrupt::Interrupt;
-use super::outcome::{Observer, Outcome};
+use super::outcome::{Detail, Observer, Outcome};
 use crate::client::Client;
 use crate::error::{Context as _, Result};
 
@@ -32,6 +33,18 @@ pub(super) enum Answer {
     Completed(Completed),
 }
 
+/// What a session may do, and for whom.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Whether `!command` runs one.
+    pub allow_shell: bool,
+    /// Whether somebody sits at a prompt, where a text can be put to be changed.
+    pub is_prompt: bool,
+    pub detail: Detail,
+    /// Where earlier sessions are kept.
+    pub history: Option<PathBuf>,
+}
+
 /// Evaluates cells. Knows no terminal: what happens meanwhile goes to an [`Observer`].
 pub struct Session {
     interrupt: Interrupt,
@@ -48,7 +61,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Internal`](crate::error::Error::Internal) when no thread can be started.
-    pub fn new(client: Client, runtime: Handle) -> Result<Self> {
+    pub fn new(client: Client, runtime: Handle, settings: Settings) -> Result<Self> {
         let interrupt = Interrupt::default();
         let (requests, requested) = channel();
         let (answer, answers) = channel();
@@ -57,7 +70,7 @@ impl Session {
             .name("evaluator".to_owned())
             .stack_size(STACK)
             .spawn(move || {
-                let context = Context::install(client, runtime, heard);
+                let context = Context::install(client, runtime, heard, settings);
                 evaluator::run(&context, &requested, &answer);
             })
             .context("starting the evaluator")?;

@@ -9,24 +9,24 @@ pub(super) const LOAD: &str = "l0ad";
 const KEYWORD: &str = "load";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Code,
     Text,
     Comment,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Piece {
-    range: Range<usize>,
-    kind: Kind,
+pub(super) struct Piece {
+    pub(super) range: Range<usize>,
+    pub(super) kind: Kind,
     /// Whether a text has its closing quote.
     closed: bool,
-    /// Length of its opening: prefix and quotes.
-    opening: usize,
+    /// Length of its opening quotes; its prefix belongs to the code before it.
+    pub(super) opening: usize,
 }
 
 /// Cuts a source into code, texts and comments, without gaps.
-fn pieces(source: &str) -> Vec<Piece> {
+pub(super) fn pieces(source: &str) -> Vec<Piece> {
     let bytes = source.as_bytes();
     let mut found = Vec::new();
     let (mut at, mut code) = (0, 0);
@@ -57,6 +57,21 @@ fn pieces(source: &str) -> Vec<Piece> {
     found
 }
 
+/// Length of the lines at a cell's head that are for the session, `%time` and `!ls`, with what
+/// stands between them.
+pub(super) fn head(cell: &str) -> usize {
+    let (mut length, mut at) = (0, 0);
+    for line in cell.split_inclusive('\n') {
+        at += line.len();
+        match line.trim_start().chars().next() {
+            Some('%' | '!') => length = at,
+            Some('#') | None => {}
+            Some(_) => break,
+        }
+    }
+    length
+}
+
 /// The text whose first quote is at `start`.
 fn text(source: &str, start: usize) -> Piece {
     let bytes = source.as_bytes();
@@ -81,7 +96,7 @@ fn text(source: &str, start: usize) -> Piece {
     Piece { range, kind: Kind::Text, closed: false, opening }
 }
 
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
@@ -140,6 +155,8 @@ pub(super) fn without_semicolon(source: &str) -> (String, bool) {
 /// Whether Enter should go on instead of evaluating: a bracket or a long text is open, or a block
 /// is, which an empty line ends.
 pub(super) fn is_open(source: &str) -> bool {
+    // A command has the shell's brackets and quotes.
+    let source = &source[head(source)..];
     let pieces = pieces(source);
     if pieces.iter().any(|piece| !piece.closed && piece.opening == 3) {
         return true;
@@ -172,7 +189,23 @@ pub(super) fn is_open(source: &str) -> bool {
     last.trim_end().ends_with(':') || (code.contains('\n') && last.starts_with([' ', '\t']))
 }
 
-fn step(c: char) -> i64 {
+/// The code alone, at its places: every byte of a text is an `x`, also the ends of its lines, every
+/// byte of a comment a space. None where a text is open at the end.
+pub(super) fn outline(source: &str) -> Option<String> {
+    let mut out = String::with_capacity(source.len());
+    for piece in pieces(source) {
+        match piece.kind {
+            Kind::Code => out.push_str(&source[piece.range]),
+            Kind::Text if !piece.closed => return None,
+            Kind::Text => out.extend(piece.range.map(|_| 'x')),
+            Kind::Comment => out.extend(piece.range.map(|_| ' ')),
+        }
+    }
+    Some(out)
+}
+
+/// How much deeper in brackets the code behind a character is.
+pub(super) fn step(c: char) -> i64 {
     match c {
         '(' | '[' | '{' => 1,
         ')' | ']' | '}' => -1,
@@ -187,15 +220,26 @@ pub(super) enum At {
     Name { start: usize, call: Option<String> },
     /// The word after a dot, and the name before it.
     Attribute { start: usize, of: String },
-    /// A text that begins at `start` behind its quote; within a call, its function and whether it
-    /// is the first argument.
-    Text { start: usize, call: Option<String>, first: bool },
+    /// A text that begins at `start` behind its quote; within a call, its function, what that is a
+    /// method of, and whether the text is the first argument.
+    Text { start: usize, call: Option<String>, of: Option<String>, first: bool },
+    /// What follows a magic, and the magic; its own name where that is being typed.
+    Magic { start: usize, name: Option<String> },
     /// Nothing that could be completed.
     Nothing,
 }
 
 /// What stands before the end of `source`.
 pub(super) fn at_end(source: &str) -> At {
+    let line = source.rsplit('\n').next().unwrap_or_default();
+    if let Some(rest) = line.trim_start().strip_prefix('%') {
+        let word = rest.rsplit(char::is_whitespace).next().unwrap_or_default();
+        let name = rest.split_once(char::is_whitespace).map(|(name, _)| name.to_owned());
+        let takes_code = matches!(name.as_deref(), Some("time" | "timeit"));
+        if !takes_code {
+            return At::Magic { start: source.len() - word.len(), name };
+        }
+    }
     let pieces = pieces(source);
     let Some(last) = pieces.last() else { return At::Name { start: 0, call: None } };
     match last.kind {
@@ -203,8 +247,12 @@ pub(super) fn at_end(source: &str) -> At {
         Kind::Text if last.closed => At::Nothing,
         Kind::Text => {
             let (call, before) = open_call(source, &pieces, last.range.start);
-            let first = before.is_some_and(|text| text.trim().is_empty());
-            At::Text { start: last.range.start + last.opening, call, first }
+            let first = before.is_some_and(|text| text.trim_matches(['[', ' ', '\n']).is_empty());
+            let (of, call) = match call.as_deref().and_then(|call| call.rsplit_once('.')) {
+                Some((of, call)) => (Some(of.to_owned()), Some(call.to_owned())),
+                None => (None, call),
+            };
+            At::Text { start: last.range.start + last.opening, call, of, first }
         }
         Kind::Code => {
             let code = &source[last.range.clone()];
@@ -217,13 +265,17 @@ pub(super) fn at_end(source: &str) -> At {
                     let of = before[before.len() - length..].to_owned();
                     if of.is_empty() { At::Nothing } else { At::Attribute { start, of } }
                 }
-                None => At::Name { start, call: open_call(source, &pieces, start).0 },
+                None => {
+                    let call = open_call(source, &pieces, start).0;
+                    let call = call.map(|call| call.rsplit('.').next().unwrap_or("").to_owned());
+                    At::Name { start, call }
+                }
             }
         }
     }
 }
 
-/// The function whose call is open at `end`, and what stands between its bracket and `end`.
+/// The function whose call is open at `end`, with what it is a method of, and what stands between its bracket and `end`.
 fn open_call<'a>(
     source: &'a str,
     pieces: &[Piece],
@@ -239,7 +291,12 @@ fn open_call<'a>(
                 let head = &source[..at];
                 let name = head.chars().rev().take_while(|c| is_word(*c) || *c == '.');
                 let length: usize = name.map(char::len_utf8).sum();
-                let name = head[head.len() - length..].rsplit('.').next().unwrap_or_default();
+                let name = head[head.len() - length..].trim_start_matches('.');
+                // A list within a call is one of its arguments.
+                if c == '[' && name.is_empty() {
+                    depth = 0;
+                    continue;
+                }
                 let call = (c == '(' && !name.is_empty()).then(|| name.to_owned());
                 return (call, Some(&source[at + 1..end]));
             }

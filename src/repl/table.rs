@@ -1,8 +1,11 @@
 //! Tables that fit a given width: numbers to the right, what does not fit is counted.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement};
+use minijinja::HtmlEscape;
 
 use super::text::{counted, grouped, shortened};
+use crate::error::Result;
+use crate::frame::texts_as_csv;
 
 /// So many rows are shown of a long table.
 pub(super) const SHOWN_ROWS: usize = 20;
@@ -36,13 +39,53 @@ impl Table {
     pub fn render(&self, width: usize, strong: impl Fn(&str) -> String) -> String {
         // One of two columns may take what there is.
         let most = if self.headings.len() <= 2 { width } else { CELL };
+        self.lines(SHOWN_ROWS, width, most, strong)
+    }
+
+    /// All of the rows and columns, however wide.
+    pub(super) fn render_whole(&self, strong: impl Fn(&str) -> String) -> String {
+        self.lines(usize::MAX, usize::MAX, usize::MAX, strong)
+    }
+
+    /// As a table of HTML.
+    pub(super) fn html(&self) -> String {
+        let line = |tag: &str, cells: &[String]| {
+            let cells = cells.iter().enumerate().map(|(at, text)| {
+                let right = self.numeric.get(at).copied().unwrap_or(false);
+                let side = if right { " style=\"text-align: right\"" } else { "" };
+                format!("<{tag}{side}>{}</{tag}>", HtmlEscape(text))
+            });
+            format!("<tr>{}</tr>", cells.collect::<String>())
+        };
+        let rows: String =
+            self.rows.iter().take(SHOWN_ROWS).map(|row| line("td", row) + "\n").collect();
+        let head = line("th", &self.headings);
+        let remark = self.remark(self.headings.len()).unwrap_or_default();
+        let remark = if remark.is_empty() { remark } else { format!("<p>{remark}</p>") };
+        format!("<table>\n<thead>{head}</thead>\n<tbody>\n{rows}</tbody>\n</table>{remark}")
+    }
+
+    /// As CSV, with a line of headings.
+    pub(super) fn csv(&self) -> Result<String> {
+        texts_as_csv(&self.headings, &self.rows)
+    }
+
+    /// At most so many rows, in lines of at most `width` characters and cells of at most `most`.
+    fn lines(
+        &self,
+        shown: usize,
+        width: usize,
+        most: usize,
+        strong: impl Fn(&str) -> String,
+    ) -> String {
         let rows: Vec<Vec<String>> = self
             .rows
             .iter()
-            .take(SHOWN_ROWS)
+            .take(shown)
             .map(|row| row.iter().map(|cell| shortened(cell, most)).collect())
             .collect();
-        let headings: Vec<String> = self.headings.iter().map(|h| shortened(h, CELL)).collect();
+        let headings: Vec<String> =
+            self.headings.iter().map(|h| shortened(h, CELL.max(most))).collect();
         let (rows, columns) = match headings.len() {
             2 => (last_cut(rows, &headings, width), 2),
             _ => {
@@ -68,7 +111,7 @@ impl Table {
         if let Some(first) = lines.first_mut() {
             *first = strong(first);
         }
-        lines.extend(self.remark(columns));
+        lines.extend(self.remark_of(rows.len() as u64, columns));
         lines.join("\n")
     }
 
@@ -86,9 +129,12 @@ impl Table {
             .collect()
     }
 
-    /// What is not shown.
+    /// What is not shown of a table of so many columns.
     fn remark(&self, columns: usize) -> Option<String> {
-        let shown = self.rows.len().min(SHOWN_ROWS) as u64;
+        self.remark_of(self.rows.len().min(SHOWN_ROWS) as u64, columns)
+    }
+
+    fn remark_of(&self, shown: u64, columns: usize) -> Option<String> {
         let mut parts = Vec::new();
         if shown < self.total {
             parts.push(format!("{} of {}", grouped(shown), counted(self.total, "row")));
@@ -169,6 +215,21 @@ mod tests {
         let table = Table::new(&[("field", false), ("value", false)], rows);
         let text = plain(&table, 60);
         assert_eq!(text, format!("field  value\nname   {}…", "x".repeat(52)));
+    }
+
+    #[test]
+    fn the_whole_table_has_all_rows_as_text_html_and_csv() {
+        let whole = table(25).render_whole(str::to_owned);
+        assert_eq!(whole.lines().count(), 26, "{whole}");
+        let csv = table(2).csv().unwrap();
+        assert_eq!(csv.lines().nth(2), Some(format!("row 1,1000,{}", "x".repeat(30)).as_str()));
+        let rows = vec![vec!["<b>".to_owned(), "1".to_owned()]];
+        let html = Table::new(&[("a", false), ("n", true)], rows).html();
+        assert!(
+            html.contains("<td>&lt;b&gt;</td><td style=\"text-align: right\">1</td>"),
+            "{html}"
+        );
+        assert!(table(25).html().ends_with("<p>20 of 25 rows</p>"));
     }
 
     #[test]

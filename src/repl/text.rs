@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Lines of help are no longer.
+const WIDTH: usize = 80;
+
 /// `20,000`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -48,13 +51,49 @@ pub(super) fn figure(number: f64) -> String {
 
 /// One line of at most `width` characters.
 pub(super) fn shortened(text: &str, width: usize) -> String {
-    let line: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(width + 1).collect();
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(width.saturating_add(1))
+        .collect();
     if line.chars().count() <= width {
         return line;
     }
     let kept: String = line.chars().take(width.saturating_sub(1)).collect();
     format!("{kept}…")
+}
+
+/// A text in lines of at most [`WIDTH`] characters, those after the first indented.
+pub(super) fn wrapped(text: &str, first: usize, indent: usize) -> String {
+    let mut lines = vec![" ".repeat(first)];
+    let lead = text.len() - text.trim_start().len();
+    for (at, word) in text.trim_start().split(' ').enumerate() {
+        let Some(line) = lines.last_mut() else { break };
+        if at == 0 {
+            line.push_str(&" ".repeat(lead));
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(format!("{}{word}", " ".repeat(indent)));
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
+}
+
+/// `12.3 ms`: three digits.
+pub(super) fn precise(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let (number, unit) = match seconds {
+        s if s < 1e-6 => (s * 1e9, "ns"),
+        s if s < 1e-3 => (s * 1e6, "µs"),
+        s if s < 1.0 => (s * 1e3, "ms"),
+        s if s < 100.0 => (s, "s"),
+        _ => return duration(time),
+    };
+    let decimals = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
+    format!("{number:.decimals$} {unit}")
 }
 
 /// `1 row`, `2 rows`.
@@ -75,6 +114,9 @@ mod tests {
         assert_eq!(times, ["0.0 s", "1.8 s", "10 s", "14 s", "2:05 min"]);
         let figures = [0.0, 0.437_123_4, 52_000.0, 1_234_567.8, 0.25, -3.0, 1.2e-7].map(figure);
         assert_eq!(figures, ["0", "0.43712", "52000", "1234568", "0.25", "-3", "1.200e-7"]);
+        let precise =
+            [0, 1_234, 56_789, 123_456_789, 9_876_543_210].map(Duration::from_nanos).map(precise);
+        assert_eq!(precise, ["0.00 ns", "1.23 µs", "56.8 µs", "123 ms", "9.88 s"]);
         assert_eq!([counted(1, "row"), counted(2_000, "row")], ["1 row", "2,000 rows"]);
     }
 

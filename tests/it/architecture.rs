@@ -27,7 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("client", &["domain"]),
     ("notebook", &[]),
     ("plot", &[]),
-    ("repl", &["client", "frame", "stats", "domain"]),
+    ("repl", &["client", "frame", "notebook", "plot", "stats", "domain"]),
     ("telemetry", &["domain"]),
     ("config", &["store", "engine", "service", "jobs", "http", "domain"]),
     (

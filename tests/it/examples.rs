@@ -1,5 +1,6 @@
 //! The examples that need nothing but a shell and curl, as they stand.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Scratch, actuary, unset_settings};
@@ -101,4 +102,63 @@ fn the_analyst_explores_compares_and_promotes() {
             "searched 1",
         ],
     );
+}
+
+/// A notebook's cells and the text that they gave.
+fn gave(notebook: &Path) -> String {
+    let text = std::fs::read_to_string(notebook).unwrap();
+    let notebook: serde_json::Value = serde_json::from_str(&text).unwrap();
+    notebook["cells"].as_array().unwrap().iter().map(|cell| cell["outputs"].to_string()).collect()
+}
+
+#[test]
+fn the_notebooks_run_on_small_data() {
+    let scratch = Scratch::new("notebooks");
+    let file = |name: &str| scratch.path().join(name);
+    let noise = |row: u32| f64::from(row.wrapping_mul(2_654_435_761) >> 12) / f64::from(1 << 20);
+    let mut loans = "income,age,collections_fee,default\n".to_owned();
+    let mut prices = "date,close\n".to_owned();
+    let mut news = "text,sentiment\n".to_owned();
+    let mut price = 100.0;
+    for row in 0..400 {
+        let (income, bad) =
+            (15_000.0 + 70_000.0 * noise(row), noise(row) + noise(7 * row + 1) < 0.8);
+        let fee = if bad { "30" } else { "" };
+        loans.push_str(&format!("{income:.0},{},{fee},{}\n", 20 + row % 50, u8::from(bad)));
+        price *= 1.0 + 0.02 * (noise(3 * row + 5) - 0.5);
+        let day =
+            chrono::DateTime::from_timestamp(1_420_070_400 + 86_400 * i64::from(row), 0).unwrap();
+        prices.push_str(&format!("{},{price:.4}\n", day.format("%Y-%m-%d")));
+        let (word, mood) = if bad { ("fall", "negative") } else { ("rise", "positive") };
+        news.push_str(&format!("profits of company {row} {word} in the quarter,{mood}\n"));
+    }
+    for (name, text) in [("loans.csv", loans), ("prices.csv", prices), ("news.csv", news)] {
+        std::fs::write(file(name), text).unwrap();
+    }
+    for (notebook, data, says) in [
+        (
+            "credit",
+            "loans.csv",
+            &["alone tells default", "champion of credit-notebook", "are labelled right"][..],
+        ),
+        (
+            "volatility",
+            "prices.csv",
+            &["random_walk: mean squared error", "<svg", "1 forecast by volatility-notebook 1"],
+        ),
+        ("sentiment", "news.csv", &["<svg", "of the headlines aside are right", "negative"]),
+    ] {
+        let output = file(&format!("{notebook}.ipynb"));
+        let mut command = actuary(scratch.path());
+        command
+            .args(["run", &path(&format!("notebooks/{notebook}.star")), "-p", "epochs=2", "-p"])
+            .arg(format!("data={}", file(data).display()))
+            .arg("--output")
+            .arg(&output);
+        says_all(&mut command, &[]);
+        let gave = gave(&output);
+        for wanted in says {
+            assert!(gave.contains(wanted), "{notebook}: {wanted}\n{gave}");
+        }
+    }
 }

@@ -41,6 +41,6 @@ pub(super) fn advise<'v>(
     let dataset = dataset_of(arguments, context)?;
     request["dataset"] = json!({ "name": dataset.dataset, "version": dataset.version });
     let request: AdviceRequest = arguments.typed("dataset", request)?;
-    let advice = context.wait(context.client.advise(&request))?;
+    let advice = context.wait(context.client().advise(&request))?;
     alloc(Object::Advice(Box::new(advice)), eval)
 }

@@ -51,7 +51,7 @@ pub(super) fn load<'v>(
                     }
                 }
                 let (name, number) = name_and_number(text);
-                context.wait(find(&context.client, name, number))?
+                context.wait(find(&context.client(), name, number))?
             }
         },
         _ => return Err(arguments.unlike("source", "a path, a dataset's name or a frame", source)),
@@ -71,7 +71,7 @@ fn source_of(text: &str) -> Result<Option<(PathBuf, DataFormat)>> {
     }
 }
 
-fn path_of(text: &str) -> PathBuf {
+pub(super) fn path_of(text: &str) -> PathBuf {
     match text.strip_prefix("~/") {
         Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
         None => PathBuf::from(text),
@@ -143,10 +143,10 @@ fn upload(
 ) -> Result<DatasetVersion> {
     check_name("name", name)?;
     let types = types(arguments)?;
-    let job = context.change(context.client.upload_dataset(name, format, &types, source))?;
+    let job = context.change(context.client().upload_dataset(name, format, &types, source))?;
     match outcome(context.follow(&job)?)? {
         JobResult::DatasetVersion(made) => {
-            context.wait(context.client.get_dataset_version(name, made.version))
+            context.wait(context.client().get_dataset_version(name, made.version))
         }
         _ => Err(Error::internal("loading a file", "its job made something else")),
     }
@@ -220,7 +220,7 @@ pub(super) fn dataset_of(arguments: &Arguments<'_>, context: &Context) -> Result
                 return Err(arguments.wrong("dataset", &problem));
             }
             let (name, number) = name_and_number(text);
-            context.wait(find(&context.client, name, number))
+            context.wait(find(&context.client(), name, number))
         }
         _ => Err(arguments.unlike("dataset", "a dataset or its name", value)),
     }
@@ -236,7 +236,7 @@ pub(super) fn dataset<'v>(
     let (name, number) = name_and_number(text);
     let given = arguments.number("version", 1..=u64::from(u32::MAX))?;
     let number = given.and_then(|n| u32::try_from(n).ok()).or(number);
-    let found = context.wait(find(&context.client, name, number))?;
+    let found = context.wait(find(&context.client(), name, number))?;
     alloc(Object::Dataset(found), eval)
 }
 
@@ -246,7 +246,7 @@ pub(super) fn datasets<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let client = &context.client;
+    let client = &context.client();
     let query = page(arguments, 50)?;
     let found: Vec<DatasetVersion> = context.wait(async {
         let listed = client.list_datasets(&query).await?.items;
@@ -285,7 +285,7 @@ pub(super) fn head<'v>(
         return Ok(eval.heap().alloc(rows));
     }
     let dataset = dataset_of(arguments, context)?;
-    let rows = context.wait(rows_of(&context.client, &dataset, offset, n))?;
+    let rows = context.wait(rows_of(&context.client(), &dataset, offset, n))?;
     // In the order of the dataset's columns.
     let ordered: Vec<Json> = rows
         .into_iter()
@@ -333,7 +333,7 @@ pub(super) fn describe<'v>(
         (None, Some(text)) => {
             let context = &*context()?;
             let (name, number) = name_and_number(text);
-            let found = context.wait(find(&context.client, name, number))?;
+            let found = context.wait(find(&context.client(), name, number))?;
             Object::Dataset(found).described()?
         }
         _ => {

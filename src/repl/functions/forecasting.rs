@@ -9,7 +9,7 @@ use super::super::objects::{Object, alloc, object_of};
 use super::data::{file_of, find};
 use super::models::{reference, resolve};
 use super::predicting::rows;
-use super::{model_of, name_and_number};
+use super::{model_argument, name_and_number};
 use crate::domain::dataset::DatasetRef;
 use crate::domain::forecast::ForecastRequest;
 use crate::domain::prediction::VersionRef;
@@ -21,7 +21,7 @@ pub(super) fn forecast<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let (model, number) = model_of(arguments, "model")?;
+    let (model, number) = model_argument(arguments, "model")?;
     let wanted = reference(arguments, "version")?.or(number.map(VersionRef::Number));
     let horizon = arguments.number("horizon", 1..=u64::from(u32::MAX))?;
     let quantiles = arguments.json("quantiles")?;
@@ -34,7 +34,7 @@ pub(super) fn forecast<'v>(
         }
         (_, Some(text)) if file_of(text)?.is_none() => {
             let (name, number) = name_and_number(text);
-            let dataset = context.wait(find(&context.client, name, number))?;
+            let dataset = context.wait(find(&context.client(), name, number))?;
             Some(DatasetRef { name: dataset.dataset, version: Some(dataset.version) })
         }
         _ => None,
@@ -43,7 +43,7 @@ pub(super) fn forecast<'v>(
         Some(_) => None,
         None => Some(rows(arguments, context)?),
     };
-    let version = context.wait(resolve(&context.client, &model, wanted.as_ref()))?;
+    let version = context.wait(resolve(&context.client(), &model, wanted.as_ref()))?;
     let request = ForecastRequest {
         rows: sent.map(|rows| rows.read_by(context, &version)).transpose()?,
         dataset,
@@ -51,6 +51,6 @@ pub(super) fn forecast<'v>(
         quantiles,
         version: Some(VersionRef::Number(version.version)),
     };
-    let response = context.wait(context.client.forecast(&model, &request))?;
+    let response = context.wait(context.client().forecast(&model, &request))?;
     alloc(Object::Forecasts(response), eval)
 }

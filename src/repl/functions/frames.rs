@@ -7,18 +7,20 @@ use starlark::values::Value;
 use starlark::values::list::ListRef;
 
 use super::super::arguments::Arguments;
-use super::super::context::{Context, context};
-use super::super::objects::{Object, alloc, is_number, object_of};
+use super::super::context::{Context, context, interrupted};
+use super::super::objects::{Groups, Object, alloc, is_number, object_of};
 use super::data::{dataset_of, file_of};
 use crate::domain::dataset::{DataFormat, DatasetVersion};
 use crate::domain::name::did_you_mean;
 use crate::error::{Code, Context as _, Error, Result};
-use crate::frame::{Frame, ingest, query, read_parquet};
+use crate::frame::{Frame, ingest, query, query_in_order, read_parquet};
 
 /// The name of the frame that a function works on, in the query that it becomes.
 const THIS: &str = "this";
 /// The other one of a join.
 const OTHER: &str = "other";
+/// Where a row stands in the first frame of a join.
+const PLACE: &str = "_place_";
 /// Most columns whose correlations are shown.
 const MOST_CORRELATED: usize = 40;
 /// Most rows of a sample.
@@ -47,7 +49,8 @@ pub(super) fn frame<'v>(
 fn read_file(path: &std::path::Path, format: DataFormat) -> Result<Frame> {
     let directory = tempfile::tempdir().context("making room for a file")?;
     let stored = directory.path().join("frame.parquet");
-    ingest(path, format, &[], &stored, directory.path(), &mut |_| Ok(()))?;
+    let context = context()?;
+    ingest(path, format, &[], &stored, directory.path(), &mut |_| context.go_on())?;
     read_parquet(std::fs::File::open(&stored).context("opening what was read")?, None)
 }
 
@@ -57,7 +60,7 @@ fn download(context: &Context, dataset: &DatasetVersion) -> Result<Frame> {
     let (name, version) = (&dataset.dataset, dataset.version);
     context.wait(async {
         let mut content =
-            context.client.dataset_content(name, version, DataFormat::Parquet).await?;
+            context.client().dataset_content(name, version, DataFormat::Parquet).await?;
         while let Some(piece) = content.next().await? {
             file.write_all(&piece).context("keeping a dataset")?;
         }
@@ -67,7 +70,7 @@ fn download(context: &Context, dataset: &DatasetVersion) -> Result<Frame> {
 }
 
 /// The frame that a function is called on: one, or what [`frame`] makes one of.
-fn this(arguments: &Arguments<'_>, context: &Context) -> Result<Frame> {
+pub(super) fn this(arguments: &Arguments<'_>, context: &Context) -> Result<Frame> {
     frame_of(arguments, context, "frame")
 }
 
@@ -90,7 +93,7 @@ fn quoted(name: &str) -> String {
 }
 
 /// A name or a list of names, of columns that are there.
-fn columns(arguments: &Arguments<'_>, name: &str, frame: &Frame) -> Result<Vec<String>> {
+pub(super) fn columns(arguments: &Arguments<'_>, name: &str, frame: &Frame) -> Result<Vec<String>> {
     let value = arguments.needed(name)?;
     let names = texts(arguments, name, value)?;
     names.iter().try_for_each(|column| known(frame, column)).map(|()| names)
@@ -110,7 +113,7 @@ fn texts<'v>(arguments: &Arguments<'v>, name: &str, value: Value<'v>) -> Result<
     }
 }
 
-fn known(frame: &Frame, column: &str) -> Result<()> {
+pub(super) fn known(frame: &Frame, column: &str) -> Result<()> {
     if frame.column(column).is_some() {
         return Ok(());
     }
@@ -127,6 +130,16 @@ fn known(frame: &Frame, column: &str) -> Result<()> {
 /// Asks a query over one frame.
 fn ask<'v>(frame: &Frame, sql: &str, eval: &mut Evaluator<'v, '_, '_>) -> Result<Value<'v>> {
     let answer = context()?.wait(query(sql, &[(THIS, frame)]))?;
+    alloc(Object::Frame(answer), eval)
+}
+
+/// The same, with rows in the order of the frame's.
+fn ask_in_order<'v>(
+    frame: &Frame,
+    sql: &str,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    let answer = context()?.wait(query_in_order(sql, &[(THIS, frame)]))?;
     alloc(Object::Frame(answer), eval)
 }
 
@@ -160,7 +173,7 @@ pub(super) fn filter<'v>(
     }
     let frame = this(arguments, &*context()?)?;
     let condition = arguments.text("condition")?.unwrap_or_default();
-    ask(&frame, &format!("SELECT * FROM {THIS} WHERE {condition}"), eval)
+    ask_in_order(&frame, &format!("SELECT * FROM {THIS} WHERE {condition}"), eval)
 }
 
 /// The items of a list for which a function is true: what Starlark's own `filter` gives.
@@ -179,6 +192,9 @@ fn items<'v>(
             true => item.to_bool(),
             false => {
                 let answer = eval.eval_function(function, &[item], &[]);
+                if context()?.is_to_end() {
+                    return Err(interrupted("interrupted"));
+                }
                 let failed = |error: starlark::Error| {
                     Error::new(Code::InvalidRequest, error.without_diagnostic().to_string())
                 };
@@ -200,7 +216,7 @@ pub(super) fn select<'v>(
     let frame = this(arguments, &*context()?)?;
     let wanted: Vec<String> =
         columns(arguments, "columns", &frame)?.iter().map(|name| quoted(name)).collect();
-    ask(&frame, &format!("SELECT {} FROM {THIS}", wanted.join(", ")), eval)
+    ask_in_order(&frame, &format!("SELECT {} FROM {THIS}", wanted.join(", ")), eval)
 }
 
 /// `sort(frame, by, descending=False)`.
@@ -217,28 +233,36 @@ pub(super) fn sort<'v>(
     ask(&frame, &format!("SELECT * FROM {THIS} ORDER BY {}", by.join(", ")), eval)
 }
 
-/// `group(frame, by, values)`.
+/// `group(frame, by)`.
 pub(super) fn group<'v>(
     arguments: &Arguments<'v>,
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let frame = this(arguments, &*context()?)?;
-    let by: Vec<String> =
-        columns(arguments, "by", &frame)?.iter().map(|name| quoted(name)).collect();
-    let wanted = "a dict of a column's name to an expression: {\"mean\": \"avg(income)\"}";
-    let value = arguments.needed("values")?;
-    let Some(serde_json::Value::Object(values)) = arguments.json("values")? else {
-        return Err(arguments.unlike("values", wanted, value));
+    let by = columns(arguments, "by", &frame)?;
+    alloc(Object::Groups(Groups { frame, by }), eval)
+}
+
+/// `agg(groups, **values)`.
+pub(super) fn agg<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    let value = arguments.needed("groups")?;
+    let Some(Object::Groups(groups)) = object_of(value) else {
+        return Err(arguments.unlike("groups", "what f.group(\"region\") gives", value));
     };
+    let by: Vec<String> = groups.by.iter().map(|name| quoted(name)).collect();
     let mut shown = by.clone();
-    for (name, expression) in &values {
-        let expression =
-            expression.as_str().ok_or_else(|| arguments.unlike("values", wanted, value))?;
+    for (name, value) in arguments.others() {
+        let expression = value.unpack_str().ok_or_else(|| {
+            arguments.unlike(name, "an expression in SQL, such as \"avg(income)\"", *value)
+        })?;
         shown.push(format!("{expression} AS {}", quoted(name)));
     }
-    let by = by.join(", ");
-    let shown = shown.join(", ");
-    ask(&frame, &format!("SELECT {shown} FROM {THIS} GROUP BY {by} ORDER BY {by}"), eval)
+    let (by, shown) = (by.join(", "), shown.join(", "));
+    let sql = format!("SELECT {shown} FROM {THIS} GROUP BY {by} ORDER BY {by}");
+    ask(&groups.frame, &sql, eval)
 }
 
 /// `with_column(frame, name, value)`.
@@ -261,7 +285,7 @@ pub(super) fn with_column<'v>(
     if frame.column(name).is_none() {
         shown.push(made);
     }
-    ask(&frame, &format!("SELECT {} FROM {THIS}", shown.join(", ")), eval)
+    ask_in_order(&frame, &format!("SELECT {} FROM {THIS}", shown.join(", ")), eval)
 }
 
 /// `join(frame, other, on, how="inner")`.
@@ -296,11 +320,12 @@ pub(super) fn join<'v>(
     let equal: Vec<String> =
         on.iter().map(|name| format!("{THIS}.{0} = {OTHER}.{0}", quoted(name))).collect();
     let sql = format!(
-        "SELECT {} FROM {THIS} {how} JOIN {OTHER} ON {}",
+        "SELECT {} FROM (SELECT *, row_number() OVER () AS \"{PLACE}\" FROM {THIS}) AS {THIS} \
+         {how} JOIN {OTHER} ON {} ORDER BY {THIS}.\"{PLACE}\" NULLS LAST",
         shown.join(", "),
         equal.join(" AND ")
     );
-    let answer = context.wait(query(&sql, &[(THIS, &frame), (OTHER, &other)]))?;
+    let answer = context.wait(query_in_order(&sql, &[(THIS, &frame), (OTHER, &other)]))?;
     alloc(Object::Frame(answer), eval)
 }
 
@@ -314,8 +339,10 @@ pub(super) fn value_counts<'v>(
     known(&frame, column)?;
     let (name, rows) = (quoted(column), frame.rows().max(1));
     let sql = format!(
-        "SELECT {name}, count(*) AS \"count\", count(*) / CAST({rows} AS DOUBLE) AS share \
-         FROM {THIS} GROUP BY {name} ORDER BY count(*) DESC, {name}"
+        "SELECT {name}, count(*) AS {}, count(*) / CAST({rows} AS DOUBLE) AS {} \
+         FROM {THIS} GROUP BY {name} ORDER BY count(*) DESC, {name}",
+        quoted(if column == "count" { "rows" } else { "count" }),
+        quoted(if column == "share" { "of all" } else { "share" })
     );
     ask(&frame, &sql, eval)
 }
@@ -339,6 +366,7 @@ pub(super) fn corr<'v>(
             format!("2 to {MOST_CORRELATED} columns of numbers are correlated, not {found}");
         return Err(arguments.wrong("columns", &problem));
     }
+    let label = if names.iter().any(|name| name == "column") { "\"of\"" } else { "\"column\"" };
     // A row for each column, of whose numbers those are taken that both have.
     let line = |of: &String| {
         let with = |name: &String| match name == of {
@@ -347,11 +375,11 @@ pub(super) fn corr<'v>(
         };
         let cells: Vec<String> = names.iter().map(with).collect();
         let text = of.replace('\'', "''");
-        format!("'{text}' AS \"column\", {}", cells.join(", "))
+        format!("'{text}' AS {label}, {}", cells.join(", "))
     };
     let shown: Vec<String> = names.iter().map(|name| quoted(name)).collect();
     let sql =
-        one_below_the_other(names.iter().map(line), &format!("\"column\", {}", shown.join(", ")));
+        one_below_the_other(names.iter().map(line), &format!("{label}, {}", shown.join(", ")));
     ask(&frame, &sql, eval)
 }
 

@@ -6,13 +6,14 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::catalogue::{self, Function};
 use super::super::context::context;
-use super::super::objects::{Object, object_of};
+use super::super::objects::{Object, kind, object_of, text_of};
 use super::super::source::unmasked;
+use super::super::text::{shortened, wrapped};
 use crate::domain::name::did_you_mean;
 use crate::error::Result;
 
-/// Lines of help are no longer.
-const WIDTH: usize = 80;
+/// Characters of a value that is only looked at.
+const GLANCE: usize = 60;
 
 /// `help(of=None)`.
 pub(super) fn help<'v>(
@@ -24,9 +25,12 @@ pub(super) fn help<'v>(
         Some(value) => match (object_of(value), named(value)) {
             (Some(object), _) => of_object(object),
             (None, Some(function)) => of_function(function),
+            (None, None) if value.unpack_str().is_none() => {
+                format!("{}: {}", kind(value), shortened(&text_of(value, true), GLANCE))
+            }
             (None, None) => {
                 let text = value.unpack_str().unwrap_or_default();
-                let known = catalogue::functions().iter().map(|f| f.name);
+                let known = catalogue::functions().map(|f| f.name);
                 let near = did_you_mean(text, known);
                 let wanted = format!("a function, its name, or a value{near}");
                 return Err(arguments.unlike("of", &wanted, value));
@@ -50,10 +54,9 @@ fn named(value: Value<'_>) -> Option<&'static Function> {
 }
 
 fn overview() -> String {
-    let functions = catalogue::functions();
-    let width = functions.iter().map(|f| f.name.len()).max().unwrap_or(0);
+    let width = catalogue::functions().map(|f| f.name.len()).max().unwrap_or(0);
     let mut lines: Vec<String> =
-        functions.iter().map(|f| format!("  {:<width$}  {}", f.name, f.summary)).collect();
+        catalogue::functions().map(|f| format!("  {:<width$}  {}", f.name, f.summary)).collect();
     lines.push(String::new());
     lines.push(
         "help(train) tells more, help(value) what a value has. Cells are Starlark, which \
@@ -108,32 +111,13 @@ fn of_object(object: &Object) -> String {
     text
 }
 
-/// A text in lines of at most [`WIDTH`] characters, those after the first indented.
-fn wrapped(text: &str, first: usize, indent: usize) -> String {
-    let mut lines = vec![" ".repeat(first)];
-    let lead = text.len() - text.trim_start().len();
-    for (at, word) in text.trim_start().split(' ').enumerate() {
-        let Some(line) = lines.last_mut() else { break };
-        if at == 0 {
-            line.push_str(&" ".repeat(lead));
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push(format!("{}{word}", " ".repeat(indent)));
-        } else {
-            line.push(' ');
-            line.push_str(word);
-        }
-    }
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn help_fits_a_narrow_terminal() {
-        let texts = catalogue::functions().iter().map(of_function).chain([overview()]);
+        let texts = catalogue::functions().map(of_function).chain([overview()]);
         for text in texts {
             let longest =
                 text.lines().filter(|l| !l.starts_with("  example")).map(|l| l.chars().count());

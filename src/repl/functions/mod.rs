@@ -3,13 +3,16 @@
 mod advising;
 mod builtins;
 mod data;
+mod exploring;
 mod folder;
 mod forecasting;
 mod frames;
 mod help;
 mod jobs;
 mod models;
+mod plotting;
 mod predicting;
+mod saving;
 mod simplifying;
 mod training;
 
@@ -20,6 +23,7 @@ use starlark::values::Value;
 use starlark::values::tuple::UnpackTuple;
 
 pub(super) use self::frames::described;
+pub(super) use self::saving::svg;
 use super::arguments::Arguments;
 use super::catalogue;
 use super::objects::{Object, object_of};
@@ -85,19 +89,32 @@ functions! {
     head => data::head,
     describe => data::describe,
     frame => frames::frame,
+    check => exploring::check,
     filter => frames::filter,
     select => frames::select,
     sort => frames::sort,
     group => frames::group,
+    agg => frames::agg,
     with_column => frames::with_column,
     join => frames::join,
     value_counts => frames::value_counts,
     corr => frames::corr,
     sample => frames::sample,
+    split => exploring::split,
     sql => frames::sql,
+    hist => plotting::hist,
+    scatter => plotting::scatter,
+    line => plotting::line,
+    bar => plotting::bar,
+    save => saving::save,
     advise => advising::advise,
     train => training::train,
-    simplify => simplifying::simplify,
+    search => training::search,
+    prune => simplifying::prune,
+    distil => simplifying::distil,
+    quantise => simplifying::quantise,
+    plot => plotting::plot,
+    compare => plotting::compare,
     models => models::models,
     model => models::model,
     versions => models::versions,
@@ -110,6 +127,7 @@ functions! {
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,
+    log => jobs::log,
     cancel => jobs::cancel,
     help => help::help,
     exit => builtins::exit,
@@ -126,8 +144,16 @@ fn name_and_number(text: &str) -> (&str, Option<u32>) {
 }
 
 /// The model that an argument names, and the version where it names one.
-fn model_of<'v>(arguments: &Arguments<'v>, name: &str) -> Result<(String, Option<u32>)> {
-    let value = arguments.needed(name)?;
+fn model_argument(arguments: &Arguments<'_>, name: &str) -> Result<(String, Option<u32>)> {
+    model_of(arguments, name, arguments.needed(name)?)
+}
+
+/// The same of one of its values.
+fn model_of<'v>(
+    arguments: &Arguments<'v>,
+    name: &str,
+    value: Value<'v>,
+) -> Result<(String, Option<u32>)> {
     match (object_of(value), value.unpack_str()) {
         (Some(Object::Model(model)), _) => Ok((model.name.clone(), None)),
         (Some(Object::Version(v)), _) => Ok((v.version.model.clone(), Some(v.version.version))),
@@ -153,7 +179,7 @@ mod tests {
         let unmasked = |name: &&str| super::super::source::unmasked(name);
         let mut registered: Vec<String> = REGISTERED.iter().map(unmasked).collect();
         registered.retain(|name| name != "quit");
-        let listed: Vec<_> = catalogue::functions().iter().map(|f| f.name.to_owned()).collect();
+        let listed: Vec<_> = catalogue::functions().map(|f| f.name.to_owned()).collect();
         assert_eq!(registered, listed);
     }
 

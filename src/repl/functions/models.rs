@@ -9,7 +9,7 @@ use super::super::arguments::Arguments;
 use super::super::context::context;
 use super::super::objects::{Move, Object, Trained, alloc};
 use super::data::page;
-use super::{AT_ONCE, CHAMPION, model_of, no_such};
+use super::{AT_ONCE, CHAMPION, model_argument, no_such};
 use crate::client::Client;
 use crate::domain::name::did_you_mean;
 use crate::domain::page::{MAX_LIMIT, PageQuery};
@@ -24,7 +24,7 @@ pub(super) fn models<'v>(
 ) -> Result<Value<'v>> {
     let context = &*context()?;
     let query = page(arguments, 50)?;
-    let found = context.wait(context.client.list_models(&query))?.items;
+    let found = context.wait(context.client().list_models(&query))?.items;
     let values: Vec<Value<'v>> =
         found.into_iter().map(|model| alloc(Object::Model(model), eval)).collect::<Result<_>>()?;
     Ok(eval.heap().alloc(values))
@@ -38,9 +38,9 @@ pub(super) fn model<'v>(
     let context = &*context()?;
     let name = arguments.text("name")?.unwrap_or_default();
     let found = context.wait(async {
-        match context.client.get_model(name).await {
+        match context.client().get_model(name).await {
             Err(error) if error.code() == Code::NotFound => {
-                Err(unknown(&context.client, name).await?)
+                Err(unknown(&context.client(), name).await?)
             }
             result => result,
         }
@@ -62,8 +62,8 @@ pub(super) fn versions<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let client = &context.client;
-    let (model, _) = model_of(arguments, "model")?;
+    let client = &context.client();
+    let (model, _) = model_argument(arguments, "model")?;
     let query = page(arguments, 20)?;
     let found: Vec<Trained> = context.wait(async {
         let listed = match client.list_versions(&model, &query).await {
@@ -94,11 +94,11 @@ pub(super) fn version<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let (model, number) = model_of(arguments, "model")?;
+    let (model, number) = model_argument(arguments, "model")?;
     let wanted = reference(arguments, "version")?.or(number.map(VersionRef::Number));
     let found = context.wait(async {
-        let version = resolve(&context.client, &model, wanted.as_ref()).await?;
-        with_champion(&context.client, version).await
+        let version = resolve(&context.client(), &model, wanted.as_ref()).await?;
+        with_champion(&context.client(), version).await
     })?;
     alloc(Object::Version(Box::new(found)), eval)
 }
@@ -168,7 +168,7 @@ pub(super) fn promote<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let (model, known) = model_of(arguments, "version")?;
+    let (model, known) = model_argument(arguments, "version")?;
     let given = arguments.number("n", 1..=u64::from(u32::MAX))?;
     let version = match (given.and_then(|n| u32::try_from(n).ok()), known) {
         (Some(given), Some(known)) if given != known => {
@@ -184,9 +184,9 @@ pub(super) fn promote<'v>(
     let alias = arguments.text("alias")?.unwrap_or(CHAMPION);
     let reason = arguments.text("reason")?.map(str::to_owned);
     let moved = context.change(async {
-        let seen = context.client.get_alias(&model, alias).await?;
+        let seen = context.client().get_alias(&model, alias).await?;
         let target = AliasTarget { version, reason };
-        let moved = context.client.move_alias(&model, alias, &target, seen.as_ref()).await?;
+        let moved = context.client().move_alias(&model, alias, &target, seen.as_ref()).await?;
         Ok(Move {
             model: moved.model,
             alias: moved.alias,
@@ -204,8 +204,8 @@ pub(super) fn aliases<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let (model, _) = model_of(arguments, "model")?;
-    let found = context.wait(context.client.list_aliases(&model))?;
+    let (model, _) = model_argument(arguments, "model")?;
+    let found = context.wait(context.client().list_aliases(&model))?;
     dicts(&found, &["alias", "version", "revision", "moved_at"], eval)
 }
 
@@ -215,10 +215,10 @@ pub(super) fn history<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let (model, _) = model_of(arguments, "model")?;
+    let (model, _) = model_argument(arguments, "model")?;
     let alias = arguments.text("alias")?.unwrap_or(CHAMPION);
     let query = page(arguments, 50)?;
-    let found = context.wait(context.client.list_alias_moves(&model, alias, &query))?.items;
+    let found = context.wait(context.client().list_alias_moves(&model, alias, &query))?.items;
     let fields = ["revision", "previous", "version", "moved_at", "reason", "moved_by"];
     dicts(&found, &fields, eval)
 }

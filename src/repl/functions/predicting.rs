@@ -13,7 +13,7 @@ use super::super::objects::{Object, Predictions, alloc, object_of};
 use super::super::text::grouped;
 use super::data::{MOST_ROWS, file_of, find, rows_of};
 use super::models::{reference, resolve};
-use super::{model_of, name_and_number};
+use super::{model_argument, name_and_number};
 use crate::domain::dataset::{DataFormat, DatasetVersion};
 use crate::domain::prediction::{PredictionRequest, Row, VersionRef};
 use crate::domain::version::Version;
@@ -26,11 +26,11 @@ pub(super) fn predict<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let (model, number) = model_of(arguments, "model")?;
+    let (model, number) = model_argument(arguments, "model")?;
     let wanted = reference(arguments, "version")?.or(number.map(VersionRef::Number));
     let record = arguments.flag("record", false)?;
     let rows = rows(arguments, context)?;
-    let version = context.wait(resolve(&context.client, &model, wanted.as_ref()))?;
+    let version = context.wait(resolve(&context.client(), &model, wanted.as_ref()))?;
     let rows = rows.read_by(context, &version)?;
     // The number, so that what answers is what the columns were chosen by.
     let request = PredictionRequest {
@@ -39,7 +39,8 @@ pub(super) fn predict<'v>(
         record,
         ..PredictionRequest::default()
     };
-    let asked = context.client.predict(&model, &request);
+    let client = context.client();
+    let asked = client.predict(&model, &request);
     let response = if record { context.change(asked) } else { context.wait(asked) }?;
     let positive_class = version.signature.positive_class.clone();
     let predictions = Predictions { response, rows, positive_class };
@@ -74,7 +75,11 @@ pub(super) fn rows(arguments: &Arguments<'_>, context: &Context) -> Result<Rows>
     if let Some(object) = object_of(value) {
         return match object {
             Object::Dataset(dataset) => fetched(arguments, context, dataset),
-            _ => Err(arguments.unlike("rows", "rows, a dataset or a file", value)),
+            Object::Frame(frame) => {
+                check_number(arguments, frame.rows() as u64)?;
+                Ok(Rows::Found(frame.to_rows()))
+            }
+            _ => Err(arguments.unlike("rows", "rows, a frame, a dataset or a file", value)),
         };
     }
     if let Some(text) = value.unpack_str() {
@@ -82,7 +87,7 @@ pub(super) fn rows(arguments: &Arguments<'_>, context: &Context) -> Result<Rows>
             Some((path, format)) => read(arguments, &path, format).map(Rows::Found),
             None => {
                 let (name, number) = name_and_number(text);
-                let dataset = context.wait(find(&context.client, name, number))?;
+                let dataset = context.wait(find(&context.client(), name, number))?;
                 fetched(arguments, context, &dataset)
             }
         };
@@ -101,7 +106,7 @@ pub(super) fn rows(arguments: &Arguments<'_>, context: &Context) -> Result<Rows>
 
 fn fetched(arguments: &Arguments<'_>, context: &Context, dataset: &DatasetVersion) -> Result<Rows> {
     check_number(arguments, dataset.rows)?;
-    context.wait(rows_of(&context.client, dataset, 0, dataset.rows)).map(Rows::Found)
+    context.wait(rows_of(&context.client(), dataset, 0, dataset.rows)).map(Rows::Found)
 }
 
 fn check_number(arguments: &Arguments<'_>, rows: u64) -> Result<()> {
@@ -118,6 +123,7 @@ fn check_number(arguments: &Arguments<'_>, rows: u64) -> Result<()> {
 
 /// The rows of a local file, typed as an upload would be.
 fn read(arguments: &Arguments<'_>, path: &Path, format: DataFormat) -> Result<Vec<Row>> {
+    let context = context()?;
     let typed = tempfile::NamedTempFile::new().context("making a temporary file")?;
     let at = |error: Error| match error {
         Error::Problem { code, detail, errors } => {
@@ -125,9 +131,10 @@ fn read(arguments: &Arguments<'_>, path: &Path, format: DataFormat) -> Result<Ve
         }
         other => other,
     };
-    let table =
-        frame::ingest(path, format, &[], typed.path(), &std::env::temp_dir(), &mut |_| Ok(()))
-            .map_err(at)?;
+    let table = frame::ingest(path, format, &[], typed.path(), &std::env::temp_dir(), &mut |_| {
+        context.go_on()
+    })
+    .map_err(at)?;
     check_number(arguments, table.rows)?;
     let file = File::open(typed.path()).context("reading a temporary file")?;
     let rows = usize::try_from(table.rows).context("counting rows")?;
@@ -149,7 +156,7 @@ async fn spare(context: &Context, version: &Version) -> Result<Vec<String>> {
     let mut names = vec![version.signature.target.clone()];
     let trained_on = &version.provenance.spec.dataset;
     if let Some(number) = trained_on.version {
-        match context.client.get_dataset_version(&trained_on.name, number).await {
+        match context.client().get_dataset_version(&trained_on.name, number).await {
             Ok(dataset) => names.extend(dataset.columns.into_iter().map(|column| column.name)),
             // It was deleted since.
             Err(error) if error.code() == Code::NotFound => {}

@@ -22,29 +22,62 @@ use crate::domain::training::{
     Precision, PreprocessingSpec, ThresholdSpec, TrainingSpec,
 };
 use crate::domain::window::WindowSpec;
-use crate::error::{Code, Context as _, Error, Result};
+use crate::error::{Context as _, Error, Result};
 
 /// `train(dataset, target, ...)`.
 pub(super) fn train<'v>(
     arguments: &Arguments<'v>,
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
+    fit(arguments, base(arguments)?, eval)
+}
+
+/// `search(dataset, target, minutes=None, ...)`.
+pub(super) fn search<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    let mut base = base(arguments)?;
+    let mut asked = json!({});
+    for name in ["minutes", "trials", "space"] {
+        if let Some(value) = arguments.json(name)? {
+            asked[name] = value;
+        }
+    }
+    arguments.typed::<SearchSpec>("space", asked.clone())?;
+    base["search"] = asked;
+    fit(arguments, base, eval)
+}
+
+/// Trains what the arguments ask for, each of which changes the specification `base`.
+fn fit<'v>(
+    arguments: &Arguments<'v>,
+    base: Json,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
     let context = &*context()?;
-    let base = base(arguments)?;
     let of_base = base.get("target").and_then(Json::as_str);
     let target = arguments.text("target")?.or(of_base).ok_or_else(|| {
-        let detail = "train(): target is missing: the column to predict, as spec names none";
-        Error::new(Code::InvalidRequest, detail)
+        arguments.wrong("target", "is missing: the column to predict, as spec names none")
     })?;
     let model = match arguments.text("model")? {
         Some(model) => model.to_owned(),
         None => valid_name(target),
     };
     check_name("model", &model)?;
-    let wait = arguments.flag("wait", true)?;
     let spec = specification(arguments, context, base.clone(), target)?;
-    let job = context.change(context.client.train(&model, &spec))?;
-    if !wait {
+    let job = context.change(context.client().train(&model, &spec))?;
+    made(arguments, context, job, eval)
+}
+
+/// What a job makes, once it has made it, or the job where it is detached.
+pub(super) fn made<'v>(
+    arguments: &Arguments<'v>,
+    context: &Context,
+    job: Job,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    if arguments.flag("detach", false)? {
         return alloc(Object::Job(Box::new(job)), eval);
     }
     let ended = context.follow(&job)?;
@@ -59,8 +92,8 @@ pub(super) fn train<'v>(
 pub(super) fn trained(context: &Context, job: Job) -> Result<Trained> {
     match outcome(job)? {
         JobResult::ModelVersion(made) => context.wait(async {
-            let version = context.client.get_version(&made.model, made.version).await?;
-            with_champion(&context.client, version).await
+            let version = context.client().get_version(&made.model, made.version).await?;
+            with_champion(&context.client(), version).await
         }),
         _ => Err(Error::internal("training", "the job made something else")),
     }
@@ -84,6 +117,13 @@ fn specification(
             check(arguments, name, &value)?;
             spec[*name] = value;
         }
+    }
+    let says = spec.get("device").and_then(Json::as_str).is_some_and(|device| device != "auto");
+    if let Some(device) = &*context.device.borrow()
+        && !says
+        && arguments.get("device").is_none()
+    {
+        spec["device"] = device.clone().into();
     }
     // Last, since it may ask the server.
     let dataset = dataset_of(arguments, context)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::super::table::{SHOWN_ROWS, Table};
+use super::super::table::Table;
 use super::super::text::counted;
 use crate::domain::forecast::ForecastResponse;
 use crate::error::Result;
@@ -47,10 +47,11 @@ pub(super) fn described(answer: &ForecastResponse) -> Vec<Map<String, Json>> {
     rows
 }
 
-pub(super) fn table(answer: &ForecastResponse) -> Table {
+/// At most so many of the first rows.
+pub(super) fn table(answer: &ForecastResponse, shown: usize) -> Table {
     let mut rows = described(answer);
     let total = rows.len() as u64;
-    rows.truncate(SHOWN_ROWS);
+    rows.truncate(shown);
     let mut table = super::table_of_rows(&rows);
     table.total = total;
     table

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::super::table::{SHOWN_ROWS, Table};
+use super::super::table::Table;
 use super::super::text::counted;
 use crate::domain::schema::ColumnType;
 use crate::error::{Context, Result};
@@ -41,16 +41,33 @@ pub(in crate::repl) fn rows(frame: &Frame) -> Result<Vec<Map<String, Json>>> {
         .collect()
 }
 
-/// The first rows.
-pub(super) fn table(frame: &Frame) -> Result<Table> {
-    let mut table = super::table_of_rows(&rows(&frame.part(0, SHOWN_ROWS))?);
+/// At most so many of the first rows.
+pub(super) fn table(frame: &Frame, rows_shown: usize) -> Result<Table> {
+    let mut table = super::table_of_rows(&rows(&frame.part(0, rows_shown))?);
     if frame.rows() == 0 {
         let columns: Vec<(&str, bool)> =
             frame.columns().iter().map(|c| (c.name.as_str(), is_number(c.kind))).collect();
         table = Table::new(&columns, Vec::new());
     }
+    for (at, column) in frame.columns().iter().enumerate() {
+        if column.kind == ColumnType::Timestamp {
+            shorten_times(table.rows.iter_mut().filter_map(|row| row.get_mut(at)).collect());
+        }
+    }
     table.total = frame.rows() as u64;
     Ok(table)
+}
+
+/// `2013-02-08` where all are days, `2013-02-08 09:30:00` where one is not.
+fn shorten_times(cells: Vec<&mut String>) {
+    const MIDNIGHT: &str = "T00:00:00Z";
+    let are_days = cells.iter().all(|cell| cell.is_empty() || cell.ends_with(MIDNIGHT));
+    for cell in cells {
+        *cell = match are_days {
+            true => cell.trim_end_matches(MIDNIGHT).to_owned(),
+            false => cell.trim_end_matches('Z').replacen('T', " ", 1),
+        };
+    }
 }
 
 pub(in crate::repl) fn is_number(kind: ColumnType) -> bool {

@@ -3,10 +3,14 @@
 //! field holds the value itself.
 
 mod advice;
+mod comparison;
 mod dataset;
+mod findings;
 mod forecasts;
 mod frame;
+mod groups;
 mod job;
+mod plot;
 mod predictions;
 mod search;
 mod version;
@@ -26,8 +30,8 @@ use starlark::values::tuple::TupleRef;
 use starlark::values::{StarlarkPagablePanic, Value};
 
 use super::context::context;
-use super::outcome::Shown;
-use super::table::Table;
+use super::outcome::{Detail, Shown};
+use super::table::{SHOWN_ROWS, Table};
 use super::text::figure;
 use crate::domain::advice::Advice;
 use crate::domain::dataset::DatasetVersion;
@@ -36,26 +40,56 @@ use crate::domain::job::Job;
 use crate::domain::model::Model;
 use crate::error::{Context as _, Error, Result};
 use crate::frame::Frame;
+use crate::plot::Plot;
 
+pub(super) use comparison::{Comparison, curves};
+pub(super) use findings::{Finding, Findings};
 pub(super) use frame::{is_number, rows};
+pub(super) use groups::Groups;
 pub(super) use predictions::Predictions;
 pub(super) use version::{Move, Trained};
 
 /// The field that holds the value itself.
 const ITSELF: &str = "_";
+const FRAME_METHODS: &[&str] = &[
+    "head",
+    "describe",
+    "check",
+    "filter",
+    "select",
+    "sort",
+    "group",
+    "with_column",
+    "join",
+    "value_counts",
+    "corr",
+    "sample",
+    "split",
+    "hist",
+    "scatter",
+    "line",
+    "bar",
+    "save",
+];
 /// Deeper lists are cut: one may hold itself.
 const DEPTH: usize = 6;
+/// Most rows in a pager.
+const PAGE: usize = 100_000;
 /// A longer dict is shown as a table.
 const LONG_DICT: usize = 76;
 
 /// What a value is.
 pub(super) enum Object {
     Advice(Box<Advice>),
+    Comparison(Comparison),
     Dataset(DatasetVersion),
+    Findings(Findings),
     Frame(Frame),
+    Groups(Groups),
     Model(Model),
     Version(Box<Trained>),
     Job(Box<Job>),
+    Plot(Plot),
     Predictions(Predictions),
     Forecasts(ForecastResponse),
     Move(Move),
@@ -67,7 +101,11 @@ impl Object {
         match self {
             Self::Advice(_) => "advice",
             Self::Dataset(_) => "dataset",
+            Self::Comparison(_) => "comparison",
+            Self::Findings(_) => "findings",
             Self::Frame(_) => "frame",
+            Self::Groups(_) => "groups",
+            Self::Plot(_) => "plot",
             Self::Model(_) => "model",
             Self::Version(_) => "version",
             Self::Job(_) => "job",
@@ -82,7 +120,11 @@ impl Object {
         match self {
             Self::Advice(a) => advice::text(a),
             Self::Dataset(d) => dataset::text(d),
+            Self::Comparison(c) => c.text(),
+            Self::Findings(f) => f.text(),
             Self::Frame(f) => frame::text(f),
+            Self::Groups(g) => g.text(),
+            Self::Plot(p) => plot::text(p),
             Self::Model(m) => version::model_text(m),
             Self::Version(v) => v.text(),
             Self::Job(j) => job::text(j),
@@ -95,27 +137,21 @@ impl Object {
     /// The functions that take it first.
     pub(super) fn methods(&self) -> &'static [&'static str] {
         match self {
-            Self::Dataset(_) => &["head", "describe", "frame", "advise", "train"],
-            Self::Frame(_) => &[
-                "head",
-                "describe",
-                "filter",
-                "select",
-                "sort",
-                "group",
-                "with_column",
-                "join",
-                "value_counts",
-                "corr",
-                "sample",
-            ],
+            Self::Dataset(_) => {
+                &["head", "describe", "frame", "check", "advise", "train", "search"]
+            }
+            Self::Frame(_) => FRAME_METHODS,
+            Self::Groups(_) => &["agg"],
+            Self::Plot(_) => &["save"],
             Self::Model(_) => {
                 &["versions", "version", "predict", "forecast", "aliases", "history", "describe"]
             }
-            Self::Version(_) => &["promote", "predict", "forecast", "describe"],
-            Self::Job(_) => &["wait", "cancel", "describe"],
+            Self::Version(_) => &[
+                "promote", "predict", "forecast", "prune", "distil", "quantise", "plot", "describe",
+            ],
+            Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::Advice(_) | Self::Predictions(_) | Self::Forecasts(_) => &["describe"],
-            Self::Move(_) => &[],
+            Self::Comparison(_) | Self::Findings(_) | Self::Move(_) => &[],
         }
     }
 
@@ -123,7 +159,11 @@ impl Object {
         match self {
             Self::Advice(a) => object(a.as_ref()),
             Self::Dataset(d) => object(d),
+            Self::Comparison(c) => c.fields(),
+            Self::Findings(f) => object(f),
             Self::Frame(f) => frame::fields(f),
+            Self::Groups(g) => g.fields(),
+            Self::Plot(p) => plot::fields(p),
             Self::Model(m) => object(m),
             Self::Version(v) => v.fields(),
             Self::Job(j) => object(j.as_ref()),
@@ -131,6 +171,15 @@ impl Object {
             Self::Forecasts(f) => forecasts::fields(f),
             Self::Move(m) => object(m),
         }
+    }
+
+    /// All of it as JSON: the rows of what has rows, else its fields.
+    fn json(&self) -> Json {
+        let fields = match self {
+            Self::Frame(f) => frame::rows(f).map(Json::from),
+            _ => self.fields().map(Json::from),
+        };
+        fields.unwrap_or_else(|_| self.text().into())
     }
 
     /// What there is to say of it, a row a thing.
@@ -142,7 +191,13 @@ impl Object {
             Self::Version(v) => v.described(),
             Self::Predictions(p) => Ok(p.described()),
             Self::Forecasts(f) => Ok(forecasts::described(f)),
-            Self::Model(_) | Self::Job(_) | Self::Move(_) => {
+            Self::Comparison(_)
+            | Self::Findings(_)
+            | Self::Groups(_)
+            | Self::Job(_)
+            | Self::Model(_)
+            | Self::Move(_)
+            | Self::Plot(_) => {
                 let pair = |(name, value): (String, Json)| {
                     Map::from_iter([
                         ("field".to_owned(), name.into()),
@@ -215,6 +270,11 @@ pub(super) fn object_of(value: Value<'_>) -> Option<&Object> {
     Some(handle.0.as_ref())
 }
 
+/// What a value is: `frame`, `int`.
+pub(super) fn kind(value: Value<'_>) -> String {
+    object_of(value).map_or_else(|| value.get_type(), |object| object.kind()).to_owned()
+}
+
 /// What a value reads like; `quoted` puts texts in quotes.
 pub(super) fn text_of(value: Value<'_>, quoted: bool) -> String {
     let mut out = String::new();
@@ -273,24 +333,39 @@ fn nested(value: Value<'_>, depth: usize, out: &mut String) {
 }
 
 /// How a cell's value is shown.
-pub(super) fn shown(value: Value<'_>) -> Shown {
+pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
+    let is_whole = detail == Detail::Whole;
+    let rows = match detail {
+        Detail::Short => SHOWN_ROWS,
+        Detail::Page => PAGE,
+        Detail::Whole => usize::MAX,
+    };
     if let Some(object) = object_of(value) {
         let table = match object {
             Object::Advice(a) => Some(advice::table(a)),
             Object::Version(v) => v.version.search.as_ref().map(search::table),
-            Object::Frame(f) => frame::table(f).ok(),
-            Object::Predictions(p) => Some(p.table()),
-            Object::Forecasts(f) => Some(forecasts::table(f)),
+            Object::Frame(f) => frame::table(f, rows).ok(),
+            Object::Comparison(c) => Some(c.table()),
+            Object::Findings(f) => f.table(),
+            Object::Predictions(p) => Some(p.table(rows)),
+            Object::Forecasts(f) => Some(forecasts::table(f, rows)),
             _ => None,
         };
-        return Shown { text: object.text(), table };
+        let plot = match object {
+            Object::Comparison(c) => c.plot(),
+            Object::Plot(p) => Some(p.clone()),
+            _ => None,
+        };
+        let json = is_whole.then(|| object.json());
+        return Shown { text: object.text(), table, plot, json };
     }
     let text = text_of(value, true);
     let table = listed(value).or_else(|| {
         // A short one reads well as it is.
         (text.chars().count() > LONG_DICT).then(|| pairs(value)).flatten()
     });
-    Shown { text, table }
+    let json = is_whole.then(|| value.to_json_value().unwrap_or_else(|_| text.clone().into()));
+    Shown { text, table, plot: None, json }
 }
 
 /// A dict of names as a table of its fields.
@@ -350,10 +425,14 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Version(_) => all!(Version, version::table),
         Object::Job(_) => all!(Job, job::table),
         Object::Advice(_)
+        | Object::Comparison(_)
+        | Object::Findings(_)
         | Object::Frame(_)
-        | Object::Predictions(_)
         | Object::Forecasts(_)
-        | Object::Move(_) => None,
+        | Object::Groups(_)
+        | Object::Move(_)
+        | Object::Plot(_)
+        | Object::Predictions(_) => None,
     }
 }
 

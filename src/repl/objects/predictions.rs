@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::super::table::{SHOWN_ROWS, Table};
+use super::super::table::Table;
 use super::super::text::counted;
 use crate::domain::prediction::{Prediction, PredictionResponse, Row};
 use crate::error::{Context, Result};
@@ -84,8 +84,9 @@ impl Predictions {
         line
     }
 
-    pub(super) fn table(&self) -> Table {
-        let pairs = self.response.predictions.iter().zip(&self.rows).take(SHOWN_ROWS);
+    /// At most so many of the first rows.
+    pub(super) fn table(&self, shown: usize) -> Table {
+        let pairs = self.response.predictions.iter().zip(&self.rows).take(shown);
         let rows: Vec<_> = pairs.map(|(prediction, row)| self.line(prediction, row)).collect();
         let mut table = super::table_of_rows(&rows);
         // A probability is read by its decimals, one below the other.

@@ -4,6 +4,9 @@ use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use rustyline::Config;
+use rustyline::history::{FileHistory, History};
+
 use crate::error::{Context, Result};
 
 /// Entries that are kept.
@@ -25,9 +28,28 @@ pub(super) fn prepare(file: &Path) -> Result<()> {
         .context(format!("closing {} to others", file.display()))
 }
 
+/// What earlier sessions typed, the oldest first; nothing where nothing is kept.
+///
+/// # Errors
+/// [`Error::Internal`](crate::error::Error::Internal) when the file can't be read.
+pub(in crate::repl) fn past(file: &Path) -> Result<Vec<String>> {
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    let all = Config::builder().max_history_size(ENTRIES).context("reading the history")?.build();
+    let mut kept = FileHistory::with_config(&all);
+    kept.load(file).context(format!("reading {}", file.display()))?;
+    Ok(kept.iter().cloned().collect())
+}
+
 /// Whether a cell may be kept: none that may hold a key is.
 pub(super) fn may_keep(cell: &str) -> bool {
-    !cell.trim().is_empty() && !cell.contains(KEY)
+    !cell.trim().is_empty() && !holds_key(cell)
+}
+
+/// Whether a text may hold a key.
+pub(in crate::repl) fn holds_key(text: &str) -> bool {
+    text.contains(KEY)
 }
 
 #[cfg(test)]

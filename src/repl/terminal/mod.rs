@@ -1,7 +1,12 @@
 //! The prompt: reads cells from a terminal, or line by line from a pipe, and shows what they give.
 
+mod colours;
+mod external;
 mod helper;
+mod hints;
 mod history;
+mod indentation;
+mod keys;
 mod screen;
 
 use std::cell::RefCell;
@@ -12,12 +17,17 @@ use std::sync::Arc;
 
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{CompletionType, Config, Editor};
+use rustyline::{ColorMode, CompletionType, Config, Editor};
 
+use super::outcome::Then;
 use super::session::Session;
 use super::source::is_open;
 use crate::error::{Context, Result};
+pub(super) use external::edited;
 use helper::Typing;
+pub(super) use history::{holds_key, past};
+use keys::{Ending, Signals};
+pub use screen::Format;
 pub(super) use screen::{Screen, Watcher};
 
 /// What a prompt needs.
@@ -47,40 +57,71 @@ type Lines = Editor<Typing, FileHistory>;
 
 fn prompt(session: Session, terminal: &Terminal, screen: Screen) -> Result<u8> {
     let session = Rc::new(RefCell::new(session));
-    let mut lines = editor(&session, terminal, screen)?;
+    let signals = Arc::new(Signals::default());
+    let mut lines = editor(&session, terminal, screen, &signals)?;
+    let mut initial = String::new();
     loop {
         let number = session.borrow().next_number();
-        let typed = match lines.readline(&format!("In [{number}]: ")) {
+        let prompt = prompt_of(number);
+        let typed = match lines.readline_with_initial(&prompt, (&std::mem::take(&mut initial), ""))
+        {
             Ok(typed) => typed,
             // Ctrl-C clears the line.
             Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
             Err(ReadlineError::Eof) => return Ok(0),
             Err(error) => return Err(error).context("reading the terminal"),
         };
-        let cell = cell_of(&typed);
-        if cell.trim().is_empty() {
+        match signals.take_ending() {
+            Some(Ending::Cancelled) => continue,
+            Some(Ending::Editor) => {
+                initial = edited(&typed).unwrap_or_else(|error| {
+                    screen.say(&error.to_string());
+                    typed.clone()
+                });
+                continue;
+            }
+            None => {}
+        }
+        // What was indented by itself.
+        let typed = typed.trim_end();
+        if typed.is_empty() {
             continue;
         }
-        keep(&mut lines, terminal, &typed, screen);
+        keep(&mut lines, terminal, typed, screen);
         let label = Some(number);
-        if let Some(code) = evaluate(&mut session.borrow_mut(), &cell, label, screen).exit {
+        let went = evaluate(&mut session.borrow_mut(), typed, label, screen);
+        if let Some(code) = went.exit {
             return Ok(code);
         }
+        initial = went.initial;
     }
 }
 
-fn editor(session: &Rc<RefCell<Session>>, terminal: &Terminal, screen: Screen) -> Result<Lines> {
+/// The prompt of a cell.
+fn prompt_of(number: u32) -> String {
+    format!("In [{number}]: ")
+}
+
+fn editor(
+    session: &Rc<RefCell<Session>>,
+    terminal: &Terminal,
+    screen: Screen,
+    signals: &Arc<Signals>,
+) -> Result<Lines> {
     let config = Config::builder()
         .max_history_size(history::ENTRIES)
         .context("setting up the history")?
         .completion_type(CompletionType::List)
         .history_ignore_space(true)
         .auto_add_history(false)
+        // The helper knows by itself whether colours are wanted.
+        .color_mode(ColorMode::Forced)
         .tab_stop(4)
         .build();
     let mut lines = Lines::with_config(config).context("opening the terminal")?;
     let colours = !screen.out("1", "x").eq("x");
-    lines.set_helper(Some(Typing { session: session.clone(), colours }));
+    keys::bind(&mut lines, signals);
+    lines.set_helper(Some(Typing::new(session.clone(), colours, signals.clone())));
     if let Some(file) = &terminal.history {
         let loaded = history::prepare(file)
             .and_then(|()| lines.load_history(file).context("reading the history"));
@@ -104,29 +145,12 @@ fn keep(lines: &mut Lines, terminal: &Terminal, typed: &str, screen: Screen) {
     }
 }
 
-/// What is typed means: `train?` is `help("train")`, `quit` and `exit` end the session.
-fn cell_of(typed: &str) -> String {
-    let line = typed.trim();
-    match line {
-        "exit" | "quit" => return "exit()".to_owned(),
-        "help" | "?" => return "help()".to_owned(),
-        _ => {}
-    }
-    let is_name = |text: &str| {
-        let mut letters = text.chars();
-        letters.next().is_some_and(|c| c.is_alphabetic() || c == '_')
-            && letters.all(|c| c.is_alphanumeric() || c == '_' || c == '.')
-    };
-    match line.strip_suffix('?').or_else(|| line.strip_prefix('?')) {
-        Some(name) if is_name(name.trim()) => format!("help({})", name.trim()),
-        _ => typed.to_owned(),
-    }
-}
-
 /// How a cell went.
 struct Went {
     failed: bool,
     exit: Option<u8>,
+    /// What stands at the next prompt.
+    initial: String,
 }
 
 fn evaluate(session: &mut Session, cell: &str, label: Option<u32>, screen: Screen) -> Went {
@@ -140,12 +164,20 @@ fn evaluate(session: &mut Session, cell: &str, label: Option<u32>, screen: Scree
     if let Some(fault) = &outcome.fault {
         screen.fault(fault);
     }
-    Went { failed: outcome.fault.is_some(), exit: outcome.exit }
+    let initial = match outcome.then {
+        Some(Then::Edit(text)) => text,
+        Some(Then::Page(shown)) => {
+            screen.page(&shown);
+            String::new()
+        }
+        None => String::new(),
+    };
+    Went { failed: outcome.fault.is_some(), exit: outcome.exit, initial }
 }
 
 /// Cells from a pipe: no prompt, results as a script shows them, and on after an error.
 fn pipe(mut session: Session) -> Result<u8> {
-    let screen = Screen::of_script();
+    let screen = Screen::of_script(Format::Table);
     let mut cell = String::new();
     let mut failed = false;
     let mut input = std::io::stdin().lock();
@@ -157,7 +189,7 @@ fn pipe(mut session: Session) -> Result<u8> {
         }
         let typed = std::mem::take(&mut cell);
         if !typed.trim().is_empty() {
-            let went = evaluate(&mut session, &cell_of(&typed), None, screen);
+            let went = evaluate(&mut session, &typed, None, screen);
             failed |= went.failed;
             if let Some(code) = went.exit {
                 return Ok(code);
@@ -165,25 +197,6 @@ fn pipe(mut session: Session) -> Result<u8> {
         }
         if read == 0 {
             return Ok(u8::from(failed));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_forms_are_cells() {
-        for (typed, cell) in [
-            ("train?", "help(train)"),
-            ("?train", "help(train)"),
-            ("m.promote?", "help(m.promote)"),
-            ("exit", "exit()"),
-            ("\"what?\"", "\"what?\""),
-            ("1 if x else 2?", "1 if x else 2?"),
-        ] {
-            assert_eq!(cell_of(typed), cell);
         }
     }
 }

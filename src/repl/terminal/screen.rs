@@ -1,6 +1,7 @@
 //! How outcomes look on a terminal, and plainly where there is none.
 
 use std::io::{IsTerminal, Write};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use super::super::fault::Fault;
@@ -12,6 +13,13 @@ use super::super::text::grouped;
 const PLAIN_WIDTH: usize = 120;
 /// Narrower is not tried.
 const LEAST_WIDTH: usize = 20;
+/// Lines where there is no terminal.
+const PLAIN_HEIGHT: usize = 24;
+/// Lines of a plot.
+const LEAST_HEIGHT: usize = 10;
+const MOST_HEIGHT: usize = 20;
+/// A wider plot reads no better.
+const MOST_WIDTH: usize = 100;
 /// Longest result at the prompt, in characters.
 const LONGEST: usize = 4_000;
 
@@ -22,26 +30,50 @@ pub(in crate::repl) struct Screen {
     error_colours: bool,
     /// Whether long results are cut.
     cut: bool,
+    format: Format,
+}
+
+/// How a script's results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// As at the prompt.
+    #[default]
+    Table,
+    /// One JSON document a line.
+    Json,
+    /// Tables as CSV, other values as text.
+    Csv,
 }
 
 impl Screen {
     /// At the prompt.
     pub(in crate::repl) fn of_prompt() -> Self {
-        Self { cut: true, ..Self::of_script() }
+        Self { cut: true, ..Self::of_script(Format::Table) }
     }
 
     /// Of a script: colours only where there is a terminal that wants them.
-    pub(in crate::repl) fn of_script() -> Self {
+    pub(in crate::repl) fn of_script(format: Format) -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             out_colours: std::io::stdout().is_terminal() && !refused,
             error_colours: std::io::stderr().is_terminal() && !refused,
             cut: false,
+            format,
         }
     }
 
     /// Shows a result; `number` is the prompt's.
     pub(in crate::repl) fn value(self, number: Option<u32>, shown: &Shown) {
+        match (self.format, &shown.json, &shown.table) {
+            (Format::Json, Some(json), _) => return print(&json.to_string()),
+            (Format::Csv, _, Some(table)) => {
+                if let Ok(csv) = table.csv() {
+                    return print(csv.trim_end());
+                }
+            }
+            (Format::Csv, _, None) => return print(&shown.text),
+            _ => {}
+        }
         let width = width();
         let label = number.map(|n| format!("Out[{n}]: ")).unwrap_or_default();
         let indent = label.chars().count();
@@ -59,6 +91,26 @@ impl Screen {
             None => format!("{label}{}", flowed(&self.shortened(&shown.text), width, indent)),
         };
         print(&text);
+        if let Some(plot) = &shown.plot {
+            let (width, height) =
+                (width.min(MOST_WIDTH), height().clamp(LEAST_HEIGHT, MOST_HEIGHT));
+            print(&plot.braille(width, height, self.out_colours));
+        }
+    }
+
+    /// Shows a result whole, in a pager where it does not fit the terminal.
+    pub(in crate::repl) fn page(self, shown: &Shown) {
+        let strong = |text: &str| self.out("1", text);
+        let text = match &shown.table {
+            Some(table) => format!("{}\n{}", shown.text, table.render_whole(strong)),
+            None => shown.text.clone(),
+        };
+        let (width, height) = (width(), height());
+        let fits = text.lines().count() < height
+            && text.lines().all(|line| line.chars().count() <= width + 8);
+        if fits || !std::io::stdout().is_terminal() || paged(&text).is_err() {
+            print(&text);
+        }
     }
 
     fn shortened(self, text: &str) -> String {
@@ -102,13 +154,37 @@ impl Screen {
 }
 
 /// The terminal's width in characters, or a fixed one where there is none.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     let found = if std::io::stdout().is_terminal() {
         comfy_table::Table::new().width().map(usize::from)
     } else {
         None
     };
     found.unwrap_or(PLAIN_WIDTH).max(LEAST_WIDTH)
+}
+
+/// The terminal's height in lines, or a fixed one where there is none.
+pub(super) fn height() -> usize {
+    let found = match std::io::stdout().is_terminal() {
+        true => crossterm::terminal::size().ok().map(|(_, lines)| usize::from(lines)),
+        false => None,
+    };
+    found.unwrap_or(PLAIN_HEIGHT)
+}
+
+/// Gives a text to the pager and waits until it is read.
+fn paged(text: &str) -> std::io::Result<()> {
+    let pager = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
+    let pager = pager.unwrap_or_else(|| "less -RS".to_owned());
+    let mut child = Command::new("sh").arg("-c").arg(&pager).stdin(Stdio::piped()).spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        // Who leaves the pager before its end has seen enough.
+        let _ = writeln!(input, "{text}");
+    }
+    match child.wait()?.success() {
+        true => Ok(()),
+        false => Err(std::io::Error::other("the pager failed")),
+    }
 }
 
 /// A text whose parts stand three spaces apart, in lines of at most `width`; those after the first
@@ -176,6 +252,10 @@ impl Watcher {
 impl Observer for Watcher {
     fn printed(&self, line: &str) {
         print(line);
+    }
+
+    fn said(&self, line: &str) {
+        self.screen.say(line);
     }
 
     fn job(&self, update: JobUpdate<'_>) {

@@ -84,7 +84,7 @@ fn rows_are_filtered_sorted_selected_and_counted() {
 fn groups_joins_and_queries_over_what_the_session_names() {
     let mut place = Place::new();
     assert_eq!(
-        place.rows("f.group(\"default\", {\"n\": \"count(*)\", \"mean\": \"avg(income)\"})"),
+        place.rows("f.group(\"default\").agg(n=\"count(*)\", mean=\"avg(income)\")"),
         "[{\"default\": 0, \"n\": 3, \"mean\": 30.0}, {\"default\": 1, \"n\": 1, \"mean\": 10.0}]"
     );
     assert_eq!(
@@ -110,13 +110,40 @@ fn groups_joins_and_queries_over_what_the_session_names() {
 }
 
 #[test]
+fn columns_are_worked_out_by_functions_of_numbers_texts_and_times() {
+    let mut place = Place::new();
+    let made =
+        "f.with_column(\"v\", \"round(ln(income), 3)\").with_column(\"r\", \"upper(region)\")";
+    assert_eq!(
+        place.value(&format!("[(r[\"v\"], r[\"r\"]) for r in {made}.head(2)]")),
+        "[(2.303, \"N\"), (2.996, \"S\")]"
+    );
+    assert_eq!(
+        place.value(
+            "sql(\"SELECT date_part('year', timestamp '2024-02-29') AS y, abs(-2) AS a\").head()"
+        ),
+        "[{\"y\": 2024, \"a\": 2}]"
+    );
+    assert_eq!(
+        place.value(
+            "[r[\"d\"] for r in sql(\"SELECT income - lag(income) OVER (ORDER BY income) AS d FROM f\").head()]"
+        ),
+        "[None, 10, 10, 10]"
+    );
+}
+
+#[test]
 fn what_is_wrong_is_said_with_what_is_near() {
     let mut place = Place::new();
     for (source, said) in [
         ("f.sort(\"incom\")", "did you mean income?"),
         ("f.filter(\"incom > 3\")", "did you mean income?"),
         ("f.filter(\"income >\")", "the query can't be read"),
-        ("f.group(\"default\", \"n\")", "a dict of a column's name to an expression"),
+        ("f.group(\"default\").agg(n=1)", "an expression in SQL"),
+        ("f.group(\"default\").agg(n=\"avg(incom)\")", "did you mean income?"),
+        ("agg(f)", "what f.group(\"region\") gives"),
+        ("f.check(\"defalt\")", "did you mean default?"),
+        ("f.split(1.5)", "a number between 0 and 1"),
         ("f.join(g, \"age\")", "there is no column age"),
         ("f.join(g, \"region\", how=\"lefft\")", "did you mean left?"),
         ("f.corr([\"income\"])", "2 to 40 columns"),
@@ -137,4 +164,80 @@ fn a_list_is_filtered_as_before() {
     assert_eq!(cells.value("filter(lambda x: x > 1, [1, 2, 3])"), "[2, 3]");
     assert_eq!(cells.value("filter(None, [0, 2, \"\"])"), "[2]");
     assert!(cells.error("filter(lambda x: x.no, [1])").contains("no"));
+}
+
+#[test]
+fn what_is_missing_constant_or_knows_the_answer_is_found() {
+    let mut place = Place::new();
+    let rows: String = (0..200)
+        .map(|i| {
+            let bad = u8::from(i % 4 == 0);
+            let fee = if bad == 1 { "30" } else { "" };
+            format!("{i},x,{fee},{},{bad}\n", i % 7)
+        })
+        .collect();
+    let path = place._directory.path().join("more.csv");
+    std::fs::write(&path, format!("id,same,fee,week,bad\n{rows}")).unwrap();
+    place.value(&format!("h = frame({:?});", path.display()));
+    assert_eq!(
+        place.value("[(x[\"column\"], x[\"kind\"]) for x in h.check(\"bad\").found]"),
+        "[(\"fee\", \"leakage\"), (\"id\", \"identifier\"), (\"same\", \"constant\"), (\"fee\", \
+         \"missing\"), (\"fee\", \"constant\")]"
+    );
+    let found = place.cells.run("h.check(\"bad\")").value.unwrap();
+    let table = found.table.unwrap().render(80, str::to_owned);
+    assert!(
+        table.contains("fee     ! alone tells bad (AUC 1.000): known only afterwards?"),
+        "{table}"
+    );
+    assert!(table.contains("is missing in 150 rows (75.0 %)"), "{table}");
+    assert_eq!(place.value("len(h.select([\"week\"]).check().found)"), "0");
+    assert_eq!(
+        place.value("[x[\"text\"] for x in h.filter(\"bad = 0 OR id = 4\").check(\"bad\").found if x[\"kind\"] == \"rare\"]"),
+        "[\"is 1 in only 0.7 % (1 rows)\"]"
+    );
+}
+
+#[test]
+fn rows_are_parted_by_chance_or_by_time() {
+    let mut place = Place::new();
+    assert_eq!(place.value("a, b = f.split(0.25, seed=1); (a.rows, b.rows)"), "(3, 1)");
+    assert_eq!(
+        place.value("[r[\"income\"] for p in f.split(0.5, by=\"income\") for r in p.head()]"),
+        "[10, 20, 30, 40]"
+    );
+    assert_eq!(
+        place.value(
+            "a2, b2 = f.split(0.25, seed=1); a.head() == a2.head() and b.head() == b2.head()"
+        ),
+        "True"
+    );
+}
+
+#[test]
+fn the_same_seed_picks_the_same_of_many_rows() {
+    let mut place = Place::new();
+    let rows: String = (0..30_000).map(|i| format!("{i},{}\n", i % 7)).collect();
+    let path = place._directory.path().join("many.csv");
+    std::fs::write(&path, format!("n,count\n{rows}")).unwrap();
+    place.value(&format!("h = frame({:?}).filter(\"n >= 0\");", path.display()));
+    assert_eq!(place.value("[r[\"n\"] for r in h.head(10000)] == list(range(10000))"), "True");
+    let joined = "h.join(h.group(\"count\").agg(m=\"min(n)\"), \"count\")";
+    assert_eq!(
+        place.value(&format!("[r[\"n\"] for r in {joined}.head(10000)] == list(range(10000))")),
+        "True"
+    );
+    assert_eq!(place.value("h.value_counts(\"count\").head(1)[0][\"rows\"]"), "4286");
+}
+
+#[test]
+fn days_are_shown_without_their_midnight() {
+    let mut place = Place::new();
+    let mut shown = |sql: &str| {
+        let table = place.cells.run(&format!("sql({sql:?})")).value.unwrap().table.unwrap();
+        table.rows.into_iter().flatten().collect::<Vec<_>>()
+    };
+    let days = "SELECT timestamp '2024-02-29' AS d UNION ALL SELECT NULL ORDER BY d NULLS LAST";
+    assert_eq!(shown(days), ["2024-02-29", ""]);
+    assert_eq!(shown("SELECT timestamp '2024-02-29T09:30:00' AS d"), ["2024-02-29 09:30:00"]);
 }

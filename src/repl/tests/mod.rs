@@ -1,6 +1,8 @@
 //! The session without a server: the language, its errors, and Ctrl-C.
 
 mod frames;
+mod magics;
+mod plots;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +22,10 @@ impl Observer for Notes {
         self.0.lock().unwrap().push(line.to_owned());
     }
 
+    fn said(&self, line: &str) {
+        self.0.lock().unwrap().push(line.to_owned());
+    }
+
     fn job(&self, update: JobUpdate<'_>) {
         self.0.lock().unwrap().push(format!("{update:?}"));
     }
@@ -33,6 +39,10 @@ struct Cells {
 impl Cells {
     /// Of a server that is not there.
     fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -42,7 +52,7 @@ impl Cells {
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
         let client = Client::new(&url, "k").unwrap();
-        let session = Session::new(client, runtime.handle().clone()).unwrap();
+        let session = Session::new(client, runtime.handle().clone(), settings).unwrap();
         Self { session, _runtime: runtime }
     }
 
@@ -75,6 +85,17 @@ fn what_a_cell_defines_is_there_for_the_next() {
     assert_eq!(cells.value("total = 0\nfor x in xs:\n    total += x\ntotal"), "6");
     assert_eq!(cells.value("f\"{total} rows\""), "\"6 rows\"");
     assert_eq!(cells.session.next_number(), 9);
+}
+
+#[test]
+fn numbers_are_summed_and_rounded() {
+    let mut cells = Cells::new();
+    assert_eq!(cells.value("(sum([1, 2]), sum([0.5, 1]), sum([]))"), "(3, 1.5, 0)");
+    assert_eq!(
+        cells.value("(round(2.5), round(-1.2), round(3.14159, 2), round(7))"),
+        "(3, -1, 3.14, 7)"
+    );
+    assert!(cells.error("sum([\"a\"])").contains("+"));
 }
 
 #[test]
@@ -113,7 +134,7 @@ fn an_error_shows_its_line_and_where_it_was_called() {
 #[rstest]
 #[case("load()", "load(): source is missing")]
 #[case("train(\"d\", target=\"t\", epoch=3)", "train(): no argument epoch; did you mean epochs?")]
-#[case("train(1)", "target is missing")]
+#[case("train(1)", "target: is missing")]
 #[case("train(\"d\", \"t\", target=\"t\")", "target is given twice")]
 #[case("train(\"d\", \"t\", network={\"kind\": \"mlp\", \"hiden\": [1]})", "did you mean hidden?")]
 #[case("train(\"d\", \"t\", network=\"mpl\")", "network: unknown variant `mpl`")]
@@ -136,6 +157,7 @@ fn an_error_shows_its_line_and_where_it_was_called() {
 #[case("load(\"d\", name=\"e\")", "'d' is a dataset's name")]
 #[case("jobs(state=\"runing\")", "did you mean running?")]
 #[case("cancel(\"x\")", "job: must be a job or its id, not \"x\"")]
+#[case("compare(1)", "compare() takes 2 to 8 versions")]
 #[case("help(\"trian\")", "did you mean train?")]
 #[case("exit(256)", "code: must be a whole number from 0 to 255")]
 #[case("models()", "no Actuary answers at http://127.0.0.1:")]
@@ -210,10 +232,33 @@ fn names_arguments_and_attributes_are_completed() {
     let mut cells = Cells::new();
     cells.value("loans = struct(rows=1, columns=2)\nlonger = 1");
     let complete = |before: &str| cells.session.complete(before);
-    assert_eq!(complete("x = lo"), (4, vec!["load".into(), "loans".into(), "longer".into()]));
+    assert_eq!(
+        complete("x = lo"),
+        (4, ["load", "loans", "log", "longer"].map(str::to_owned).to_vec())
+    );
     assert_eq!(complete("train(loans, \"t\", ep"), (18, vec!["epochs=".into()]));
     assert_eq!(complete("loans.ro"), (6, vec!["rows".into()]));
     assert_eq!(complete("# lo").1, [""; 0]);
+    assert_eq!(complete("%tim"), (1, vec!["time".into(), "timeit".into()]));
+    assert_eq!(complete("%device c"), (8, vec!["cpu".into(), "cuda:0".into()]));
+}
+
+#[test]
+fn columns_of_the_frame_are_completed() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("f.csv");
+    std::fs::write(&file, "income,region\n1,a\n").unwrap();
+    let mut cells = Cells::new();
+    cells.value(&format!(
+        "f = frame({:?}); g = f.with_column(\"more\", \"income\");",
+        file.display()
+    ));
+    let complete = |before: &str| cells.session.complete(before).1;
+    assert_eq!(complete("f.sort(\""), ["income", "region"]);
+    assert_eq!(complete("f.filter(\"income > 3 AND re"), ["region"]);
+    assert_eq!(complete("g.select([\"income\", \"m"), ["more"]);
+    assert_eq!(complete("sort(f, \"m"), ["more"], "of any where it is not known of which");
+    assert_eq!(complete("f.gro"), ["group"]);
 }
 
 proptest! {

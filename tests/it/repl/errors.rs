@@ -81,7 +81,9 @@ fn a_lost_server_is_the_cells_error_and_not_the_sessions_end() {
     session.stdin = None;
     let output = session.wait_with_output().unwrap();
     assert_eq!(stdout(&output), "[]\nstill here\n", "{}", stderr(&output));
-    assert!(stderr(&output).contains("no Actuary answers at"), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert_eq!(said.matches("trying again").count(), 1, "{said}");
+    assert!(said.contains("error: no Actuary answers at"), "{said}");
     assert_eq!(output.status.code(), Some(1));
 }
 

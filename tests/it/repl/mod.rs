@@ -2,7 +2,9 @@
 
 mod errors;
 mod interrupts;
+mod notebooks;
 mod scripts;
+mod terminal;
 
 use std::io::Write;
 use std::process::{Child, Output, Stdio};

@@ -9,6 +9,10 @@ fn every_example_of_the_help_works() {
     for function in actuary::repl::functions() {
         // What goes wrong shall be found by the name of its function.
         cells.push_str(&format!("print(\"== {}\");\n{}\n", function.name, function.example));
+        if function.name == "jobs" {
+            // While the session still goes on.
+            cells.push_str(&magics(&place));
+        }
     }
     let output = place.run(&["repl"], &cells);
     assert_eq!(stderr(&output), "", "{}", stdout(&output));
@@ -26,13 +30,28 @@ fn every_example_of_the_help_works() {
     assert_eq!(section("head").lines().count(), 4);
     assert!(words("describe").contains("zip string"), "{printed}");
     assert!(words("frame").starts_with("600 rows × 5 columns income age zip region"), "{printed}");
-    assert!(words("group").starts_with("2 rows × 3 columns default n mean 0 369"), "{printed}");
+    assert!(words("check").starts_with("nothing was found in 600 rows × 5 columns"), "{printed}");
+    assert!(words("agg").starts_with("2 rows × 3 columns default n mean 0 369"), "{printed}");
+    assert_eq!(section("split"), "(540, 60)");
+    for (name, title) in [
+        ("hist", "income by default"),
+        ("scatter", "income by age"),
+        ("line", "rate"),
+        ("bar", "count by region"),
+    ] {
+        assert!(section(name).starts_with(&format!("plot of {title}")), "{printed}");
+        assert!(section(name).lines().count() > 4, "{printed}");
+    }
     assert!(words("join").contains("income age zip region default mean"), "{printed}");
     assert!(words("corr").contains("column income age default income 1 "), "{printed}");
     assert!(words("sql").starts_with("1 row × 2 columns n most 600 80458"), "{printed}");
-    let simpler = words("simplify");
-    assert!(simpler.contains("8 bits for each weight of version 1"), "{printed}");
-    assert!(words("models").contains("default binary 2"), "{printed}");
+    assert!(words("prune").contains("pruned by 30 % of version 1"), "{printed}");
+    assert!(words("distil").contains("linear, taught by the answers of version 1"), "{printed}");
+    assert!(words("quantise").contains("8 bits for each weight of version 1"), "{printed}");
+    assert!(section("plot").contains("plot of default 1") && section("plot").contains("epoch"));
+    assert!(section("compare").starts_with("default 1, default 2\n"), "{printed}");
+    assert!(words("compare").contains("network linear linear"), "{printed}");
+    assert!(words("models").contains("default binary 4"), "{printed}");
     assert!(section("model").contains("linear"), "{printed}");
     assert!(section("version").starts_with("0."), "{printed}");
     assert_eq!(section("promote"), "champion of default: 1, the first");
@@ -42,10 +61,26 @@ fn every_example_of_the_help_works() {
     assert!(section("forecast").ends_with('5'), "{printed}");
     assert!(section("jobs").contains("done: default 1"), "{printed}");
     assert!(words("job").starts_with("training of default "), "{printed}");
-    assert!(section("wait").starts_with("default 3   AUC 0."), "{printed}");
+    assert!(section("wait").starts_with("default 5   AUC 0."), "{printed}");
+    assert!(words("log").contains("done"), "{printed}");
     assert!(section("wait").contains("champion 1: 0."), "{printed}");
     assert!(section("cancel").contains("cancelled"), "{printed}");
     assert!(section("help").starts_with("train(dataset, target=None, model=None"), "{printed}");
+    assert!(section("%time").contains("took "), "{printed}");
+    assert!(section("%run").contains("ran"), "{printed}");
+    assert!(section("%save").contains(" cells in session.ipynb"), "{printed}");
+    assert!(section("%history").contains("loans = load("), "{printed}");
+    assert!(words("%who").contains("loans dataset"), "{printed}");
+    assert!(section("%curl").contains("/datasets/loans/versions/1/rows?"), "{printed}");
+    assert!(section("%help").starts_with("%save [-f] FILE [CELLS]"), "{printed}");
+}
+
+/// The examples of the magics, but of those that are for a prompt and of the one that forgets.
+fn magics(place: &Place) -> String {
+    std::fs::write(place.scratch.path().join("more.star"), "print(\"ran\")\n").unwrap();
+    let for_prompt = ["load", "edit", "reset"];
+    let magics = actuary::repl::magics().iter().filter(|magic| !for_prompt.contains(&magic.name));
+    magics.map(|magic| format!("print(\"== %{}\");\n{}\n", magic.name, magic.example)).collect()
 }
 
 #[test]

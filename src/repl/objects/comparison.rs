@@ -1,0 +1,138 @@
+//! Versions side by side.
+
+use serde_json::{Map, Value as Json};
+
+use super::super::table::Table;
+use super::super::text::{figure, grouped};
+use super::version::Trained;
+use crate::domain::version::{EpochLoss, Version};
+use crate::error::Result;
+use crate::plot::{Axis, Layer, Mark, Plot, Scale};
+
+/// Versions that are compared.
+pub(in crate::repl) struct Comparison(pub(in crate::repl) Vec<Trained>);
+
+fn name(version: &Version) -> String {
+    format!("{} {}", version.model, version.version)
+}
+
+/// The data that a version was made of.
+fn data(version: &Version) -> String {
+    let dataset = &version.provenance.spec.dataset;
+    let number = dataset.version.map(|number| format!(" {number}")).unwrap_or_default();
+    format!("{}{number}", dataset.name)
+}
+
+impl Comparison {
+    /// Says where figures can't be held against each other.
+    pub(super) fn text(&self) -> String {
+        let names: Vec<String> = self.0.iter().map(|trained| name(&trained.version)).collect();
+        let mut text = names.join(", ");
+        // Rows are parted by the seed, where chance parts them.
+        let tested = |version: &Version| {
+            let (made, spec) = (&version.provenance, &version.provenance.spec);
+            (
+                made.dataset_sha256.clone(),
+                made.rows.test,
+                (spec.seed, spec.parts.clone(), spec.window.clone()),
+            )
+        };
+        let first = self.0.first().map(|trained| tested(&trained.version));
+        if self.0.iter().any(|trained| Some(tested(&trained.version)) != first) {
+            text.push_str("\n! they were tested on different rows: their metrics don't compare");
+        }
+        text
+    }
+
+    pub(super) fn fields(&self) -> Result<Map<String, Json>> {
+        let versions: Result<Vec<Json>> =
+            self.0.iter().map(|trained| Ok(trained.fields()?.into())).collect();
+        Ok(Map::from_iter([("versions".to_owned(), versions?.into())]))
+    }
+
+    /// A row for each figure, a column for each version.
+    pub(super) fn table(&self) -> Table {
+        let of_each = |text: &dyn Fn(&Version) -> String| -> Vec<String> {
+            self.0.iter().map(|trained| text(&trained.version)).collect()
+        };
+        let mut rows = vec![
+            ("network".to_owned(), of_each(&|v| v.provenance.spec.network_kind().to_owned())),
+            ("dataset".to_owned(), of_each(&data)),
+        ];
+        let metrics: Vec<Map<String, Json>> = self
+            .0
+            .iter()
+            .map(|trained| super::object(&trained.version.metrics).unwrap_or_default())
+            .collect();
+        let mut names: Vec<&String> = Vec::new();
+        for (metric, value) in metrics.iter().flatten() {
+            if value.is_number() && !names.contains(&metric) {
+                names.push(metric);
+            }
+        }
+        for metric in names {
+            let value = |metrics: &Map<String, Json>| {
+                metrics.get(metric).and_then(Json::as_f64).map(figure).unwrap_or_default()
+            };
+            rows.push((metric.clone(), metrics.iter().map(value).collect()));
+        }
+        rows.extend([
+            ("parameters".to_owned(), of_each(&|v| grouped(v.provenance.parameters))),
+            ("best epoch".to_owned(), of_each(&|v| v.provenance.best_epoch.to_string())),
+            ("seconds".to_owned(), of_each(&|v| figure(v.provenance.seconds))),
+        ]);
+        let headings: Vec<String> = self.0.iter().map(|trained| name(&trained.version)).collect();
+        let mut columns = vec![("", false)];
+        columns.extend(headings.iter().map(|heading| (heading.as_str(), true)));
+        let line = |(name, values): (String, Vec<String>)| {
+            std::iter::once(name).chain(values).collect::<Vec<String>>()
+        };
+        Table::new(&columns, rows.into_iter().map(line).collect())
+    }
+
+    /// The loss on validation rows, epoch by epoch.
+    pub(super) fn plot(&self) -> Option<Plot> {
+        let layers: Vec<Layer> = self
+            .0
+            .iter()
+            .map(|trained| Layer {
+                name: name(&trained.version),
+                mark: Mark::Line,
+                points: points(&trained.version, |loss| loss.validation_loss),
+            })
+            .filter(|layer| layer.points.len() > 1)
+            .collect();
+        (!layers.is_empty()).then(|| of_epochs("validation loss".to_owned(), layers))
+    }
+}
+
+fn points(version: &Version, of: impl Fn(&EpochLoss) -> f64) -> Vec<(f64, f64)> {
+    version.curve.iter().map(|loss| (f64::from(loss.epoch), of(loss))).collect()
+}
+
+fn of_epochs(title: String, layers: Vec<Layer>) -> Plot {
+    Plot {
+        title,
+        x: Axis { label: "epoch".to_owned(), scale: Scale::Number },
+        y: Axis { label: "loss".to_owned(), scale: Scale::Number },
+        layers,
+    }
+}
+
+/// The losses of training and validation rows, epoch by epoch; the best epoch is a point.
+pub(in crate::repl) fn curves(title: String, losses: &[EpochLoss], best: Option<u32>) -> Plot {
+    let line = |name: &str, of: fn(&EpochLoss) -> f64| Layer {
+        name: name.to_owned(),
+        mark: Mark::Line,
+        points: losses.iter().map(|loss| (f64::from(loss.epoch), of(loss))).collect(),
+    };
+    let mut layers =
+        vec![line("training", |l| l.train_loss), line("validation", |l| l.validation_loss)];
+    let best = losses.iter().find(|loss| Some(loss.epoch) == best);
+    layers.extend(best.map(|loss| Layer {
+        name: "best".to_owned(),
+        mark: Mark::Points,
+        points: vec![(f64::from(loss.epoch), loss.validation_loss)],
+    }));
+    of_epochs(title, layers)
+}

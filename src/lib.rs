@@ -7,6 +7,7 @@
 //! | [`config`], [`telemetry`] | settings and logs |
 //! | [`http`] | the HTTP interface and its OpenAPI document |
 //! | [`repl`] | the prompt and scripts over the client |
+//! | `kernel` | the same cells for notebooks of Jupyter, where that is built in |
 //! | [`client`] | the typed client of that interface |
 //! | [`jobs`] | the worker and the child processes that carry jobs out |
 //! | [`service`] | what the program does |
@@ -31,6 +32,8 @@ pub mod finance;
 pub mod frame;
 pub mod http;
 pub mod jobs;
+#[cfg(feature = "jupyter")]
+pub mod kernel;
 pub mod notebook;
 pub mod plot;
 pub mod repl;

@@ -11,10 +11,14 @@ use super::bench::Bench;
 use super::demo::Demo;
 use super::doctor::Doctor;
 use super::job::InternalJob;
+#[cfg(feature = "jupyter")]
+use super::kernel::Kernel;
 use super::keys::Keys;
 use super::repl::Repl;
 use super::run::Run;
 use crate::config::Flags;
+#[cfg(feature = "jupyter")]
+use crate::error::{Code, Context, Error, Result};
 
 static VERSION: LazyLock<String> = LazyLock::new(crate::code_version);
 
@@ -37,6 +41,10 @@ pub(super) enum Command {
     Repl(Repl),
     /// Run a script of the same cells
     Run(Run),
+    /// A kernel for notebooks of Jupyter
+    #[cfg(feature = "jupyter")]
+    #[command(subcommand)]
+    Kernel(Kernel),
     /// Serve the HTTP interface and run jobs
     Serve(Serve),
     /// Run jobs for a server that uses the same database
@@ -81,6 +89,32 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// The options that say the same to a process that starts in another folder.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for what must not stand in a file.
+    #[cfg(feature = "jupyter")]
+    pub(super) fn to_pass_on(&self) -> Result<Vec<String>> {
+        if self.database_url.is_some() {
+            let detail = "--database-url would stand in a file that others may read: set \
+                          DATABASE_URL where Jupyter is started";
+            return Err(Error::new(Code::InvalidRequest, detail));
+        }
+        let mut options = Vec::new();
+        for (name, path) in [("--config", &self.config), ("--data-dir", &self.data_dir)] {
+            if let Some(path) = path {
+                let path = std::path::absolute(path).context(format!("finding {name}"))?;
+                options.extend([name.to_owned(), path.display().to_string()]);
+            }
+        }
+        for (name, text) in [("--log", &self.log), ("--log-format", &self.log_format)] {
+            if let Some(text) = text {
+                options.extend([name.to_owned(), text.clone()]);
+            }
+        }
+        Ok(options)
+    }
+
     pub(super) fn flags(&self) -> Flags {
         let mut flags = Flags { file: self.config.clone(), ..Flags::default() };
         add(&mut flags, "data_dir", self.data_dir.as_ref().map(|p| p.display()));

@@ -7,6 +7,8 @@ mod config;
 mod demo;
 mod doctor;
 mod job;
+#[cfg(feature = "jupyter")]
+mod kernel;
 mod keys;
 mod openapi;
 mod output;
@@ -48,6 +50,10 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     let command = match arguments.command {
         Command::Openapi => return openapi::run().map(done),
         Command::InternalJob(job) => return job::run(job).map(done),
+        #[cfg(feature = "jupyter")]
+        Command::Kernel(kernel::Kernel::Install(install)) => {
+            return kernel::install(install, &arguments.settings).map(done);
+        }
         command => command,
     };
     let mut flags = arguments.settings.flags();
@@ -77,6 +83,11 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Command::Worker(_) => worker::run(&config).await.map(done),
             Command::Demo(demo) => demo::run(config, demo).await.map(done),
             Command::Repl(repl) => repl::run(&config, repl).await,
+            #[cfg(feature = "jupyter")]
+            Command::Kernel(kernel::Kernel::Run(run)) => kernel::run(&config, run).await,
+            // Carried out above.
+            #[cfg(feature = "jupyter")]
+            Command::Kernel(kernel::Kernel::Install(_)) => Ok(done(())),
             Command::Run(run) => run::run(&config, run).await,
             Command::Backup(file) => interruptible(backup::back_up(&config, file)).await.map(done),
             Command::Restore(file) => interruptible(backup::restore(&config, file)).await.map(done),

@@ -47,6 +47,29 @@ pub(super) struct Connection {
     pub(super) allow_shell: bool,
 }
 
+#[cfg(feature = "jupyter")]
+impl Connection {
+    /// The options that say the same to another process.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for a key, which must not stand in a file.
+    pub(super) fn to_pass_on(&self) -> Result<Vec<String>> {
+        if self.key.is_some() {
+            let detail = "--key would stand in a file that others may read: set ACTUARY_KEY where \
+                          Jupyter is started";
+            return Err(Error::new(Code::InvalidRequest, detail));
+        }
+        let mut options = Vec::new();
+        if let Some(url) = &self.url {
+            options.extend(["--url".to_owned(), url.clone()]);
+        }
+        if self.allow_shell {
+            options.push("--allow-shell".to_owned());
+        }
+        Ok(options)
+    }
+}
+
 /// A server that is ready.
 pub(super) struct Connected {
     client: Client,

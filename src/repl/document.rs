@@ -241,7 +241,7 @@ fn outputs(outcome: &Outcome) -> Vec<Box<RawValue>> {
 }
 
 /// A value in the forms in which a notebook can show it.
-pub(super) fn bundle(shown: &Shown) -> Bundle {
+pub fn bundle(shown: &Shown) -> Bundle {
     const WIDTH: usize = 100;
     let mut text = match &shown.table {
         Some(table) => {

@@ -41,14 +41,16 @@ mod text;
 mod transcript;
 
 pub use catalogue::{Function, Parameter, functions};
-pub use document::Document;
+pub use document::{Document, bundle};
 pub use fault::{Fault, Place};
+pub use functions::documentation;
 pub use interrupt::Interrupt;
 pub use magics::{Magic, magics};
 pub use outcome::{Detail, JobUpdate, Observer, Outcome, Shown, Then};
-pub use progress::Progress;
+pub use progress::{Progress, progress_line};
 pub use script::run_script;
 pub use session::{Session, Settings};
+pub use source::is_open;
 pub use table::Table;
 pub use terminal::{Format, Terminal, run_terminal};
 pub use text::{duration, grouped};

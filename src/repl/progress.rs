@@ -91,15 +91,23 @@ impl Progress {
 
     /// Shows what an event tells.
     pub fn note(&self, event: &JobEvent) {
-        let JobEventKind::Progress(event) = &event.event else { return };
         // The line begins with a spinner.
         let room = width().saturating_sub(self.what.chars().count() + 4);
-        let text = match &event.progress {
-            job::Progress::Ingestion(p) => format!("{} {} rows", p.stage, grouped(p.rows)),
-            job::Progress::Training(p) => training(p, room),
-        };
-        self.line.set_message(format!("{} {}", self.what, shortened(&text, room)));
+        if let Some(text) = progress_line(event, room) {
+            self.line.set_message(format!("{} {text}", self.what));
+        }
     }
+}
+
+/// What an event tells of a job's progress, in at most `room` characters; none where it tells of
+/// something else.
+pub fn progress_line(event: &JobEvent, room: usize) -> Option<String> {
+    let JobEventKind::Progress(event) = &event.event else { return None };
+    let text = match &event.progress {
+        job::Progress::Ingestion(p) => format!("{} {} rows", p.stage, grouped(p.rows)),
+        job::Progress::Training(p) => training(p, room),
+    };
+    Some(shortened(&text, room))
 }
 
 /// `tabm (1/3) epoch 11/24 ━━━━━━━── loss 0.4271 score 0.7831 212k rows/s 0:09 left`.

@@ -154,7 +154,7 @@ pub(super) fn without_semicolon(source: &str) -> (String, bool) {
 
 /// Whether Enter should go on instead of evaluating: a bracket or a long text is open, or a block
 /// is, which an empty line ends.
-pub(super) fn is_open(source: &str) -> bool {
+pub fn is_open(source: &str) -> bool {
     // A command has the shell's brackets and quotes.
     let source = &source[head(source)..];
     let pieces = pieces(source);

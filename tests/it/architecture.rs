@@ -28,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("notebook", &[]),
     ("plot", &[]),
     ("repl", &["client", "frame", "notebook", "plot", "stats", "domain"]),
+    ("kernel", &["notebook", "repl", "domain"]),
     ("telemetry", &["domain"]),
     ("config", &["store", "engine", "service", "jobs", "http", "domain"]),
     (
@@ -37,7 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "client", "repl", "domain",
         ],
     ),
-    ("cli", &["app", "config", "client", "repl", "domain"]),
+    ("cli", &["app", "config", "client", "kernel", "repl", "domain"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

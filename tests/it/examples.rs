@@ -162,3 +162,20 @@ fn the_notebooks_run_on_small_data() {
         }
     }
 }
+
+/// With the Python that JUPYTER_PYTHON names, or python3, where that has Jupyter's client.
+#[test]
+fn jupyter_speaks_to_the_kernel() {
+    let python = std::env::var("JUPYTER_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let has = Command::new(&python).args(["-c", "import jupyter_client, nbclient"]).output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        eprintln!(
+            "skipped: {python} has no jupyter_client and nbclient, and the kernel is not tried"
+        );
+        return;
+    }
+    let mut command = Command::new(python);
+    unset_settings(&mut command);
+    command.arg(path("notebooks/kernel.py")).arg(env!("CARGO_BIN_EXE_actuary"));
+    says_all(&mut command, &["all held"]);
+}

@@ -41,6 +41,11 @@ pub(super) fn help<'v>(
     Ok(Value::new_none())
 }
 
+/// The help on a function, by its name.
+pub fn documentation(name: &str) -> Option<String> {
+    catalogue::find(name).map(of_function)
+}
+
 /// The function of the catalogue that a value is, is bound to, or names.
 fn named(value: Value<'_>) -> Option<&'static Function> {
     let text = match value.unpack_str() {

@@ -23,6 +23,7 @@ use starlark::values::Value;
 use starlark::values::tuple::UnpackTuple;
 
 pub(super) use self::frames::described;
+pub use self::help::documentation;
 pub(super) use self::saving::svg;
 use super::arguments::Arguments;
 use super::catalogue;

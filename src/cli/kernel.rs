@@ -55,10 +55,12 @@ pub(super) fn install(install: Install, flags: &Flags) -> Result<()> {
 }
 
 pub(super) async fn run(config: &Config, run: Run) -> Result<ExitCode> {
+    // Looked at first: who started this may be gone before the server is there.
+    let parent = std::os::unix::process::parent_id();
     // Read first: a server is not started for nothing.
     let file = File::read(&run.file)?;
     let connected = Connected::open(config, &run.connection).await?;
     let runtime = tokio::runtime::Handle::current();
     let settings = Settings { allow_shell: run.connection.allow_shell, ..Settings::default() };
-    connected.use_for(settings, move |session| serve(session, &runtime, &file)).await
+    connected.use_for(settings, move |session| serve(session, &runtime, &file, parent)).await
 }

@@ -59,6 +59,11 @@ impl Connection {
                           Jupyter is started";
             return Err(Error::new(Code::InvalidRequest, detail));
         }
+        let has_password = self.url.as_deref().is_some_and(|url| url.contains('@'));
+        if has_password {
+            let detail = "a URL with a password would stand in a file that others may read";
+            return Err(Error::new(Code::InvalidRequest, detail));
+        }
         let mut options = Vec::new();
         if let Some(url) = &self.url {
             options.extend(["--url".to_owned(), url.clone()]);

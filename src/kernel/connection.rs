@@ -1,5 +1,6 @@
 //! The connection file: where the front end will connect, and the key of its signatures.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -39,6 +40,13 @@ impl Connection {
         if connection.signature_scheme != "hmac-sha256" {
             let scheme = &connection.signature_scheme;
             return Err(invalid(format!("signature_scheme {scheme}: there is hmac-sha256")));
+        }
+        let is_local = connection.ip.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        if connection.key.is_empty() && !is_local {
+            return Err(invalid(
+                "the key is empty, and whoever reaches this machine could run cells: give one"
+                    .into(),
+            ));
         }
         Ok(connection)
     }

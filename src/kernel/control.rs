@@ -28,6 +28,9 @@ async fn carry_out(kernel: &Kernel, request: &Request) {
         // Before anything is sent: whoever does not listen must not hold it up.
         kernel.interrupt.raise();
     }
+    if request.kind == "shutdown_request" {
+        kernel.end();
+    }
     kernel.wire.status(request, "busy").await;
     match request.kind.as_str() {
         "kernel_info_request" => kernel.wire.reply(request, &info()).await,
@@ -48,9 +51,9 @@ pub(super) async fn shut_down(kernel: &Kernel, request: &Request) {
     kernel.end();
     let Shutdown { restart } = request.content().unwrap_or_default();
     let content = json!({"status": "ok", "restart": restart});
+    kernel.wire.reply(request, &content).await;
     // Others who listen learn of it, too.
     kernel.wire.publish(&request.header, "shutdown_reply", &content).await;
-    kernel.wire.reply(request, &content).await;
 }
 
 /// What the kernel is and speaks.

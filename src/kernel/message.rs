@@ -51,6 +51,16 @@ impl Signer {
         Self { key, session: uuid::Uuid::new_v4().to_string() }
     }
 
+    /// Whether a message has the right signature.
+    pub(super) fn knows(&self, frames: &[Bytes]) -> bool {
+        let at = frames.iter().position(|frame| frame == DELIMITER);
+        let message = at.and_then(|at| frames.get(at..)).unwrap_or_default();
+        let [_, signature, header, parent, metadata, content, ..] = message else { return false };
+        let Some(key) = &self.key else { return true };
+        let signed = [header, parent, metadata, content].map(|part| part.as_ref()).concat();
+        hex::decode(signature).is_ok_and(|given| hmac::verify(key, &signed, &given).is_ok())
+    }
+
     /// The request that was received; none where it is no message or its signature is wrong.
     pub(super) fn open(&self, received: Received) -> Option<Request> {
         #[derive(Deserialize)]
@@ -58,16 +68,13 @@ impl Signer {
             msg_type: String,
         }
         let Received { peer, mut frames } = received;
+        if !self.knows(&frames) {
+            return None;
+        }
         let at = frames.iter().position(|frame| frame == DELIMITER)?;
         let message = frames.split_off(at);
         // Buffers may follow, which no request has a use for.
-        let [_, signature, header, parent, metadata, content, ..] = message.as_slice() else {
-            return None;
-        };
-        if let Some(key) = &self.key {
-            let signed = [header, parent, metadata, content].map(|part| part.as_ref()).concat();
-            hmac::verify(key, &signed, &hex::decode(signature).ok()?).ok()?;
-        }
+        let [_, _, header, _, _, content, ..] = message.as_slice() else { return None };
         let kind = serde_json::from_slice::<Header>(header).ok()?.msg_type;
         Some(Request {
             peer,
@@ -82,6 +89,12 @@ impl Signer {
     pub(super) fn answer(&self, request: &Request, kind: &str, content: &Json) -> Bytes {
         let route: Vec<&[u8]> = request.route.iter().map(|frame| frame.as_ref()).collect();
         self.message(&route, &request.header, kind, content)
+    }
+
+    /// Says to one who begins to listen to a topic that it does.
+    pub(super) fn welcome(&self, topic: &[u8]) -> Bytes {
+        let content = json!({"subscription": String::from_utf8_lossy(topic)});
+        self.message(&[topic], b"{}", "iopub_welcome", &content)
     }
 
     /// What all are told; its kind is the topic.
@@ -123,7 +136,7 @@ mod tests {
 
     fn frames(bytes: &Bytes) -> Vec<Bytes> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        match runtime.block_on(zmtp::read(&mut &**bytes)).unwrap() {
+        match runtime.block_on(zmtp::read(&mut &**bytes, 1 << 20)).unwrap() {
             Incoming::Message(frames) => frames,
             other => panic!("{other:?}"),
         }

@@ -1,12 +1,13 @@
 //! The shell channel: requests that are carried out one after the other.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::execution::{self, Went};
 use super::message::Request;
@@ -19,6 +20,8 @@ use crate::repl::{Session, documentation, is_open};
 const HISTORY: usize = 1000;
 /// After a cell has failed, what was asked before it comes within this time.
 const GRACE: Duration = Duration::from_millis(20);
+/// However much comes.
+const MOST_GRACE: Duration = Duration::from_secs(1);
 
 /// Carries out what front ends ask, on the thread that may use the session.
 pub(super) struct Shell {
@@ -85,6 +88,8 @@ impl Shell {
     /// the last.
     fn carry_out(&mut self, request: &Request, is_behind_failure: bool) -> Option<u8> {
         let (runtime, wire) = (self.runtime.clone(), self.kernel.wire.clone());
+        // Before anybody is told of it: what comes from now on is meant for it.
+        self.kernel.interrupt.clear();
         runtime.block_on(wire.status(request, "busy"));
         let mut exit = None;
         let content = match request.kind.as_str() {
@@ -124,7 +129,6 @@ impl Shell {
             }
         }
         let wire = &self.kernel.wire;
-        self.kernel.interrupt.clear();
         // An end that was asked for just now is not forgotten by this.
         if self.kernel.ending.is_cancelled() {
             return Went { answer: json!({"status": "aborted"}), exit: Some(0) };
@@ -133,10 +137,14 @@ impl Shell {
         let failed = went.answer.get("status").and_then(Json::as_str) == Some("error");
         if failed && asked.stop_on_error {
             // Before the answer is sent: what comes after it may have been asked knowing it.
-            std::thread::sleep(GRACE);
-            while let Ok(received) = self.received.try_recv() {
-                self.behind_failure.extend(self.kernel.wire.open(received));
-            }
+            let (end, received) = (Instant::now() + MOST_GRACE, &mut self.received);
+            self.runtime.block_on(async {
+                while Instant::now() < end
+                    && let Ok(Some(received)) = timeout(GRACE, received.recv()).await
+                {
+                    self.behind_failure.extend(wire.open(received));
+                }
+            });
         }
         went
     }

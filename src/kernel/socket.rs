@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::message::Signer;
 use super::zmtp::{self, Incoming, Kind};
 use crate::error::{Context, Result};
 
@@ -19,10 +20,15 @@ use crate::error::{Context, Result};
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Who takes no bytes for so long is cut off. Until then, whoever sends to it waits.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Nor is it waited for longer in all, until it has taken everything once.
+const MOST_WAITED: Duration = Duration::from_secs(60);
 /// Messages that wait to be written to a peer.
 const QUEUE: usize = 64;
-/// Topics of a subscriber.
+/// Topics of a subscriber, and bytes of one.
 const MAX_TOPICS: usize = 64;
+const MAX_TOPIC: usize = 256;
+/// Connections of a socket: more are closed at once.
+const MAX_PEERS: usize = 32;
 /// After a failure to accept: no file descriptors, say.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -31,6 +37,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Peer {
     queue: mpsc::Sender<Outgoing>,
     topics: Arc<Mutex<Vec<Bytes>>>,
+    /// How long others have waited for it since it had taken everything.
+    waited: Arc<Mutex<Duration>>,
+    /// Ends its connection.
+    cut: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -41,7 +51,8 @@ struct Outgoing {
 
 impl Peer {
     fn new(queue: mpsc::Sender<Outgoing>) -> Self {
-        Self { queue, topics: Arc::default() }
+        let (topics, waited) = (Arc::default(), Arc::default());
+        Self { queue, topics, waited, cut: CancellationToken::new() }
     }
 
     /// One that is never written to.
@@ -53,6 +64,24 @@ impl Peer {
     /// Sends a message as [`zmtp::message`] gives it; nothing happens when the peer has gone.
     pub(super) async fn send(&self, bytes: Bytes) {
         let _ = self.queue.send(Outgoing { bytes, written: None }).await;
+    }
+
+    /// Sends a message, or drops it where many wait already.
+    pub(super) fn offer(&self, bytes: Bytes) {
+        let _ = self.queue.try_send(Outgoing { bytes, written: None });
+    }
+
+    /// Sends a message, and waits for a peer that takes little; one that has been waited for too long
+    /// is cut off.
+    async fn send_or_cut(&self, bytes: Bytes) {
+        let all_taken = self.queue.capacity() == self.queue.max_capacity();
+        let began = Instant::now();
+        let sent = timeout(PATIENCE, self.send(bytes)).await;
+        let mut waited = self.waited.lock().unwrap_or_else(PoisonError::into_inner);
+        *waited = if all_taken { Duration::ZERO } else { *waited + began.elapsed() };
+        if sent.is_err() || *waited > MOST_WAITED {
+            self.cut.cancel();
+        }
     }
 
     /// Waits until everything before is written.
@@ -71,6 +100,9 @@ impl Peer {
     pub(super) fn subscribe(&self, frames: &[Bytes]) -> Option<Bytes> {
         let [frame] = frames else { return None };
         let (verb, topic) = (frame.first()?, frame.slice(1..));
+        if topic.len() > MAX_TOPIC {
+            return None;
+        }
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         match verb {
             1 if topics.len() < MAX_TOPICS => {
@@ -104,20 +136,24 @@ pub(super) struct Socket {
 type Peers = Arc<Mutex<HashMap<u64, Peer>>>;
 
 impl Socket {
-    /// Binds an address and puts what comes into `inbox`.
+    /// Binds an address and puts what comes into `inbox`: messages of at most `most` bytes, and where
+    /// there is a `signer` only those that it knows.
     ///
     /// # Errors
     /// [`Error::Internal`](crate::error::Error::Internal) when the address can't be bound.
     pub(super) async fn bind(
         kind: Kind,
         address: (&str, u16),
+        (most, signer): (u64, Option<Arc<Signer>>),
         inbox: mpsc::Sender<Received>,
     ) -> Result<Self> {
         let (host, port) = address;
         let listener = TcpListener::bind(address).await;
         let listener = listener.context(format!("listening at {host}:{port}"))?;
         let (peers, closed) = (Peers::default(), CancellationToken::new());
-        let port = Port { kind, inbox, peers: peers.clone(), closed: closed.clone() };
+        let room = Arc::new(Semaphore::new(MAX_PEERS));
+        let (shared, closing) = (peers.clone(), closed.clone());
+        let port = Port { kind, most, signer, inbox, peers: shared, room, closed: closing };
         tokio::spawn(port.accept(listener));
         Ok(Self { peers, _open: Arc::new(closed.drop_guard()) })
     }
@@ -126,7 +162,7 @@ impl Socket {
     pub(super) async fn publish(&self, topic: &[u8], bytes: &Bytes) {
         for peer in self.peers() {
             if peer.wants(topic) {
-                peer.send(bytes.clone()).await;
+                peer.send_or_cut(bytes.clone()).await;
             }
         }
     }
@@ -147,8 +183,11 @@ impl Socket {
 #[derive(Clone)]
 struct Port {
     kind: Kind,
+    most: u64,
+    signer: Option<Arc<Signer>>,
     inbox: mpsc::Sender<Received>,
     peers: Peers,
+    room: Arc<Semaphore>,
     closed: CancellationToken,
 }
 
@@ -164,6 +203,7 @@ impl Port {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
+            let Ok(place) = self.room.clone().try_acquire_owned() else { continue };
             id += 1;
             let (port, id) = (self.clone(), id);
             tokio::spawn(async move {
@@ -173,6 +213,7 @@ impl Port {
                     _ = port.serve(stream, id) => {}
                 }
                 port.peers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                drop(place);
             });
         }
     }
@@ -184,7 +225,9 @@ impl Port {
         let peer = Peer::new(queue);
         self.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(id, peer.clone());
         let (reader, writer) = stream.into_split();
+        let cut = peer.cut.clone();
         tokio::select! {
+            () = cut.cancelled() => Ok(()),
             ended = self.listen(reader, peer) => ended,
             ended = write(writer, outgoing) => ended,
         }
@@ -193,8 +236,11 @@ impl Port {
     async fn listen(&self, reader: impl AsyncRead + Unpin, peer: Peer) -> io::Result<()> {
         let mut reader = tokio::io::BufReader::new(reader);
         loop {
-            match zmtp::read(&mut reader).await? {
-                Incoming::Ping(context) => peer.send(zmtp::pong(&context)).await,
+            match zmtp::read(&mut reader, self.most).await? {
+                Incoming::Ping(context) => peer.offer(zmtp::pong(&context)),
+                // Before it waits with others: anybody may send anything.
+                Incoming::Message(frames)
+                    if self.signer.as_ref().is_some_and(|signer| !signer.knows(&frames)) => {}
                 Incoming::Message(frames) => {
                     let received = Received { peer: peer.clone(), frames };
                     // Read on where nobody wants it any more: to close over unread bytes would
@@ -251,7 +297,7 @@ mod tests {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = ("127.0.0.1", port);
         let (inbox, mut came) = mpsc::channel(1);
-        let _socket = Socket::bind(Kind::Router, address, inbox).await.unwrap();
+        let _socket = Socket::bind(Kind::Router, address, (1 << 20, None), inbox).await.unwrap();
         let mut hello = vec![0; 64];
         (hello[0], hello[9], hello[10]) = (0xff, 0x7f, 3);
         hello[12..16].copy_from_slice(b"NULL");

@@ -1,17 +1,16 @@
 //! What the kernel says: answers to who asked, and what all are told.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 
 use super::message::{Request, Signer};
 use super::socket::{Received, Socket};
 
-/// The parent of what nobody asked for.
-const NOBODY: &[u8] = b"{}";
-
 /// The kernel's voice.
 pub(super) struct Wire {
-    pub(super) signer: Signer,
+    pub(super) signer: Arc<Signer>,
     pub(super) iopub: Socket,
 }
 
@@ -39,8 +38,7 @@ impl Wire {
     pub(super) async fn welcome(&self, mut subscribers: mpsc::Receiver<Received>) {
         while let Some(Received { peer, frames }) = subscribers.recv().await {
             if let Some(topic) = peer.subscribe(&frames) {
-                let content = json!({"subscription": String::from_utf8_lossy(&topic)});
-                peer.send(self.signer.publication(NOBODY, "iopub_welcome", &content)).await;
+                peer.offer(self.signer.welcome(&topic));
             }
         }
     }

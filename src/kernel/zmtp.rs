@@ -12,8 +12,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 const MORE: u8 = 1;
 const LONG: u8 = 2;
 const COMMAND: u8 = 4;
-/// Bytes of a message, all its frames together.
-const MAX_BYTES: u64 = 64 << 20;
+/// Bytes of what a peer says of itself.
+const MAX_READY: u64 = 4096;
+/// Bytes that a peer may want back (RFC 37).
+const MAX_PING: usize = 16;
 /// Frames of a message.
 const MAX_FRAMES: usize = 64;
 /// Signature, version 3.0, mechanism, role, filler.
@@ -88,7 +90,7 @@ where
     let mut bytes = BytesMut::new();
     put_frame(&mut bytes, COMMAND, &ready);
     stream.write_all(&bytes).await?;
-    let (flags, body) = read_frame(stream, MAX_BYTES).await?;
+    let (flags, body) = read_frame(stream, MAX_READY).await?;
     let properties = body.strip_prefix(b"\x05READY").filter(|_| flags & COMMAND != 0);
     let peer = properties.and_then(|properties| property(properties, b"socket-type"));
     match peer {
@@ -112,19 +114,23 @@ fn property<'a>(mut left: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// The next message. Not to be given up between: what was read of it would be lost.
+/// The next message, of at most so many bytes. Not to be given up between: what was read of it would be
+/// lost.
 ///
 /// # Errors
 /// When the other side goes away or does not speak the protocol.
-pub(super) async fn read(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Incoming> {
+pub(super) async fn read(reader: &mut (impl AsyncRead + Unpin), most: u64) -> io::Result<Incoming> {
     let mut frames = Vec::new();
-    let mut room = MAX_BYTES;
+    let mut room = most;
     loop {
         let (flags, body) = read_frame(reader, room).await?;
         if flags & COMMAND != 0 {
             // Other commands are for sockets of later versions.
             match body.strip_prefix(b"\x04PING") {
                 Some([_, _, context @ ..]) if frames.is_empty() => {
+                    if context.len() > MAX_PING {
+                        return Err(invalid("too much to give back"));
+                    }
                     return Ok(Incoming::Ping(body.slice_ref(context)));
                 }
                 _ => continue,
@@ -202,6 +208,8 @@ mod tests {
 
     use super::*;
 
+    const MOST: u64 = 64 << 20;
+
     fn now<T>(work: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
     }
@@ -243,26 +251,26 @@ mod tests {
 
     #[test]
     fn a_length_that_is_announced_is_not_believed() {
-        for length in [MAX_BYTES + 1, 1 << 46, u64::MAX] {
+        for length in [MOST + 1, 1 << 46, u64::MAX] {
             let sent = [&[LONG], length.to_be_bytes().as_slice()].concat();
-            let error = now(read(&mut sent.as_slice())).unwrap_err();
+            let error = now(read(&mut sent.as_slice(), MOST)).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{length}");
         }
-        let short = [&[LONG], MAX_BYTES.to_be_bytes().as_slice(), b"abc"].concat();
-        let error = now(read(&mut short.as_slice())).unwrap_err();
+        let short = [&[LONG], MOST.to_be_bytes().as_slice(), b"abc"].concat();
+        let error = now(read(&mut short.as_slice(), MOST)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]
     fn endless_frames_are_refused() {
         let sent = [MORE, 0].repeat(MAX_FRAMES + 1);
-        assert!(now(read(&mut sent.as_slice())).is_err());
+        assert!(now(read(&mut sent.as_slice(), MOST)).is_err());
     }
 
     #[test]
     fn a_ping_is_answered_with_its_context() {
         let sent = b"\x04\x09\x04PING\0\x0aab";
-        assert_eq!(now(read(&mut sent.as_slice())).unwrap(), Incoming::Ping("ab".into()));
+        assert_eq!(now(read(&mut sent.as_slice(), MOST)).unwrap(), Incoming::Ping("ab".into()));
         assert_eq!(pong(b"ab"), b"\x04\x07\x04PONGab".as_slice());
     }
 
@@ -273,14 +281,14 @@ mod tests {
         ) {
             let bytes = message(frames.iter().map(Vec::as_slice));
             let frames: Vec<Bytes> = frames.into_iter().map(Bytes::from).collect();
-            prop_assert_eq!(now(read(&mut &*bytes)).unwrap(), Incoming::Message(frames));
+            prop_assert_eq!(now(read(&mut &*bytes, MOST)).unwrap(), Incoming::Message(frames));
         }
 
         #[test]
         fn nonsense_ends_in_an_error_or_a_message(
             sent in prop::collection::vec(any::<u8>(), 0..400),
         ) {
-            let _ = now(read(&mut sent.as_slice()));
+            let _ = now(read(&mut sent.as_slice(), MOST));
             let _ = property(&sent, b"socket-type");
             let _ = handshake(Kind::Router, &[GREETING.as_slice(), &sent].concat());
         }

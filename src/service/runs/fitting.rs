@@ -235,7 +235,8 @@ impl Service {
         let created_by =
             claim.created_by.ok_or_else(|| Error::internal("registering", "the job has no key"))?;
         let cost = Cost {
-            seconds: began.elapsed().as_secs_f64(),
+            // Who went on from a checkpoint has not seen what was trained before it.
+            seconds: began.elapsed().as_secs_f64().max(trained.device_seconds),
             device_seconds: trained.device_seconds,
             memory_bytes: engine::peak_memory()?,
             device: trained.spec.device.clone(),

@@ -32,6 +32,7 @@ const OF_COLUMNS: &[&str] = &[
     "bar",
     "check",
     "corr",
+    "drop",
     "filter",
     "group",
     "hist",

@@ -1,7 +1,7 @@
 //! What a function of a cell works with: the server, and Ctrl-C.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub(super) struct Context {
     pub(super) sent: RefCell<Vec<Sent>>,
     /// Where trainings run that do not say; as the server has it where there is none.
     pub(super) device: RefCell<Option<String>>,
+    /// Rows that were uploaded to be learnt from, by their SHA-256: the dataset and its version.
+    pub(super) uploaded: RefCell<HashMap<[u8; 32], (String, u32)>>,
     /// Files that this session has saved itself in.
     pub(super) saved: RefCell<HashSet<PathBuf>>,
     /// The running cell wants all names to be forgotten.
@@ -87,6 +89,7 @@ impl Context {
             transcript: RefCell::default(),
             sent: RefCell::default(),
             device: RefCell::default(),
+            uploaded: RefCell::default(),
             saved: RefCell::default(),
             reset: Cell::default(),
             printed: RefCell::default(),

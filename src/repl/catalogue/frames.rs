@@ -35,6 +35,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
         example: "f.select([\"income\", \"default\"])",
     },
     Function {
+        name: "drop",
+        summary: "the columns but some",
+        parameters: &[FRAME, needed("columns", "a column's name or a list of names")],
+        notes: "",
+        example: "f.drop(\"zip\").train(\"default\", network=\"linear\", epochs=1, model=\"of-rows\")",
+    },
+    Function {
         name: "sort",
         summary: "the rows in the order of columns, what is missing last",
         parameters: &[

@@ -7,7 +7,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "advise",
         summary: "what to train on a dataset, what it takes, and why",
         parameters: &[
-            needed("dataset", "a dataset or its name"),
+            DATASET,
             needed("target", "the column to predict"),
             optional("task", NONE, "'binary', 'multiclass', 'regression' or 'forecast'"),
             optional("time", NONE, "the column that orders the rows"),
@@ -24,7 +24,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "train",
         summary: "a new version of a model",
         parameters: &[
-            needed("dataset", "a dataset or its name"),
+            DATASET,
             optional("target", NONE, "the column to predict; needed where spec names none"),
             optional("model", NONE, "the model's name; the target's when absent"),
             optional(
@@ -168,7 +168,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "search",
         summary: "a new version, of the best of many configurations",
         parameters: &[
-            needed("dataset", "a dataset or its name"),
+            DATASET,
             optional("target", NONE, "the column to predict; needed where spec names none"),
             optional("minutes", NONE, "how long it may take; 10 when absent"),
             optional("trials", NONE, "how many configurations, 9 to 729"),
@@ -247,6 +247,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
 ];
 
+const DATASET: Parameter =
+    needed("dataset", "a dataset, its name, or a frame, which is uploaded as MODEL-rows");
 const MODEL: Parameter = needed("model", "a version, a model or a model's name");
 const VERSION: Parameter =
     optional("version", NONE, "a number or an alias; the champion when absent");

@@ -7,7 +7,7 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::context;
 use super::super::objects::{Object, alloc};
-use super::data::dataset_of;
+use super::data::dataset_or_rows;
 use crate::domain::advice::AdviceRequest;
 use crate::domain::model::Task;
 use crate::error::Result;
@@ -38,7 +38,8 @@ pub(super) fn advise<'v>(
         request[*name] = value;
     }
     // Last, since it may ask the server.
-    let dataset = dataset_of(arguments, context)?;
+    let target = arguments.text("target")?.unwrap_or_default();
+    let dataset = dataset_or_rows(arguments, context, target)?;
     request["dataset"] = json!({ "name": dataset.dataset, "version": dataset.version });
     let request: AdviceRequest = arguments.typed("dataset", request)?;
     let advice = context.wait(context.client().advise(&request))?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use starlark::eval::Evaluator;
 use starlark::values::Value;
 
@@ -224,6 +225,35 @@ pub(super) fn dataset_of(arguments: &Arguments<'_>, context: &Context) -> Result
         }
         _ => Err(arguments.unlike("dataset", "a dataset or its name", value)),
     }
+}
+
+/// The same; a frame is uploaded under a name, once for the same rows.
+pub(super) fn dataset_or_rows(
+    arguments: &Arguments<'_>,
+    context: &Context,
+    name: &str,
+) -> Result<DatasetVersion> {
+    let value = arguments.needed("dataset")?;
+    let Some(Object::Frame(frame)) = object_of(value) else {
+        return dataset_of(arguments, context);
+    };
+    let bytes = frame.to_parquet()?;
+    let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+    let before = context.uploaded.borrow().get(&sha256).cloned();
+    if let Some((name, number)) = before {
+        let found = context.wait(context.client().get_dataset_version(&name, number));
+        match found {
+            // It was deleted since, or is another server's.
+            Err(error) if error.code() == Code::NotFound => {}
+            found => return found,
+        }
+    }
+    let name = valid_name(&format!("{name}-rows"));
+    let made =
+        upload(arguments, context, (&name, DataFormat::Parquet), Source::Bytes(bytes.into()))?;
+    context.uploaded.borrow_mut().insert(sha256, (made.dataset.clone(), made.version));
+    context.print(&format!("the frame is dataset {} {} now", made.dataset, made.version));
+    Ok(made)
 }
 
 /// `dataset(name, version=None)`.

@@ -219,6 +219,21 @@ pub(super) fn select<'v>(
     ask_in_order(&frame, &format!("SELECT {} FROM {THIS}", wanted.join(", ")), eval)
 }
 
+/// `drop(frame, columns)`.
+pub(super) fn drop<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    let frame = this(arguments, &*context()?)?;
+    let unwanted = columns(arguments, "columns", &frame)?;
+    let kept = frame.columns().iter().filter(|column| !unwanted.contains(&column.name));
+    let kept: Vec<String> = kept.map(|column| quoted(&column.name)).collect();
+    if kept.is_empty() {
+        return Err(arguments.wrong("columns", "are all that there are: something has to be left"));
+    }
+    ask_in_order(&frame, &format!("SELECT {} FROM {THIS}", kept.join(", ")), eval)
+}
+
 /// `sort(frame, by, descending=False)`.
 pub(super) fn sort<'v>(
     arguments: &Arguments<'v>,

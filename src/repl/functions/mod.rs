@@ -93,6 +93,7 @@ functions! {
     check => exploring::check,
     filter => frames::filter,
     select => frames::select,
+    drop => frames::drop,
     sort => frames::sort,
     group => frames::group,
     agg => frames::agg,

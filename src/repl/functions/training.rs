@@ -7,7 +7,7 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{Object, Trained, alloc, object_of};
-use super::data::{dataset_of, valid_name};
+use super::data::{dataset_or_rows, valid_name};
 use super::models::with_champion;
 use crate::client::outcome;
 use crate::domain::job::{Job, JobResult};
@@ -65,7 +65,7 @@ fn fit<'v>(
         None => valid_name(target),
     };
     check_name("model", &model)?;
-    let spec = specification(arguments, context, base.clone(), target)?;
+    let spec = specification(arguments, context, base.clone(), (target, &model))?;
     let job = context.change(context.client().train(&model, &spec))?;
     made(arguments, context, job, eval)
 }
@@ -103,7 +103,7 @@ fn specification(
     arguments: &Arguments<'_>,
     context: &Context,
     base: Json,
-    target: &str,
+    (target, model): (&str, &str),
 ) -> Result<TrainingSpec> {
     let mut spec = base;
     spec["target"] = target.into();
@@ -126,7 +126,7 @@ fn specification(
         spec["device"] = device.clone().into();
     }
     // Last, since it may ask the server.
-    let dataset = dataset_of(arguments, context)?;
+    let dataset = dataset_or_rows(arguments, context, model)?;
     spec["dataset"] = json!({ "name": dataset.dataset, "version": dataset.version });
     arguments.typed("dataset", spec)
 }

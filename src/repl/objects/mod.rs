@@ -57,6 +57,7 @@ const FRAME_METHODS: &[&str] = &[
     "check",
     "filter",
     "select",
+    "drop",
     "sort",
     "group",
     "with_column",
@@ -70,6 +71,9 @@ const FRAME_METHODS: &[&str] = &[
     "line",
     "bar",
     "save",
+    "advise",
+    "train",
+    "search",
 ];
 /// Deeper lists are cut: one may hold itself.
 const DEPTH: usize = 6;

@@ -32,6 +32,10 @@ fn every_example_of_the_help_works() {
     assert!(words("frame").starts_with("600 rows × 5 columns income age zip region"), "{printed}");
     assert!(words("check").starts_with("nothing was found in 600 rows × 5 columns"), "{printed}");
     assert!(words("agg").starts_with("2 rows × 3 columns default n mean 0 369"), "{printed}");
+    assert!(
+        words("drop").starts_with("the frame is dataset of-rows-rows 1 now of-rows 1 AUC 0."),
+        "{printed}"
+    );
     assert_eq!(section("split"), "(540, 60)");
     for (name, title) in [
         ("hist", "income by default"),

@@ -39,7 +39,7 @@ pub(super) enum Command {
     Demo(Demo),
     /// Explore, train and compare at a prompt
     Repl(Repl),
-    /// Run a script of the same cells
+    /// Run a script or a notebook of the same cells
     Run(Run),
     /// A kernel for notebooks of Jupyter
     #[cfg(feature = "jupyter")]

@@ -11,8 +11,11 @@ use crate::config::Config;
 use crate::error::{Code, Context, Error, Result};
 use crate::repl::{Detail, Document, Format, Settings, run_script};
 
-/// Exit codes: 0, what exit() said, 1 after an error, 130 after an interrupt.
 #[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0, what exit() said, 1 after a cell that failed, 130 after an interrupt. \
+                       NO_COLOR is heeded."
+)]
 pub(super) struct Run {
     #[command(flatten)]
     connection: Connection,

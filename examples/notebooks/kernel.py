@@ -105,6 +105,7 @@ def cells(km, kc):
     assert answer["execution_count"] == before + 1 and out == [], (answer, out)
     answer, out = run(kc, f'print("x")\n{SUM}', silent=True)
     assert answer["status"] == "ok" and kinds(out) == ["stream"], kinds(out)
+    assert answer["execution_count"] == before + 1, answer
     answer, out = run(kc, SUM, user_expressions={"a": "1"})
     assert answer["status"] == "ok" and answer["user_expressions"]["a"]["status"] == "error"
 

@@ -59,13 +59,17 @@ pub(super) fn carry_out(
         publish("execute_input", &json!({"code": asked.code, "execution_count": number}));
     }
     let watch = Watch::begin(runtime, wire, &request.header);
-    let outcome = session.evaluate(None, &asked.code, watch.observer());
+    let outcome = match asked.silent {
+        true => session.evaluate_silently(&asked.code, watch.observer()),
+        false => session.evaluate(None, &asked.code, watch.observer()),
+    };
     // Results stand below what was printed.
     runtime.block_on(watch.end());
     for (kind, content) in outputs(&outcome, asked.silent) {
         publish(kind, &content);
     }
-    let number = outcome.number;
+    // A silent cell has the number of the one before.
+    let number = outcome.number - u32::from(asked.silent);
     let answer = match outcome.fault {
         Some(fault) => {
             let mut content = error(&fault);

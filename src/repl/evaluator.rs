@@ -52,10 +52,12 @@ fn serve(
     let mut completer = Completer::default();
     while let Ok(request) = requests.recv() {
         let answer = match request {
-            Request::Cell { number, name, source, observer } => {
+            Request::Cell { number, name, source, observer, noted } => {
                 context.begin(observer);
-                let outcome = cell(module, context, number, &name, &source);
-                context.transcript.borrow_mut().push(source, &outcome);
+                let outcome = cell(module, context, number, (&name, &source), noted);
+                if noted {
+                    context.transcript.borrow_mut().push(source, &outcome);
+                }
                 Answer::Cell(Box::new(outcome))
             }
             Request::Complete { before } => {
@@ -80,10 +82,16 @@ pub(super) struct Given {
     pub(super) then: Option<Then>,
 }
 
-fn cell(module: &Module<'_>, context: &Context, number: u32, name: &str, source: &str) -> Outcome {
+fn cell(
+    module: &Module<'_>,
+    context: &Context,
+    number: u32,
+    (name, source): (&str, &str),
+    noted: bool,
+) -> Outcome {
     // What completion has asked is no cell's.
     context.client().take_sent();
-    let evaluation = Evaluation { module, context, number, name, source, depth: 0 };
+    let evaluation = Evaluation { module, context, number, name, source, noted, depth: 0 };
     // A defect of the interpreter is this cell's error, and no more.
     let result = catch_unwind(AssertUnwindSafe(|| evaluation.whole()));
     let sent = context.client().take_sent();
@@ -114,14 +122,18 @@ pub(super) struct Evaluation<'a, 'v> {
     /// Stands in errors.
     pub(super) name: &'a str,
     pub(super) source: &'a str,
+    /// Whether its text and its value are kept.
+    pub(super) noted: bool,
     /// Of files that run files.
     pub(super) depth: usize,
 }
 
 impl Evaluation<'_, '_> {
     fn whole(&self) -> Result<Given, Box<Fault>> {
-        let heap = self.module.heap();
-        remember(self.module, SOURCES, self.number, heap.alloc(self.source));
+        if self.noted {
+            let source = self.module.heap().alloc(self.source);
+            remember(self.module, SOURCES, self.number, source);
+        }
         self.steps()
     }
 
@@ -215,8 +227,10 @@ impl Evaluation<'_, '_> {
             let assigned = object.map(|value| shown(value, detail));
             return Ok(Given { assigned, ..Given::default() });
         }
-        module.set(LAST, value);
-        remember(module, RESULTS, self.number, value);
+        if self.noted {
+            module.set(LAST, value);
+            remember(module, RESULTS, self.number, value);
+        }
         let value = (!is_hidden).then(|| shown(value, detail));
         Ok(Given { value, ..Given::default() })
     }

@@ -23,8 +23,17 @@ const STACK: usize = 256 << 20;
 
 /// What the evaluator's thread is asked.
 pub(super) enum Request {
-    Cell { number: u32, name: String, source: String, observer: Arc<dyn Observer> },
-    Complete { before: String },
+    /// One that is not `noted` is in no history, and has no number of its own.
+    Cell {
+        number: u32,
+        name: String,
+        source: String,
+        observer: Arc<dyn Observer>,
+        noted: bool,
+    },
+    Complete {
+        before: String,
+    },
 }
 
 /// What it answers.
@@ -95,10 +104,27 @@ impl Session {
         source: &str,
         observer: Arc<dyn Observer>,
     ) -> Outcome {
-        self.number += 1;
-        let number = self.number;
+        let outcome = self.cell(name, source, observer, true);
+        self.number = outcome.number;
+        outcome
+    }
+
+    /// Evaluates a cell that leaves no trace but the names that it defines.
+    pub fn evaluate_silently(&mut self, source: &str, observer: Arc<dyn Observer>) -> Outcome {
+        self.cell(None, source, observer, false)
+    }
+
+    fn cell(
+        &self,
+        name: Option<&str>,
+        source: &str,
+        observer: Arc<dyn Observer>,
+        noted: bool,
+    ) -> Outcome {
+        let number = self.next_number();
         let name = name.map_or_else(|| format!("In [{number}]"), str::to_owned);
-        match self.ask(Request::Cell { number, name, source: source.to_owned(), observer }) {
+        let source = source.to_owned();
+        match self.ask(Request::Cell { number, name, source, observer, noted }) {
             Some(Answer::Cell(outcome)) => *outcome,
             _ => {
                 let fault = Fault::plain(

@@ -88,6 +88,16 @@ fn what_a_cell_defines_is_there_for_the_next() {
 }
 
 #[test]
+fn a_silent_cell_leaves_its_names_and_nothing_else() {
+    let mut cells = Cells::new();
+    cells.value("1 + 1");
+    let outcome = cells.session.evaluate_silently("x = 5\nx + 1", Arc::new(Notes::default()));
+    assert_eq!(outcome.value.unwrap().text, "6");
+    assert_eq!(cells.session.next_number(), 2);
+    assert_eq!(cells.value("(x, _, len(In), len(Out))"), "(5, 2, 2, 1)");
+}
+
+#[test]
 fn numbers_are_summed_and_rounded() {
     let mut cells = Cells::new();
     assert_eq!(cells.value("(sum([1, 2]), sum([0.5, 1]), sum([]))"), "(3, 1.5, 0)");

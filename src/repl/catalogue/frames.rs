@@ -70,9 +70,38 @@ pub(super) static FUNCTIONS: &[Function] = &[
                 "an expression in SQL for each new column: mean='avg(income)'",
             ),
         ],
-        notes: "Among the functions are count(*), count(DISTINCT x), sum, avg, min, max, median, \
-                stddev, corr(x, y) and approx_percentile_cont(x, 0.9).",
+        notes: "count(), mean(x), median(x) and sd(x) are such expressions. All others in SQL: \
+                'count(DISTINCT x)', 'sum(x)', 'min(x)', 'max(x)', 'corr(x, y)', \
+                'approx_percentile_cont(x, 0.9)'.",
         example: "f.group(\"default\").agg(n=\"count(*)\", mean=\"avg(income)\")",
+    },
+    Function {
+        name: "count",
+        summary: "for agg(): the number of rows, or of those in which a column is known",
+        parameters: &[optional("column", NONE, "its name; all rows when absent")],
+        notes: "The expression, as a text: count(*).",
+        example: "f.group(\"region\").agg(n=count())",
+    },
+    Function {
+        name: "mean",
+        summary: "for agg(): the mean of a column",
+        parameters: &[needed("column", "its name")],
+        notes: "The expression, as a text: avg(income).",
+        example: "f.group(\"region\").agg(income=mean(\"income\"))",
+    },
+    Function {
+        name: "median",
+        summary: "for agg(): the median of a column",
+        parameters: &[needed("column", "its name")],
+        notes: "The expression, as a text: median(income).",
+        example: "f.group(\"region\").agg(income=median(\"income\"))",
+    },
+    Function {
+        name: "sd",
+        summary: "for agg(): the standard deviation of a column",
+        parameters: &[needed("column", "its name")],
+        notes: "The expression, as a text: stddev(income).",
+        example: "f.group(\"region\").agg(income=sd(\"income\"))",
     },
     Function {
         name: "with_column",

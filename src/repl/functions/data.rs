@@ -72,7 +72,7 @@ fn source_of(text: &str) -> Result<Option<(PathBuf, DataFormat)>> {
     }
 }
 
-pub(super) fn path_of(text: &str) -> PathBuf {
+pub(in crate::repl) fn path_of(text: &str) -> PathBuf {
     match text.strip_prefix("~/") {
         Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
         None => PathBuf::from(text),

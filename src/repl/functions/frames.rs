@@ -280,6 +280,49 @@ pub(super) fn agg<'v>(
     ask(&groups.frame, &sql, eval)
 }
 
+/// `count(column=None)`.
+pub(super) fn count<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    let of = arguments.text("column")?.map_or_else(|| "*".to_owned(), quoted);
+    Ok(eval.heap().alloc(format!("count({of})")))
+}
+
+/// `mean(column)`.
+pub(super) fn mean<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    expression(arguments, "avg", eval)
+}
+
+/// `median(column)`.
+pub(super) fn median<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    expression(arguments, "median", eval)
+}
+
+/// `sd(column)`.
+pub(super) fn sd<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    expression(arguments, "stddev", eval)
+}
+
+/// What [`agg`] works out by a function of a column.
+fn expression<'v>(
+    arguments: &Arguments<'v>,
+    function: &str,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    let column = quoted(arguments.text("column")?.unwrap_or_default());
+    Ok(eval.heap().alloc(format!("{function}({column})")))
+}
+
 /// `with_column(frame, name, value)`.
 pub(super) fn with_column<'v>(
     arguments: &Arguments<'v>,

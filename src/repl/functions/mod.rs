@@ -22,6 +22,7 @@ use starlark::eval::Evaluator;
 use starlark::values::Value;
 use starlark::values::tuple::UnpackTuple;
 
+pub(super) use self::data::path_of;
 pub(super) use self::frames::described;
 pub use self::help::documentation;
 pub(super) use self::saving::svg;
@@ -97,6 +98,10 @@ functions! {
     sort => frames::sort,
     group => frames::group,
     agg => frames::agg,
+    count => frames::count,
+    mean => frames::mean,
+    median => frames::median,
+    sd => frames::sd,
     with_column => frames::with_column,
     join => frames::join,
     value_counts => frames::value_counts,

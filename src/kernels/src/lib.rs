@@ -23,6 +23,7 @@ mod quotients;
 #[cfg(test)]
 mod reference;
 mod room;
+mod softmax;
 
 pub use affine::{Affine, AffineGradients};
 pub use attention::{Attention, Projected, Weights};
@@ -38,3 +39,4 @@ pub use norm::{Norm, NormGradients, Spread};
 pub use optimisers::{Adam, square_sum};
 pub use phrases::{PhraseGradients, Phrases, Texts};
 pub use quotients::quotients;
+pub use softmax::{softmax, softmax_gradient};

@@ -2,11 +2,11 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData, activation};
+use burn::tensor::{Tensor, TensorData};
 
 use super::{BOUND, Tabled, Words, taken};
 use crate::domain::network::TextAttentionNetwork;
-use crate::engine::kernels::product;
+use crate::engine::kernels::{product, softmax, tanh};
 use crate::engine::networks::affine::Affine;
 use crate::engine::networks::dropout::Dropout;
 use crate::engine::networks::parameters::Builder;
@@ -57,7 +57,7 @@ impl<B: Backend> TextAttention<B> {
         let x = words.embed(self.embedding.val());
         let [texts, places, width] = x.dims();
         let flat = x.clone().reshape([texts * places, width]);
-        let scores = self.heads.forward(self.hidden.forward(flat).tanh());
+        let scores = self.heads.forward(tanh(self.hidden.forward(flat)));
         let [_, heads] = scores.dims();
         let is_behind = |length: &usize| {
             // A text of no words is one word of zeros.
@@ -67,7 +67,7 @@ impl<B: Backend> TextAttention<B> {
         let behind: Vec<f32> = words.lengths.iter().flat_map(is_behind).collect();
         let behind = TensorData::new(behind, [texts, places, 1]);
         let scores = scores.reshape([texts, places, heads]) + Tensor::from_data(behind, &device);
-        let weights = activation::softmax(scores, 1).swap_dims(1, 2);
+        let weights = softmax(scores.swap_dims(1, 2));
         let x = product(weights, x, self.output.precision).reshape([texts, heads * width]);
         let x = match dropout {
             Some(dropout) => dropout.apply(x, self.dropout),

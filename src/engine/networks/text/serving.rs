@@ -1,6 +1,6 @@
 //! Networks for texts on a CPU, as they are served.
 
-use actuary_kernels::{Dense, Phrases, Texts};
+use actuary_kernels::{Dense, Function, Phrases, Texts, softmax};
 
 use super::Words;
 use super::linear::whole;
@@ -94,7 +94,7 @@ impl TextServing {
             }
             Reader::Attention { hidden, heads, output } => {
                 let mut states = applied(hidden, &x);
-                states.iter_mut().for_each(|state| *state = state.tanh());
+                Function::Tanh.in_place(&mut states);
                 let scores = applied(heads, &states);
                 let means = words.lengths.iter().enumerate().flat_map(|(text, length)| {
                     let first = text * words.places;
@@ -138,17 +138,15 @@ fn applied(layer: &Dense, rows: &[f32]) -> Vec<f32> {
 /// Means `[heads, width]` of words `[words, width]`, weighted by the softmax of scores
 /// `[words, heads]` over the words.
 fn weighted_means(scores: &[f32], heads: usize, x: &[f32], width: usize) -> Vec<f32> {
+    let of_head = |head: usize| scores.iter().skip(head).step_by(heads);
+    let mut weights: Vec<f32> = (0..heads).flat_map(of_head).copied().collect();
+    let words = x.len() / width;
+    softmax(&mut weights, words);
     let mut means = vec![0.0; heads * width];
-    for (head, mean) in means.chunks_exact_mut(width).enumerate() {
-        let of_head = || scores.iter().skip(head).step_by(heads);
-        let greatest = of_head().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut sum = 0.0;
-        for (score, word) in of_head().zip(x.chunks_exact(width)) {
-            let weight = (score - greatest).exp();
-            sum += weight;
+    for (mean, weights) in means.chunks_exact_mut(width).zip(weights.chunks_exact(words)) {
+        for (weight, word) in weights.iter().zip(x.chunks_exact(width)) {
             mean.iter_mut().zip(word).for_each(|(mean, x)| *mean += weight * x);
         }
-        mean.iter_mut().for_each(|mean| *mean /= sum);
     }
     means
 }

@@ -209,3 +209,67 @@ fn a_mask_of_another_shape_is_refused() {
     let size = Attention::new(2, 2, 1, false).unwrap();
     let _ = size.forward_kept(Projected::Packed(&[0.0; 12]), Some(&[1.0; 5]));
 }
+
+struct Softmaxed<'a> {
+    size: Attention,
+    scores: &'a mut [f32],
+}
+
+impl WithSimd for Softmaxed<'_> {
+    type Output = ();
+
+    fn with_simd<S: Simd>(self, simd: S) {
+        let queries: Vec<f32> = (0..self.size.columns()).map(|query| query as f32).collect();
+        softmax(simd, &self.size, &queries, self.scores);
+    }
+}
+
+/// Weights of scores of every size, minus infinity among them, are as near to the true ones as
+/// those of [`crate::softmax`].
+#[test]
+fn weights_are_the_true_ones_over_the_whole_range() {
+    let sizes = [0.0, 1e-30, 1.0, 10.0, 104.0, 300.0, 1e6, 1e38];
+    for (size, causal) in sizes.into_iter().flat_map(|size| [(size, false), (size, true)]) {
+        let attention = Attention::new(37, 1, 1, causal).unwrap();
+        let stride = attention.stride();
+        let mut scores = vec![0.0; attention.scores()];
+        for (at, score) in scores.iter_mut().enumerate() {
+            *score = size * ((at * 7919 % 1009) as f32 / 504.5 - 1.0);
+            // Never that of a query for itself: of nothing else a causal first query has none.
+            if at % 53 == 7 && at / stride != at % stride {
+                *score = f32::NEG_INFINITY;
+            }
+        }
+        for _level in each_level() {
+            let mut weights = scores.clone();
+            dispatch(Softmaxed { size: attention, scores: &mut weights });
+            for query in 0..attention.places {
+                let seen = if causal { query + 1 } else { attention.places };
+                let of = |key: usize| f64::from(scores[key * stride + query]);
+                let most = (0..seen).map(of).fold(f64::NEG_INFINITY, f64::max);
+                let sum: f64 = (0..seen).map(|key| (of(key) - most).exp()).sum();
+                for key in 0..attention.places {
+                    let truth = if key < seen { (of(key) - most).exp() / sum } else { 0.0 };
+                    let found = f64::from(weights[key * stride + query]);
+                    assert!((found - truth).abs() <= 6e-7, "{size}: {found} and not {truth}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_query_with_a_score_that_is_no_number_has_no_weights() {
+    let attention = Attention::new(5, 1, 1, false).unwrap();
+    let stride = attention.stride();
+    for value in [f32::NAN, f32::INFINITY] {
+        for _level in each_level() {
+            let mut weights = vec![0.5; attention.scores()];
+            weights[2 * stride + 3] = value;
+            dispatch(Softmaxed { size: attention, scores: &mut weights });
+            for (key, query) in (0..5).flat_map(|key| (0..5).map(move |query| (key, query))) {
+                assert_eq!(weights[key * stride + query].is_nan(), query == 3, "{key} {query}");
+            }
+        }
+    }
+}

@@ -1,49 +1,17 @@
-//! The Gaussian error linear unit, means and sums of squares.
+//! Means and sums of squares.
 
 use std::any::Any;
 
-use actuary_kernels::{Function, gelu_gradient};
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{Tensor, TensorPrimitive, activation};
+use burn::tensor::{Tensor, TensorPrimitive};
 
 use super::{Tracked, on, tensor, whole};
-
-/// `x Φ(x)`, by the error function, of each number.
-pub(crate) fn gelu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
-    let mut answer: Option<Tensor<B, D>> = None;
-    on::<Tensor<Tracked, D>, _>(&x, &mut answer, tracked);
-    on::<Tensor<Flex, D>, _>(&x, &mut answer, untracked);
-    answer.unwrap_or_else(|| activation::gelu(x))
-}
-
-fn forward<const D: usize>(x: &FlexTensor, shape: [usize; D]) -> Option<FlexTensor> {
-    Some(tensor(Function::Gelu.mapped(x.as_slice()?), shape))
-}
-
-fn untracked<const D: usize>(x: &Tensor<Flex, D>) -> Option<Tensor<Flex, D>> {
-    let y = forward(&whole(&x.clone().into_primitive().tensor()), x.dims())?;
-    Some(Tensor::from_primitive(TensorPrimitive::Float(y)))
-}
-
-fn tracked<const D: usize>(x: &Tensor<Tracked, D>) -> Option<Tensor<Tracked, D>> {
-    let shape = x.dims();
-    let x = x.clone().into_primitive().tensor();
-    let values = whole(&x.primitive);
-    let y = forward(&values, shape)?;
-    let y: FloatTensor<Tracked> =
-        match Step::<D>.prepare::<NoCheckpointing>([x.node]).compute_bound().stateful() {
-            OpsKind::Tracked(step) => step.finish((values, shape), y),
-            OpsKind::UnTracked(step) => step.finish(y),
-        };
-    Some(Tensor::from_primitive(TensorPrimitive::Float(y)))
-}
 
 /// The mean of the places of `[rows, places, width]`, `[rows, width]`.
 pub(crate) fn mean_of_places<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 2> {
@@ -114,51 +82,10 @@ pub(crate) fn square_sum<B: Backend, const D: usize>(x: &Tensor<B, D>) -> Option
     Some(actuary_kernels::square_sum(x.as_slice()?))
 }
 
-#[derive(Debug)]
-struct Step<const D: usize>;
-
-impl<const D: usize> Backward<Flex, 1> for Step<D> {
-    type State = (FlexTensor, [usize; D]);
-
-    fn backward(
-        self,
-        ops: Ops<Self::State, 1>,
-        gradients: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
-    ) {
-        let dy = whole(&gradients.consume::<Flex>(&ops.node));
-        let [x] = ops.parents;
-        let (values, shape) = ops.state;
-        // Both were made contiguous: there is a slice of them.
-        if let (Some(x), Some(values), Some(dy)) = (x, values.as_slice(), dy.as_slice()) {
-            gradients.register::<Flex>(x.id, tensor(gelu_gradient(values, dy), shape));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{near, random};
     use super::*;
-
-    #[test]
-    fn values_and_gradients_are_those_of_burn() {
-        let x: Tensor<Tracked, 3> = random([3, 5, 7], 1) * 6.0;
-        let x: Tensor<Tracked, 3> = Tensor::from_inner(x.inner()).require_grad();
-        let ours = gelu(x.clone());
-        // burn's own gradient is that of an approximation: by parts it is exact.
-        let cdf = (x.clone() / 2f64.sqrt()).erf().add_scalar(1.0) * 0.5;
-        let theirs = x.clone() * cdf;
-        near(ours.clone().inner(), theirs.clone().inner());
-        near(gelu(x.clone().inner()), theirs.clone().inner());
-        let weigh = Tensor::from_inner(random::<3>([3, 5, 7], 2).inner());
-        let ours = (ours * weigh.clone()).sum().backward();
-        let theirs = (theirs * weigh).sum().backward();
-        near(x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
-        // Of a view that is not contiguous, too.
-        let turned = gelu(x.clone().swap_dims(0, 2)).swap_dims(0, 2);
-        near(turned.inner(), gelu(x.inner()));
-    }
 
     #[test]
     fn means_and_their_gradients_are_those_of_burn() {

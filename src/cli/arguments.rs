@@ -168,11 +168,16 @@ pub(super) struct WorkerSettings {
     /// Jobs that run at once [default: 1]
     #[arg(long, value_name = "NUMBER")]
     slots: Option<usize>,
+    /// Networks that one job trains at once: those of an ensemble, and the simpler ones beside them
+    /// [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    threads: Option<std::num::NonZeroUsize>,
 }
 
 impl WorkerSettings {
     pub(super) fn add_to(&self, flags: &mut Flags) {
         add(flags, "worker.slots", self.slots);
+        add(flags, "worker.threads", self.threads);
     }
 }
 

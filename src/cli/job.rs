@@ -21,6 +21,8 @@ pub(super) struct InternalJob {
     #[arg(long)]
     niceness: Niceness,
     #[arg(long)]
+    threads: NonZeroUsize,
+    #[arg(long)]
     trainings_per_process: Option<NonZeroUsize>,
     #[arg(long)]
     temp_dir: PathBuf,
@@ -36,6 +38,7 @@ pub(super) fn run(arguments: InternalJob) -> Result<()> {
         parent: arguments.parent,
         ingestion_memory: arguments.ingestion_memory,
         niceness: arguments.niceness,
+        threads: arguments.threads,
         trainings_per_process: arguments.trainings_per_process,
         temp_dir: arguments.temp_dir,
         database_url,

@@ -150,6 +150,7 @@ impl Config {
             model_cache_bytes: MODEL_CACHE,
             device: Device::Cpu,
             rates: Rates::default(),
+            threads: std::num::NonZeroUsize::MIN,
             trainings_per_process: None,
         };
         from.set("models.cache_bytes", &mut service.model_cache_bytes);
@@ -164,6 +165,7 @@ impl Config {
             executable: postgres.executable.clone(),
             ingestion_memory: INGESTION_MEMORY,
             niceness: Niceness::default(),
+            threads: std::num::NonZeroUsize::MIN,
             trainings_per_process: None,
             temp_dir,
         };
@@ -172,6 +174,7 @@ impl Config {
         from.set("worker.executable", &mut worker.executable);
         from.set("worker.ingestion_memory_bytes", &mut worker.ingestion_memory);
         from.set("worker.niceness", &mut worker.niceness);
+        from.set("worker.threads", &mut worker.threads);
         from.set("worker.trainings_per_process", &mut worker.trainings_per_process);
         let mut log = LogSettings::default();
         from.set("log.format", &mut log.format);

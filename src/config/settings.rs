@@ -48,6 +48,7 @@ table! {
     "worker.executable": "ACTUARY_WORKER_EXECUTABLE";
     "worker.ingestion_memory_bytes": "ACTUARY_WORKER_INGESTION_MEMORY_BYTES";
     "worker.niceness": "ACTUARY_WORKER_NICENESS";
+    "worker.threads": "ACTUARY_WORKER_THREADS";
     "worker.trainings_per_process": "ACTUARY_WORKER_TRAININGS_PER_PROCESS";
     "log.format": "ACTUARY_LOG_FORMAT";
     "log.level": "ACTUARY_LOG" "RUST_LOG";

@@ -10,7 +10,8 @@ pub struct Cost {
     /// does not count. Of a training that was taken up again, those of its last attempt.
     #[schema(example = 48.2)]
     pub seconds: f64,
-    /// Seconds in which the device trained, the simpler networks beside it included.
+    /// Seconds in which the device trained, the simpler networks beside it included; of networks that
+    /// were trained side by side, those of each.
     #[schema(example = 45.6)]
     pub device_seconds: f64,
     /// Most memory of the process that trains, in bytes; a GPU's own does not count.

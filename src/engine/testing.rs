@@ -30,6 +30,7 @@ pub(super) struct Record {
     pub(super) stop_after: Option<usize>,
     pub(super) asked: usize,
     pub(super) trainings_per_process: Option<NonZeroUsize>,
+    pub(super) threads: Option<NonZeroUsize>,
 }
 
 impl Hooks for Record {
@@ -56,6 +57,10 @@ impl Hooks for Record {
         let within_epoch =
             if self.every_batch { Duration::ZERO } else { Duration::from_secs(3600) };
         CheckpointPolicy { after_epoch: Duration::ZERO, within_epoch }
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        self.threads.unwrap_or(NonZeroUsize::MIN)
     }
 
     fn trainings_per_process(&self, _: Device) -> Option<NonZeroUsize> {

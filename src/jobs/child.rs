@@ -29,6 +29,7 @@ pub struct ChildArguments {
     pub parent: i32,
     pub ingestion_memory: u64,
     pub niceness: Niceness,
+    pub threads: NonZeroUsize,
     pub trainings_per_process: Option<NonZeroUsize>,
     pub temp_dir: PathBuf,
     pub database_url: String,
@@ -53,6 +54,7 @@ pub fn run(arguments: ChildArguments) -> Result<()> {
 
 async fn carry_out(arguments: ChildArguments) -> Result<()> {
     let settings = ServiceSettings {
+        threads: arguments.threads,
         trainings_per_process: arguments.trainings_per_process,
         ..ServiceSettings::for_child(arguments.temp_dir)
     };

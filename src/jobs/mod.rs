@@ -26,6 +26,8 @@ pub struct WorkerSettings {
     pub ingestion_memory: u64,
     /// How far jobs that train give way to whoever serves.
     pub niceness: Niceness,
+    /// Networks that a job trains at once.
+    pub threads: NonZeroUsize,
     /// After how many trainings of one job its child is replaced by another; by the device where nothing
     /// is set.
     pub trainings_per_process: Option<NonZeroUsize>,

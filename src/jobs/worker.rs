@@ -189,6 +189,8 @@ impl Supervisor {
             .arg(self.settings.ingestion_memory.to_string())
             .arg("--niceness")
             .arg(self.settings.niceness.to_string())
+            .arg("--threads")
+            .arg(self.settings.threads.to_string())
             .args(trainings.map(|number| format!("--trainings-per-process={number}")))
             .arg("--temp-dir")
             .arg(&self.settings.temp_dir)

@@ -60,6 +60,8 @@ pub struct ServiceSettings {
     pub device: Device,
     /// What an hour of a device costs.
     pub rates: Rates,
+    /// Networks that a job trains at once.
+    pub threads: NonZeroUsize,
     /// After how many trainings a job ends with [`engine::Relieved`]; by the device where nothing is set.
     pub trainings_per_process: Option<NonZeroUsize>,
 }
@@ -72,6 +74,7 @@ impl ServiceSettings {
             model_cache_bytes: 0,
             device: Device::Cpu,
             rates: Rates::default(),
+            threads: NonZeroUsize::MIN,
             trainings_per_process: None,
         }
     }

@@ -19,6 +19,9 @@ const TABLE: usize = 24_000;
 /// How often functions are measured.
 const ELEMENTWISE_TURNS: usize = 30;
 
+/// Networks that are trained side by side, too: one of small and one of large products.
+const SIDES: [&str; 2] = ["lenet", "tabm"];
+
 /// A network that is measured.
 struct Case {
     /// As the figures' ids and the peer have it.
@@ -158,10 +161,46 @@ async fn measure(cases: &[Case], options: &Train) -> Result<Vec<Row>> {
     if let (Some(short), Some(long)) = (all.get("lstm"), all.get("lstm_256")) {
         rows.extend(lengths(short, long));
     }
+    for (case, rehearsal) in
+        cases.iter().zip(&rehearsals).filter(|(case, _)| SIDES.contains(&case.id))
+    {
+        rows.push(side_by_side(case, rehearsal, time, options.rounds).await?);
+    }
     if options.only.is_empty() {
         rows.push(blocking(move || Ok(elementwise())).await?);
     }
     Ok(rows)
+}
+
+/// Steps of networks that are trained at once, one on each of this machine's threads, against those of
+/// one alone: what `--threads` gives.
+async fn side_by_side(
+    case: &Case,
+    rehearsal: &Arc<Rehearsal>,
+    time: Duration,
+    rounds: usize,
+) -> Result<Row> {
+    let threads = std::thread::available_parallelism().map_or(1, |number| number.get());
+    let (mut all, mut one) = (Vec::new(), Vec::new());
+    for _ in 0..rounds.max(1) {
+        for (count, rates) in [(1, &mut one), (threads, &mut all)] {
+            let at_once = (0..count).map(|_| {
+                let rehearsal = rehearsal.clone();
+                blocking(move || rehearsal.step_times(time))
+            });
+            let times = futures_util::future::try_join_all(at_once).await?;
+            rates.push(times.into_iter().map(|times| 1.0 / median(times)).sum::<f64>());
+        }
+    }
+    let ratios = all.iter().zip(&one).map(|(all, one)| all / one).collect();
+    Ok(Row {
+        id: format!("train.{}.threads", case.id),
+        name: format!("{}: {threads} trainings at once, against one", case.name),
+        unit: "steps/s",
+        ours: median(all),
+        peer: Some(median(one)),
+        ratio: Some(median(ratios)),
+    })
 }
 
 /// What functions that curve cost beside one that does not.

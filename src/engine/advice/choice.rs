@@ -44,7 +44,7 @@ pub(super) fn measure(
     subject: &Subject<'_>,
     (frame, scale): (&Frame, f64),
     limits: Limits,
-    stop: &mut dyn FnMut() -> bool,
+    stop: &mut (dyn FnMut() -> bool + Send),
     findings: &mut Findings,
 ) -> Result<Vec<Measured>> {
     let began = Instant::now();

@@ -30,7 +30,7 @@ pub(super) fn look(
     question: &Question<'_>,
     order: &Order,
     frame: &Frame,
-    stop: &mut dyn FnMut() -> bool,
+    stop: &mut (dyn FnMut() -> bool + Send),
     findings: &mut Findings,
 ) -> Result<Vec<String>> {
     let columns: Vec<&ColumnSummary> =
@@ -152,7 +152,7 @@ fn leakage(
     (question, frame): (&Question<'_>, &Frame),
     columns: &[&ColumnSummary],
     left_out: &mut Vec<String>,
-    stop: &mut dyn FnMut() -> bool,
+    stop: &mut (dyn FnMut() -> bool + Send),
     findings: &mut Findings,
 ) -> Result<()> {
     let target = Target::read(frame, &question.request.target, question.task, &question.classes)?;

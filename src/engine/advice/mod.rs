@@ -60,7 +60,7 @@ pub fn advise(
     source: &dyn Source,
     dataset: &DatasetVersion,
     request: &AdviceRequest,
-    stop: &mut dyn FnMut() -> bool,
+    stop: &mut (dyn FnMut() -> bool + Send),
 ) -> Result<Advice> {
     advise_within(source, dataset, request, LIMITS, stop)
 }
@@ -70,7 +70,7 @@ fn advise_within(
     dataset: &DatasetVersion,
     request: &AdviceRequest,
     limits: Limits,
-    stop: &mut dyn FnMut() -> bool,
+    stop: &mut (dyn FnMut() -> bool + Send),
 ) -> Result<Advice> {
     let began = Instant::now();
     let question = Question::ask(source, dataset, request)?;
@@ -112,7 +112,7 @@ fn kind(
     question: &Question<'_>,
     order: &Order,
     frame: &Frame,
-    stop: &mut dyn FnMut() -> bool,
+    stop: &mut (dyn FnMut() -> bool + Send),
     findings: &mut Findings,
 ) -> Result<(Kind, Vec<String>)> {
     if order.is_series() {
@@ -130,7 +130,7 @@ fn kind(
 }
 
 /// Fails once whoever asked has left; asked for each column.
-fn go_on(stop: &mut dyn FnMut() -> bool) -> Result<()> {
+fn go_on(stop: &mut (dyn FnMut() -> bool + Send)) -> Result<()> {
     match stop() {
         true => Err(Error::new(Code::Cancelled, "whoever asked for advice has left")),
         false => Ok(()),

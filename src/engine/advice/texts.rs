@@ -27,7 +27,7 @@ pub(super) fn left_out(
     question: &Question<'_>,
     order: &Order,
     frame: &Frame,
-    stop: &mut dyn FnMut() -> bool,
+    stop: &mut (dyn FnMut() -> bool + Send),
     findings: &mut Findings,
 ) -> Result<Option<Vec<String>>> {
     let (mut texts, mut others) = (Vec::new(), Vec::new());

@@ -5,7 +5,7 @@ use super::ensemble::{self, Rows};
 use super::fit::{Data, Fit};
 use super::plan::Recipe;
 use super::report::{is_positive, positive_scores};
-use super::runs::Runs;
+use super::runs::Chain;
 use super::target::Truth;
 use crate::domain::model::Task;
 use crate::domain::network::{LinearNetwork, MlpNetwork, NetworkSpec};
@@ -57,30 +57,26 @@ pub(super) struct Trained {
     pub(super) fit: Fit,
 }
 
-/// Trains them on the same rows. One that diverges is left out, with a warning.
+/// Trains one on the same rows. Of one that diverges there is a warning, that it is left out.
 ///
 /// # Errors
 /// As [`super::train`], but for divergence.
 pub(super) fn train(
-    runs: &mut Runs<'_>,
-    networks: Vec<NetworkSpec>,
+    chain: &Chain<'_, '_>,
+    network: &NetworkSpec,
     spec: &TrainingSpec,
     rows: Rows<'_>,
-) -> Result<(Vec<Trained>, Vec<String>)> {
+) -> Result<std::result::Result<Trained, String>> {
     let Data { layout, train, .. } = rows.parts;
-    let (mut trained, mut warnings) = (Vec::new(), Vec::new());
-    for network in networks {
-        let name = network.kind();
-        let recipe = Recipe::of_baseline(spec, network, layout, train.inputs.rows);
-        match ensemble::one(runs, &format!("{name} baseline"), rows, &recipe, false) {
-            Ok(fit) => trained.push(Trained { recipe, fit }),
-            Err(error) if error.code() == Code::Diverged => {
-                warnings.push(format!("the {name} baseline is left out: {error}"));
-            }
-            Err(error) => return Err(error),
+    let name = network.kind();
+    let recipe = Recipe::of_baseline(spec, network.clone(), layout, train.inputs.rows);
+    match ensemble::one(chain, &format!("{name} baseline"), rows, &recipe, false) {
+        Ok(fit) => Ok(Ok(Trained { recipe, fit })),
+        Err(error) if error.code() == Code::Diverged => {
+            Ok(Err(format!("the {name} baseline is left out: {error}")))
         }
+        Err(error) => Err(error),
     }
-    Ok((trained, warnings))
 }
 
 /// What two models answer to the rows of the test part, as `Outputs::values`.

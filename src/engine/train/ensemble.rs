@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::fit::{Data, Fit, Part};
 use super::plan::Recipe;
-use super::runs::Runs;
+use super::runs::Chain;
 use crate::domain::network::NetworkSpec;
 use crate::domain::training::EnsembleSpec;
 use crate::engine::features::Matrix;
@@ -42,39 +42,54 @@ pub(super) struct Rows<'a> {
     pub(super) all: Option<&'a Data>,
 }
 
-/// Trains the networks of an ensemble. `may_prolong`: whether one whose best epoch is among the
-/// last is trained once more for twice as many, and the better one kept.
-///
-/// # Errors
-/// As [`super::train`].
-pub(super) fn train(
-    runs: &mut Runs<'_>,
-    rows: Rows<'_>,
-    recipe: &Recipe,
-    ensemble: &EnsembleSpec,
-    may_prolong: bool,
-) -> Result<Vec<Fold>> {
-    let data = rows.parts;
-    let folds = ensemble.folds.max(1);
-    (0..folds)
-        .map(|fold| {
-            let rows_of_fold = (folds > 1).then(|| rows_of_fold(data, recipe.seed, fold, folds));
-            let own = rows_of_fold.as_ref().map(|validating| refold(data, validating));
-            let fits = (0..ensemble.seeds.max(1)).map(|seed| {
-                let number = u64::from(fold * ensemble.seeds.max(1) + seed);
-                let is_alone = folds * ensemble.seeds.max(1) == 1;
-                let seed_of_it = recipe.seed.wrapping_add(number);
-                let recipe = Recipe { seed: seed_of_it, is_alone, ..recipe.clone() };
-                let name = name(&recipe.network, ensemble, fold, seed);
-                let rows = match &own {
-                    Some(own) => Rows { parts: own, all: None },
-                    None => rows,
-                };
-                one(runs, &name, rows, &recipe, may_prolong)
-            });
-            Ok(Fold { fits: fits.collect::<Result<_>>()?, rows: rows_of_fold })
-        })
-        .collect()
+/// The networks of an ensemble, each a chain of its own.
+pub(super) struct Ensemble<'a> {
+    pub(super) rows: Rows<'a>,
+    pub(super) recipe: &'a Recipe,
+    /// Of folds and seeds there is one at least.
+    pub(super) size: EnsembleSpec,
+    /// Whether one whose best epoch is among the last is trained once more for twice as many, and
+    /// the better one kept.
+    pub(super) may_prolong: bool,
+}
+
+impl Ensemble<'_> {
+    pub(super) fn networks(&self) -> usize {
+        (self.size.folds * self.size.seeds) as usize
+    }
+
+    /// Trains one of its networks; those of a fold have numbers that follow each other.
+    ///
+    /// # Errors
+    /// As [`super::train`].
+    pub(super) fn train(&self, chain: &Chain<'_, '_>, number: usize) -> Result<Fit> {
+        let Self { rows, recipe, ref size, may_prolong } = *self;
+        let (fold, seed) = (number as u32 / size.seeds, number as u32 % size.seeds);
+        let own = self.rows_of(fold).map(|validating| refold(rows.parts, &validating));
+        let rows = match &own {
+            Some(own) => Rows { parts: own, all: None },
+            None => rows,
+        };
+        let seed_of_it = recipe.seed.wrapping_add(number as u64);
+        let is_alone = self.networks() == 1;
+        let recipe = Recipe { seed: seed_of_it, is_alone, ..recipe.clone() };
+        one(chain, &name(&recipe.network, size, fold, seed), rows, &recipe, may_prolong)
+    }
+
+    /// The rows that validate a fold; none where it is the job's own part.
+    fn rows_of(&self, fold: u32) -> Option<Vec<usize>> {
+        let EnsembleSpec { folds, .. } = self.size;
+        (folds > 1).then(|| rows_of_fold(self.rows.parts, self.recipe.seed, fold, folds))
+    }
+
+    /// Its networks, in the order of their numbers, by folds.
+    pub(super) fn folds(&self, fits: Vec<Fit>) -> Vec<Fold> {
+        let mut fits = fits.into_iter();
+        let seeds = self.size.seeds as usize;
+        let fold =
+            |fold| Fold { fits: fits.by_ref().take(seeds).collect(), rows: self.rows_of(fold) };
+        (0..self.size.folds).map(fold).collect()
+    }
 }
 
 fn name(network: &NetworkSpec, ensemble: &EnsembleSpec, fold: u32, seed: u32) -> String {
@@ -90,16 +105,16 @@ fn name(network: &NetworkSpec, ensemble: &EnsembleSpec, fold: u32, seed: u32) ->
 
 /// Trains one network, and refits it where that is wanted.
 pub(super) fn one(
-    runs: &mut Runs<'_>,
+    chain: &Chain<'_, '_>,
     name: &str,
     rows: Rows<'_>,
     recipe: &Recipe,
     may_prolong: bool,
 ) -> Result<Fit> {
-    let (fit, recipe) = longest(runs, name, rows.parts, recipe, may_prolong)?;
+    let (fit, recipe) = longest(chain, name, rows.parts, recipe, may_prolong)?;
     let Some(all) = rows.all else { return Ok(fit) };
     let name = format!("{name}, validation rows too");
-    let again = runs.run(&name, all, &recipe.again(fit.best_epoch))?;
+    let again = chain.run(&name, all, &recipe.again(fit.best_epoch))?;
     let seconds = fit.seconds + again.seconds;
     let diverged = fit.diverged.or(again.diverged);
     Ok(Fit { refitted: Some(again.weights), seconds, diverged, ..fit })
@@ -107,20 +122,20 @@ pub(super) fn one(
 
 /// What it was trained to, and by which recipe.
 fn longest(
-    runs: &mut Runs<'_>,
+    chain: &Chain<'_, '_>,
     name: &str,
     data: &Data,
     recipe: &Recipe,
     may_prolong: bool,
 ) -> Result<(Fit, Recipe)> {
-    let first = runs.run(name, data, recipe)?;
+    let first = chain.run(name, data, recipe)?;
     let has_converged = first.best_epoch + LAST_EPOCHS <= recipe.epochs;
     if !may_prolong || has_converged || first.diverged.is_some() {
         return Ok((first, recipe.clone()));
     }
     let longer = Recipe { epochs: recipe.epochs * 2, ..recipe.clone() };
-    runs.plan_another();
-    match runs.run(&format!("{name}, twice the epochs"), data, &longer) {
+    chain.plan_another();
+    match chain.run(&format!("{name}, twice the epochs"), data, &longer) {
         Ok(second) if second.validation_loss() < first.validation_loss() => {
             Ok((Fit { seconds: first.seconds + second.seconds, ..second }, longer))
         }
@@ -207,6 +222,7 @@ mod tests {
     use crate::engine::features::{Group, Layout};
     use crate::engine::testing::{Record, frame, noise, spec, uniform};
     use crate::engine::train::prepare::prepare;
+    use crate::engine::train::runs::Runs;
     use crate::engine::train::target::Truth;
     use crate::frame::Values;
 
@@ -231,9 +247,14 @@ mod tests {
         let prepared = prepare(&frame, &spec, None).unwrap();
         let mut hooks = Record::default();
         let mut runs = Runs::new(Device::Cpu, String::new(), 3, None, &mut hooks);
-        let rows = Rows { parts: &prepared.data, all: None };
-        let ensemble = EnsembleSpec { folds: 3, seeds: 1 };
-        let folds = train(&mut runs, rows, &prepared.recipe, &ensemble, false).unwrap();
+        let ensemble = Ensemble {
+            rows: Rows { parts: &prepared.data, all: None },
+            recipe: &prepared.recipe,
+            size: EnsembleSpec { folds: 3, seeds: 1 },
+            may_prolong: false,
+        };
+        let fits = runs.each(3, |chain, number| ensemble.train(chain, number)).unwrap();
+        let folds = ensemble.folds(fits);
         let mut kept = Vec::new();
         for Fold { fits, rows } in folds {
             assert_eq!(fits.len(), 1);

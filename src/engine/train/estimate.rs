@@ -32,6 +32,8 @@ pub(super) struct Job<'a> {
     /// Seconds of preparing the rows.
     pub(super) preparing: f64,
     pub(super) device: Device,
+    /// Networks that are trained at once.
+    pub(super) threads: usize,
     /// Of the process.
     pub(super) memory_bytes: u64,
 }
@@ -52,7 +54,7 @@ impl Paced {
         recipe: Recipe,
         device: Device,
         limit: Duration,
-        stop: &mut dyn FnMut() -> bool,
+        stop: &mut (dyn FnMut() -> bool + Send),
     ) -> Result<Self> {
         let pace = pace_on(device, &Problem { data, recipe: &recipe }, limit, stop)?;
         Ok(Self { recipe, pace })
@@ -72,6 +74,16 @@ pub(super) fn expected_epochs(recipe: &Recipe) -> u32 {
     }
     let usual = (f64::from(epochs) * USED_EPOCHS).round() as u32;
     usual.max(patience.saturating_add(1)).min(epochs)
+}
+
+/// How long tasks take that are taken up in order by so many who work at once.
+fn makespan(tasks: &[f64], workers: usize) -> f64 {
+    let mut busy = vec![0.0_f64; workers.clamp(1, tasks.len().max(1))];
+    for task in tasks {
+        busy.sort_unstable_by(f64::total_cmp);
+        busy[0] += task;
+    }
+    busy.into_iter().fold(0.0, f64::max)
 }
 
 impl Job<'_> {
@@ -98,17 +110,19 @@ impl Job<'_> {
             false => 0.0,
         };
         let with_again = |paced: &Paced| paced.seconds(train, validation) + again(paced);
-        let beside: f64 = simpler.clone().map(with_again).sum();
+        let own = std::iter::repeat_n(of_network + again(network), (folds * seeds) as usize);
+        let chains: Vec<f64> = own.chain(simpler.clone().map(with_again)).collect();
         let searching = self
             .search
             .map_or(0.0, |asked| search::expected_seconds(asked, network, (train, validation)));
-        let device_seconds = searching + (of_network + again(network)) * networks + beside;
+        let device_seconds = searching + chains.iter().sum::<f64>();
+        let threads = if self.device == Device::Cpu { self.threads } else { 1 };
         // Threshold and metrics ask every network for the validation and the test rows.
         let each = |paced: &Paced| paced.pace.validation_row * test;
         let asked = network.pace.validation_row * (validation + test * networks);
         let finishing = asked + simpler.map(each).sum::<f64>();
         Cost {
-            seconds: AROUND + self.preparing + device_seconds + finishing,
+            seconds: AROUND + self.preparing + searching + makespan(&chains, threads) + finishing,
             device_seconds,
             memory_bytes: self.memory_bytes,
             device: self.device.name(),

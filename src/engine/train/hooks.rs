@@ -88,8 +88,8 @@ impl Default for CheckpointPolicy {
 #[error("this process has trained enough networks")]
 pub struct Relieved;
 
-/// Called by a training on its own thread.
-pub trait Hooks {
+/// Called by the trainings of a job, by one at a time.
+pub trait Hooks: Send {
     /// After each epoch.
     ///
     /// # Errors
@@ -125,6 +125,11 @@ pub trait Hooks {
 
     fn checkpoint_policy(&self) -> CheckpointPolicy {
         CheckpointPolicy::default()
+    }
+
+    /// As many networks are trained side by side on a CPU, where they don't depend on each other.
+    fn threads(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
     }
 
     /// After how many trainings on this device a job ends with a checkpoint and [`Relieved`], to be

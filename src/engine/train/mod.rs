@@ -38,10 +38,10 @@ use burn::backend::flex::FlexDevice;
 
 pub(crate) use self::by_time::left_open;
 pub use self::check::{check_columns, check_spec};
-use self::ensemble::Rows;
+use self::ensemble::{Ensemble, Rows};
 use self::estimate::{Job, Paced};
 use self::finish::Finish;
-use self::fit::Data;
+use self::fit::{Data, Fit};
 pub use self::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, Relieved};
 #[cfg(test)]
 pub(crate) use self::loss::{Loss, batch_loss};
@@ -58,7 +58,7 @@ use crate::domain::cost::Cost;
 use crate::domain::network::NetworkSpec;
 use crate::domain::search::SearchRecord;
 use crate::domain::simplification::Simplification;
-use crate::domain::training::TrainingSpec;
+use crate::domain::training::{EnsembleSpec, TrainingSpec};
 use crate::domain::version::{Baseline, EpochLoss, Metrics, PartRows, Signature};
 use crate::engine::device::{Device, peak_memory};
 use crate::engine::features::FittedFeatures;
@@ -149,11 +149,12 @@ pub fn train_from(
     let parameters = count_parameters(recipe, data)?;
     let work = multiply_adds(&recipe.network, &data.layout, parameters);
     let device = precision::device(spec, recipe, data, work * recipe.batch_size as u64 * 3)?;
-    let ensemble = prepared.spec.ensemble.clone().unwrap_or_default();
+    let ensemble = size_of(&prepared);
     if resume.is_none() {
         let (simpler, _) = simpler(&prepared);
+        let threads = hooks.threads().get();
         hooks.estimate(&mut || {
-            estimate(&prepared, spec, &simpler, device, (preparing, parameters))
+            estimate(&prepared, spec, &simpler, device, (preparing, parameters), threads)
         })?;
     }
     let fingerprint = prepared.fingerprint.clone();
@@ -162,15 +163,32 @@ pub fn train_from(
     let Prepared { recipe, data, .. } = &prepared;
     let (simpler, left_out) = simpler(&prepared);
     // Of several folds none is trained on the rows that the search had.
-    let is_ready = ensemble.folds <= 1;
+    let is_ready = ensemble.folds == 1;
     if let Some(Found { fit, stretches, .. }) = &found {
         runs.plan(planned(&prepared));
         runs.leave_search(*stretches, Some(fit).filter(|_| is_ready))?;
     }
     let rows = Rows { parts: data, all: prepared.refit.as_ref().map(|refit| &refit.data) };
     let may_prolong = spec.epochs.is_none() && matches!(recipe.network, NetworkSpec::Tabm(_));
-    let mut folds = ensemble::train(&mut runs, rows, recipe, &ensemble, may_prolong)?;
-    let (mut simple, mut warnings) = baselines::train(&mut runs, simpler, spec, rows)?;
+    let ensemble = Ensemble { rows, recipe, size: ensemble, may_prolong };
+    let networks = ensemble.networks();
+    let learnt =
+        runs.each(networks + simpler.len(), |chain, number| match number.checked_sub(networks) {
+            None => ensemble.train(chain, number).map(Learnt::Own),
+            Some(beside) => {
+                let trained = baselines::train(chain, &simpler[beside], spec, rows)?;
+                Ok(Learnt::Simpler(trained.map(Box::new)))
+            }
+        })?;
+    let (mut fits, mut simple, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    for learnt in learnt {
+        match learnt {
+            Learnt::Own(fit) => fits.push(fit),
+            Learnt::Simpler(Ok(trained)) => simple.push(*trained),
+            Learnt::Simpler(Err(warning)) => warnings.push(warning),
+        }
+    }
+    let mut folds = ensemble.folds(fits);
     if by_time::is_open(spec, &data.layout) {
         warnings.extend(by_time::choose(&mut prepared, &mut folds, &mut simple)?);
     }
@@ -187,6 +205,18 @@ pub fn train_from(
     Ok(trained)
 }
 
+/// What one of a job's networks has come to.
+enum Learnt {
+    Own(Fit),
+    Simpler(std::result::Result<Box<baselines::Trained>, String>),
+}
+
+/// Folds and seeds, one of each at least.
+fn size_of(prepared: &Prepared) -> EnsembleSpec {
+    let EnsembleSpec { folds, seeds } = prepared.spec.ensemble.clone().unwrap_or_default();
+    EnsembleSpec { folds: folds.max(1), seeds: seeds.max(1) }
+}
+
 /// The simpler networks that are trained beside it, and what is said of those that are not.
 fn simpler(Prepared { spec, recipe, data, .. }: &Prepared) -> (Vec<NetworkSpec>, Vec<String>) {
     match spec.baselines {
@@ -197,8 +227,8 @@ fn simpler(Prepared { spec, recipe, data, .. }: &Prepared) -> (Vec<NetworkSpec>,
 
 /// Trainings that a job will ask for, but for those of a search.
 fn planned(prepared: &Prepared) -> usize {
-    let ensemble = prepared.spec.ensemble.clone().unwrap_or_default();
-    let networks = (ensemble.folds * ensemble.seeds) as usize + simpler(prepared).0.len();
+    let EnsembleSpec { folds, seeds } = size_of(prepared);
+    let networks = (folds * seeds) as usize + simpler(prepared).0.len();
     networks * (1 + usize::from(prepared.refit.is_some()))
 }
 
@@ -209,9 +239,10 @@ fn estimate(
     simpler: &[NetworkSpec],
     device: Device,
     (preparing, parameters): (f64, u64),
+    threads: usize,
 ) -> Result<Cost> {
     let Prepared { recipe, data, rows, .. } = prepared;
-    let ensemble = prepared.spec.ensemble.clone().unwrap_or_default();
+    let ensemble = size_of(prepared);
     let measure = |recipe: Recipe| Paced::measure(data, recipe, device, ESTIMATING, &mut || false);
     let network = measure(recipe.clone())?;
     let beside = simpler
@@ -222,12 +253,12 @@ fn estimate(
         .collect::<Result<Vec<_>>>()?;
     // A step of each network has been held by now; what comes on top are weights that are kept, and
     // the rows of one fold, which are let go when it is over.
-    let networks = u64::from(ensemble.folds.max(1) * ensemble.seeds.max(1));
+    let networks = u64::from(ensemble.folds * ensemble.seeds);
     let weights = parameters * 4 * (networks + 4);
     let width = data.layout.width() + data.train.targets.width;
     let rows_of_fold = match ensemble.folds {
-        0 | 1 => 0,
-        _ => (rows.train + rows.validation) * width as u64 * 4,
+        1 => 0,
+        _ => (rows.train + rows.validation) * width as u64 * 4 * networks.min(threads as u64),
     };
     let search = spec.search.as_ref();
     let kept = search.map_or(0, |asked| search::kept_bytes(asked, parameters));
@@ -238,6 +269,7 @@ fn estimate(
         search,
         preparing,
         device,
+        threads,
         memory_bytes: peak_memory()? + weights + rows_of_fold + kept,
     };
     Ok(job.cost(&network, beside.iter()))

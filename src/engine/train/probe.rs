@@ -75,6 +75,7 @@ impl Probed {
             search: None,
             preparing: self.preparing,
             device: self.device,
+            threads: 1,
             memory_bytes: footprint.bytes(&trained, networks),
         };
         job.cost(&self.network, beside.iter().map(|(paced, _)| paced))
@@ -104,7 +105,7 @@ pub(crate) fn probe(
     sample: &Sample<'_>,
     spec: &TrainingSpec,
     limit: Duration,
-    stop: &mut dyn FnMut() -> bool,
+    stop: &mut (dyn FnMut() -> bool + Send),
 ) -> Result<Probed> {
     check_spec(spec)?;
     let began = Instant::now();

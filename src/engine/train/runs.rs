@@ -1,12 +1,16 @@
-//! The trainings of one job, one after the other: each network by itself, and what is kept of the
-//! job meanwhile.
+//! The trainings of one job, and what is kept of the job meanwhile.
 //!
-//! A job that was interrupted asks for the same trainings in the same order again; those that were
-//! over are answered from its checkpoint, and the one that was running goes on.
+//! They are chains: in each a training may depend on the one before it, and on none of another chain.
+//! Chains are carried out one after the other, or several at once on threads of their own; the weights
+//! are the same. A job that was interrupted asks for the same trainings again; those that were over
+//! are answered from its checkpoint, and those that were running go on.
 
 mod searching;
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use burn::backend::cuda::CudaDevice;
@@ -29,10 +33,22 @@ use crate::error::{Code, Context, Error, Result};
 const FINGERPRINT: &str = "fingerprint";
 /// What is kept of a training that diverged begins so; no safetensors do.
 const DIVERGED: &[u8] = b"diverged: ";
+/// Names of what a checkpoint holds, before the numbers of the chain and of the training in it.
+const DONE: &str = "trained";
+const RUNNING: &str = "running";
+/// Of the training of a search that was interrupted.
+const STRETCH: &str = "stretch";
 
 /// The trainings of one job.
 pub(super) struct Runs<'a> {
     device: Device,
+    state: Mutex<State<'a>>,
+    /// Chains that were begun.
+    chains: usize,
+}
+
+/// What its trainings share.
+struct State<'a> {
     hooks: &'a mut dyn Hooks,
     journal: Journal,
     /// Trainings that were asked for.
@@ -45,18 +61,33 @@ pub(super) struct Runs<'a> {
     kept: Instant,
     /// Trainings of this process.
     trained: usize,
+    /// One has failed: those beside it are in vain.
+    failed: bool,
 }
 
-/// What is kept of the trainings that are over.
+/// A chain, and its training, both counted from 0.
+type Place = (usize, usize);
+
+/// What is kept of the trainings.
 #[derive(Debug, Default)]
 struct Journal {
     /// Tells whether a checkpoint belongs to a job: a hash of what was asked for.
     fingerprint: String,
-    /// As [`Checkpoint`] writes them.
-    done: Vec<Vec<u8>>,
-    /// Of the training that was interrupted.
-    running: Option<Vec<u8>>,
+    /// Those that are over, as [`Checkpoint`] writes them.
+    done: BTreeMap<Place, Vec<u8>>,
+    /// The last checkpoints of those that are not.
+    running: BTreeMap<Place, Vec<u8>>,
+    /// That of the search's training that was interrupted.
+    stretch: Option<Vec<u8>>,
     search: Option<Kept>,
+}
+
+/// Trainings of which each may depend on the one before.
+pub(super) struct Chain<'r, 'a> {
+    runs: &'r Runs<'a>,
+    number: usize,
+    /// Trainings that it asked for.
+    asked: Cell<usize>,
 }
 
 impl<'a> Runs<'a> {
@@ -78,60 +109,138 @@ impl<'a> Runs<'a> {
             }
             None => Journal { fingerprint, ..Journal::default() },
         };
-        let kept = Instant::now();
-        Self { device, hooks, journal, asked: 0, planned, searched: 0, kept, trained: 0 }
+        let state = State {
+            hooks,
+            journal,
+            asked: 0,
+            planned,
+            searched: 0,
+            kept: Instant::now(),
+            trained: 0,
+            failed: false,
+        };
+        Self { device, state: Mutex::new(state), chains: 0 }
     }
 
-    /// One more than was planned.
-    pub(super) fn plan_another(&mut self) {
-        self.planned += 1;
+    /// Carries out so many chains of trainings: `work` is given each and its number, from 0 on. As
+    /// many at once as [`Hooks::threads`] says; on a GPU, and where a process is to be relieved, one.
+    ///
+    /// # Errors
+    /// The first one, in the order of the chains, of those that had begun.
+    pub(super) fn each<T: Send>(
+        &mut self,
+        count: usize,
+        work: impl Fn(&Chain<'_, 'a>, usize) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let device = self.device;
+        let state = self.exclusive();
+        let may_part = device == Device::Cpu && state.hooks.trainings_per_process(device).is_none();
+        let threads = if may_part { state.hooks.threads().get().min(count) } else { 1 };
+        let first = self.chains;
+        self.chains += count;
+        let carried_out = |number: usize| {
+            let chain = Chain { runs: self, number: first + number, asked: Cell::new(0) };
+            work(&chain, number)
+        };
+        if threads <= 1 {
+            return (0..count).map(carried_out).collect();
+        }
+        let next = AtomicUsize::new(0);
+        let outcomes = Mutex::new(BTreeMap::new());
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= count || self.state().failed {
+                            return;
+                        }
+                        let outcome = carried_out(number);
+                        if outcome.is_err() {
+                            self.state().failed = true;
+                        }
+                        outcomes
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(number, outcome);
+                    }
+                });
+            }
+        });
+        let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (done, mut errors): (Vec<_>, Vec<_>) =
+            outcomes.into_values().partition(|outcome| outcome.is_ok());
+        // Those that were ended because another one failed say only that.
+        errors.sort_by_key(|error| matches!(error, Err(e) if e.code() == Code::Cancelled));
+        errors.into_iter().next().into_iter().chain(done).collect()
     }
 
+    fn state(&self) -> MutexGuard<'_, State<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, where no training runs.
+    fn exclusive(&mut self) -> &mut State<'a> {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State<'_> {
     /// Between two trainings: ends what this process does of the job where it has trained enough.
-    fn relieve(&mut self) -> Result<()> {
-        let limit = self.hooks.trainings_per_process(self.device);
+    fn relieve(&mut self, device: Device) -> Result<()> {
+        let limit = self.hooks.trainings_per_process(device);
         if limit.is_none_or(|limit| self.trained < limit.get()) {
             return Ok(());
         }
-        self.hooks.checkpoint(&self.journal.encode(None)?)?;
+        self.hooks.checkpoint(&self.journal.encode()?)?;
         Err(Error::internal("going on with a job", Relieved))
+    }
+}
+
+impl Chain<'_, '_> {
+    /// One training more than was planned.
+    pub(super) fn plan_another(&self) {
+        self.runs.state().planned += 1;
     }
 
     /// Trains a network, or tells what it has been trained to before the job was interrupted.
     ///
     /// # Errors
     /// As [`super::train`].
-    pub(super) fn run(&mut self, name: &str, data: &Data, recipe: &Recipe) -> Result<Fit> {
-        let number = self.asked;
-        self.asked += 1;
-        if let Some(done) = self.journal.done.get(number) {
+    pub(super) fn run(&self, name: &str, data: &Data, recipe: &Recipe) -> Result<Fit> {
+        let runs = self.runs;
+        let place = (self.number, self.asked.get());
+        self.asked.set(place.1 + 1);
+        let mut state = runs.state();
+        state.asked += 1;
+        if let Some(done) = state.journal.done.get(&place) {
             return match done.strip_prefix(DIVERGED) {
                 Some(detail) => Err(diverged(&String::from_utf8_lossy(detail))),
                 None => Checkpoint::decode(done).map(Fit::from),
             };
         }
-        self.relieve()?;
-        self.trained += 1;
-        let resume = self.journal.running.take();
+        state.relieve(runs.device)?;
+        state.trained += 1;
+        let resume = state.journal.running.get(&place).cloned();
         let label = RunLabel {
             name: name.to_owned(),
-            number: self.searched + self.asked,
-            of: self.searched + self.planned.max(self.asked),
+            number: state.searched + state.asked,
+            of: state.searched + state.planned.max(state.asked),
         };
+        drop(state);
         let problem = Problem { data, recipe };
-        let mut hooks = RunHooks {
-            label,
-            search: None,
-            journal: &self.journal,
-            kept: &mut self.kept,
-            hooks: self.hooks,
-        };
-        let fitted = fit_on(self.device, &problem, resume.as_deref(), &mut hooks);
+        let mut hooks = RunHooks { label, place: Some(place), search: None, state: &runs.state };
+        let fitted = fit_on(runs.device, &problem, resume.as_deref(), &mut hooks);
+        let journal = &mut runs.state().journal;
         match &fitted {
-            Ok(fitted) => self.journal.done.push(fitted.checkpoint().encode()?),
-            // It is over as well: the next ones keep their numbers.
+            Ok(fitted) => {
+                journal.running.remove(&place);
+                journal.done.insert(place, fitted.checkpoint().encode()?);
+            }
+            // It is over as well.
             Err(error) if error.code() == Code::Diverged => {
-                self.journal.done.push([DIVERGED, error.to_string().as_bytes()].concat());
+                journal.running.remove(&place);
+                journal.done.insert(place, [DIVERGED, error.to_string().as_bytes()].concat());
             }
             Err(_) => {}
         }
@@ -152,7 +261,7 @@ pub(super) fn pace_on(
     device: Device,
     problem: &Problem<'_>,
     limit: Duration,
-    stop: &mut dyn FnMut() -> bool,
+    stop: &mut (dyn FnMut() -> bool + Send),
 ) -> Result<Pace> {
     match device {
         Device::Cpu => pace::<Autodiff<Flex>>(&FlexDevice, problem, limit, stop),
@@ -183,50 +292,71 @@ fn fit_on(
 }
 
 /// The job's hooks as one of its trainings sees them.
-struct RunHooks<'a> {
+struct RunHooks<'s, 'a> {
     label: RunLabel,
+    /// None for one of a search.
+    place: Option<Place>,
     /// The search that it is a part of.
     search: Option<SearchProgress>,
-    journal: &'a Journal,
-    kept: &'a mut Instant,
-    hooks: &'a mut dyn Hooks,
+    state: &'s Mutex<State<'a>>,
 }
 
-impl Hooks for RunHooks<'_> {
+impl<'a> RunHooks<'_, 'a> {
+    fn state(&self) -> MutexGuard<'_, State<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hooks for RunHooks<'_, '_> {
     fn epoch(&mut self, report: &EpochReport) -> Result<Control> {
         let (run, search) = (self.label.clone(), self.search.clone());
-        self.hooks.epoch(&EpochReport { run, search, ..report.clone() })
+        self.state().hooks.epoch(&EpochReport { run, search, ..report.clone() })
     }
 
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hooks.checkpoint(&self.journal.encode(Some(bytes))?)?;
-        *self.kept = Instant::now();
+        let mut state = self.state();
+        let State { hooks, journal, kept, .. } = &mut *state;
+        match self.place {
+            Some(place) => drop(journal.running.insert(place, bytes.to_vec())),
+            None => journal.stretch = Some(bytes.to_vec()),
+        }
+        let encoded = journal.encode();
+        // Its state is the search's from here on.
+        journal.stretch = None;
+        hooks.checkpoint(&encoded?)?;
+        *kept = Instant::now();
         Ok(())
     }
 
     fn diverged(&mut self, last: LastFinite) {
-        self.hooks.diverged(LastFinite { run: self.label.clone(), ..last });
+        let last = LastFinite { run: self.label.clone(), ..last };
+        self.state().hooks.diverged(last);
     }
 
     fn should_stop(&mut self) -> bool {
-        self.hooks.should_stop()
+        let mut state = self.state();
+        state.failed || state.hooks.should_stop()
     }
 
     fn checkpoint_policy(&self) -> CheckpointPolicy {
-        self.hooks.checkpoint_policy()
+        self.state().hooks.checkpoint_policy()
     }
 }
 
 impl Journal {
-    /// With the checkpoint of the training that runs, where one does.
-    fn encode(&self, running: Option<&[u8]>) -> Result<Vec<u8>> {
+    fn encode(&self) -> Result<Vec<u8>> {
         const WRITING: &str = "writing a checkpoint";
         let ledger = self.search.as_ref().map(Kept::ledger).transpose()?;
         let searched = self.search.iter().zip(&ledger).flat_map(|(kept, l)| kept.entries(l));
-        let done = self.done.iter().enumerate();
-        let entries = done
-            .map(|(number, bytes)| (format!("done/{number}"), bytes.as_slice()))
-            .chain(running.map(|running| ("running".to_owned(), running)))
+        let placed = [(DONE, &self.done), (RUNNING, &self.running)];
+        let entries = placed
+            .iter()
+            .flat_map(|(kind, all)| {
+                all.iter().map(move |((chain, at), bytes)| {
+                    (format!("{kind}/{chain}/{at}"), bytes.as_slice())
+                })
+            })
+            .chain(self.stretch.iter().map(|bytes| (STRETCH.to_owned(), bytes.as_slice())))
             .chain(searched);
         let views = entries
             .map(|(name, bytes)| Ok((name, TensorView::new(Dtype::U8, vec![bytes.len()], bytes)?)))
@@ -241,17 +371,25 @@ impl Journal {
         let (_, metadata) = SafeTensors::read_metadata(bytes).context(READING)?;
         let fingerprint = metadata.metadata().as_ref().and_then(|m| m.get(FINGERPRINT)).cloned();
         let tensors = SafeTensors::deserialize(bytes).context(READING)?;
-        let running = tensors.tensor("running").ok().map(|running| running.data().to_vec());
-        let count = tensors.iter().filter(|(name, _)| name.starts_with("done/")).count();
-        let done = (0..count).map(|number| {
-            let found = tensors.tensor(&format!("done/{number}"));
-            found.map(|view| view.data().to_vec()).map_err(|e| Error::internal(READING, e))
-        });
-        Ok(Self {
+        let mut journal = Self {
             fingerprint: fingerprint.unwrap_or_default(),
-            done: done.collect::<Result<_>>()?,
-            running,
+            stretch: tensors.tensor(STRETCH).ok().map(|stretch| stretch.data().to_vec()),
             search: Kept::read(&tensors)?,
-        })
+            ..Self::default()
+        };
+        for (name, view) in tensors.iter() {
+            for (kind, all) in [(DONE, &mut journal.done), (RUNNING, &mut journal.running)] {
+                if let Some(place) = place(name, kind) {
+                    all.insert(place, view.data().to_vec());
+                }
+            }
+        }
+        Ok(journal)
     }
+}
+
+/// The place that an entry of a kind is of.
+fn place(name: &str, kind: &str) -> Option<Place> {
+    let (chain, at) = name.strip_prefix(kind)?.strip_prefix('/')?.split_once('/')?;
+    Some((chain.parse().ok()?, at.parse().ok()?))
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::check::check_simplification;
 use self::check::of_method;
-use super::ensemble::{self, Fold, Rows, refold, rows_of_fold};
+use super::ensemble::{Ensemble, Fold, Rows, refold, rows_of_fold};
 use super::finish::{Finish, Served};
 use super::fit::{Data, Fit};
 use super::hooks::Hooks;
@@ -138,27 +138,27 @@ impl Work<'_> {
         let data = self.prepared.served_data();
         let fingerprint = self.fingerprint.clone();
         let mut runs = Runs::new(device, fingerprint, networks.len(), self.resume, hooks);
-        let mut networks = networks.into_iter().zip(0_u64..);
-        let mut trained = Vec::new();
-        for fold in 0..folds {
-            let rows =
-                (folds > 1).then(|| rows_of_fold(&self.prepared.data, recipe.seed, fold, folds));
-            let own = rows.as_ref().map(|rows| refold(&self.prepared.data, rows));
-            let mut fits = Vec::new();
-            for (weights, number) in networks.by_ref().take(seeds as usize) {
-                let recipe = Recipe {
-                    seed: recipe.seed.wrapping_add(number),
-                    start: Some(Arc::new(Start { weights, is_pruned: true })),
-                    ..recipe.clone()
-                };
-                let name = match number {
-                    0 => "fine-tuning".to_owned(),
-                    number => format!("fine-tuning {}", number + 1),
-                };
-                fits.push(runs.run(&name, own.as_ref().unwrap_or(data), &recipe)?);
-            }
-            trained.push(Fold { fits, rows });
-        }
+        let rows_of =
+            |fold| (folds > 1).then(|| rows_of_fold(&self.prepared.data, recipe.seed, fold, folds));
+        let fits = runs.each(networks.len(), |chain, number| {
+            let rows = rows_of(number as u32 / seeds);
+            let own = rows.map(|rows| refold(&self.prepared.data, &rows));
+            let weights = networks[number].clone();
+            let recipe = Recipe {
+                seed: recipe.seed.wrapping_add(number as u64),
+                start: Some(Arc::new(Start { weights, is_pruned: true })),
+                ..recipe.clone()
+            };
+            let name = match number {
+                0 => "fine-tuning".to_owned(),
+                number => format!("fine-tuning {}", number + 1),
+            };
+            chain.run(&name, own.as_ref().unwrap_or(data), &recipe)
+        })?;
+        let mut fits = fits.into_iter();
+        let fold =
+            |fold| Fold { fits: fits.by_ref().take(seeds as usize).collect(), rows: rows_of(fold) };
+        let trained: Vec<Fold> = (0..folds).map(fold).collect();
         Ok((self.version(&trained, device, Some(self.kept(Form::Sparse)))?, method))
     }
 
@@ -185,8 +185,10 @@ impl Work<'_> {
         let mut runs = Runs::new(device, fingerprint, planned, self.resume, hooks);
         let may_prolong =
             distillation.epochs.is_none() && matches!(recipe.network, NetworkSpec::Tabm(_));
-        let one = EnsembleSpec { folds: 1, seeds: 1 };
-        let folds = ensemble::train(&mut runs, rows, &recipe, &one, may_prolong)?;
+        let size = EnsembleSpec { folds: 1, seeds: 1 };
+        let ensemble = Ensemble { rows, recipe: &recipe, size, may_prolong };
+        let fits = runs.each(1, |chain, number| ensemble.train(chain, number))?;
+        let folds = ensemble.folds(fits);
         let trained = self.version(&folds, device, None)?;
         let carried_out = Distillation {
             network: trained.spec.network.clone(),
@@ -254,8 +256,9 @@ impl Work<'_> {
         }
         let Prepared { recipe, data, spec, .. } = &self.prepared;
         let parameters = count_parameters(recipe, data)?;
+        let threads = hooks.threads().get();
         hooks.estimate(&mut || {
-            estimate(&self.prepared, spec, &[], device, (self.preparing, parameters))
+            estimate(&self.prepared, spec, &[], device, (self.preparing, parameters), threads)
         })
     }
 

@@ -6,6 +6,7 @@ mod precision;
 mod search;
 mod simpler;
 mod texts;
+mod threads;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

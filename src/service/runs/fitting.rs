@@ -37,6 +37,7 @@ struct RunHooks {
     reading: f64,
     /// Of the last network that diverged.
     last_finite: Option<LastFinite>,
+    threads: NonZeroUsize,
     trainings_per_process: Option<NonZeroUsize>,
 }
 
@@ -89,6 +90,10 @@ impl Hooks for RunHooks {
 
     fn should_stop(&mut self) -> bool {
         self.reporter.lost()
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        self.threads
     }
 
     fn trainings_per_process(&self, device: Device) -> Option<NonZeroUsize> {
@@ -164,6 +169,7 @@ impl Service {
             reporter,
             reading: 0.0,
             last_finite: None,
+            threads: self.0.settings.threads,
             trainings_per_process: self.0.settings.trainings_per_process,
         };
         let (trained, last_finite) = blocking(move || {
@@ -234,9 +240,10 @@ impl Service {
         let features = to_raw_value(&trained.features).context("writing fitted features")?;
         let created_by =
             claim.created_by.ok_or_else(|| Error::internal("registering", "the job has no key"))?;
+        let threads = self.0.settings.threads.get() as f64;
         let cost = Cost {
             // Who went on from a checkpoint has not seen what was trained before it.
-            seconds: began.elapsed().as_secs_f64().max(trained.device_seconds),
+            seconds: began.elapsed().as_secs_f64().max(trained.device_seconds / threads),
             device_seconds: trained.device_seconds,
             memory_bytes: engine::peak_memory()?,
             device: trained.spec.device.clone(),

@@ -91,10 +91,22 @@ fn steps_are_measured_beside_those_of_the_same_network() {
 
     let alone = rows(&small);
     let ids: Vec<&str> = alone.keys().map(String::as_str).collect();
-    let measured =
-        ["attention", "elementwise", "lenet", "lstm", "lstm.length", "lstm_256", "mlp", "tabm"];
+    let measured = [
+        "attention",
+        "elementwise",
+        "lenet",
+        "lenet.threads",
+        "lstm",
+        "lstm.length",
+        "lstm_256",
+        "mlp",
+        "tabm",
+        "tabm.threads",
+    ];
     assert_eq!(ids, measured.map(|what| format!("train.{what}")));
-    all_positive(&alone["train.elementwise"]);
+    for id in ["train.elementwise", "train.lenet.threads", "train.tabm.threads"] {
+        all_positive(&alone[id]);
+    }
     assert!(alone["train.lenet"]["peer"].is_null());
 
     // LeNet has another number of parameters.

@@ -36,7 +36,7 @@ impl Pace {
 }
 
 /// Asks only whether to stop.
-struct Stop<'a>(&'a mut dyn FnMut() -> bool);
+struct Stop<'a>(&'a mut (dyn FnMut() -> bool + Send));
 
 impl Hooks for Stop<'_> {
     fn epoch(&mut self, _: &EpochReport) -> Result<Control> {
@@ -60,7 +60,7 @@ pub(in crate::engine::train) fn pace<B: AutodiffBackend>(
     device: &B::Device,
     problem: &Problem<'_>,
     limit: Duration,
-    stop: &mut dyn FnMut() -> bool,
+    stop: &mut (dyn FnMut() -> bool + Send),
 ) -> Result<Pace> {
     let mut hooks = Stop(stop);
     let mut run = Run::<B>::start(device, *problem, None, &mut hooks)?;

@@ -30,12 +30,12 @@ pub(in crate::engine::train) struct Stretch<'a> {
 impl Runs<'_> {
     /// What is kept of the search, which begins with nothing.
     pub(in crate::engine::train) fn search(&mut self) -> &mut Kept {
-        self.journal.search.get_or_insert_default()
+        self.exclusive().journal.search.get_or_insert_default()
     }
 
-    /// Where the training was that was interrupted.
+    /// Where its training was that was interrupted.
     pub(in crate::engine::train) fn interrupted(&mut self) -> Option<Vec<u8>> {
-        self.journal.running.take()
+        self.exclusive().journal.stretch.take()
     }
 
     /// Trains a configuration from where it was left, where that was somewhere.
@@ -47,16 +47,12 @@ impl Runs<'_> {
         stretch: Stretch<'_>,
         state: Option<Vec<u8>>,
     ) -> Result<Checkpoint> {
-        self.trained += 1;
+        let planning = self.exclusive();
+        planning.trained += 1;
         let Stretch { mut label, progress, problem, until } = stretch;
-        label.of = label.of.max(label.number) + self.planned;
-        let mut hooks = RunHooks {
-            label,
-            search: Some(progress),
-            journal: &self.journal,
-            kept: &mut self.kept,
-            hooks: self.hooks,
-        };
+        label.of = label.of.max(label.number) + planning.planned;
+        let search = Some(progress);
+        let mut hooks = RunHooks { label, place: None, search, state: &self.state };
         stretch_on(self.device, &problem, state.as_deref(), until, &mut hooks)
     }
 
@@ -66,12 +62,14 @@ impl Runs<'_> {
     /// # Errors
     /// As the hooks say.
     pub(in crate::engine::train) fn keep(&mut self) -> Result<()> {
-        self.relieve()?;
-        if self.kept.elapsed() < self.hooks.checkpoint_policy().after_epoch {
+        let device = self.device;
+        let state = self.exclusive();
+        state.relieve(device)?;
+        if state.kept.elapsed() < state.hooks.checkpoint_policy().after_epoch {
             return Ok(());
         }
-        self.hooks.checkpoint(&self.journal.encode(None)?)?;
-        self.kept = Instant::now();
+        state.hooks.checkpoint(&state.journal.encode()?)?;
+        state.kept = Instant::now();
         Ok(())
     }
 
@@ -85,18 +83,20 @@ impl Runs<'_> {
         stretches: usize,
         ready: Option<&Fit>,
     ) -> Result<()> {
-        self.searched = stretches - usize::from(ready.is_some()).min(stretches);
+        let next = (self.chains, 0);
+        let state = self.exclusive();
+        state.searched = stretches - usize::from(ready.is_some()).min(stretches);
         if let Some(fit) = ready
-            && self.journal.done.len() == self.asked
+            && !state.journal.done.contains_key(&next)
         {
-            self.journal.done.push(fit.checkpoint().encode()?);
+            state.journal.done.insert(next, fit.checkpoint().encode()?);
         }
         Ok(())
     }
 
     /// With so many trainings beside the search.
     pub(in crate::engine::train) fn plan(&mut self, planned: usize) {
-        self.planned = planned;
+        self.exclusive().planned = planned;
     }
 }
 

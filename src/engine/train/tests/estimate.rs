@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::cost::Cost;
+use crate::engine::train::fit::Pace;
 use crate::engine::train::{Control, EpochReport, Hooks, Sample, probe};
 
 /// Hooks that want to know.
@@ -74,4 +75,35 @@ fn a_refit_holds_the_rows_once_more() {
     };
     // Four inputs and a target of 90,000 rows.
     assert_eq!(bytes(true) - bytes(false), 90_000 * 5 * 4);
+}
+
+#[test]
+fn networks_side_by_side_take_less_of_the_clock() {
+    let (frame, _) = logistic(600);
+    let ensemble = Some(EnsembleSpec { folds: 2, seeds: 2 });
+    let spec = TrainingSpec { network: Some(mlp(&[8])), ensemble, ..spec("y") };
+    let Prepared { recipe, .. } = prepare(&frame, &spec, None).unwrap();
+    let recipe = Recipe { epochs: 10, patience: 0, ..recipe };
+    let pace = Pace { training_row: 0.01, validation_row: 0.0, epoch: 0.0 };
+    let network = Paced { recipe, pace };
+    let expected = |threads| {
+        let job = Job {
+            rows: PartRows { train: 100, validation: 100, test: 0 },
+            ensemble: &EnsembleSpec { folds: 2, seeds: 2 },
+            refits: false,
+            search: None,
+            preparing: 0.0,
+            device: Device::Cpu,
+            threads,
+            memory_bytes: 1,
+        };
+        job.cost(&network, std::iter::once(&network))
+    };
+    let (one, two, four) = (expected(1), expected(2), expected(4));
+    // Five of ten seconds each: one after the other, in three rounds of two, and in two rounds.
+    for (cost, seconds) in [(&one, 50.0), (&two, 30.0), (&four, 20.0)] {
+        assert!((cost.device_seconds - 50.0).abs() < 1e-9, "{cost:?}");
+        let around = cost.seconds - seconds;
+        assert!((0.0..2.0).contains(&around), "{cost:?}");
+    }
 }

@@ -268,6 +268,7 @@ fn a_search_counts_in_what_a_job_is_expected_to_take() {
             search: search.as_ref(),
             preparing: 2.0,
             device: Device::Cpu,
+            threads: 1,
             memory_bytes: 1,
         };
         job.cost(&network, std::iter::empty())

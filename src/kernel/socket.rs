@@ -293,6 +293,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn only_so_many_are_connected_at_once() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = ("127.0.0.1", port);
+        let (inbox, _came) = mpsc::channel(1);
+        let _socket = Socket::bind(Kind::Router, address, (1 << 20, None), inbox).await.unwrap();
+        // The greeting is what a peer is told first.
+        let is_greeted =
+            async |stream: &mut TcpStream| stream.read_exact(&mut [0; 10]).await.is_ok();
+        let mut peers = Vec::new();
+        for _ in 0..MAX_PEERS {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            assert!(is_greeted(&mut stream).await);
+            peers.push(stream);
+        }
+        let mut one_more = TcpStream::connect(address).await.unwrap();
+        assert!(!is_greeted(&mut one_more).await);
+        peers.pop();
+        loop {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            // Its place is free once the server has seen that the last one has gone.
+            if is_greeted(&mut stream).await {
+                return;
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn a_bad_peer_is_cut_off_and_the_next_is_served() {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = ("127.0.0.1", port);

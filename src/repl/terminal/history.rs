@@ -57,6 +57,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn all_of_it_comes_back_and_not_only_the_last_hundred() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history");
+        let lines: Vec<String> = (0..250).map(|at| format!("x = {at}")).collect();
+        std::fs::write(&file, format!("#V2\n{}\n", lines.join("\n"))).unwrap();
+        assert_eq!(past(&file).unwrap(), lines);
+        assert!(past(&dir.path().join("none")).unwrap().is_empty());
+    }
+
+    #[test]
     fn the_file_is_its_users_alone_and_holds_no_key() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("state/actuary/history");

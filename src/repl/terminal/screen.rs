@@ -81,12 +81,8 @@ impl Screen {
         let strong = |text: &str| self.out("1", text);
         let text = match &shown.table {
             Some(table) => {
-                // The text of a list or a dict would only repeat its table.
-                let repeats = shown.text.starts_with(['[', '{']);
-                let head = if repeats { "" } else { shown.text.as_str() };
-                let head = format!("{label}{head}");
-                let table = table.render(width, strong);
-                if head.is_empty() { table } else { format!("{}\n{table}", head.trim_end()) }
+                let head = format!("{label}{}", head(shown));
+                under(&head, &table.render(width, strong))
             }
             None => format!("{label}{}", flowed(&self.shortened(&shown.text), width, indent)),
         };
@@ -102,7 +98,7 @@ impl Screen {
     pub(in crate::repl) fn page(self, shown: &Shown) {
         let strong = |text: &str| self.out("1", text);
         let text = match &shown.table {
-            Some(table) => format!("{}\n{}", shown.text, table.render_whole(strong)),
+            Some(table) => under(head(shown), &table.render_whole(strong)),
             None => shown.text.clone(),
         };
         let (width, height) = (width(), height());
@@ -151,6 +147,16 @@ impl Screen {
             text.to_owned()
         }
     }
+}
+
+/// What stands above a table: the text of a list or a dict would only repeat it.
+fn head(shown: &Shown) -> &str {
+    if shown.text.starts_with(['[', '{']) { "" } else { &shown.text }
+}
+
+/// A table under its head, where there is one.
+fn under(head: &str, table: &str) -> String {
+    if head.is_empty() { table.to_owned() } else { format!("{}\n{table}", head.trim_end()) }
 }
 
 /// The terminal's width in characters, or a fixed one where there is none.

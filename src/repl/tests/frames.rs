@@ -241,3 +241,20 @@ fn days_are_shown_without_their_midnight() {
     assert_eq!(shown(days), ["2024-02-29", ""]);
     assert_eq!(shown("SELECT timestamp '2024-02-29T09:30:00' AS d"), ["2024-02-29 09:30:00"]);
 }
+
+#[test]
+fn a_check_is_broken_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("f.csv");
+    let rows: Vec<String> = (0..50).map(|row| format!("{row},{}", row % 2)).collect();
+    std::fs::write(&file, format!("x,y\n{}\n", rows.join("\n"))).unwrap();
+    let mut cells = Cells::new();
+    cells.run(&format!("f = frame(\"{}\")", file.display()));
+    assert_ne!(cells.value("f.check(\"y\")"), "");
+    let interrupt = cells.session.interrupt();
+    interrupt.raise();
+    let fault = cells.run("f.check(\"y\")").fault.unwrap();
+    assert!(fault.interrupted, "{fault:?}");
+    interrupt.clear();
+    assert_eq!(cells.value("1 + 1"), "2");
+}

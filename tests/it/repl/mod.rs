@@ -1,5 +1,6 @@
 //! Cells against a server: as scripts, from a pipe, and broken off.
 
+mod connection;
 mod errors;
 mod interrupts;
 mod notebooks;

@@ -27,7 +27,14 @@ impl Terminal {
                 start.arg("-e").arg(format!("{}={}", name.display(), value.display()));
             }
         }
-        start.args(["-e", "TERM=screen-256color", "-e", "EDITOR=true", "-e", "PAGER=cat"]);
+        start.args([
+            "-e",
+            "TERM=screen-256color",
+            "-e",
+            "EDITOR=true",
+            "-e",
+            "PAGER=sed s/^/paged:/",
+        ]);
         start.arg(repl.get_program()).args(repl.get_args());
         let started = start.output().unwrap();
         assert!(started.status.success(), "{started:?}");
@@ -73,6 +80,15 @@ impl Terminal {
                 return since.to_owned();
             }
             assert!(start.elapsed() < PATIENCE, "{parts:?} after {prompt}:\n{screen}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until the REPL has gone, and its terminal with it.
+    fn until_ended(&self) {
+        let start = Instant::now();
+        while self.tmux(&["list-sessions"]).output().unwrap().status.success() {
+            assert!(start.elapsed() < PATIENCE, "{}", self.screen());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -129,11 +145,7 @@ fn an_analysts_session_at_the_prompt() {
     a_table_a_plot_and_an_error(&terminal);
     magics_of_the_prompt(&place, &terminal);
     terminal.keys(&["C-d"]);
-    let start = Instant::now();
-    while terminal.tmux(&["list-sessions"]).output().unwrap().status.success() {
-        assert!(start.elapsed() < PATIENCE, "{}", terminal.screen());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    terminal.until_ended();
     let history = std::fs::read_to_string(place.scratch.path().join("state/actuary/history"));
     assert!(history.unwrap().contains("double(21)"));
 }
@@ -195,9 +207,43 @@ fn magics_of_the_prompt(place: &Place, terminal: &Terminal) {
     terminal.cell("%last");
     let whole = terminal.until("In [17]:", &["In [18]:"]);
     assert!(!whole.contains("20 of 30 rows") && whole.lines().count() > 30, "{whole}");
+    assert!(!whole.contains("paged:"), "it fits the terminal's 40 lines: {whole}");
     // Ctrl-C at the prompt clears what is typed, and no more.
     terminal.text("nonsense(");
     terminal.keys(&["C-c"]);
     terminal.cell("1 + 1");
     terminal.until("In [18]:", &["Out[18]: 2", "In [19]:"]);
+    // What is too long or too wide for the terminal goes through the pager.
+    for (number, cell) in [(19, "f.head(50)"), (21, "[{\"wide\": \"w\" * 150}]")] {
+        terminal.cell(cell);
+        terminal.until(&format!("In [{number}]:"), &[&format!("In [{}]:", number + 1)]);
+        terminal.cell("%last");
+        let next = format!("In [{}]:", number + 2);
+        terminal.until(&format!("In [{}]: %last", number + 1), &["paged:", &next]);
+    }
+}
+
+#[test]
+fn what_earlier_sessions_typed_is_found_by_ctrl_r() {
+    if !has_tmux() {
+        return;
+    }
+    let place = Place::new("repl-history");
+    let first = Terminal::start(&place);
+    first.until("help() lists", &["In [1]:"]);
+    first.cell("6 * 7");
+    first.until("In [1]:", &["Out[1]: 42", "In [2]:"]);
+    first.cell("1 + 1");
+    first.until("In [2]:", &["Out[2]: 2", "In [3]:"]);
+    first.keys(&["C-d"]);
+    first.until_ended();
+    let second = Terminal::start(&place);
+    second.until("help() lists", &["In [1]:"]);
+    second.keys(&["C-r"]);
+    second.text("6 *");
+    second.until("help() lists", &["(reverse-i-search)`6 *': 6 * 7"]);
+    second.keys(&["Enter"]);
+    second.until("help() lists", &["Out[1]: 42", "In [2]:"]);
+    second.cell("%history -a 1 + 1");
+    second.until("In [2]:", &["\n1 + 1", "In [3]:"]);
 }

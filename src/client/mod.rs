@@ -9,6 +9,7 @@ mod call;
 mod content;
 mod datasets;
 mod events;
+mod explanations;
 mod failure;
 mod forecasts;
 mod form;

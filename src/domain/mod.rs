@@ -4,6 +4,7 @@
 pub mod advice;
 pub mod cost;
 pub mod dataset;
+pub mod explanation;
 pub mod forecast;
 pub mod job;
 pub mod key;

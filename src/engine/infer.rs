@@ -364,7 +364,7 @@ impl Placed {
     }
 }
 
-fn build<B: Backend>(
+pub(super) fn build<B: Backend>(
     spec: &NetworkSpec,
     layout: &Layout,
     outputs: usize,

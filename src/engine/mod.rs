@@ -5,6 +5,7 @@
 
 mod advice;
 mod device;
+mod explain;
 mod features;
 mod infer;
 mod kernels;
@@ -19,6 +20,7 @@ pub use advice::{Source, advise};
 pub use device::{
     Device, DeviceInfo, DeviceWish, device_memory, devices, keep_kernels, peak_memory,
 };
+pub use explain::{Attributed, AttributedColumn, Attributing, Explainer, Quantity};
 pub use features::{FittedFeatures, Matrix};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{

@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     Augmentation = 20,
     /// Configurations of a search.
     Search = 30,
+    /// Rows that a version is explained against.
+    Background = 50,
     /// Rows of a training that is only measured.
     Rehearsal = 40,
     /// Data of tests.

@@ -329,6 +329,25 @@ pub(super) fn forecast_response() -> Value {
     })
 }
 
+pub(super) fn explanation_request() -> Value {
+    json!({"rows": [row()], "version": "champion", "method": "expected_gradients"})
+}
+
+pub(super) fn explanation_response() -> Value {
+    let column = |name: &str, value: Value, attribution: f64| json!({"column": name, "value": value, "attribution": attribution});
+    json!({
+        "explanations": [{
+            "class": "default", "scale": "log_odds", "value": 0.41, "base": -1.27,
+            "probability": 0.6010878788483698, "gap": 0.0004, "holds": true, "points": 256,
+            "attributions": [
+                column("income", json!(42000.0), 1.02), column("age", json!(31), 0.24),
+                column("education", json!("master"), 0.42)
+            ]
+        }],
+        "method": "expected_gradients", "model": "default-risk", "version": 3
+    })
+}
+
 pub(super) fn replay() -> Value {
     json!({
         "id": PREDICTION, "model": "default-risk", "version": 3, "identical": true,
@@ -382,7 +401,9 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::*;
-    use crate::domain::{dataset, forecast, job, key, model, prediction, training, version};
+    use crate::domain::{
+        dataset, explanation, forecast, job, key, model, prediction, training, version,
+    };
     use crate::http::answer;
 
     /// An example is what its type reads and writes, no more and no less.
@@ -410,6 +431,7 @@ mod tests {
         check::<prediction::PredictionRecord>(prediction_record());
         check::<prediction::Replay>(replay());
         check::<forecast::ForecastResponse>(forecast_response());
+        check::<explanation::ExplanationResponse>(explanation_response());
         check::<answer::KeyPage>(key_page());
         check::<key::Key>(revoked_key());
         check::<key::CreatedKey>(created_key());
@@ -441,6 +463,7 @@ mod tests {
         check::<version::AliasTarget>(alias_target());
         check::<prediction::PredictionRequest>(prediction_request());
         check::<forecast::ForecastRequest>(forecast_request());
+        check::<explanation::ExplanationRequest>(explanation_request());
         check::<key::NewKey>(new_key());
     }
 

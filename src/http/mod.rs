@@ -18,6 +18,7 @@ mod body;
 mod datasets;
 mod docs;
 mod examples;
+mod explanations;
 mod extract;
 mod forecasts;
 mod form;

@@ -23,6 +23,7 @@ const TAGS: &[(&str, &str)] = &[
     ("aliases", "Names such as `champion` that point at a version; every move is kept."),
     ("predictions", "Rows scored by a version, recorded and replayed."),
     ("forecasts", "Rows to come of series, by a version that was trained on windows of them."),
+    ("explanations", "Why a version answers as it does."),
     ("jobs", "Durable work: ingestion and training."),
     ("keys", "Who may do what."),
     ("service", "Health, metrics, and this document."),
@@ -67,13 +68,15 @@ const FURTHER: &[(&str, u16)] = &[
     ("delete_model_version", 409),
     ("get_dataset_content", 406),
     ("create_advice", 429),
+    ("create_explanation", 429),
     ("create_forecast", 429),
     ("create_prediction", 406),
     ("create_prediction", 429),
 ];
 
 /// POSTs that change nothing and so take no Idempotency-Key.
-const READS: &[&str] = &["replay_prediction", "create_forecast", "create_advice"];
+const READS: &[&str] =
+    &["replay_prediction", "create_explanation", "create_forecast", "create_advice"];
 
 /// The document as pretty JSON with a newline at its end.
 pub fn document() -> String {

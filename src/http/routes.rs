@@ -10,8 +10,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::OpenApiFactory;
 
 use super::{
-    advice, aliases, datasets, docs, forecasts, health, jobs, keys, metrics, models, predictions,
-    simplifications, versions,
+    advice, aliases, datasets, docs, explanations, forecasts, health, jobs, keys, metrics, models,
+    predictions, simplifications, versions,
 };
 use crate::domain::key::Scope;
 
@@ -61,6 +61,7 @@ routes! {
         predictions::create_prediction,
         predictions::replay_prediction,
         forecasts::create_forecast,
+        explanations::create_explanation,
     ]
     Access::Scope(Scope::Read) => [
         datasets::list_datasets,

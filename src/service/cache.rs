@@ -10,6 +10,7 @@ use moka::sync::Cache as Moka;
 
 use super::predictions::Loaded;
 use crate::domain::key::Key;
+use crate::engine::Explainer;
 use crate::store::Change;
 
 /// Long enough to spare the database, short enough that nothing lives on by a lost message.
@@ -29,6 +30,8 @@ pub(super) struct Cache {
     keys: Moka<[u8; 32], (Key, String)>,
     registered: Moka<ModelName, Arc<Registered>>,
     loaded: Moka<(ModelName, u32), Arc<Loaded>>,
+    /// With the bytes of their weights.
+    explainers: Moka<(ModelName, u32), (Arc<Explainer>, u64)>,
     hearing: AtomicBool,
     /// Raised whenever something is forgotten: what was read before is not kept after.
     epoch: AtomicU64,
@@ -43,6 +46,10 @@ impl Cache {
                 .max_capacity(model_bytes)
                 .weigher(|_, loaded: &Arc<Loaded>| u32::try_from(loaded.bytes).unwrap_or(u32::MAX))
                 .build(),
+            explainers: Moka::builder()
+                .max_capacity(model_bytes)
+                .weigher(|_, (_, bytes): &(_, u64)| u32::try_from(*bytes).unwrap_or(u32::MAX))
+                .build(),
             hearing: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
         }
@@ -52,7 +59,7 @@ impl Cache {
     pub(super) fn hearing(&self, yes: bool) {
         self.hearing.store(yes, Ordering::SeqCst);
         self.forget();
-        self.loaded.invalidate_all();
+        self.forget_versions();
     }
 
     /// Whether what is read now is kept.
@@ -66,7 +73,7 @@ impl Cache {
             Change::Key | Change::Registry => self.forget(),
             Change::Version | Change::Unknown => {
                 self.forget();
-                self.loaded.invalidate_all();
+                self.forget_versions();
             }
         }
     }
@@ -76,6 +83,11 @@ impl Cache {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         self.keys.invalidate_all();
         self.registered.invalidate_all();
+    }
+
+    fn forget_versions(&self) {
+        self.loaded.invalidate_all();
+        self.explainers.invalidate_all();
     }
 
     /// To be read before what is to be kept is read from the database.
@@ -111,6 +123,22 @@ impl Cache {
     pub(super) fn keep_registered(&self, epoch: u64, model: ModelName, found: Arc<Registered>) {
         if self.may_keep(epoch) {
             self.registered.insert(model, found);
+        }
+    }
+
+    pub(super) fn explainer(&self, version: &(ModelName, u32)) -> Option<Arc<Explainer>> {
+        self.explainers.get(version).map(|(explainer, _)| explainer)
+    }
+
+    pub(super) fn keep_explainer(
+        &self,
+        epoch: u64,
+        version: (ModelName, u32),
+        found: Arc<Explainer>,
+        bytes: u64,
+    ) {
+        if self.may_keep(epoch) {
+            self.explainers.insert(version, (found, bytes));
         }
     }
 

@@ -6,6 +6,7 @@ mod cache;
 mod content;
 mod cost;
 mod datasets;
+mod explanations;
 mod forecasts;
 mod idempotency;
 mod jobs;
@@ -97,6 +98,8 @@ struct Inner {
     probing: Turns,
     /// Long histories that may be in memory at once.
     forecasting: Turns,
+    /// Explanations that may be made at once: each takes a core.
+    explaining: Turns,
 }
 
 impl Service {
@@ -109,6 +112,7 @@ impl Service {
         let recorder = Recorder::start(store.clone());
         let scorer = Scorer::start(settings.device);
         let spooling = Semaphore::new(2);
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let inner = Arc::new(Inner {
             store,
             settings,
@@ -119,6 +123,7 @@ impl Service {
             spooling,
             probing: Turns::new(1, advice::BUSY),
             forecasting: Turns::new(2, forecasts::BUSY),
+            explaining: Turns::new(cores, explanations::BUSY),
         });
         tokio::spawn(listen(Arc::downgrade(&inner), inner.store.clone()));
         Self(inner)

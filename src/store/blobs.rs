@@ -90,6 +90,7 @@ impl Store {
                         AND NOT EXISTS (SELECT FROM job WHERE checkpoint = c.id)
                         AND NOT EXISTS (SELECT FROM dataset_version WHERE content = c.id)
                         AND NOT EXISTS (SELECT FROM model_version WHERE weights = c.id)
+                        AND NOT EXISTS (SELECT FROM model_version WHERE background = c.id)
                     FOR UPDATE SKIP LOCKED)
                 RETURNING size)
                SELECT count(*) AS "blobs!", coalesce(sum(size), 0)::bigint AS "bytes!" FROM swept"#

@@ -19,6 +19,7 @@ pub struct NewVersion<'a> {
     /// The fitted features.
     pub features: &'a RawValue,
     pub weights: Blob,
+    pub background: Blob,
     pub job: Uuid,
 }
 
@@ -29,6 +30,8 @@ pub struct Servable {
     pub features: Box<RawValue>,
     /// The blob of the weights.
     pub weights: i64,
+    /// That of what its answers are explained against; none of versions of earlier programs.
+    pub background: Option<i64>,
     /// Row's number of the model.
     pub model: i64,
 }
@@ -93,7 +96,7 @@ impl Store {
     ) -> Result<Option<Servable>> {
         let row = sqlx::query!(
             r#"SELECT m.id, description AS "description: Json<Version>",
-                features AS "features: Json<Box<RawValue>>", weights
+                features AS "features: Json<Box<RawValue>>", weights, background
                FROM model m JOIN model_version v ON v.model = m.id
                WHERE project = $1 AND m.name = $2 AND version = $3"#,
             project,
@@ -107,6 +110,7 @@ impl Store {
             version: row.description.0,
             features: row.features.0,
             weights: row.weights,
+            background: row.background,
             model: row.id,
         }))
     }
@@ -151,15 +155,16 @@ impl Tx {
         version.created_at = self.now().await?;
         let dataset = &version.provenance.spec.dataset;
         let added = sqlx::query!(
-            "INSERT INTO model_version (model, version, description, features, weights, job,
-                created_at, dataset, dataset_version)
-             SELECT $1, $2, $3, $4, $5, $6, $7, d.id, $8 FROM dataset d
-             WHERE project = $9 AND name = $10",
+            "INSERT INTO model_version (model, version, description, features, weights, background,
+                job, created_at, dataset, dataset_version)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, d.id, $9 FROM dataset d
+             WHERE project = $10 AND name = $11",
             model,
             next,
             Json(&version) as _,
             Json(new.features) as _,
             new.weights.id,
+            new.background.id,
             new.job,
             version.created_at,
             dataset.version.map(number),

@@ -34,7 +34,7 @@ use crate::frame::{Frame, ImageShape};
 pub(crate) use self::drift::{Drift, drifted};
 pub(crate) use self::leakage::{Answer, leakage_warnings};
 pub(crate) use self::sequence::{FittedSequence, FittedSeries};
-pub(crate) use self::text::{is_free_text, words_in};
+pub(crate) use self::text::{is_free_text, names_of_words, words_in};
 
 /// A dense matrix, row after row.
 #[derive(Debug, Clone, PartialEq)]

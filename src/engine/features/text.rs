@@ -105,6 +105,11 @@ impl Text {
     }
 }
 
+/// The first words of a text, as they are written in small letters.
+pub(crate) fn names_of_words(text: &str, most: usize) -> Vec<String> {
+    words::names(text, most)
+}
+
 /// Words that go into so many inputs.
 fn fitting(words: &[Vec<u32>], width: usize) -> usize {
     let ends = words.iter().scan(0, |used, word| {

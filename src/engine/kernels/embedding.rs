@@ -19,8 +19,8 @@ use super::{Tracked, on, tensor, whole};
 /// bins, width]`.
 type Arguments<B> = (Tensor<B, 2>, Tensor<B, 2>, Tensor<B, 2>, Tensor<B, 3>, Arc<Bins>);
 
-/// `[rows, numbers]` embedded, `[rows, numbers * width]`; None on other backends than the CPU's. The
-/// numbers themselves get no gradient.
+/// `[rows, numbers]` embedded, `[rows, numbers * width]`; None on other backends than the CPU's, and
+/// where the numbers themselves are to get a gradient, which training never asks for.
 pub(crate) fn embed<B: Backend>(
     x: Tensor<B, 2>,
     [weight, bias]: [Tensor<B, 2>; 2],
@@ -74,6 +74,9 @@ fn tracked(arguments: &Arguments<Tracked>) -> Option<Tensor<Tracked, 2>> {
     let [_, width] = weight.dims();
     let [x, weight, bias] = [x, weight, bias].map(|t| t.into_primitive().tensor());
     let bins = bins.into_primitive().tensor();
+    if !x.node.requirement.is_none() {
+        return None;
+    }
     let x = whole(&x.primitive);
     let y = forward(&x, [&weight.primitive, &bias.primitive, &bins.primitive], &edges)?;
     let step = Step.prepare::<NoCheckpointing>([weight.node, bias.node, bins.node]);

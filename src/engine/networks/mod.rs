@@ -163,6 +163,15 @@ impl<B: Backend> Network<B> {
         }
     }
 
+    /// What each part of each word of a text counts in a text in which every word is one row of a table
+    /// instead, so that the network answers the same.
+    pub(crate) fn parts_of_words(&self, words: &[Vec<usize>]) -> Vec<Vec<f32>> {
+        match self {
+            Self::TextLinear(_) => text::distinct_parts(words),
+            _ => words.iter().map(|word| vec![1.0 / word.len() as f32; word.len()]).collect(),
+        }
+    }
+
     /// The same network with another table, of which other rows may be there.
     pub(crate) fn with_table(mut self, table: Tensor<B, 2>) -> Self {
         let param = match &mut self {

@@ -13,6 +13,7 @@ use crate::domain::network::{NLinearNetwork, NetworkSpec};
 use crate::domain::training::{ClassWeights, TrainingSpec};
 use crate::domain::version::{Baseline, Metrics, Signature};
 use crate::engine::device::Device;
+use crate::engine::explain;
 use crate::engine::features::FittedFeatures;
 use crate::engine::infer::LoadedModel;
 use crate::engine::networks::for_serving;
@@ -44,6 +45,7 @@ impl Finish<'_> {
         let Prepared { data, rows, forecasting, .. } = self.prepared;
         let features = self.prepared.served_features();
         let mut spec = self.prepared.spec.clone();
+        let (seed, read) = (spec.seed, self.prepared.served_data());
         let mut warnings = self.prepared.warnings.clone();
         let mut signature = self.prepared.signature();
         let fits: Vec<&Fit> = self.folds.iter().flat_map(|fold| &fold.fits).collect();
@@ -83,6 +85,7 @@ impl Finish<'_> {
             search: None,
             curve: first.curve.clone(),
             weights,
+            background: explain::background(&read.layout, &read.train.inputs, seed)?,
             best_epoch: first.best_epoch,
             rows: *rows,
             parameters: self.parameters * fits.len() as u64,

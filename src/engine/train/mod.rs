@@ -84,6 +84,8 @@ pub struct Trained {
     /// Safetensors, one f32 tensor per parameter by its path in the network, which each network
     /// documents: `hidden.0.weight`; of several networks, `networks.0.hidden.0.weight`.
     pub weights: Vec<u8>,
+    /// What is read of the training rows that answers are explained against, as safetensors.
+    pub background: Vec<u8>,
     /// The epoch whose weights were kept, counted from 1.
     pub best_epoch: u32,
     pub rows: PartRows,

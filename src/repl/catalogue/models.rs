@@ -103,4 +103,31 @@ pub(super) static FUNCTIONS: &[Function] = &[
         example: "rates = load(\"rates.csv\"); r = train(rates, \"rate\", window={\"time\": \
                   \"date\", \"look_back\": 20, \"horizon\": 5}); len(forecast(r, rates).values[0])",
     },
+    Function {
+        name: "explain",
+        summary: "what each column adds to the answers to rows",
+        parameters: &[
+            needed("model", "a version, a model, or a model's name"),
+            needed("rows", "as predict() takes them, at most 1,000; of windows, the newest rows"),
+            optional(
+                "method",
+                "\"expected_gradients\"",
+                "expected_gradients, from 64 reference rows, or integrated_gradients, from the \
+                 average one",
+            ),
+            optional(
+                "of",
+                NONE,
+                "the class; the positive one, or of several the one that is answered",
+            ),
+            optional("step", NONE, "of a forecast the row ahead; the first one"),
+            optional("target", NONE, "of a forecast the column; the first one"),
+            optional("quantile", NONE, "of a forecast the level; the median"),
+            optional("version", NONE, "a number or an alias; 'champion' when absent"),
+        ],
+        notes: "What columns add leads from what reference rows are answered to what this row is, in \
+                log odds or in the target's unit. e.attributions are dicts, one for each row; e.plot() \
+                draws them, e.describe() lists each row's.",
+        example: "explain(\"default\", loans.head(1)).plot()",
+    },
 ];

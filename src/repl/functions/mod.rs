@@ -3,6 +3,7 @@
 mod advising;
 mod builtins;
 mod data;
+mod explaining;
 mod exploring;
 mod folder;
 mod forecasting;
@@ -131,6 +132,7 @@ functions! {
     history => models::history,
     predict => predicting::predict,
     forecast => forecasting::forecast,
+    explain => explaining::explain,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

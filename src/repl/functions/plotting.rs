@@ -5,7 +5,7 @@ use starlark::values::Value;
 
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
-use super::super::objects::{Comparison, Object, alloc, curves, is_number, object_of};
+use super::super::objects::{Comparison, Object, alloc, curves, explained, is_number, object_of};
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
 use super::models::{resolve, with_champion};
@@ -220,7 +220,11 @@ pub(super) fn plot<'v>(
             curves(title, &version.curve, Some(version.provenance.best_epoch))
         }
         Some(Object::Job(_)) => of_job(arguments, context)?,
-        _ => return Err(arguments.unlike("of", "a version or a training job", value)),
+        Some(Object::Explanations(answer)) => explained(answer),
+        _ => {
+            let wanted = "a version, a training job or explanations";
+            return Err(arguments.unlike("of", wanted, value));
+        }
     };
     alloc(Object::Plot(plot), eval)
 }

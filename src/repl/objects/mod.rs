@@ -5,6 +5,7 @@
 mod advice;
 mod comparison;
 mod dataset;
+mod explanations;
 mod findings;
 mod forecasts;
 mod frame;
@@ -35,6 +36,7 @@ use super::table::{SHOWN_ROWS, Table};
 use super::text::figure;
 use crate::domain::advice::Advice;
 use crate::domain::dataset::DatasetVersion;
+use crate::domain::explanation::ExplanationResponse;
 use crate::domain::forecast::ForecastResponse;
 use crate::domain::job::Job;
 use crate::domain::model::Model;
@@ -43,6 +45,7 @@ use crate::frame::Frame;
 use crate::plot::Plot;
 
 pub(super) use comparison::{Comparison, curves};
+pub(super) use explanations::plot as explained;
 pub(super) use findings::{Finding, Findings};
 pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
@@ -87,6 +90,7 @@ pub(super) enum Object {
     Advice(Box<Advice>),
     Comparison(Comparison),
     Dataset(DatasetVersion),
+    Explanations(ExplanationResponse),
     Findings(Findings),
     Frame(Frame),
     Groups(Groups),
@@ -106,6 +110,7 @@ impl Object {
             Self::Advice(_) => "advice",
             Self::Dataset(_) => "dataset",
             Self::Comparison(_) => "comparison",
+            Self::Explanations(_) => "explanations",
             Self::Findings(_) => "findings",
             Self::Frame(_) => "frame",
             Self::Groups(_) => "groups",
@@ -125,6 +130,7 @@ impl Object {
             Self::Advice(a) => advice::text(a),
             Self::Dataset(d) => dataset::text(d),
             Self::Comparison(c) => c.text(),
+            Self::Explanations(e) => explanations::text(e),
             Self::Findings(f) => f.text(),
             Self::Frame(f) => frame::text(f),
             Self::Groups(g) => g.text(),
@@ -147,12 +153,15 @@ impl Object {
             Self::Frame(_) => FRAME_METHODS,
             Self::Groups(_) => &["agg"],
             Self::Plot(_) => &["save"],
-            Self::Model(_) => {
-                &["versions", "version", "predict", "forecast", "aliases", "history", "describe"]
-            }
-            Self::Version(_) => &[
-                "promote", "predict", "forecast", "prune", "distil", "quantise", "plot", "describe",
+            Self::Model(_) => &[
+                "versions", "version", "predict", "forecast", "explain", "aliases", "history",
+                "describe",
             ],
+            Self::Version(_) => &[
+                "promote", "predict", "forecast", "explain", "prune", "distil", "quantise", "plot",
+                "describe",
+            ],
+            Self::Explanations(_) => &["plot", "describe"],
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::Advice(_) | Self::Predictions(_) | Self::Forecasts(_) => &["describe"],
             Self::Comparison(_) | Self::Findings(_) | Self::Move(_) => &[],
@@ -164,6 +173,7 @@ impl Object {
             Self::Advice(a) => object(a.as_ref()),
             Self::Dataset(d) => object(d),
             Self::Comparison(c) => c.fields(),
+            Self::Explanations(e) => explanations::fields(e),
             Self::Findings(f) => object(f),
             Self::Frame(f) => frame::fields(f),
             Self::Groups(g) => g.fields(),
@@ -191,6 +201,7 @@ impl Object {
         match self {
             Self::Advice(a) => Ok(advice::described(a)),
             Self::Dataset(d) => dataset::described(d),
+            Self::Explanations(e) => Ok(explanations::described(e)),
             Self::Frame(f) => frame::rows(&super::functions::described(f)?),
             Self::Version(v) => v.described(),
             Self::Predictions(p) => Ok(p.described()),
@@ -350,6 +361,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::Version(v) => v.version.search.as_ref().map(search::table),
             Object::Frame(f) => frame::table(f, rows).ok(),
             Object::Comparison(c) => Some(c.table()),
+            Object::Explanations(e) => Some(explanations::table(e)),
             Object::Findings(f) => f.table(),
             Object::Predictions(p) => Some(p.table(rows)),
             Object::Forecasts(f) => Some(forecasts::table(f, rows)),
@@ -430,6 +442,7 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Job(_) => all!(Job, job::table),
         Object::Advice(_)
         | Object::Comparison(_)
+        | Object::Explanations(_)
         | Object::Findings(_)
         | Object::Frame(_)
         | Object::Forecasts(_)

@@ -236,6 +236,9 @@ impl Service {
         let mut writer = self.store().write_blob().await?;
         writer.write(&trained.weights).await?;
         let weights = writer.complete().await?;
+        let mut writer = self.store().write_blob().await?;
+        writer.write(&trained.background).await?;
+        let background = writer.complete().await?;
         let input_kind = trained.features.input_kind();
         let features = to_raw_value(&trained.features).context("writing fitted features")?;
         let created_by =
@@ -281,8 +284,10 @@ impl Service {
             return Ok(());
         }
         let weights = tx.finish_blob(&weights).await?;
-        let new =
-            NewVersion { version, input_kind, features: &features, weights, job: claim.run.job };
+        let background = tx.finish_blob(&background).await?;
+        let features = &features;
+        let job = claim.run.job;
+        let new = NewVersion { version, input_kind, features, weights, background, job };
         let number = tx.insert_version(&claim.project, new).await?;
         let result = ModelVersionResult {
             location: format!("/api/v1/models/{model}/versions/{number}"),

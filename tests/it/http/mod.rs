@@ -7,6 +7,7 @@ mod authorisation;
 mod bodies;
 mod datasets;
 mod diverging;
+mod explanations;
 mod forecasts;
 mod idempotency;
 mod images;

@@ -68,6 +68,21 @@ pub(super) fn words(text: &str, limits: Limits) -> Vec<Vec<u32>> {
     found
 }
 
+/// How the first of these words are written: in small letters, links, tickers and numbers as what they
+/// are.
+pub(super) fn names(text: &str, most: usize) -> Vec<String> {
+    let text = simplified(text);
+    let named = tokens(&text).flat_map(|token| match token {
+        Token::Placeholder(name) => vec![name.to_string()],
+        Token::Symbol(symbol) => vec![symbol.to_string()],
+        Token::Word(letters) => vec![letters.iter().collect()],
+        Token::Unspaced(letters) => {
+            characters(letters).into_iter().map(|letters| letters.iter().collect()).collect()
+        }
+    });
+    named.take(most).collect()
+}
+
 /// Length of a text in parts of a word, of which one of spaces has so many, and one character of a
 /// language without spaces is one.
 pub(super) fn halves(text: &str, parts: usize) -> usize {

@@ -1,6 +1,6 @@
 //! Linear and logistic regression on which words and parts of words a text has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actuary_kernels::Bags;
@@ -45,6 +45,18 @@ pub(super) fn whole(inputs: &[f32], width: usize, rows: usize) -> Bags {
         bags.push(parts, scale);
     }
     bags
+}
+
+/// What each part of each word counts where each word is one row instead: what a part adds once for a
+/// text is shared by all words that have it.
+pub(crate) fn distinct_parts(words: &[Vec<usize>]) -> Vec<Vec<f32>> {
+    let mut counts: BTreeMap<usize, f32> = BTreeMap::new();
+    for part in words.iter().flatten() {
+        *counts.entry(*part).or_default() += 1.0;
+    }
+    let scale = (words.len() as f32 / counts.len().max(1) as f32).sqrt();
+    let shares = |word: &Vec<usize>| word.iter().map(|part| scale / counts[part]).collect();
+    words.iter().map(shares).collect()
 }
 
 impl<B: Backend> Tabled<B> for TextLinear<B> {

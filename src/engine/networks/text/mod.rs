@@ -16,7 +16,7 @@ use burn::tensor::backend::Backend;
 
 pub(crate) use self::attention::TextAttention;
 pub(crate) use self::cnn::TextCnn;
-pub(crate) use self::linear::TextLinear;
+pub(crate) use self::linear::{TextLinear, distinct_parts};
 use crate::domain::network::NetworkSpec;
 use crate::engine::features::Layout;
 use crate::engine::kernels::embed_bags;

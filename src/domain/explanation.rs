@@ -31,12 +31,13 @@ pub struct ExplanationRequest {
     pub forecast: Option<ExplainedStep>,
 }
 
-/// How an answer is attributed to its inputs.
+/// How an answer is attributed to its inputs. Texts are always compared with a text of no words, on one
+/// straight way from words that are 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExplanationMethod {
-    /// The mean over straight ways from reference rows (Erion et al. 2021): 64 training rows that the
-    /// version carries, the same for every request.
+    /// The mean over straight ways (in what the network reads of the columns) from reference rows (Erion et al. 2021): 64 training rows that the
+    /// version carries (fewer of more than 16,384 inputs), the same for every request.
     #[default]
     ExpectedGradients,
     /// One straight way, from what is read of the average reference row (Sundararajan et al. 2017).
@@ -86,12 +87,13 @@ pub struct Explanation {
     /// The same of what it is compared with: the mean of reference rows, their average row, or a text
     /// of no words.
     pub base: f64,
-    /// The probability of the class, where one is explained.
+    /// The probability of the class as it is predicted, where one is explained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
     /// By how much the attributions miss `value - base`.
     pub gap: f64,
-    /// Whether the gap is at most 0.001 of that difference and 0.0001 beside. Where it is not, the
+    /// Whether the gap is at most 0.001 of that difference and 0.0001 beside, of log odds or of standard
+    /// deviations of the target in the training rows. Where it is not, the
     /// attributions are too coarse to be relied on.
     pub holds: bool,
     /// Points between rows at which gradients were taken: doubled until it holds, or a limit.
@@ -104,7 +106,7 @@ pub struct Explanation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExplanationScale {
-    /// The logarithm of the odds of a class: `log(p / (1 - p))`.
+    /// The logarithm of the odds of a class, `log(p / (1 - p))`, before they are calibrated.
     LogOdds,
     /// The unit of what is predicted.
     Target,
@@ -114,7 +116,7 @@ pub enum ExplanationScale {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ColumnAttribution {
     pub column: String,
-    /// As it was sent; absent where it was not, and of windows, pictures and texts.
+    /// As it was sent; absent where it was not, and of windows, pictures and words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Cell>,
     pub attribution: f64,

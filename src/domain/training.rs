@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::calibration::CalibrationSpec;
 use super::dataset::DatasetRef;
 use super::model::Task;
 use super::network::NetworkSpec;
@@ -130,6 +131,8 @@ pub struct TrainingSpec {
     /// How training images are changed anew in each epoch; not at all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augmentation: Option<AugmentationSpec>,
+    #[serde(default)]
+    pub calibration: CalibrationSpec,
     #[serde(default)]
     pub threshold: ThresholdSpec,
     /// Searches for a better configuration first, and trains that one; none is searched for when absent.
@@ -524,14 +527,36 @@ pub enum ThresholdSpec {
     /// Where the F1 score of the validation rows is greatest.
     #[default]
     F1,
+    FBeta(ThresholdFBeta),
+    Rate(ThresholdRate),
     Value(ThresholdValue),
     Cost(ThresholdCost),
 }
 
 deserialize_tagged! { ThresholdSpec by "by":
     "f1" => F1,
+    "f_beta" => FBeta(ThresholdFBeta),
+    "rate" => Rate(ThresholdRate),
     "value" => Value(ThresholdValue),
     "cost" => Cost(ThresholdCost),
+}
+
+/// Where the weighted harmonic mean of precision and recall of the validation rows is greatest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdFBeta {
+    /// Recall counts so many times as much as precision.
+    #[schema(exclusive_minimum = 0, maximum = 1000)]
+    pub beta: f64,
+}
+
+/// The most rows, but at most such a share of the validation rows, are positive; rows of one score are
+/// never parted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdRate {
+    #[schema(minimum = 0, maximum = 1)]
+    pub rate: f64,
 }
 
 /// A fixed threshold.

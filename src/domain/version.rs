@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::calibration::{CalibrationChoice, CalibrationMetrics, Calibrator};
 use super::cost::Cost;
 use super::forecast::ForecastMetrics;
 use super::model::Task;
@@ -29,6 +30,9 @@ pub struct Version {
     /// Simpler networks, trained on the same rows, and how much better this version answers.
     #[serde(default)]
     pub baselines: Vec<Baseline>,
+    /// How its probabilities were calibrated (binary); versions of earlier programs were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationChoice>,
     /// The configurations among which this one was found, where it was searched for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<SearchRecord>,
@@ -70,6 +74,10 @@ pub struct Signature {
     /// Smallest probability of the positive class that is answered by its label (binary).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
+    /// What makes a probability of the logit of the positive class; the logistic function alone when
+    /// absent (binary).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrator: Option<Calibrator>,
     /// How rows become windows, every default filled in (sequences).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowSpec>,
@@ -209,6 +217,9 @@ pub struct BinaryMetrics {
     /// Unweighted mean of the two classes' F1 at the threshold; versions of earlier programs have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
+    /// How well the probabilities come true; versions of earlier programs have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationMetrics>,
     pub threshold: f64,
     pub confusion: Vec<Vec<u64>>,
     /// In the order of the signature's classes.

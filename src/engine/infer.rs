@@ -16,6 +16,7 @@ use super::networks::serving::Serving;
 use super::networks::{Network, served};
 use super::random::{Purpose, keyed, symmetric};
 use super::weights;
+use crate::domain::calibration::Calibrator;
 use crate::domain::model::Task;
 use crate::domain::network::NetworkSpec;
 use crate::domain::training::TrainingSpec;
@@ -43,6 +44,8 @@ pub struct LoadedModel {
     classes: usize,
     /// Index of the positive class (binary).
     positive: usize,
+    /// What makes a probability of its logit; the logistic function where there is none.
+    calibrator: Option<Calibrator>,
     features: FittedFeatures,
     /// Logits of a row.
     outputs: usize,
@@ -159,6 +162,7 @@ impl LoadedModel {
             task: signature.task,
             classes,
             positive,
+            calibrator: signature.calibrator.clone(),
             features,
             outputs,
             levels,
@@ -184,6 +188,7 @@ impl LoadedModel {
         let moved = Self {
             networks: placed.collect::<Result<_>>()?,
             features: self.features.clone(),
+            calibrator: self.calibrator.clone(),
             ..*self
         };
         let mut rng = keyed(0, Purpose::Probe, 0, 0);
@@ -322,12 +327,29 @@ impl LoadedModel {
         Ok(averaged(self.task, &logits, members, self.outputs.max(1)))
     }
 
+    /// The same model with another calibrator.
+    pub(crate) fn calibrated(self, calibrator: Option<Calibrator>) -> Self {
+        Self { calibrator, ..self }
+    }
+
+    /// Probabilities of the positive class and of the other one.
+    fn probabilities(&self, logit: f64) -> (f64, f64) {
+        match &self.calibrator {
+            None => (sigmoid(logit), sigmoid(-logit)),
+            // Where it has no answer the one that is not finite is refused.
+            Some(calibrator) => {
+                let yes = calibrator.apply(logit).unwrap_or(f64::NAN);
+                (yes, 1.0 - yes)
+            }
+        }
+    }
+
     /// Appends the numbers of one row.
     fn answer(&self, logits: &[f64], values: &mut Vec<f64>) {
         match self.task {
             Task::Binary => {
                 let logit = logits[0];
-                let (yes, no) = (sigmoid(logit), sigmoid(-logit));
+                let (yes, no) = self.probabilities(logit);
                 values.extend(if self.positive == 0 { [yes, no] } else { [no, yes] });
             }
             Task::Multiclass => softmax(logits, values),
@@ -410,7 +432,7 @@ fn check_shapes(expected: &Parameters, found: &Parameters) -> Result<()> {
 }
 
 /// 1 / (1 + exp(-z)); exact to f64 in both tails.
-fn sigmoid(z: f64) -> f64 {
+pub(super) fn sigmoid(z: f64) -> f64 {
     if z >= 0.0 { 1.0 / (1.0 + (-z).exp()) } else { z.exp() / (1.0 + z.exp()) }
 }
 

@@ -222,9 +222,15 @@ pub(super) fn version() -> Value {
             "task": "binary",
             "inputs": [{"name": "income", "type": "float64", "nullable": false},
                        {"name": "age", "type": "int64", "nullable": true}],
-            "target": "default", "classes": ["0", "1"], "positive_class": "1", "threshold": 0.31
+            "target": "default", "classes": ["0", "1"], "positive_class": "1", "threshold": 0.31,
+            "calibrator": {"kind": "temperature", "temperature": 1.21}
         },
         "metrics": metrics(),
+        "calibration": {"kind": "temperature", "candidates": [
+            {"kind": "none", "log_loss": 0.4391, "excess": 0.0021, "standard_error": 0.0007},
+            {"kind": "temperature", "log_loss": 0.4371, "excess": 0.0001, "standard_error": 0.0002},
+            {"kind": "platt", "log_loss": 0.437, "excess": 0.0, "standard_error": 0.0}
+        ]},
         "curve": [losses()],
         "baselines": [{
             "network": "linear", "metric": "auc", "value": 0.768, "difference": 0.015,
@@ -251,7 +257,22 @@ fn metrics() -> Value {
         "task": "binary", "n": 4000, "positives": 884, "auc": 0.783,
         "auc_interval": {"low": 0.774, "high": 0.792}, "pr_auc": 0.541, "log_loss": 0.438,
         "brier": 0.139, "ks": 0.43, "gini": 0.566, "accuracy": 0.794,
-        "macro_f1": 0.711, "threshold": 0.31,
+        "macro_f1": 0.711,
+        "calibration": {
+            "reliability": {
+                "bins": [
+                    {"low": 0.021, "high": 0.164, "n": 2000, "mean_predicted": 0.094,
+                     "observed": 0.1, "interval": {"low": 0.0876, "high": 0.1139}},
+                    {"low": 0.164, "high": 0.912, "n": 2000, "mean_predicted": 0.351,
+                     "observed": 0.342, "interval": {"low": 0.3215, "high": 0.3631}}
+                ],
+                "expected_error": 0.0075, "maximum_error": 0.009
+            },
+            "brier": {"score": 0.139, "reliability": 0.0001, "resolution": 0.0146,
+                      "uncertainty": 0.1722, "within_variance": 0.0141, "within_covariance": 0.0328},
+            "line": {"slope": 1.02, "intercept": 0.01, "in_the_large": -0.01}
+        },
+        "threshold": 0.31,
         "confusion": [[2660, 456], [368, 516]],
         "per_class": [
             {"class": "0", "support": 3116, "precision": 0.878, "recall": 0.854, "f1": 0.866},

@@ -15,7 +15,7 @@ use crate::domain::explanation::{ExplanationRequest, ExplanationResponse};
 /// one is (`value`), on the scale of log odds or of the target. They are gradients along ways through
 /// the whole network, for any network and kind of input; nothing but the rows is sent, since a version
 /// carries its reference rows, and the same rows have the same attributions. `gap` is how far they miss
-/// adding up, `holds` whether that is little. At most 1,000 rows, but for windows; changes nothing.
+/// adding up, `holds` whether that is little. At most 1,000 answers, and a minute; changes nothing.
 #[utoipa::path(
     tag = "explanations",
     request_body(content = ExplanationRequest, description = "The rows, and what is explained",

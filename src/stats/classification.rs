@@ -1,7 +1,11 @@
 //! Metrics of predicted classes and their probabilities.
 
 use super::ranking::Ranking;
-use super::{Z_95, auc, require_probabilities, require_rows};
+use super::{
+    Binning, Z_95, auc, brier_decomposition, calibration_line, reliability, require_probabilities,
+    require_rows,
+};
+use crate::domain::calibration::CalibrationMetrics;
 use crate::domain::version::{BinaryMetrics, ClassMetrics, Interval, MulticlassMetrics};
 use crate::error::{Code, Error, Result};
 
@@ -56,9 +60,25 @@ pub fn binary_metrics(
         gini: auc.map(|auc| 2.0 * auc - 1.0),
         accuracy: correct(&confusion) as f64 / n,
         macro_f1: Some(macro_f1(&per_class)),
+        calibration: calibration(scores, truth),
         threshold,
         per_class,
         confusion,
+    })
+}
+
+/// How well scores of a binary model come true.
+fn calibration(scores: &[f64], truth: &[bool]) -> Option<CalibrationMetrics> {
+    let (bins, binning) = (Binning::BINS, Binning::Mass);
+    let logit = |p: &f64| {
+        let p = p.clamp(LOG_LOSS_FLOOR, 1.0 - LOG_LOSS_FLOOR);
+        (p / (1.0 - p)).ln()
+    };
+    let logits: Vec<f64> = scores.iter().map(logit).collect();
+    Some(CalibrationMetrics {
+        reliability: reliability(scores, truth, bins, binning)?,
+        brier: brier_decomposition(scores, truth, bins, binning)?,
+        line: calibration_line(&logits, truth),
     })
 }
 

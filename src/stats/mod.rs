@@ -1,10 +1,11 @@
-//! Pure functions on slices: metrics of predictions and forecasts, tests, quantiles, the normal
-//! distribution.
+//! Pure functions on slices: metrics of predictions and forecasts, calibration, thresholds, tests,
+//! quantiles, the normal distribution.
 //!
 //! What is not defined for an input (the AUC of one class, the quantile of nothing) is `None`;
 //! no function answers NaN. The metrics of a whole part return an error that names the first
 //! bad value instead, since a version is never registered without them.
 
+mod calibration;
 mod classification;
 mod comparison;
 mod descriptive;
@@ -13,7 +14,13 @@ mod normal;
 mod ranking;
 mod regression;
 mod ridge;
+mod thresholds;
 
+pub use calibration::{
+    Binning, brier_decomposition, calibration_line, choose_calibrator, cross_fitted_log_loss,
+    fit_calibrator, fit_isotonic, fit_platt, fit_temperature, fit_temperature_multiclass,
+    reliability, top_label_reliability,
+};
 pub use classification::{binary_metrics, multiclass_metrics, wilson_interval};
 pub use comparison::{Difference, auc_difference, mean_difference};
 pub use descriptive::{correlation, mean, quantile, quantiles, standard_deviation, variance};
@@ -27,6 +34,10 @@ pub use ranking::{
 };
 pub use regression::regression_metrics;
 pub use ridge::Ridge;
+pub use thresholds::{
+    Costs, Counts, Operating, cost_threshold, operating_point, threshold_by_cost,
+    threshold_by_f_beta, threshold_by_precision, threshold_by_rate, threshold_by_recall,
+};
 
 use crate::error::{Code, Error, Result};
 

@@ -88,6 +88,8 @@ const SHARE: Bounds = Bounds { low: 0.0, from: true, high: 1.0, below: true };
 pub(super) const INSIDE: Bounds = Bounds { low: 0.0, from: false, high: 1.0, below: true };
 /// [0, 1].
 const UNIT: Bounds = Bounds { low: 0.0, from: true, high: 1.0, below: false };
+/// (0, 1000].
+const BETA: Bounds = Bounds { low: 0.0, from: false, high: 1e3, below: false };
 /// (0, 1e6].
 pub(super) const RATE: Bounds = Bounds { low: 0.0, from: false, high: 1e6, below: false };
 /// Positive and finite.
@@ -240,6 +242,8 @@ fn check_parts(spec: &TrainingSpec, findings: &mut Findings) {
 fn check_classes(spec: &TrainingSpec, findings: &mut Findings) {
     match &spec.threshold {
         ThresholdSpec::F1 => {}
+        ThresholdSpec::FBeta(wanted) => findings.real("/threshold/beta", wanted.beta, BETA),
+        ThresholdSpec::Rate(wanted) => findings.real("/threshold/rate", wanted.rate, UNIT),
         ThresholdSpec::Value(threshold) => findings.real("/threshold/value", threshold.value, UNIT),
         ThresholdSpec::Cost(costs) => {
             findings.real("/threshold/false_positive", costs.false_positive, POSITIVE);

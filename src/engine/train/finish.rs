@@ -8,6 +8,7 @@ use super::forecasting::{self, Forecasting};
 use super::plan::Recipe;
 use super::prepare::Prepared;
 use super::report;
+use crate::domain::calibration::Calibrator;
 use crate::domain::model::Task;
 use crate::domain::network::{NLinearNetwork, NetworkSpec};
 use crate::domain::training::{ClassWeights, TrainingSpec};
@@ -33,10 +34,11 @@ pub(super) struct Finish<'a> {
 }
 
 /// What is decided of networks that were served before.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Served {
     pub(super) form: Form,
     pub(super) threshold: Option<f64>,
+    pub(super) calibrator: Option<Calibrator>,
 }
 
 impl Finish<'_> {
@@ -51,22 +53,30 @@ impl Finish<'_> {
         let fits: Vec<&Fit> = self.folds.iter().flat_map(|fold| &fold.fits).collect();
         warnings.extend(fits.iter().filter_map(|fit| fit.diverged.clone()));
         let served: Vec<&Parameters> = fits.iter().map(|fit| fit.served()).collect();
-        let weights = match self.served {
+        let weights = match &self.served {
             Some(Served { form, .. }) => {
                 let networks = served.into_iter().cloned().collect();
-                weights::encode(&weights::joined(networks), form)?
+                weights::encode(&weights::joined(networks), *form)?
             }
             None => encoded(&spec, &served, forecasting.as_ref())?,
         };
         let model = LoadedModel::load(&signature, &spec, features.clone(), &weights)?;
-        if let Some(served) = self.served {
+        let mut calibration = None;
+        if let Some(served) = &self.served {
             signature.threshold = served.threshold;
+            signature.calibrator = served.calibrator.clone();
         } else if let (Task::Binary, Some(positive)) = (data.task, data.positive) {
-            let (scores, truth) = self.validation_scores(&model, positive)?;
-            let (threshold, warning) = report::threshold(&spec.threshold, &scores, &truth);
+            let (logits, truth) = self.validation_logits(&model, positive)?;
+            let calibrated = report::calibrated(spec.calibration, &logits, &truth, spec.seed);
+            warnings.extend(calibrated.warning);
+            let (threshold, warning) =
+                report::threshold(&spec.threshold, &calibrated.scores, &truth);
             signature.threshold = Some(threshold);
+            signature.calibrator = calibrated.calibrator;
+            calibration = Some(calibrated.choice);
             warnings.extend(warning);
         }
+        let model = model.calibrated(signature.calibrator.clone());
         let (metrics, answers) = tested(self.prepared, &model, signature.threshold)?;
         warnings.extend(forecasting::warnings(&metrics));
         let compared: Result<Vec<Baseline>> =
@@ -76,6 +86,11 @@ impl Finish<'_> {
         warnings.extend(self.hardly_better());
         spec.device = self.device.name();
         let first = baselines::first(&self.folds[0].fits)?;
+        let device_seconds = fits
+            .iter()
+            .map(|fit| fit.seconds)
+            .chain(simple.iter().map(|simple| simple.fit.seconds))
+            .sum();
         Ok(Trained {
             spec,
             signature,
@@ -92,26 +107,23 @@ impl Finish<'_> {
             device: self.device.description(),
             warnings,
             seconds: fits.iter().map(|fit| fit.seconds).sum(),
-            device_seconds: fits
-                .iter()
-                .map(|fit| fit.seconds)
-                .chain(simple.iter().map(|simple| simple.fit.seconds))
-                .sum(),
+            device_seconds,
+            least_seconds: device_seconds,
             simplification: None,
+            calibration,
         })
     }
 
-    /// Scores of the validation rows, each by the networks that have not been trained on it.
-    fn validation_scores(
+    /// Logits of the validation rows, each by the networks that have not been trained on it.
+    fn validation_logits(
         &self,
         model: &LoadedModel,
         positive: usize,
     ) -> Result<(Vec<f64>, Vec<bool>)> {
         let Prepared { data, features, recipe, refit, .. } = self.prepared;
-        let (mut scores, mut truth) = (Vec::new(), Vec::new());
+        let (mut logits, mut truth) = (Vec::new(), Vec::new());
         let mut add = |model: &LoadedModel, part: &Part| -> Result<()> {
-            let values = model.score(&part.inputs)?.values;
-            scores.extend(report::positive_scores(&values, positive));
+            logits.extend(model.logits_of(&part.inputs)?);
             truth.extend(report::is_positive(part.truth.classes().unwrap_or_default(), positive));
             Ok(())
         };
@@ -124,7 +136,7 @@ impl Finish<'_> {
                 add(&loaded(self.prepared, features, recipe, &weights)?, &part)?;
             }
         }
-        Ok((scores, truth))
+        Ok((logits, truth))
     }
 
     /// A baseline's figures beside those of the version.

@@ -46,7 +46,7 @@ impl Footprint<'_> {
         let data = self.frame_bytes * 2.0 + rows * width * NUMBER * copies;
         let step = |(recipe, parameters): &(&Recipe, u64)| {
             let parameters = *parameters as f64;
-            let floats = self.floats(&recipe.network);
+            let floats = floats(&recipe.network, self.layout, self.outputs);
             let batch = (recipe.batch_size / recipe.accumulation.max(1)) as f64;
             let step =
                 batch.min(train as f64) * floats * KEPT + self.shared(&recipe.network) * KEPT;
@@ -57,64 +57,6 @@ impl Footprint<'_> {
         let most = trained.iter().map(step).fold(0.0, f64::max);
         let kept = trained.first().map_or(0.0, |(_, p)| *p as f64 * f64::from(networks) * NUMBER);
         (PROGRAM + data + most + kept) as u64
-    }
-
-    /// Numbers that the layers of a network make of a row.
-    fn floats(&self, network: &NetworkSpec) -> f64 {
-        let inputs = self.layout.width() as f64;
-        let outputs = self.outputs as f64;
-        let (steps, channels, ahead) = self.layout.sequence();
-        let (steps, channels) = (steps as f64, channels as f64);
-        let size = |value: Option<u32>| f64::from(value.unwrap_or(1));
-        let inner = match network {
-            NetworkSpec::Linear(_) => 0.0,
-            NetworkSpec::Mlp(mlp) => {
-                mlp.hidden.iter().flatten().map(|units| 3.0 * f64::from(*units)).sum()
-            }
-            NetworkSpec::Tabm(tabm) => {
-                let embedded = self.layout.groups().len() as f64 * size(tabm.embedding);
-                let layers = size(tabm.blocks) * size(tabm.width) * 3.0;
-                2.0 * embedded + size(tabm.members) * layers
-            }
-            NetworkSpec::Transformer(transformer) => {
-                let tokens = self.layout.groups().len() as f64 + 1.0;
-                let of_token =
-                    10.0 * size(transformer.width) + 4.0 * size(transformer.feed_forward);
-                let block = tokens * of_token + 3.0 * size(transformer.heads) * tokens * tokens;
-                size(transformer.blocks) * block
-            }
-            NetworkSpec::Lenet(_) => 6.0 * inputs * 2.0,
-            NetworkSpec::Cnn(cnn) => {
-                let first = cnn.channels.iter().flatten().next().copied().unwrap_or(1);
-                2.0 * f64::from(first) * inputs / channels.max(1.0)
-            }
-            NetworkSpec::Lstm(lstm) => {
-                let sides = if lstm.bidirectional { 2.0 } else { 1.0 };
-                8.0 * sides * steps * f64::from(lstm.hidden) * f64::from(lstm.layers)
-            }
-            NetworkSpec::Attention(attention) => {
-                let series = ahead.map_or(1.0, |ahead| ahead.series as f64);
-                series * attention_floats(attention, steps, ahead.is_some())
-            }
-            NetworkSpec::NLinear(_) | NetworkSpec::DLinear(_) => 3.0 * inputs,
-            NetworkSpec::TextCnn(cnn) => {
-                let lengths = cnn.phrases.as_ref().map_or(1, Vec::len) as f64;
-                self.words() * size(cnn.embedding) * (2.0 + lengths) + size(cnn.channels) * lengths
-            }
-            NetworkSpec::TextAttention(attention) => {
-                let of_word = 3.0 * size(attention.embedding) + 2.0 * size(attention.hidden);
-                self.words() * (of_word + 4.0 * size(attention.heads))
-            }
-        };
-        2.0 * inputs + inner + 2.0 * outputs
-    }
-
-    /// Most words of a text.
-    fn words(&self) -> f64 {
-        match self.layout {
-            Layout::Text { words, .. } => *words as f64,
-            _ => 0.0,
-        }
     }
 
     /// Numbers that a network makes in a step whatever its rows.
@@ -128,6 +70,63 @@ impl Footprint<'_> {
             }
             _ => 0.0,
         }
+    }
+}
+
+/// Numbers that the layers of a network make of a row.
+pub(crate) fn floats(network: &NetworkSpec, layout: &Layout, outputs: usize) -> f64 {
+    let inputs = layout.width() as f64;
+    let outputs = outputs as f64;
+    let (steps, channels, ahead) = layout.sequence();
+    let (steps, channels) = (steps as f64, channels as f64);
+    let size = |value: Option<u32>| f64::from(value.unwrap_or(1));
+    let inner = match network {
+        NetworkSpec::Linear(_) => 0.0,
+        NetworkSpec::Mlp(mlp) => {
+            mlp.hidden.iter().flatten().map(|units| 3.0 * f64::from(*units)).sum()
+        }
+        NetworkSpec::Tabm(tabm) => {
+            let embedded = layout.groups().len() as f64 * size(tabm.embedding);
+            let layers = size(tabm.blocks) * size(tabm.width) * 3.0;
+            2.0 * embedded + size(tabm.members) * layers
+        }
+        NetworkSpec::Transformer(transformer) => {
+            let tokens = layout.groups().len() as f64 + 1.0;
+            let of_token = 10.0 * size(transformer.width) + 4.0 * size(transformer.feed_forward);
+            let block = tokens * of_token + 3.0 * size(transformer.heads) * tokens * tokens;
+            size(transformer.blocks) * block
+        }
+        NetworkSpec::Lenet(_) => 6.0 * inputs * 2.0,
+        NetworkSpec::Cnn(cnn) => {
+            let first = cnn.channels.iter().flatten().next().copied().unwrap_or(1);
+            2.0 * f64::from(first) * inputs / channels.max(1.0)
+        }
+        NetworkSpec::Lstm(lstm) => {
+            let sides = if lstm.bidirectional { 2.0 } else { 1.0 };
+            8.0 * sides * steps * f64::from(lstm.hidden) * f64::from(lstm.layers)
+        }
+        NetworkSpec::Attention(attention) => {
+            let series = ahead.map_or(1.0, |ahead| ahead.series as f64);
+            series * attention_floats(attention, steps, ahead.is_some())
+        }
+        NetworkSpec::NLinear(_) | NetworkSpec::DLinear(_) => 3.0 * inputs,
+        NetworkSpec::TextCnn(cnn) => {
+            let lengths = cnn.phrases.as_ref().map_or(1, Vec::len) as f64;
+            words(layout) * size(cnn.embedding) * (2.0 + lengths) + size(cnn.channels) * lengths
+        }
+        NetworkSpec::TextAttention(attention) => {
+            let of_word = 3.0 * size(attention.embedding) + 2.0 * size(attention.hidden);
+            words(layout) * (of_word + 4.0 * size(attention.heads))
+        }
+    };
+    2.0 * inputs + inner + 2.0 * outputs
+}
+
+/// Most words of a text.
+fn words(layout: &Layout) -> f64 {
+    match layout {
+        Layout::Text { words, .. } => *words as f64,
+        _ => 0.0,
     }
 }
 

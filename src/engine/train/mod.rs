@@ -42,6 +42,7 @@ use self::ensemble::{Ensemble, Rows};
 use self::estimate::{Job, Paced};
 use self::finish::Finish;
 use self::fit::{Data, Fit};
+pub(crate) use self::footprint::floats;
 pub use self::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, Relieved};
 #[cfg(test)]
 pub(crate) use self::loss::{Loss, batch_loss};
@@ -51,9 +52,10 @@ pub(crate) use self::plan::Recipe;
 use self::prepare::{Prepared, prepare};
 pub(crate) use self::probe::{Probed, Sample, probe};
 pub use self::rehearsal::{Drawn, Rehearsal, elementwise_times};
-use self::runs::Runs;
+use self::runs::{Runs, side_by_side};
 use self::search::Found;
 pub use self::simplify::{Parent, check_simplification, simplify};
+use crate::domain::calibration::CalibrationChoice;
 use crate::domain::cost::Cost;
 use crate::domain::network::NetworkSpec;
 use crate::domain::search::SearchRecord;
@@ -99,6 +101,11 @@ pub struct Trained {
     pub seconds: f64,
     /// In which the device trained, baselines included.
     pub device_seconds: f64,
+    /// Of the clock, at least, however often it was interrupted: less than these where networks were
+    /// trained side by side.
+    pub least_seconds: f64,
+    /// How its probabilities were calibrated (binary).
+    pub calibration: Option<CalibrationChoice>,
     /// From which version it was made, where it was made of one.
     pub simplification: Option<Simplification>,
 }
@@ -154,11 +161,12 @@ pub fn train_from(
     let ensemble = size_of(&prepared);
     if resume.is_none() {
         let (simpler, _) = simpler(&prepared);
-        let threads = hooks.threads().get();
+        let threads = side_by_side(hooks, device);
         hooks.estimate(&mut || {
             estimate(&prepared, spec, &simpler, device, (preparing, parameters), threads)
         })?;
     }
+    let at_once = side_by_side(hooks, device);
     let fingerprint = prepared.fingerprint.clone();
     let mut runs = Runs::new(device, fingerprint, planned(&prepared), resume, hooks);
     let found = search::search(&mut runs, &mut prepared, spec)?;
@@ -199,8 +207,12 @@ pub fn train_from(
     let parameters = count_parameters(&prepared.recipe, prepared.served_data())?;
     let finish = Finish { prepared: &prepared, folds: &folds, device, parameters, served: None };
     let mut trained = finish.version(&simple)?;
+    let chains = networks + simple.len();
+    trained.least_seconds = trained.device_seconds / at_once.min(chains) as f64;
     if let Some(Found { record, fit, warning, .. }) = found {
-        trained.device_seconds += record.seconds - if is_ready { fit.seconds } else { 0.0 };
+        let searching = record.seconds - if is_ready { fit.seconds } else { 0.0 };
+        trained.device_seconds += searching;
+        trained.least_seconds += searching;
         trained.warnings.extend(warning);
         trained.search = Some(record);
     }
@@ -256,11 +268,13 @@ fn estimate(
     // A step of each network has been held by now; what comes on top are weights that are kept, and
     // the rows of one fold, which are let go when it is over.
     let networks = u64::from(ensemble.folds * ensemble.seeds);
-    let weights = parameters * 4 * (networks + 4);
+    let at_once = (threads as u64).min(networks);
+    // Of each that is trained at once: its weights, gradients, moments, best weights, checkpoint.
+    let weights = parameters * 4 * (networks + 4 + 8 * (at_once - 1));
     let width = data.layout.width() + data.train.targets.width;
     let rows_of_fold = match ensemble.folds {
         1 => 0,
-        _ => (rows.train + rows.validation) * width as u64 * 4 * networks.min(threads as u64),
+        _ => (rows.train + rows.validation) * width as u64 * 4 * at_once,
     };
     let search = spec.search.as_ref();
     let kept = search.map_or(0, |asked| search::kept_bytes(asked, parameters));

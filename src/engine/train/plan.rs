@@ -201,7 +201,8 @@ impl Recipe {
             divergence: DivergenceRule::Fail,
             ..spec.clone()
         };
-        Self::of(&plain, layout, rows)
+        // What it has learnt is no start for the network beside it.
+        Self { is_alone: false, ..Self::of(&plain, layout, rows) }
     }
 
     /// The specification as it is carried out.

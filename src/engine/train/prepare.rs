@@ -217,6 +217,7 @@ impl Prepared {
             positive_class: self.spec.positive_class.clone(),
             classes: self.classes.clone(),
             threshold: None,
+            calibrator: None,
             window: self.spec.window.clone(),
         }
     }

@@ -2,11 +2,16 @@
 
 use super::fit::Part;
 use super::target::Truth;
+use crate::domain::calibration::{CalibrationChoice, CalibrationSpec, Calibrator, CalibratorKind};
 use crate::domain::model::Task;
 use crate::domain::training::{Monitor, ThresholdSpec};
 use crate::domain::version::Metrics;
 use crate::error::{Error, Result};
 use crate::stats;
+
+/// Folds in which ways to calibrate are compared.
+const CALIBRATION_FOLDS: usize = 5;
+const NO_THRESHOLD: &str = "the validation rows set no threshold; it is 0.5";
 
 /// The validation metric of an epoch: AUC, accuracy or R2; none where it is not defined.
 /// `logits` is `[rows, outputs]` for the rows of `part`.
@@ -102,10 +107,76 @@ pub(super) fn threshold(
                 (costs.false_positive / greater, costs.false_negative / greater);
             (positive / (positive + negative), None)
         }
+        ThresholdSpec::FBeta(wanted) => {
+            found(stats::threshold_by_f_beta(scores, truth, wanted.beta))
+        }
+        ThresholdSpec::Rate(wanted) => found(stats::threshold_by_rate(scores, truth, wanted.rate)),
         ThresholdSpec::F1 => match stats::threshold_f1(scores, truth) {
             Some(threshold) => (threshold.clamp(0.0, 1.0), None),
-            None => (0.5, Some("the validation rows set no threshold; it is 0.5".into())),
+            None => (0.5, Some(NO_THRESHOLD.into())),
         },
+    }
+}
+
+/// A threshold that was looked for among the validation rows.
+fn found(operating: Option<stats::Operating>) -> (f64, Option<String>) {
+    match operating {
+        Some(operating) => (operating.threshold.clamp(0.0, 1.0), None),
+        None => (0.5, Some(NO_THRESHOLD.into())),
+    }
+}
+
+/// What logits become.
+pub(super) struct Calibrated {
+    pub(super) choice: CalibrationChoice,
+    /// None where the logistic function alone is best.
+    pub(super) calibrator: Option<Calibrator>,
+    /// Probabilities of the positive class.
+    pub(super) scores: Vec<f64>,
+    pub(super) warning: Option<String>,
+}
+
+/// Calibrates the logits of validation rows. Where a class is missing among them, or has one row, they
+/// stay as they are.
+pub(super) fn calibrated(
+    spec: CalibrationSpec,
+    logits: &[f64],
+    truth: &[bool],
+    seed: u64,
+) -> Calibrated {
+    let nothing = || CalibrationChoice { kind: CalibratorKind::None, candidates: Vec::new() };
+    let chosen = stats::choose_calibrator(logits, truth, CALIBRATION_FOLDS, seed);
+    let (choice, calibrator) = chosen.unwrap_or_else(|| (nothing(), None));
+    let (kind, calibrator) = match asked(spec) {
+        None => (choice.kind, calibrator),
+        Some(CalibratorKind::None) => (CalibratorKind::None, None),
+        Some(kind) => match stats::fit_calibrator(kind, logits, truth) {
+            Some(calibrator) => (kind, Some(calibrator)),
+            None => (CalibratorKind::None, None),
+        },
+    };
+    let warning = asked(spec).filter(|asked| *asked != kind).map(|_| {
+        "the validation rows allow no calibration; the probabilities are as they were learnt".into()
+    });
+    let score = |logit: &f64| match &calibrator {
+        Some(calibrator) => calibrator.apply(*logit).unwrap_or(0.5),
+        None => crate::engine::infer::sigmoid(*logit),
+    };
+    Calibrated {
+        choice: CalibrationChoice { kind, ..choice },
+        scores: logits.iter().map(score).collect(),
+        calibrator,
+        warning,
+    }
+}
+
+fn asked(spec: CalibrationSpec) -> Option<CalibratorKind> {
+    match spec {
+        CalibrationSpec::Auto => None,
+        CalibrationSpec::None => Some(CalibratorKind::None),
+        CalibrationSpec::Temperature => Some(CalibratorKind::Temperature),
+        CalibrationSpec::Platt => Some(CalibratorKind::Platt),
+        CalibrationSpec::Isotonic => Some(CalibratorKind::Isotonic),
     }
 }
 

@@ -9,6 +9,7 @@ mod searching;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -63,6 +64,8 @@ struct State<'a> {
     trained: usize,
     /// One has failed: those beside it are in vain.
     failed: bool,
+    /// What the networks that diverged were before, by their chains.
+    left: BTreeMap<usize, LastFinite>,
 }
 
 /// A chain, and its training, both counted from 0.
@@ -118,6 +121,7 @@ impl<'a> Runs<'a> {
             kept: Instant::now(),
             trained: 0,
             failed: false,
+            left: BTreeMap::new(),
         };
         Self { device, state: Mutex::new(state), chains: 0 }
     }
@@ -133,46 +137,78 @@ impl<'a> Runs<'a> {
         work: impl Fn(&Chain<'_, 'a>, usize) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
         let device = self.device;
-        let state = self.exclusive();
-        let may_part = device == Device::Cpu && state.hooks.trainings_per_process(device).is_none();
-        let threads = if may_part { state.hooks.threads().get().min(count) } else { 1 };
+        let threads = side_by_side(&*self.exclusive().hooks, device).min(count);
         let first = self.chains;
         self.chains += count;
         let carried_out = |number: usize| {
             let chain = Chain { runs: self, number: first + number, asked: Cell::new(0) };
             work(&chain, number)
         };
+        // What ends early is left out; it is known why.
+        let mut outcomes: Vec<(usize, Result<T>)> = Vec::new();
         if threads <= 1 {
-            return (0..count).map(carried_out).collect();
-        }
-        let next = AtomicUsize::new(0);
-        let outcomes = Mutex::new(BTreeMap::new());
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        if number >= count || self.state().failed {
-                            return;
-                        }
-                        let outcome = carried_out(number);
-                        if outcome.is_err() {
-                            self.state().failed = true;
-                        }
-                        outcomes
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .insert(number, outcome);
-                    }
-                });
+            for number in 0..count {
+                outcomes.push((number, carried_out(number)));
+                if outcomes.last().is_some_and(|(_, outcome)| outcome.is_err()) {
+                    break;
+                }
             }
-        });
-        let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (done, mut errors): (Vec<_>, Vec<_>) =
-            outcomes.into_values().partition(|outcome| outcome.is_ok());
+        } else {
+            outcomes = self.on_threads(threads, count, &carried_out);
+        }
         // Those that were ended because another one failed say only that.
-        errors.sort_by_key(|error| matches!(error, Err(e) if e.code() == Code::Cancelled));
-        errors.into_iter().next().into_iter().chain(done).collect()
+        let of_others = |(_, error): &&(usize, Result<T>)| match error {
+            Err(error) => (error.code() == Code::Cancelled, false),
+            Ok(_) => (true, true),
+        };
+        let failed = outcomes.iter().min_by_key(of_others).filter(|(_, outcome)| outcome.is_err());
+        let failed = failed.map(|(number, _)| *number);
+        let state = self.exclusive();
+        for (chain, last) in std::mem::take(&mut state.left) {
+            if failed.is_none_or(|number| first + number == chain) {
+                state.hooks.diverged(last);
+            }
+        }
+        outcomes.sort_by_key(|(number, _)| (Some(*number) != failed, *number));
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
+    /// The outcomes of chains on so many threads, in any order: of all, or of those that had begun
+    /// before one failed. A panic of one is that of all, once the others have ended.
+    fn on_threads<T: Send>(
+        &self,
+        threads: usize,
+        count: usize,
+        carried_out: &(impl Fn(usize) -> Result<T> + Sync),
+    ) -> Vec<(usize, Result<T>)> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut outcomes = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count || self.state().failed {
+                    return Ok(outcomes);
+                }
+                let outcome = catch_unwind(AssertUnwindSafe(|| carried_out(number)));
+                if !matches!(outcome, Ok(Ok(_))) {
+                    self.state().failed = true;
+                }
+                outcomes.push((number, outcome?));
+            }
+        };
+        let joined: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+        });
+        let mut outcomes = Vec::new();
+        for of_thread in joined {
+            match of_thread.and_then(|of_thread| of_thread) {
+                Ok(of_thread) => outcomes.extend(of_thread),
+                Err(panic) => resume_unwind(panic),
+            }
+        }
+        outcomes.sort_by_key(|(number, _)| *number);
+        outcomes
     }
 
     fn state(&self) -> MutexGuard<'_, State<'a>> {
@@ -183,6 +219,13 @@ impl<'a> Runs<'a> {
     fn exclusive(&mut self) -> &mut State<'a> {
         self.state.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Networks that are trained at once where they don't depend on each other: one on a GPU, and where a
+/// process is to be relieved.
+pub(super) fn side_by_side(hooks: &dyn Hooks, device: Device) -> usize {
+    let may_part = device == Device::Cpu && hooks.trainings_per_process(device).is_none();
+    if may_part { hooks.threads().get() } else { 1 }
 }
 
 impl State<'_> {
@@ -320,6 +363,10 @@ impl Hooks for RunHooks<'_, '_> {
             Some(place) => drop(journal.running.insert(place, bytes.to_vec())),
             None => journal.stretch = Some(bytes.to_vec()),
         }
+        // Each of several writes all of them down: not more often than one alone would.
+        if journal.running.len() > 1 && kept.elapsed() < hooks.checkpoint_policy().after_epoch {
+            return Ok(());
+        }
         let encoded = journal.encode();
         // Its state is the search's from here on.
         journal.stretch = None;
@@ -330,7 +377,12 @@ impl Hooks for RunHooks<'_, '_> {
 
     fn diverged(&mut self, last: LastFinite) {
         let last = LastFinite { run: self.label.clone(), ..last };
-        self.state().hooks.diverged(last);
+        let mut state = self.state();
+        match self.place {
+            // Which one is told of is known once it is known why the job ends.
+            Some((chain, _)) => drop(state.left.insert(chain, last)),
+            None => state.hooks.diverged(last),
+        }
     }
 
     fn should_stop(&mut self) -> bool {

@@ -20,7 +20,7 @@ use super::fit::{Data, Fit};
 use super::hooks::Hooks;
 use super::plan::{Kept, Recipe, Start, Teaching};
 use super::prepare::{Prepared, prepare};
-use super::runs::Runs;
+use super::runs::{Runs, side_by_side};
 use super::{Trained, count_parameters, estimate};
 use crate::domain::network::NetworkSpec;
 use crate::domain::optimiser::{CosineSchedule, ScheduleSpec};
@@ -137,6 +137,7 @@ impl Work<'_> {
         self.expect(device, hooks)?;
         let data = self.prepared.served_data();
         let fingerprint = self.fingerprint.clone();
+        let at_once = side_by_side(hooks, device).min(networks.len());
         let mut runs = Runs::new(device, fingerprint, networks.len(), self.resume, hooks);
         let rows_of =
             |fold| (folds > 1).then(|| rows_of_fold(&self.prepared.data, recipe.seed, fold, folds));
@@ -159,7 +160,9 @@ impl Work<'_> {
         let fold =
             |fold| Fold { fits: fits.by_ref().take(seeds as usize).collect(), rows: rows_of(fold) };
         let trained: Vec<Fold> = (0..folds).map(fold).collect();
-        Ok((self.version(&trained, device, Some(self.kept(Form::Sparse)))?, method))
+        let mut trained = self.version(&trained, device, Some(self.kept(Form::Sparse)))?;
+        trained.least_seconds /= at_once as f64;
+        Ok((trained, method))
     }
 
     fn distil(
@@ -240,7 +243,9 @@ impl Work<'_> {
     }
 
     fn kept(&self, form: Form) -> Served {
-        Served { form, threshold: self.parent.version.signature.threshold }
+        let signature = &self.parent.version.signature;
+        let (threshold, calibrator) = (signature.threshold, signature.calibrator.clone());
+        Served { form, threshold, calibrator }
     }
 
     fn device(&self, recipe: &Recipe) -> Result<Device> {
@@ -256,7 +261,7 @@ impl Work<'_> {
         }
         let Prepared { recipe, data, spec, .. } = &self.prepared;
         let parameters = count_parameters(recipe, data)?;
-        let threads = hooks.threads().get();
+        let threads = side_by_side(hooks, device);
         hooks.estimate(&mut || {
             estimate(&self.prepared, spec, &[], device, (self.preparing, parameters), threads)
         })
@@ -265,7 +270,7 @@ impl Work<'_> {
     fn version(&self, folds: &[Fold], device: Device, kept: Option<Served>) -> Result<Trained> {
         let prepared = &self.prepared;
         let recipe = Recipe {
-            network: match kept {
+            network: match &kept {
                 Some(_) => served(&prepared.recipe.network),
                 None => prepared.recipe.network.clone(),
             },

@@ -1,4 +1,5 @@
 mod by_time;
+mod calibrating;
 mod diverging;
 mod estimate;
 mod images;
@@ -18,6 +19,7 @@ use rstest::rstest;
 
 use super::fit::Problem;
 use super::*;
+use crate::domain::calibration::CalibrationSpec;
 use crate::domain::network::{LinearNetwork, MlpNetwork, NetworkSpec};
 use crate::domain::optimiser::{Adam, AdamW, ConstantSchedule, OptimiserSpec, ScheduleSpec, Sgd};
 use crate::domain::training::{
@@ -388,6 +390,8 @@ fn class_weights_move_the_probabilities() {
         let mut spec = spec("y");
         spec.network = Some(linear());
         spec.class_weights = weights;
+        // Which would make up for them.
+        spec.calibration = CalibrationSpec::None;
         let trained = run(&frame, &spec);
         let model = LoadedModel::load(
             &trained.signature,

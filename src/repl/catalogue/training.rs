@@ -135,10 +135,17 @@ pub(super) static FUNCTIONS: &[Function] = &[
                 'scale': 0.1, 'noise': 0.1, 'mixup': 0.2}",
             ),
             optional(
+                "calibration",
+                NONE,
+                "of the probabilities of two classes, on validation rows: 'auto' (default), 'none', \
+                 'temperature', 'platt' or 'isotonic'",
+            ),
+            optional(
                 "threshold",
                 NONE,
                 "'f1' (default), a number, or a dict: {'by': 'cost', \
-                'false_positive': 1, 'false_negative': 5}",
+                'false_positive': 1, 'false_negative': 5}, {'by': 'f_beta', 'beta': 2}, {'by': \
+                'rate', 'rate': 0.2}",
             ),
             optional(
                 "search",
@@ -233,10 +240,17 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "plot",
-        summary: "the losses of a version or of a training job, epoch by epoch",
-        parameters: &[needed("of", "a version or a training job")],
+        summary: "losses of a version or a job, epoch by epoch; what explanations add",
+        parameters: &[
+            needed("of", "a version, a training job or explanations"),
+            optional(
+                "what",
+                "\"losses\"",
+                "of a version: losses, or reliability, how probabilities of two classes came true",
+            ),
+        ],
         notes: "Of a job that runs, up to now.",
-        example: "m.plot()",
+        example: "m.plot(what=\"reliability\")",
     },
     Function {
         name: "compare",

@@ -13,7 +13,7 @@ use crate::domain::explanation::{ExplainedStep, ExplanationRequest};
 use crate::domain::prediction::VersionRef;
 use crate::error::Result;
 
-/// `explain(model, rows, method="expected_gradients", class_=None, step=None, target=None,
+/// `explain(model, rows, method="expected_gradients", of=None, step=None, target=None,
 /// quantile=None, version=None)`.
 pub(super) fn explain<'v>(
     arguments: &Arguments<'v>,

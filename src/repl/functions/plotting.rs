@@ -5,7 +5,9 @@ use starlark::values::Value;
 
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
-use super::super::objects::{Comparison, Object, alloc, curves, explained, is_number, object_of};
+use super::super::objects::{
+    Comparison, Object, alloc, curves, explained, is_number, object_of, reliability,
+};
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
 use super::models::{resolve, with_champion};
@@ -13,6 +15,7 @@ use super::{AT_ONCE, model_of};
 use crate::domain::job::{JobEventKind, Progress};
 use crate::domain::prediction::VersionRef;
 use crate::domain::schema::ColumnType;
+use crate::domain::version::{BinaryMetrics, Metrics};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 use crate::plot::{Axis, Layer, Mark, Plot, Scale, histogram};
@@ -206,7 +209,7 @@ pub(super) fn bar<'v>(
     alloc(Object::Plot(plot), eval)
 }
 
-/// `plot(of)`.
+/// `plot(of, what="losses")`.
 pub(super) fn plot<'v>(
     arguments: &Arguments<'v>,
     eval: &mut Evaluator<'v, '_, '_>,
@@ -217,7 +220,23 @@ pub(super) fn plot<'v>(
         Some(Object::Version(trained)) => {
             let version = &trained.version;
             let title = format!("{} {}", version.model, version.version);
-            curves(title, &version.curve, Some(version.provenance.best_epoch))
+            match arguments.text("what")? {
+                None | Some("losses") => {
+                    curves(title, &version.curve, Some(version.provenance.best_epoch))
+                }
+                Some("reliability") => match &version.metrics {
+                    Metrics::Binary(BinaryMetrics { calibration: Some(calibration), .. }) => {
+                        reliability(title, calibration)
+                    }
+                    _ => {
+                        let problem = "is of versions of two classes, of this program or later";
+                        return Err(arguments.wrong("what", problem));
+                    }
+                },
+                Some(_) => {
+                    return Err(arguments.wrong("what", "is 'losses' or 'reliability'"));
+                }
+            }
         }
         Some(Object::Job(_)) => of_job(arguments, context)?,
         Some(Object::Explanations(answer)) => explained(answer),

@@ -10,6 +10,7 @@ use super::super::objects::{Object, Trained, alloc, object_of};
 use super::data::{dataset_or_rows, valid_name};
 use super::models::with_champion;
 use crate::client::outcome;
+use crate::domain::calibration::CalibrationSpec;
 use crate::domain::job::{Job, JobResult};
 use crate::domain::model::Task;
 use crate::domain::name::check_name;
@@ -177,6 +178,7 @@ const FIELDS: &[&str] = &[
     "class_weights",
     "preprocessing",
     "augmentation",
+    "calibration",
     "threshold",
     "search",
     "start",
@@ -240,6 +242,7 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
         "class_weights" => is!(ClassWeights),
         "preprocessing" => is!(PreprocessingSpec),
         "augmentation" => is!(AugmentationSpec),
+        "calibration" => is!(CalibrationSpec),
         "threshold" => is!(ThresholdSpec),
         "search" => is!(SearchSpec),
         "start" => is!(StartSpec),

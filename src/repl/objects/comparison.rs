@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::super::table::Table;
 use super::super::text::{figure, grouped};
 use super::version::Trained;
+use crate::domain::calibration::{CalibrationMetrics, ReliabilityBin};
 use crate::domain::version::{EpochLoss, Version};
 use crate::error::Result;
 use crate::plot::{Axis, Layer, Mark, Plot, Scale};
@@ -120,6 +121,29 @@ fn of_epochs(title: String, layers: Vec<Layer>) -> Plot {
 }
 
 /// The losses of training and validation rows, epoch by epoch; the best epoch is a point.
+/// Of the rows of bins, how many were of the positive class by how many were predicted to be.
+pub(in crate::repl) fn reliability(title: String, of: &CalibrationMetrics) -> Plot {
+    let bins = &of.reliability.bins;
+    let points = |of: fn(&ReliabilityBin) -> f64| -> Vec<(f64, f64)> {
+        bins.iter().map(|bin| (bin.mean_predicted, of(bin))).collect()
+    };
+    let interval = Mark::Band { upper: bins.iter().map(|bin| bin.interval.high).collect() };
+    let ends = [bins.first(), bins.last()].into_iter().flatten();
+    let line = ends.map(|bin| (bin.mean_predicted, bin.mean_predicted)).collect();
+    let axis = |label: &str| Axis { label: label.to_owned(), scale: Scale::Number };
+    let layer = |name: &str, mark, points| Layer { name: name.to_owned(), mark, points };
+    Plot {
+        title,
+        x: axis("predicted"),
+        y: axis("observed"),
+        layers: vec![
+            layer("95 % interval", interval, points(|bin| bin.interval.low)),
+            layer("observed", Mark::Points, points(|bin| bin.observed)),
+            layer("as predicted", Mark::Line, line),
+        ],
+    }
+}
+
 pub(in crate::repl) fn curves(title: String, losses: &[EpochLoss], best: Option<u32>) -> Plot {
     let line = |name: &str, of: fn(&EpochLoss) -> f64| Layer {
         name: name.to_owned(),

@@ -44,7 +44,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::frame::Frame;
 use crate::plot::Plot;
 
-pub(super) use comparison::{Comparison, curves};
+pub(super) use comparison::{Comparison, curves, reliability};
 pub(super) use explanations::plot as explained;
 pub(super) use findings::{Finding, Findings};
 pub(super) use frame::{is_number, rows};

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::super::table::Table;
 use super::super::text::{figure, grouped};
+use crate::domain::calibration::CalibratorKind;
 use crate::domain::forecast::BaselineKind;
 use crate::domain::model::{Model, Task};
 use crate::domain::network::NetworkSpec;
@@ -109,6 +110,18 @@ impl Trained {
         }
         if let Some(threshold) = version.signature.threshold {
             parts.push(format!("threshold {threshold:.2}"));
+        }
+        if let (Metrics::Binary(metrics), Some(choice)) = (&version.metrics, &version.calibration)
+            && let Some(calibration) = &metrics.calibration
+        {
+            let error = short(Some(calibration.reliability.expected_error));
+            let way = match choice.kind {
+                CalibratorKind::None => "as learnt",
+                CalibratorKind::Temperature => "temperature",
+                CalibratorKind::Platt => "Platt",
+                CalibratorKind::Isotonic => "isotonic",
+            };
+            parts.push(format!("calibrated {way} (ECE {error})"));
         }
         parts.push(format!("n test {}", grouped(tested(&version.metrics))));
         if !self.aliases.is_empty() {

@@ -243,10 +243,9 @@ impl Service {
         let features = to_raw_value(&trained.features).context("writing fitted features")?;
         let created_by =
             claim.created_by.ok_or_else(|| Error::internal("registering", "the job has no key"))?;
-        let threads = self.0.settings.threads.get() as f64;
         let cost = Cost {
             // Who went on from a checkpoint has not seen what was trained before it.
-            seconds: began.elapsed().as_secs_f64().max(trained.device_seconds / threads),
+            seconds: began.elapsed().as_secs_f64().max(trained.least_seconds),
             device_seconds: trained.device_seconds,
             memory_bytes: engine::peak_memory()?,
             device: trained.spec.device.clone(),
@@ -261,6 +260,7 @@ impl Service {
             metrics: trained.metrics,
             curve: trained.curve,
             baselines: trained.baselines,
+            calibration: trained.calibration,
             search: trained.search,
             simplification: trained.simplification,
             provenance: Provenance {

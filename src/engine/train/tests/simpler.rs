@@ -19,6 +19,7 @@ fn registered(trained: Trained) -> Parent {
         metrics: trained.metrics,
         curve: trained.curve,
         baselines: trained.baselines,
+        calibration: trained.calibration,
         search: trained.search,
         simplification: None,
         provenance: Provenance {

@@ -32,7 +32,42 @@ fn networks_that_are_trained_side_by_side_are_the_same() {
         numbers.sort_unstable();
         numbers.dedup();
         assert_eq!(numbers, (1..=7).collect::<Vec<_>>(), "each is told of");
+        assert!(trained.least_seconds < trained.device_seconds, "{threads}");
     }
+    assert_eq!(alone.least_seconds, alone.device_seconds);
+}
+
+/// Of long trainings side by side each is told of while others are.
+#[test]
+fn they_run_at_the_same_time() {
+    let (frame, _) = logistic(300);
+    let spec = TrainingSpec { epochs: Some(200), ..of_several() };
+    let mut hooks = Record { threads: NonZeroUsize::new(2), ..Record::default() };
+    train(&frame, &spec, None, &mut hooks).unwrap();
+    let numbers: Vec<usize> = hooks.reports.iter().map(|report| report.run.number).collect();
+    assert!(!numbers.is_sorted(), "one after the other");
+}
+
+/// The weights that are left are those of the network whose error ends the job, and not of a baseline
+/// beside it.
+#[test]
+fn what_is_left_is_of_the_network_that_ends_the_job() {
+    let x = noise(400, 2, 5);
+    let y = (0..400).map(|r| Some(3.0 * x[0][r] - x[1][r])).collect();
+    let schedule = ConstantSchedule { warm_up: 0.99 };
+    let optimiser = OptimiserSpec::Sgd(Sgd { learning_rate: Some(30.0), ..Sgd::default() });
+    let spec = TrainingSpec {
+        network: Some(mlp(&[4])),
+        baselines: true,
+        epochs: Some(100),
+        gradient_clip: Some(0.0),
+        schedule: Some(ScheduleSpec::Constant(schedule)),
+        ..short(optimiser)
+    };
+    let mut hooks = Record { threads: NonZeroUsize::new(2), ..Record::default() };
+    let error = train(&frame(&x, Values::Float64(y)), &spec, None, &mut hooks).unwrap_err();
+    assert_eq!(error.code(), Code::Diverged);
+    assert!(hooks.left.iter().all(|left| left.run.name == "mlp"), "{:?}", hooks.left.len());
 }
 
 /// From any of its checkpoints, whichever trainings were under way, on as many threads or on one.

@@ -46,8 +46,9 @@ impl Cache {
                 .max_capacity(model_bytes)
                 .weigher(|_, loaded: &Arc<Loaded>| u32::try_from(loaded.bytes).unwrap_or(u32::MAX))
                 .build(),
+            // Beside those that answer: few are asked why.
             explainers: Moka::builder()
-                .max_capacity(model_bytes)
+                .max_capacity(model_bytes / 4)
                 .weigher(|_, (_, bytes): &(_, u64)| u32::try_from(*bytes).unwrap_or(u32::MAX))
                 .build(),
             hearing: AtomicBool::new(false),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::Service;
 use super::cache::ModelName;
@@ -24,6 +25,9 @@ use crate::error::{Code, Context, Error, Result};
 /// What is said while others' answers are explained.
 pub(super) const BUSY: &str =
     "many answers are being explained for others: ask again in a few seconds, or for fewer rows";
+
+/// A request takes no longer: it holds a core for as long.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is explained of each answer.
 struct Explained {
@@ -51,7 +55,10 @@ impl Service {
         let number = resolve(model, &registered, request.version.as_ref())?;
         let loaded = self.loaded(&name, number).await?;
         let rows = checked(&request, &loaded)?;
-        let frame = loaded.reader.rows(rows)?;
+        let turn = self.0.explaining.take().await?;
+        // Pictures are decoded for long.
+        let reading = (loaded.clone(), rows.to_vec());
+        let frame = blocking(move || reading.0.reader.rows(&reading.1)).await?;
         let explainer = self.explainer(&name, number).await?;
         let signature = &loaded.version.signature;
         let asked = asked(&request, signature, &explainer)?;
@@ -74,13 +81,14 @@ impl Service {
                 .collect(),
         };
         let quantities: Vec<Quantity> = explained.iter().map(|one| one.quantity).collect();
-        let turn = self.0.explaining.take().await?;
         let waiting = Waiting::default();
         let has_left = waiting.0.clone();
         let attributed = blocking(move || {
             let _turn = turn;
             let of = |row: usize| quantities[row.min(quantities.len() - 1)];
-            explainer.explain(&frame, method, &of, &mut || has_left.load(Ordering::Relaxed))
+            let began = Instant::now();
+            let mut stop = || has_left.load(Ordering::Relaxed) || began.elapsed() > PATIENCE;
+            explainer.explain(&frame, method, &of, &mut stop).map_err(too_long)
         })
         .await?;
         drop(waiting);
@@ -89,7 +97,16 @@ impl Service {
             .enumerate()
             .map(|(row, one)| {
                 let class = explained[row.min(explained.len() - 1)].class.clone();
-                said(one, class, if signature.window.is_none() { rows.get(row) } else { None })
+                let probability = class.as_ref().map(|class| match &signature.calibrator {
+                    None => logistic(one.value),
+                    // It is of the logit of the positive class.
+                    Some(of) if signature.positive_class.as_ref() == Some(class) => {
+                        of.apply(one.value).unwrap_or(f64::NAN)
+                    }
+                    Some(of) => 1.0 - of.apply(-one.value).unwrap_or(f64::NAN),
+                });
+                let row = rows.get(row).filter(|_| signature.window.is_none());
+                Explanation { probability, ..said(one, class, row) }
             })
             .collect();
         let model = model.to_owned();
@@ -130,7 +147,8 @@ impl Service {
         })?;
         let weights = self.store().load_blob(servable.weights).await?;
         let background = self.store().load_blob(background).await?;
-        let bytes = (weights.len() + background.len()) as u64;
+        // As f32, whatever form they are kept in.
+        let bytes = servable.version.provenance.parameters * 4 + background.len() as u64;
         let explainer = blocking(move || {
             let features = serde_json::from_str(servable.features.get())
                 .context("reading a version's fitted features")?;
@@ -141,6 +159,17 @@ impl Service {
         .await?;
         self.0.cache.keep_explainer(epoch, key, explainer.clone(), bytes);
         Ok(explainer)
+    }
+}
+
+/// The way out for whoever still waits; nobody reads it of whoever has left.
+fn too_long(error: Error) -> Error {
+    match error.code() {
+        Code::Cancelled => {
+            let detail = "explaining takes longer than a minute: send fewer rows, or shorter texts";
+            Error::field(Code::InvalidRequest, "/rows", detail)
+        }
+        _ => error,
     }
 }
 
@@ -258,7 +287,11 @@ fn output_of(asked: Option<&ExplainedStep>, signature: &Signature) -> Result<usi
     Ok((row * columns.len() + column) * quantiles.len().max(1) + level)
 }
 
-/// An explanation in the words of the answer.
+fn logistic(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// An explanation in the words of the answer, but for its probability.
 fn said(one: Attributed, class: Option<String>, row: Option<&Row>) -> Explanation {
     let scale = match class {
         Some(_) => ExplanationScale::LogOdds,
@@ -298,7 +331,7 @@ fn said(one: Attributed, class: Option<String>, row: Option<&Row>) -> Explanatio
         scale,
         value: one.value,
         base: one.base,
-        probability: class.as_ref().map(|_| 1.0 / (1.0 + (-one.value).exp())),
+        probability: None,
         class,
         gap: one.gap,
         holds: one.holds,

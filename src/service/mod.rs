@@ -98,7 +98,7 @@ struct Inner {
     probing: Turns,
     /// Long histories that may be in memory at once.
     forecasting: Turns,
-    /// Explanations that may be made at once: each takes a core.
+    /// Explanations that may be made at once: each takes a core, and half of them are for others.
     explaining: Turns,
 }
 
@@ -123,7 +123,7 @@ impl Service {
             spooling,
             probing: Turns::new(1, advice::BUSY),
             forecasting: Turns::new(2, forecasts::BUSY),
-            explaining: Turns::new(cores, explanations::BUSY),
+            explaining: Turns::new((cores / 2).max(1), explanations::BUSY),
         });
         tokio::spawn(listen(Arc::downgrade(&inner), inner.store.clone()));
         Self(inner)

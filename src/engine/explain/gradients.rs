@@ -2,7 +2,7 @@
 
 use burn::backend::flex::FlexDevice;
 use burn::backend::{Autodiff, Flex};
-use burn::module::Module;
+use burn::module::{AutodiffModule, Module};
 use burn::tensor::{Tensor, TensorData};
 
 use super::Quantity;
@@ -11,6 +11,7 @@ use crate::engine::features::Layout;
 use crate::engine::infer::build;
 use crate::engine::networks::Network;
 use crate::engine::networks::parameters::Parameters;
+use crate::engine::train::floats;
 use crate::error::{Context, Result};
 
 type Tracked = Autodiff<Flex>;
@@ -21,15 +22,14 @@ pub(super) struct Differentiable {
     networks: Vec<Network<Tracked>>,
     /// Logits of a row, of each member.
     outputs: usize,
+    /// Points that are evaluated at once.
+    at_once: usize,
 }
 
-/// Values and gradients of so many points.
-pub(super) struct Sloped {
-    /// `[points]`.
-    pub(super) values: Vec<f64>,
-    /// `[points, inputs]`.
-    pub(super) gradients: Vec<f32>,
-}
+/// Points that are evaluated at once, and numbers that networks make of them: three times as many are
+/// kept for the gradients.
+const POINTS: usize = 512;
+const NUMBERS: f64 = (1 << 24) as f64;
 
 impl Differentiable {
     /// # Errors
@@ -44,27 +44,89 @@ impl Differentiable {
             // What is asked for is the gradient by inputs alone.
             Ok(build::<Tracked>(spec, layout, outputs, weights, &FlexDevice)?.no_grad())
         };
-        Ok(Self { networks: weights.iter().map(network).collect::<Result<_>>()?, outputs })
+        let floats = floats(spec, layout, outputs) * weights.len() as f64;
+        let at_once = (NUMBERS / floats.max(1.0)).clamp(1.0, POINTS as f64) as usize;
+        let networks = weights.iter().map(network).collect::<Result<_>>()?;
+        Ok(Self { networks, outputs, at_once })
     }
 
-    /// Of points `[points, width]`.
+    /// Points that are evaluated at once.
+    pub(super) fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    /// The quantity at points `[points, width]`, without its gradients.
+    ///
+    /// # Errors
+    /// As [`Differentiable::at`].
+    pub(super) fn values(&self, points: &[f32], width: usize, of: Quantity) -> Result<Vec<f64>> {
+        let mut values = Vec::with_capacity(points.len() / width.max(1));
+        for points in points.chunks((self.at_once * width).max(1)) {
+            let rows = points.len() / width.max(1);
+            let data = TensorData::new(points.to_vec(), [rows, width]);
+            let inputs = Tensor::<Flex, 2>::from_data(data, &FlexDevice);
+            let of_network =
+                |network: &Network<Tracked>| read(network.valid().forward(inputs.clone(), None));
+            let numbers = self.networks.iter().map(of_network).collect::<Result<Vec<_>>>()?;
+            values.extend(self.measured(&numbers, rows, of, &mut |_, _, _| {}));
+        }
+        Ok(values)
+    }
+
+    /// What each network reads of rows `[rows, width]`, `[rows, numbers]` each.
     ///
     /// # Errors
     /// Internal, when numbers can't be read back.
-    pub(super) fn at(&self, points: &[f32], width: usize, of: Quantity) -> Result<Sloped> {
-        let rows = points.len() / width.max(1);
-        let data = TensorData::new(points.to_vec(), [rows, width]);
-        let inputs = Tensor::<Tracked, 2>::from_data(data, &FlexDevice).require_grad();
-        let logits: Vec<_> =
-            self.networks.iter().map(|n| n.forward(inputs.clone(), None)).collect();
-        let (values, loss) = self.weighed(logits, rows, of)?;
+    pub(super) fn read(&self, rows: &[f32], width: usize) -> Result<Vec<Vec<f32>>> {
+        let count = rows.len() / width.max(1);
+        let data = TensorData::new(rows.to_vec(), [count, width]);
+        let inputs = Tensor::<Flex, 2>::from_data(data, &FlexDevice);
+        self.networks.iter().map(|network| read(network.valid().read(inputs.clone()))).collect()
+    }
+
+    /// What is attributed to the numbers that each network reads, by the inputs that they are of.
+    pub(super) fn by_inputs(&self, attributed: &[Vec<f64>], width: usize) -> Vec<f64> {
+        let mut sums = vec![0.0; width];
+        for (network, attributed) in self.networks.iter().zip(attributed) {
+            let places = network.places();
+            for (at, attribution) in attributed.iter().enumerate() {
+                let input = places.as_ref().map_or(Some(at), |places| places.get(at).copied());
+                if let Some(sum) = input.and_then(|input| sums.get_mut(input)) {
+                    *sum += attribution;
+                }
+            }
+        }
+        sums
+    }
+
+    /// The gradients by what the networks read at so many points, `[rows, numbers]` of each network.
+    ///
+    /// # Errors
+    /// Internal, when numbers can't be read back.
+    pub(super) fn at(
+        &self,
+        points: Vec<Vec<f32>>,
+        rows: usize,
+        of: Quantity,
+    ) -> Result<Vec<Vec<f32>>> {
+        let read_by: Vec<_> = points
+            .into_iter()
+            .map(|points| {
+                let shape = [rows, points.len() / rows.max(1)];
+                let data = TensorData::new(points, shape);
+                Tensor::<Tracked, 2>::from_data(data, &FlexDevice).require_grad()
+            })
+            .collect();
+        let logits = self.networks.iter().zip(&read_by);
+        let logits = logits.map(|(network, read)| network.answer(read.clone())).collect();
+        let (_, loss) = self.weighed(logits, rows, of)?;
         let gradients = loss.backward();
-        let gradients = match inputs.grad(&gradients) {
-            Some(gradients) => read(gradients)?,
+        let by_read = |tensor: &Tensor<Tracked, 2>| match tensor.grad(&gradients) {
+            Some(gradients) => read(gradients),
             // Nothing is read, as where only what lies behind a window is.
-            None => vec![0.0; points.len()],
+            None => Ok(vec![0.0; tensor.dims().iter().product()]),
         };
-        Ok(Sloped { values, gradients })
+        read_by.iter().map(by_read).collect()
     }
 
     /// Of texts whose words are the mean of rows of the networks' own tables: `codes` `[points, width]`
@@ -120,21 +182,13 @@ impl Differentiable {
             logits.iter().map(|logits| read(logits.clone().inner())).collect();
         let numbers = read_all?;
         let each = rows * outputs;
-        let members: Vec<&[f32]> =
-            numbers.iter().flat_map(|of_network| of_network.chunks_exact(each.max(1))).collect();
-        let mut weights = vec![vec![0.0_f32; each]; members.len()];
-        let mut values = Vec::with_capacity(rows);
-        let mut slopes = vec![0.0; members.len() * outputs];
-        for row in 0..rows {
-            let of_member =
-                |member: usize, output: usize| f64::from(members[member][row * outputs + output]);
-            values.push(of.at((members.len(), outputs), &of_member, &mut slopes));
-            for (weights, slopes) in weights.iter_mut().zip(slopes.chunks_exact(outputs)) {
-                for (weight, slope) in weights[row * outputs..].iter_mut().zip(slopes) {
-                    *weight = *slope as f32;
-                }
+        let members = numbers.iter().map(|of_network| of_network.len() / each.max(1)).sum();
+        let mut weights = vec![vec![0.0_f32; each]; members];
+        let values = self.measured(&numbers, rows, of, &mut |row, member, slopes| {
+            for (weight, slope) in weights[member][row * outputs..].iter_mut().zip(slopes) {
+                *weight = *slope as f32;
             }
-        }
+        });
         let mut weights = weights.into_iter();
         let mut loss = Tensor::<Tracked, 1>::zeros([1], &FlexDevice);
         for logits in logits {
@@ -144,6 +198,34 @@ impl Differentiable {
             loss = loss + (logits * Tensor::from_data(weights, &FlexDevice)).sum();
         }
         Ok((values, loss))
+    }
+}
+
+impl Differentiable {
+    /// The quantity at each of `rows` points, of the logits of each network; `slopes` is given those of
+    /// each point and member.
+    fn measured(
+        &self,
+        numbers: &[Vec<f32>],
+        rows: usize,
+        of: Quantity,
+        slopes_of: &mut dyn FnMut(usize, usize, &[f64]),
+    ) -> Vec<f64> {
+        let outputs = self.outputs.max(1);
+        let each = (rows * outputs).max(1);
+        let members: Vec<&[f32]> =
+            numbers.iter().flat_map(|of_network| of_network.chunks_exact(each)).collect();
+        let mut values = Vec::with_capacity(rows);
+        let mut slopes = vec![0.0; members.len() * outputs];
+        for row in 0..rows {
+            let of_member =
+                |member: usize, output: usize| f64::from(members[member][row * outputs + output]);
+            values.push(of.at((members.len(), outputs), &of_member, &mut slopes));
+            for (member, slopes) in slopes.chunks_exact(outputs).enumerate() {
+                slopes_of(row, member, slopes);
+            }
+        }
+        values
     }
 }
 

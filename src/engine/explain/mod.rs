@@ -11,10 +11,11 @@ use std::borrow::Cow;
 
 pub(crate) use self::background::background;
 use self::gradients::Differentiable;
-use self::paths::{Integrated, Steps, integrated};
+use self::paths::{Integrated, References, Steps, go_on, integrated};
 pub use self::quantity::Quantity;
 use super::features::{FittedFeatures, Layout, Matrix, names_of_words};
 use super::weights;
+use crate::domain::explanation::MAX_EXPLAINED;
 use crate::domain::model::Task;
 use crate::domain::training::TrainingSpec;
 use crate::domain::version::Signature;
@@ -26,6 +27,9 @@ const REFERENCES: usize = 64;
 /// From each of them, and from the one of integrated gradients.
 const EXPECTED: Steps = Steps { first: 4, most: 256 };
 const INTEGRATED: Steps = Steps { first: 32, most: 4096 };
+
+/// Numbers that are attributed to at once, at most.
+const NUMBERS: usize = 1 << 21;
 
 /// How an answer is attributed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +128,9 @@ impl Explainer {
     /// of each the quantity that `of` gives of its number.
     ///
     /// # Errors
-    /// As [`super::LoadedModel::predict`]; [`Code::Cancelled`] when `stop` says so between two rows.
+    /// As [`super::LoadedModel::predict`]; [`Code::InvalidRequest`] for more than so many answers, or
+    /// numbers that are attributed to; [`Code::Cancelled`] when `stop` says so;
+    /// [`Error::Internal`] when an answer or an attribution is not finite.
     pub fn explain(
         &self,
         frame: &Frame,
@@ -139,6 +145,7 @@ impl Explainer {
             }
             None => (self.features.transform(frame)?, vec![None; frame.rows()]),
         };
+        check_size(&inputs)?;
         let texts = match self.layout {
             Layout::Text { .. } => self.features.names().next().map(|name| frame.texts(name)),
             _ => None,
@@ -148,16 +155,18 @@ impl Explainer {
             Attributing::Expected => (self.references(), EXPECTED),
             Attributing::Integrated => (Cow::Borrowed(self.average.data.as_slice()), INTEGRATED),
         };
+        let width = self.layout.width();
+        let compared = References::new(&self.networks, &references, width)?;
         let mut bases: Vec<(Quantity, f64)> = Vec::new();
         let mut attributed = Vec::with_capacity(inputs.rows);
         let rows = inputs.data.chunks_exact(inputs.width.max(1)).zip(entities).enumerate();
         for (number, (row, entity)) in rows {
-            if stop() {
-                return Err(Error::new(Code::Cancelled, "nobody waits for the explanation"));
-            }
+            go_on(stop)?;
             let of = of(number);
             let integrated = match &self.layout {
-                Layout::Text { .. } => texts::integrated(&self.networks, row, of, INTEGRATED)?,
+                Layout::Text { .. } => {
+                    texts::integrated(&self.networks, row, of, INTEGRATED, stop)?
+                }
                 _ => {
                     let known = bases.iter().find(|(quantity, _)| *quantity == of);
                     let base = match known {
@@ -168,9 +177,13 @@ impl Explainer {
                             base
                         }
                     };
-                    integrated(&self.networks, row, &references, base, of, steps)?
+                    integrated(&self.networks, row, (&compared, base), of, steps, stop)?
                 }
             };
+            let numbers = [integrated.value, integrated.base];
+            if !numbers.iter().chain(&integrated.attributions).all(|n| n.is_finite()) {
+                return Err(Error::internal("explaining", "an attribution is not finite"));
+            }
             let text = texts.as_ref().and_then(|texts| texts[number]);
             attributed.push(self.folded(integrated, entity, text));
         }
@@ -184,7 +197,7 @@ impl Explainer {
 
     /// The mean quantity of reference rows.
     fn base(&self, references: &[f32], of: Quantity) -> Result<f64> {
-        let values = self.networks.at(references, self.layout.width(), of)?.values;
+        let values = self.networks.values(references, self.layout.width(), of)?;
         crate::stats::mean(&values)
             .ok_or_else(|| Error::new(Code::InvalidData, "the version carries no reference rows"))
     }
@@ -252,6 +265,25 @@ impl Explainer {
             picture,
         }
     }
+}
+
+/// What is attributed to is bounded: all of it is in memory, and in the answer.
+fn check_size(inputs: &Matrix) -> Result<()> {
+    let refuse = |detail| Err(Error::field(Code::InvalidRequest, "/rows", detail));
+    if inputs.rows > MAX_EXPLAINED {
+        let rows = inputs.rows;
+        return refuse(format!("{rows} answers are more than {MAX_EXPLAINED}: ask in parts"));
+    }
+    let most = (NUMBERS / inputs.width.max(1)).max(1);
+    if inputs.rows > most {
+        let detail = format!(
+            "the version reads {} numbers of each row, and {} rows of so many are too much at once: send \
+             {most} at most",
+            inputs.width, inputs.rows
+        );
+        return refuse(detail);
+    }
+    Ok(())
 }
 
 /// The mean of rows, as one row; none of none.

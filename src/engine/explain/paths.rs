@@ -3,12 +3,8 @@
 
 use super::Quantity;
 use super::gradients::Differentiable;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
-/// Points that are evaluated at once.
-const CHUNK: usize = 512;
-/// Numbers of these, at most.
-const CHUNK_NUMBERS: usize = 1 << 20;
 /// How far what is attributed may be from what there is to attribute: this share of it, and as much
 /// beside, in log odds or standard deviations of a target.
 pub(super) const RELATIVE: f64 = 1e-3;
@@ -47,29 +43,60 @@ impl Integrated {
     }
 }
 
-/// Attributions of a row's inputs, each way by equal steps. `references` are rows after
-/// each other, of which `base` is the mean quantity.
+/// Rows that a row is compared with.
+pub(super) struct References {
+    /// What each network reads of them, one row after the other.
+    read: Vec<Vec<f32>>,
+    count: usize,
+}
+
+impl References {
+    /// Of rows `[count, width]`.
+    ///
+    /// # Errors
+    /// As [`Differentiable::read`].
+    pub(super) fn new(networks: &Differentiable, rows: &[f32], width: usize) -> Result<Self> {
+        let read = networks.read(rows, width)?;
+        Ok(Self { read, count: rows.len() / width.max(1) })
+    }
+}
+
+/// Attributions of a row's inputs, each way by equal steps; `base` is the mean quantity of the
+/// references. The ways are straight in what the networks read: behind the embeddings of numbers, which
+/// bend so often that no number of steps would follow them. What the channels of a number add is
+/// summed.
 ///
 /// # Errors
-/// As [`Differentiable::at`].
+/// As [`Differentiable::at`]; [`crate::error::Code::Cancelled`] when `stop` says so.
 pub(super) fn integrated(
     networks: &Differentiable,
     row: &[f32],
-    references: &[f32],
-    base: f64,
+    (references, base): (&References, f64),
     of: Quantity,
     steps: Steps,
+    stop: &mut dyn FnMut() -> bool,
 ) -> Result<Integrated> {
-    let value = networks.at(row, row.len(), of)?.values[0];
+    let value = networks.values(row, row.len(), of)?.first().copied().unwrap_or(f64::NAN);
+    let to = networks.read(row, row.len())?;
     let mut count = steps.first;
     loop {
-        let attributions = along(networks, row, references, of, count)?;
-        let points = count * (references.len() / row.len().max(1));
+        let attributed = along(networks, &to, references, of, count, stop)?;
+        let attributions = networks.by_inputs(&attributed, row.len());
+        let points = count * references.count;
         let integrated = Integrated { attributions, value, base, points, unit: of.unit() };
         if integrated.holds() || count * 2 > steps.most {
             return Ok(integrated);
         }
         count *= 2;
+    }
+}
+
+/// # Errors
+/// [`Code::Cancelled`] when `stop` says so.
+pub(super) fn go_on(stop: &mut dyn FnMut() -> bool) -> Result<()> {
+    match stop() {
+        true => Err(Error::new(Code::Cancelled, "the explanation is not waited for any more")),
+        false => Ok(()),
     }
 }
 
@@ -81,37 +108,43 @@ fn offset(way: usize) -> f32 {
     ((way as f64 * RATIO + 0.5) % 1.0) as f32
 }
 
-/// The mean over the ways of the mean gradient along each, times its length.
+/// The mean over the ways of the mean gradient along each, times its length: of the numbers that each
+/// network reads.
 fn along(
     networks: &Differentiable,
-    row: &[f32],
-    references: &[f32],
+    to: &[Vec<f32>],
+    references: &References,
     of: Quantity,
     count: usize,
-) -> Result<Vec<f64>> {
-    let width = row.len();
-    let ways = references.len() / width.max(1);
-    let all = ways * count;
-    let chunk = (CHUNK_NUMBERS / width.max(1)).clamp(1, CHUNK);
-    let reference = |way: usize| &references[way * width..][..width];
-    let mut sums = vec![0.0; width];
-    let mut points = Vec::with_capacity(chunk.min(all) * width);
-    for first in (0..all).step_by(chunk) {
-        let some = first..(first + chunk).min(all);
-        points.clear();
-        for at in some.clone() {
-            let along = ((at % count) as f32 + offset(at / count)) / count as f32;
-            let way = reference(at / count).iter().zip(row);
-            points.extend(way.map(|(from, to)| from + along * (to - from)));
-        }
-        let gradients = networks.at(&points, width, of)?.gradients;
-        for (at, gradients) in some.zip(gradients.chunks_exact(width)) {
-            let way = reference(at / count).iter().zip(row);
-            for ((sum, gradient), (from, to)) in sums.iter_mut().zip(gradients).zip(way) {
-                *sum += f64::from(*gradient) * (f64::from(*to) - f64::from(*from));
+    stop: &mut dyn FnMut() -> bool,
+) -> Result<Vec<Vec<f64>>> {
+    let all = references.count * count;
+    let mut sums: Vec<Vec<f64>> = to.iter().map(|to| vec![0.0; to.len()]).collect();
+    for first in (0..all).step_by(networks.at_once()) {
+        go_on(stop)?;
+        let some = first..(first + networks.at_once()).min(all);
+        let of_network = |(to, read): (&Vec<f32>, &Vec<f32>)| -> Vec<f32> {
+            let point = |at: usize| {
+                let along = ((at % count) as f32 + offset(at / count)) / count as f32;
+                let way = read[at / count * to.len()..].iter().zip(to);
+                way.map(move |(from, to)| from + along * (to - from))
+            };
+            some.clone().flat_map(point).collect()
+        };
+        let points = to.iter().zip(&references.read).map(of_network).collect();
+        let gradients = networks.at(points, some.len(), of)?;
+        for (((sums, to), read), gradients) in
+            sums.iter_mut().zip(to).zip(&references.read).zip(&gradients)
+        {
+            for (at, gradients) in some.clone().zip(gradients.chunks_exact(to.len().max(1))) {
+                let way = read[at / count * to.len()..].iter().zip(to);
+                for ((sum, gradient), (from, to)) in sums.iter_mut().zip(gradients).zip(way) {
+                    *sum += f64::from(*gradient) * (f64::from(*to) - f64::from(*from));
+                }
             }
         }
     }
-    sums.iter_mut().for_each(|sum| *sum /= all.max(1) as f64);
+    let share = 1.0 / all.max(1) as f64;
+    sums.iter_mut().flatten().for_each(|sum| *sum *= share);
     Ok(sums)
 }

@@ -6,11 +6,8 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::Quantity;
 use super::gradients::Differentiable;
-use super::paths::{Integrated, Steps};
+use super::paths::{Integrated, Steps, go_on};
 use crate::error::{Context, Result};
-
-/// Points of the way that are evaluated at once.
-const CHUNK: usize = 64;
 
 /// Attributions of the words of a text, `row` as [`crate::engine::features::Layout::Text`] has it.
 ///
@@ -18,12 +15,13 @@ const CHUNK: usize = 64;
 /// all networks at once.
 ///
 /// # Errors
-/// As [`Differentiable::at`].
+/// As [`super::paths::integrated`].
 pub(super) fn integrated(
     networks: &Differentiable,
     row: &[f32],
     of: Quantity,
     steps: Steps,
+    stop: &mut dyn FnMut() -> bool,
 ) -> Result<Integrated> {
     let words = split(row);
     let tables = networks.tables(&words).map(|(table, shares)| embedded(table, &words, &shares));
@@ -35,7 +33,8 @@ pub(super) fn integrated(
     loop {
         let mut attributions = vec![0.0; words.len()];
         let shares: Vec<f32> = (0..count).map(|at| (at as f32 + 0.5) / count as f32).collect();
-        for shares in shares.chunks(CHUNK) {
+        for shares in shares.chunks(networks.at_once()) {
+            go_on(stop)?;
             let (_, some) = along(shares)?;
             attributions.iter_mut().zip(some).for_each(|(sum, some)| *sum += some / count as f64);
         }

@@ -153,6 +153,31 @@ impl<B: Backend> Network<B> {
         }
     }
 
+    /// What the layers behind the columns' own embeddings read of `[rows, inputs]`; the inputs themselves
+    /// where there are none, or where they are linear.
+    pub(crate) fn read(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
+        match self {
+            Self::Tabm(network) => network.read(inputs),
+            _ => inputs,
+        }
+    }
+
+    /// The input that each number of [`Network::read`] is of; None where they are the inputs.
+    pub(crate) fn places(&self) -> Option<Vec<usize>> {
+        match self {
+            Self::Tabm(network) => Some(network.places()),
+            _ => None,
+        }
+    }
+
+    /// Logits as [`Network::forward`] gives them, by what [`Network::read`] gave.
+    pub(crate) fn answer(&self, read: Tensor<B, 2>) -> Tensor<B, 2> {
+        match self {
+            Self::Tabm(network) => network.answer(read, None),
+            _ => self.forward(read, None),
+        }
+    }
+
     /// The table of which a batch reads few rows, where it has one.
     pub(crate) fn table(&self) -> Option<&Param<Tensor<B, 2>>> {
         match self {

@@ -161,9 +161,13 @@ impl<B: Backend> Tabm<B> {
     pub(super) fn forward(
         &self,
         inputs: Tensor<B, 2>,
-        mut dropout: Option<&mut Dropout>,
+        dropout: Option<&mut Dropout>,
     ) -> Tensor<B, 2> {
-        let rows = inputs.dims()[0];
+        self.answer(self.read(inputs), dropout)
+    }
+
+    /// What the first layer reads of `[rows, inputs]`: the embedded numbers, then the others.
+    pub(super) fn read(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
         let mut parts = Vec::new();
         if let Some(embedding) = &self.embedding {
             parts.push(embedding.forward(inputs.clone().select(1, self.numbers.clone())));
@@ -171,7 +175,29 @@ impl<B: Backend> Tabm<B> {
         if let Some(others) = &self.others {
             parts.push(inputs.select(1, others.clone()));
         }
-        let mut x = Tensor::cat(parts, 1);
+        Tensor::cat(parts, 1)
+    }
+
+    /// The input that each number of [`Tabm::read`] is of.
+    pub(super) fn places(&self) -> Vec<usize> {
+        let positions = |of: &Tensor<B, 1, Int>| -> Vec<usize> {
+            of.to_data().iter::<i64>().filter_map(|at| usize::try_from(at).ok()).collect()
+        };
+        let others = self.others.as_ref().map(positions).unwrap_or_default();
+        let numbers = positions(&self.numbers);
+        let channels = self.scale.dims()[1] - others.len();
+        let width = channels.checked_div(numbers.len()).unwrap_or(0);
+        let each = numbers.into_iter().flat_map(|at| std::iter::repeat_n(at, width));
+        each.chain(others).collect()
+    }
+
+    /// Logits by what the first layer reads.
+    pub(super) fn answer(
+        &self,
+        mut x: Tensor<B, 2>,
+        mut dropout: Option<&mut Dropout>,
+    ) -> Tensor<B, 2> {
+        let rows = x.dims()[0];
         for (number, layer) in self.hidden.iter().enumerate() {
             x = match number {
                 0 => self.first(layer, x),

@@ -5,6 +5,8 @@
 //!
 //!     cargo run --release --example scaling
 
+#![expect(clippy::print_stdout, reason = "what it measures is what it is for")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

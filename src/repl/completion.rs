@@ -95,6 +95,16 @@ impl Completer {
             At::Text { start, call, of, first } => {
                 let typed = &before[start..];
                 match call.as_deref() {
+                    // A table behind FROM and JOIN, else a column of any of them.
+                    Some("sql") => {
+                        let word = typed.chars().rev().take_while(|c| is_word(*c));
+                        let start = before.len() - word.map(char::len_utf8).sum::<usize>();
+                        let last = before[..start].split_whitespace().next_back();
+                        let is_table = last.is_some_and(|word| {
+                            word.eq_ignore_ascii_case("from") || word.eq_ignore_ascii_case("join")
+                        });
+                        (start, if is_table { frames(module) } else { columns(module, None) })
+                    }
                     Some(call) if OF_COLUMNS.contains(&call) => {
                         // Of a condition, the word that is being typed.
                         let word = typed.chars().rev().take_while(|c| is_word(*c));
@@ -195,6 +205,15 @@ async fn ask(context: &Context) -> Result<Names> {
     })
 }
 
+/// The names of frames.
+fn frames(module: &Module<'_>) -> Vec<String> {
+    let is_frame = |name: &str| {
+        module.get(name).and_then(object_of).is_some_and(|of| matches!(of, Object::Frame(_)))
+    };
+    let names = module.names().map(|name| name.as_str().to_owned());
+    names.filter(|name| !name.starts_with('_') && is_frame(name)).collect()
+}
+
 /// Columns of the frame or the dataset that a name stands for, or of all where it is none.
 fn columns(module: &Module<'_>, of: Option<&str>) -> Vec<String> {
     let of_value = |name: &str| match object_of(module.get(name)?)? {
@@ -223,7 +242,8 @@ fn magic(name: Option<&str>, typed: &str) -> Vec<String> {
         Some("device") => ["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec(),
         Some("help") => {
             let functions = catalogue::functions().map(|f| f.name);
-            magics::names().chain(functions).map(str::to_owned).collect()
+            let all = magics::names().chain(functions).chain(["shortcuts"]);
+            all.map(str::to_owned).collect()
         }
         Some(_) => Vec::new(),
     }

@@ -120,6 +120,7 @@ pub(super) fn help(evaluation: &Evaluation<'_, '_>, rest: &str) -> Result<Given>
     let name = one_word("help", rest)?;
     let text = match name.as_deref().map(|name| name.strip_prefix('%').unwrap_or(name)) {
         None => overview(),
+        Some("shortcuts") => shortcuts(),
         Some(name) => match find(name) {
             Some(magic) => of_magic(magic),
             None => return asked(evaluation, name, false),
@@ -172,7 +173,30 @@ fn overview() -> String {
     lines.push(format!("  {:<width$}  a command of the shell, with --allow-shell", "!COMMAND"));
     lines.push(format!("  {:<width$}  what NAME is; ?? says more of a value", "NAME?"));
     lines.push(String::new());
-    lines.push("help() lists the functions.".to_owned());
+    lines.push("help() lists the functions, %help shortcuts the keys.".to_owned());
+    lines.join("\n")
+}
+
+/// Keys of the prompt, and what they do.
+const KEYS: [(&str, &str); 12] = [
+    ("Enter", "runs the cell, or goes on in an open block"),
+    ("Alt-Enter", "a new line in the cell"),
+    ("Up, Down", "a line up or down in the cell, then the cells before and after"),
+    ("Ctrl-R", "looks for what was typed before, in earlier sessions too"),
+    ("Tab, Shift-Tab", "completes, or indents and unindents a line"),
+    ("Right, End, Ctrl-E", "at the end of a line: takes the hint"),
+    ("Alt-E, Ctrl-X Ctrl-E", "opens the cell in $EDITOR"),
+    ("Ctrl-A, Ctrl-K, Ctrl-U", "to the start; deletes to the end, to the start"),
+    ("Ctrl-W, Ctrl-Y", "deletes a word; puts back what was deleted"),
+    ("Ctrl-L", "clears the screen"),
+    ("Ctrl-C", "clears what is typed; while a cell runs, ends the cell and its job"),
+    ("Ctrl-D", "on an empty line: ends the session"),
+];
+
+fn shortcuts() -> String {
+    let width = KEYS.iter().map(|(keys, _)| keys.len()).max().unwrap_or(0);
+    let lines: Vec<String> =
+        KEYS.iter().map(|(keys, what)| format!("  {keys:<width$}  {what}")).collect();
     lines.join("\n")
 }
 

@@ -137,7 +137,8 @@ static MAGICS: &[Magic] = &[
         name: "help",
         arguments: "[NAME]",
         summary: "this list, or what a magic or a function does",
-        notes: "%time? and train? are short for it; two ?? say more of a value.",
+        notes: "%time? and train? are short for it; two ?? say more of a value. %help shortcuts lists \
+                the keys.",
         example: "%help save",
         is_work: false,
     },

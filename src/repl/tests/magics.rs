@@ -193,6 +193,8 @@ fn help_is_given_of_magics_functions_values_and_what_cells_define() {
         assert!(one.contains(magic.summary) && one.contains(magic.example), "{one}");
         assert!(one.lines().all(|line| line.chars().count() <= 100), "{one}");
     }
+    let keys = printed(&mut cells, "%help shortcuts");
+    assert!(keys.contains("Ctrl-R ") && keys.lines().all(|l| l.chars().count() <= 100), "{keys}");
     assert!(printed(&mut cells, "train?").contains("train(dataset"));
     assert!(printed(&mut cells, "help").contains("a dataset: from a file"));
     cells.run("def f(a):\n    return a\nx = 3");

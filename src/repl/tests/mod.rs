@@ -43,15 +43,24 @@ impl Cells {
     }
 
     fn with(settings: Settings) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        Self::of(&url, settings)
+    }
+
+    /// Of what listens there.
+    fn at(url: &str) -> Self {
+        Self::of(url, Settings::default())
+    }
+
+    fn of(url: &str, settings: Settings) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        drop(listener);
-        let client = Client::new(&url, "k").unwrap();
+        let client = Client::new(url, "k").unwrap();
         let session = Session::new(client, runtime.handle().clone(), settings).unwrap();
         Self { session, _runtime: runtime }
     }
@@ -269,6 +278,34 @@ fn columns_of_the_frame_are_completed() {
     assert_eq!(complete("g.select([\"income\", \"m"), ["more"]);
     assert_eq!(complete("sort(f, \"m"), ["more"], "of any where it is not known of which");
     assert_eq!(complete("f.gro"), ["group"]);
+    assert_eq!(complete("sql(\"select re"), ["region"]);
+    assert_eq!(complete("sql(\"select region from "), ["f", "g"]);
+    assert_eq!(complete("sql(\"select region FROM f JOIN "), ["f", "g"]);
+    assert_eq!(complete("sql(\"select region from f where m"), ["more"]);
+}
+
+/// That a request was broken off does not tell that it was not carried out: nothing else is claimed.
+#[test]
+fn an_interrupted_change_claims_nothing() {
+    // A server that takes requests and says nothing.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut cells = Cells::at(&format!("http://{}", listener.local_addr().unwrap()));
+    let interrupt = cells.session.interrupt();
+    let raise = interrupt.clone();
+    let raising = std::thread::spawn(move || {
+        let _asked = listener.accept().unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        raise.raise();
+        // Held open until the cell has ended.
+        std::thread::sleep(Duration::from_secs(2));
+    });
+    let fault = cells.run("cancel(\"01a217a5-a2b0-7c40-8000-000000000000\")").fault.unwrap();
+    raising.join().unwrap();
+    assert!(fault.interrupted, "{fault:?}");
+    let said = fault.message;
+    assert!(said.contains("interrupted; the server may have carried it out"), "{said}");
+    interrupt.clear();
+    assert_eq!(cells.value("1 + 1"), "2");
 }
 
 proptest! {

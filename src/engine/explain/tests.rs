@@ -1,8 +1,11 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::network::{MlpNetwork, NetworkSpec};
 use crate::domain::training::TrainingSpec;
+use crate::engine::features::Group;
 use crate::engine::infer::LoadedModel;
+use crate::engine::networks::parameters::{Parameter, Parameters};
 use crate::engine::testing::{Record, frame, noise, series, uniform};
 use crate::engine::train::{Trained, train};
 use crate::frame::{Values, grey_png};
@@ -275,4 +278,65 @@ fn who_leaves_is_not_waited_for() {
     let short = background::encode(&Matrix { rows: 1, width: 2, data: vec![0.0; 2] }).unwrap();
     let found = Explainer::load(&of.signature, &of.spec, of.features.clone(), &of.weights, &short);
     assert_eq!(found.unwrap_err().code(), Code::InvalidData);
+}
+
+/// Attributions against those of captum, which `examples/oracles/explanations.py` has written down: of
+/// two perceptrons that answer together, of two classes and of three.
+#[test]
+fn attributions_are_those_of_captum() {
+    for (text, outputs, of) in [
+        (include_str!("fixtures/two_classes.json"), 1, POSITIVE),
+        (include_str!("fixtures/three_classes.json"), 3, Quantity::Class(1)),
+    ] {
+        let fixture: Value = serde_json::from_str(text).unwrap();
+        let numbers = |value: &Value| -> Vec<f32> {
+            value["values"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
+        };
+        let layer = |network: &Value, at: usize, name: &str| {
+            let weight = numbers(&network[format!("{at}.weight")]);
+            let bias = numbers(&network[format!("{at}.bias")]);
+            let (rows, columns) = (bias.len(), weight.len() / bias.len());
+            let turned = (0..columns).flat_map(|c| (0..rows).map(move |r| r * columns + c));
+            let weight = Parameter {
+                shape: vec![columns, rows],
+                values: turned.map(|at| weight[at]).collect(),
+            };
+            let bias = Parameter { shape: vec![rows], values: bias };
+            [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]
+        };
+        let weights: Vec<Parameters> = fixture["networks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|network| {
+                let layers = [(0, "hidden.0"), (2, "hidden.1"), (4, "output")];
+                layers.into_iter().flat_map(|(at, name)| layer(network, at, name)).collect()
+            })
+            .collect();
+        let spec = NetworkSpec::Mlp(MlpNetwork { hidden: Some(vec![16, 8]), dropout: Some(0.0) });
+        let layout = Layout::Table((0..6).map(Group::Flag).collect());
+        let networks = Differentiable::new(&spec, &layout, outputs, &weights).unwrap();
+        let (rows, references) = (numbers(&fixture["rows"]), numbers(&fixture["references"]));
+        let all = Matrix { rows: 5, width: 6, data: references.clone() };
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-4, "{a} {b}");
+        for (name, references) in [("expected", &references), ("integrated", &average(&all).data)] {
+            let compared = References::new(&networks, references, 6).unwrap();
+            let base = crate::stats::mean(&networks.values(references, 6, of).unwrap()).unwrap();
+            if name == "expected" {
+                close(base, fixture["base"].as_f64().unwrap());
+            }
+            let known = numbers(&fixture[name]);
+            let values = numbers(&fixture["values"]);
+            for ((row, known), value) in rows.chunks(6).zip(known.chunks(6)).zip(values) {
+                // As fine as captum's own were: those of requests are within a thousandth.
+                let steps = Steps { first: 8192, most: 8192 };
+                let compared = (&compared, base);
+                let found = integrated(&networks, row, compared, of, steps, &mut || false).unwrap();
+                close(found.value, f64::from(value));
+                for (found, known) in found.attributions.iter().zip(known) {
+                    close(*found, f64::from(*known));
+                }
+            }
+        }
+    }
 }

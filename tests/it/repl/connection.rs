@@ -161,9 +161,12 @@ fn versions_of_other_rows_are_not_compared_in_silence() {
     let printed = place.code(
         "load('loans.csv');\n\
          def made(seed): return train('loans', 'default', network='linear', epochs=1, seed=seed)\n\
-         print(compare(made(1), made(1)))\nprint('--')\nprint(compare(made(1), made(2)))\n",
+         print(compare(made(1), made(1)))\nprint('--')\nprint(compare(made(1), made(2)))\n\
+         print('--')\nmade(1).plot()\n",
     );
-    let (alike, apart) = printed.split_once("--").unwrap();
+    let parts: Vec<&str> = printed.split("--\n").collect();
+    let [alike, apart, plot] = parts[..] else { panic!("{printed}") };
+    assert!(plot.contains("plot of ") && plot.contains("epoch"), "{plot}");
     assert!(!alike.contains("different rows"), "{alike}");
     assert!(apart.contains("! they were tested on different rows"), "{apart}");
 }

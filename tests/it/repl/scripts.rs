@@ -52,7 +52,10 @@ fn every_example_of_the_help_works() {
     assert!(words("prune").contains("pruned by 30 % of version 1"), "{printed}");
     assert!(words("distil").contains("linear, taught by the answers of version 1"), "{printed}");
     assert!(words("quantise").contains("8 bits for each weight of version 1"), "{printed}");
-    assert!(section("plot").contains("plot of default 1") && section("plot").contains("epoch"));
+    assert!(section("plot").starts_with("plot of default 1"), "{printed}");
+    assert!(section("plot").contains("predicted") && section("plot").contains("observed"));
+    assert!(section("explain").starts_with("plot of default 1"), "{printed}");
+    assert!(section("explain").contains("income") && section("explain").contains("adds"));
     assert!(section("compare").starts_with("default 1, default 2\n"), "{printed}");
     assert!(words("compare").contains("network linear linear"), "{printed}");
     assert!(words("models").contains("default binary 4"), "{printed}");

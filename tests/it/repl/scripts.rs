@@ -18,10 +18,7 @@ fn every_example_of_the_help_works() {
     assert_eq!(stderr(&output), "", "{}", stdout(&output));
     assert_eq!(output.status.code(), Some(0));
     let printed = stdout(&output);
-    let section = |name: &str| {
-        let rest = printed.split(&format!("== {name}\n")).nth(1).unwrap();
-        rest.split("\n== ").next().unwrap().to_owned()
-    };
+    let section = |name: &str| section(&printed, name);
     // Of a table, where its columns stand does not matter here.
     let words = |name: &str| section(name).split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(section("dataset"), "\"income\"");
@@ -73,13 +70,26 @@ fn every_example_of_the_help_works() {
     assert!(section("wait").contains("champion 1: 0."), "{printed}");
     assert!(section("cancel").contains("cancelled"), "{printed}");
     assert!(section("help").starts_with("train(dataset, target=None, model=None"), "{printed}");
+    examples_of_magics(&printed);
+}
+
+/// What the examples of the magics have printed.
+fn examples_of_magics(printed: &str) {
+    let section = |name: &str| section(printed, name);
     assert!(section("%time").contains("took "), "{printed}");
     assert!(section("%run").contains("ran"), "{printed}");
     assert!(section("%save").contains(" cells in session.ipynb"), "{printed}");
     assert!(section("%history").contains("loans = load("), "{printed}");
-    assert!(words("%who").contains("loans dataset"), "{printed}");
+    let names: Vec<String> = section("%who").split_whitespace().map(str::to_owned).collect();
+    assert!(names.join(" ").contains("loans dataset"), "{printed}");
     assert!(section("%curl").contains("/datasets/loans/versions/1/rows?"), "{printed}");
     assert!(section("%help").starts_with("%save [-f] FILE [CELLS]"), "{printed}");
+}
+
+/// What an example has printed.
+fn section(printed: &str, name: &str) -> String {
+    let rest = printed.split(&format!("== {name}\n")).nth(1).unwrap();
+    rest.split("\n== ").next().unwrap().to_owned()
 }
 
 /// The examples of the magics, but of those that are for a prompt and of the one that forgets.

@@ -12,7 +12,8 @@ use crate::error::{Code, Error, Result};
 /// Both trainings need the same dataset, columns, parts, seed and network, so that the weights fit and
 /// have not learnt from rows that are to judge them. What may differ is how they learn: optimiser,
 /// schedule, gradient clip, mean of the weights, loss, class weights, augmentation, monitor, epochs,
-/// batch size, accumulation, patience, precision, device, divergence, baselines and threshold.
+/// batch size, accumulation, patience, precision, device, divergence, baselines, calibration and
+/// threshold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartSpec {
@@ -33,7 +34,7 @@ pub enum StartWeights {
 }
 
 /// What says how a network learns, but not what it is or on which rows.
-const FREE: [&str; 18] = [
+const FREE: [&str; 19] = [
     "start",
     "optimiser",
     "schedule",
@@ -51,6 +52,7 @@ const FREE: [&str; 18] = [
     "device",
     "divergence",
     "baselines",
+    "calibration",
     "threshold",
 ];
 

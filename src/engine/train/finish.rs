@@ -8,7 +8,7 @@ use super::forecasting::{self, Forecasting};
 use super::plan::Recipe;
 use super::prepare::Prepared;
 use super::report;
-use crate::domain::calibration::Calibrator;
+use crate::domain::calibration::{CalibrationChoice, Calibrator};
 use crate::domain::model::Task;
 use crate::domain::network::{NLinearNetwork, NetworkSpec};
 use crate::domain::training::{ClassWeights, TrainingSpec};
@@ -39,6 +39,7 @@ pub(super) struct Served {
     pub(super) form: Form,
     pub(super) threshold: Option<f64>,
     pub(super) calibrator: Option<Calibrator>,
+    pub(super) calibration: Option<CalibrationChoice>,
 }
 
 impl Finish<'_> {
@@ -65,6 +66,7 @@ impl Finish<'_> {
         if let Some(served) = &self.served {
             signature.threshold = served.threshold;
             signature.calibrator = served.calibrator.clone();
+            calibration = served.calibration.clone();
         } else if let (Task::Binary, Some(positive)) = (data.task, data.positive) {
             let (logits, truth) = self.validation_logits(&model, positive)?;
             let calibrated = report::calibrated(spec.calibration, &logits, &truth, spec.seed);

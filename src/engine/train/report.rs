@@ -2,7 +2,9 @@
 
 use super::fit::Part;
 use super::target::Truth;
-use crate::domain::calibration::{CalibrationChoice, CalibrationSpec, Calibrator, CalibratorKind};
+use crate::domain::calibration::{
+    CalibrationChoice, CalibrationSpec, Calibrator, CalibratorKind, IsotonicRegression,
+};
 use crate::domain::model::Task;
 use crate::domain::training::{Monitor, ThresholdSpec};
 use crate::domain::version::Metrics;
@@ -110,7 +112,19 @@ pub(super) fn threshold(
         ThresholdSpec::FBeta(wanted) => {
             found(stats::threshold_by_f_beta(scores, truth, wanted.beta))
         }
-        ThresholdSpec::Rate(wanted) => found(stats::threshold_by_rate(scores, truth, wanted.rate)),
+        ThresholdSpec::Rate(wanted) => {
+            let operating = stats::threshold_by_rate(scores, truth, wanted.rate);
+            let is_nobody = operating.is_some_and(|operating| operating.rate == 0.0);
+            let (threshold, warning) = found(operating);
+            let nobody = (is_nobody && wanted.rate > 0.0).then(|| {
+                format!(
+                    "no validation row is above the threshold: more than {} of them share the highest \
+                     probability, and rows of one are never parted",
+                    wanted.rate
+                )
+            });
+            (threshold, warning.or(nobody))
+        }
         ThresholdSpec::F1 => match stats::threshold_f1(scores, truth) {
             Some(threshold) => (threshold.clamp(0.0, 1.0), None),
             None => (0.5, Some(NO_THRESHOLD.into())),
@@ -121,7 +135,8 @@ pub(super) fn threshold(
 /// A threshold that was looked for among the validation rows.
 fn found(operating: Option<stats::Operating>) -> (f64, Option<String>) {
     match operating {
-        Some(operating) => (operating.threshold.clamp(0.0, 1.0), None),
+        // One that labels nobody may be just above 1.
+        Some(operating) => (operating.threshold.max(0.0), None),
         None => (0.5, Some(NO_THRESHOLD.into())),
     }
 }
@@ -155,6 +170,7 @@ pub(super) fn calibrated(
             None => (CalibratorKind::None, None),
         },
     };
+    let calibrator = calibrator.map(|calibrator| smoothed(calibrator, truth));
     let warning = asked(spec).filter(|asked| *asked != kind).map(|_| {
         "the validation rows allow no calibration; the probabilities are as they were learnt".into()
     });
@@ -168,6 +184,19 @@ pub(super) fn calibrated(
         calibrator,
         warning,
     }
+}
+
+/// Isotonic regression ends in blocks of one class, which would be answered by 0 and by 1: as the targets
+/// of Platt are, they are held as far from these as so many rows tell.
+fn smoothed(calibrator: Calibrator, truth: &[bool]) -> Calibrator {
+    let Calibrator::Isotonic(IsotonicRegression { scores, mut values }) = calibrator else {
+        return calibrator;
+    };
+    let positives = truth.iter().filter(|truth| **truth).count() as f64;
+    let negatives = truth.len() as f64 - positives;
+    let (low, high) = (1.0 / (negatives + 2.0), (positives + 1.0) / (positives + 2.0));
+    values.iter_mut().for_each(|value| *value = value.clamp(low, high));
+    Calibrator::Isotonic(IsotonicRegression { scores, values })
 }
 
 fn asked(spec: CalibrationSpec) -> Option<CalibratorKind> {

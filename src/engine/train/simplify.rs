@@ -245,7 +245,8 @@ impl Work<'_> {
     fn kept(&self, form: Form) -> Served {
         let signature = &self.parent.version.signature;
         let (threshold, calibrator) = (signature.threshold, signature.calibrator.clone());
-        Served { form, threshold, calibrator }
+        let calibration = self.parent.version.calibration.clone();
+        Served { form, threshold, calibrator, calibration }
     }
 
     fn device(&self, recipe: &Recipe) -> Result<Device> {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::calibration::{CalibrationMetrics, Calibrator, CalibratorKind};
+use crate::domain::training::ThresholdRate;
 
 fn asked(more: Value) -> TrainingSpec {
     let mut spec = json!({"dataset": {"name": "d"}, "target": "y", "baselines": false, "epochs": 12,
@@ -95,4 +96,27 @@ fn a_share_and_a_weight_of_recall_set_the_threshold() {
         labelled(json!({"by": "f_beta", "beta": 5.0})),
     );
     assert!(precise < thorough, "{precise} {thorough}");
+}
+
+/// Rows of one probability are not parted: where too many have the highest nobody is above the
+/// threshold, and that is said.
+#[test]
+fn nobody_is_labelled_rather_than_too_many() {
+    let scores: Vec<f64> = (0..100).map(|row| if row < 10 { 1.0 } else { 0.2 }).collect();
+    let truth: Vec<bool> = (0..100).map(|row| row < 10).collect();
+    let rate = |rate: f64| ThresholdSpec::Rate(ThresholdRate { rate });
+    let (threshold, warning) = report::threshold(&rate(0.05), &scores, &truth);
+    assert!(scores.iter().all(|score| *score < threshold), "{threshold}");
+    assert!(warning.unwrap().contains("more than 0.05"));
+    let (threshold, warning) = report::threshold(&rate(0.1), &scores, &truth);
+    assert_eq!((scores.iter().filter(|s| **s >= threshold).count(), warning), (10, None));
+}
+
+#[test]
+fn isotonic_regression_is_never_certain() {
+    let logits: Vec<f64> = (0..200).map(|row| f64::from(row) / 20.0 - 5.0).collect();
+    let truth: Vec<bool> = (0..200).map(|row| row >= 100).collect();
+    let found = report::calibrated(CalibrationSpec::Isotonic, &logits, &truth, 1);
+    assert_eq!(found.choice.kind, CalibratorKind::Isotonic);
+    assert!(found.scores.iter().all(|p| (0.009..0.991).contains(p)), "{:?}", found.scores);
 }

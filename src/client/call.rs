@@ -93,7 +93,7 @@ impl Call {
                     let detail = format!("{} can't be read: {error}", path.display());
                     Failure { error: Error::new(Code::InvalidRequest, detail), passing: false }
                 })?;
-                request.body(file)
+                request.body(reqwest::Body::wrap_stream(form::streamed(file)))
             }
         })
     }

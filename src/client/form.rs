@@ -8,6 +8,9 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tokio_util::io::ReaderStream;
 
+/// Bytes of a file that are read and sent at a time.
+const PIECE: usize = 256 << 10;
+
 /// A part of a form.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FormPart {
@@ -41,7 +44,7 @@ async fn sent(
     let (name, file, text, read) = match &parts[at] {
         FormPart::Text { name, value } => (name, String::new(), Some(value.clone()), None),
         FormPart::File { name, file, path } => {
-            let read = ReaderStream::new(tokio::fs::File::open(path).await?);
+            let read = streamed(tokio::fs::File::open(path).await?);
             (name, format!("; filename=\"{}\"", quoted(file)), None, Some(read))
         }
     };
@@ -54,6 +57,12 @@ async fn sent(
     let head = stream::once(async { Ok(Bytes::from(head)) });
     let end = stream::once(async { Ok(Bytes::from_static(b"\r\n")) });
     Ok(head.chain(content).chain(end))
+}
+
+/// A file as it is sent. Each piece is read by another thread, which costs as much as a hundred
+/// kilobytes do.
+pub(super) fn streamed(file: tokio::fs::File) -> ReaderStream<tokio::fs::File> {
+    ReaderStream::with_capacity(file, PIECE)
 }
 
 /// A text within a header's quotes.

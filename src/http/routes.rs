@@ -74,6 +74,7 @@ routes! {
         models::get_model,
         versions::list_model_versions,
         versions::get_model_version,
+        versions::get_model_weights,
         aliases::list_aliases,
         aliases::get_alias,
         aliases::list_alias_moves,

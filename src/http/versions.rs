@@ -1,6 +1,7 @@
 //! Versions of models: train, list, look at, delete.
 
-use actix_web::{HttpResponse, delete, get, post};
+use actix_web::http::header;
+use actix_web::{HttpResponse, delete, get, mime, post};
 
 use super::answer::{Answer, ModelVersionPage, ok};
 use super::body::JSON_LIMIT;
@@ -60,6 +61,36 @@ pub(super) async fn list_model_versions(call: Call) -> Answer {
 pub(super) async fn get_model_version(call: Call) -> Answer {
     let (model, version) = (call.name("model")?, call.version()?);
     ok(&call.service().get_version(&call.caller, model, version).await?)
+}
+
+/// Download a version's weights
+///
+/// As safetensors, in the form in which they are stored: f32, or 8 bits with a scale where the version was
+/// quantised. The names of tensors are those of layers; of an ensemble they begin with the number of
+/// the network. What the network reads of the columns is not in them: they are for whoever wants to
+/// check a network by other means, or to take it along.
+#[utoipa::path(
+    tag = "versions",
+    params(("If-None-Match" = Option<String>, Header,
+        description = "The `ETag` of what the client has already")),
+    responses(
+        (status = 200, description = "The weights",
+            headers(("ETag" = String, description = "Names these bytes"),
+                ("Content-Disposition" = String, description = "A file name")),
+            content((String = "application/octet-stream"))),
+        (status = 304, description = "The client has it already"),
+    )
+)]
+#[get("/api/v1/models/{model}/versions/{version}/weights")]
+pub(super) async fn get_model_weights(call: Call) -> Answer {
+    let (model, version) = (call.name("model")?, call.version()?);
+    let (found, content) = call.service().version_weights(&call.caller, model, version).await?;
+    let etag = format!("\"{}\"", found.provenance.weights_sha256);
+    if call.has_fresh(&etag) {
+        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag)).finish());
+    }
+    let name = format!("{model}-{version}.safetensors");
+    call.download(content, mime::APPLICATION_OCTET_STREAM.as_ref(), (&etag, &name))
 }
 
 /// Delete a version of a model

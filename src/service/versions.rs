@@ -1,6 +1,6 @@
 //! Versions of models.
 
-use super::{Service, not_found};
+use super::{Content, Service, not_found};
 use crate::domain::key::Caller;
 use crate::domain::page::{Page, PageQuery};
 use crate::domain::version::{Version, VersionSummary};
@@ -28,6 +28,21 @@ impl Service {
     pub async fn get_version(&self, caller: &Caller, model: &str, version: u32) -> Result<Version> {
         let found = self.store().get_version(&caller.project, model, version).await?;
         found.map(|v| self.priced_version(v)).ok_or_else(|| no_version(model, version))
+    }
+
+    /// A version with its weights, as safetensors.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::NotFound`].
+    pub async fn version_weights(
+        &self,
+        caller: &Caller,
+        model: &str,
+        version: u32,
+    ) -> Result<(Version, Content)> {
+        let found = self.store().get_servable(&caller.project, model, version).await?;
+        let found = found.ok_or_else(|| no_version(model, version))?;
+        Ok((found.version, self.stored(found.weights).await?))
     }
 
     /// Deletes a version that nothing holds.

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use reqwest::StatusCode;
+use safetensors::SafeTensors;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::server::{Served, json, pointers, problem};
 
@@ -73,7 +75,27 @@ async fn a_simpler_version_stands_beside_its_parent_and_answers() {
         let score = |of: &Value| of["predictions"][0]["probabilities"]["1"].as_f64().unwrap();
         assert!((score(&ours) - score(&parent)).abs() < 0.3, "{ours} {parent}");
         assert_eq!(ours["version"], number + 2);
+        holds_its_weights(&served, &version).await;
     }
+    let missing = served.get("/api/v1/models/risk/versions/9/weights").send().await.unwrap();
+    problem(missing, 404, "not_found").await;
+}
+
+/// The weights of a version can be taken along, and are those that it names.
+async fn holds_its_weights(served: &Served, version: &Value) {
+    let path = format!("/api/v1/models/risk/versions/{}/weights", version["version"]);
+    let sent = served.get(&path).send().await.unwrap();
+    assert_eq!(sent.status(), StatusCode::OK);
+    let etag = sent.headers()["etag"].to_str().unwrap().to_owned();
+    let name = format!("risk-{}.safetensors", version["version"]);
+    assert!(sent.headers()["content-disposition"].to_str().unwrap().contains(&name));
+    let bytes = sent.bytes().await.unwrap();
+    let sha256 = &version["provenance"]["weights_sha256"];
+    assert_eq!(&json!(hex::encode(Sha256::digest(&bytes))), sha256);
+    assert_eq!(format!("\"{}\"", sha256.as_str().unwrap()), etag);
+    assert!(!SafeTensors::deserialize(&bytes).unwrap().is_empty());
+    let again = served.get(&path).header("If-None-Match", etag).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
 }
 
 #[tokio::test(flavor = "multi_thread")]

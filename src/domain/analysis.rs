@@ -1,15 +1,25 @@
 //! Analyses of a model: how one of its versions answers over the rows of a dataset, and what was found.
 //! One file per kind.
 
+mod dependence;
 mod importance;
+mod surrogate;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::dependence::{
+    ColumnDependence, DependenceLine, DependencePoint, DependenceResult, DependenceSpec,
+    PairDependence,
+};
 pub use self::importance::{
     AnalysisMetric, ColumnImportance, ImportanceResult, ImportanceSpec, MetricSense,
+};
+pub use self::surrogate::{
+    SurrogateFidelity, SurrogateLinear, SurrogateNode, SurrogatePart, SurrogateResult,
+    SurrogateRule, SurrogateSpec, SurrogateSplit, SurrogateTerm, SurrogateTree,
 };
 use super::dataset::DatasetRef;
 use super::prediction::VersionRef;
@@ -52,10 +62,14 @@ mod defaults {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AnalysisSpec {
     Importance(ImportanceSpec),
+    Dependence(DependenceSpec),
+    Surrogate(SurrogateSpec),
 }
 
 deserialize_tagged! { AnalysisSpec by "kind":
     "importance" => Importance(ImportanceSpec),
+    "dependence" => Dependence(DependenceSpec),
+    "surrogate" => Surrogate(SurrogateSpec),
 }
 
 impl AnalysisSpec {
@@ -63,6 +77,8 @@ impl AnalysisSpec {
     pub fn kind(&self) -> AnalysisKind {
         match self {
             Self::Importance(_) => AnalysisKind::Importance,
+            Self::Dependence(_) => AnalysisKind::Dependence,
+            Self::Surrogate(_) => AnalysisKind::Surrogate,
         }
     }
 }
@@ -72,14 +88,18 @@ impl AnalysisSpec {
 #[serde(rename_all = "snake_case")]
 pub enum AnalysisKind {
     Importance,
+    Dependence,
+    Surrogate,
 }
 
 impl AnalysisKind {
-    pub const ALL: &[AnalysisKind] = &[Self::Importance];
+    pub const ALL: &[AnalysisKind] = &[Self::Importance, Self::Dependence, Self::Surrogate];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Importance => "importance",
+            Self::Dependence => "dependence",
+            Self::Surrogate => "surrogate",
         }
     }
 
@@ -118,10 +138,14 @@ pub struct Analysis {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AnalysisResult {
     Importance(ImportanceResult),
+    Dependence(DependenceResult),
+    Surrogate(SurrogateResult),
 }
 
 deserialize_tagged! { AnalysisResult by "kind":
     "importance" => Importance(ImportanceResult),
+    "dependence" => Dependence(DependenceResult),
+    "surrogate" => Surrogate(SurrogateResult),
 }
 
 /// An analysis in a list: without what it found.

@@ -1,9 +1,13 @@
 //! How a version answers over the rows of a dataset. One file per kind of analysis; what they share is
 //! here: the rows, the answers to them a batch at a time, and how far the work is.
 
+mod answer;
 mod check;
+mod dependence;
+mod grid;
 mod importance;
 mod metric;
+mod surrogate;
 
 use self::metric::Measured;
 use super::features::{FittedFeatures, Matrix};
@@ -12,7 +16,7 @@ use super::train::{Held, Wanted, held_out};
 use crate::domain::analysis::{AnalysisRequest, AnalysisResult, AnalysisSpec};
 use crate::domain::model::Task;
 use crate::domain::version::Version;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::Frame;
 
 pub use self::check::{check_analysed_columns, check_analysis};
@@ -73,8 +77,15 @@ pub fn analyse(
         AnalysisSpec::Importance(spec) => {
             AnalysisResult::Importance(importance::importance(&mut work, spec)?)
         }
+        AnalysisSpec::Dependence(spec) => {
+            AnalysisResult::Dependence(dependence::dependence(&mut work, spec)?)
+        }
+        AnalysisSpec::Surrogate(spec) => {
+            let (found, noticed) = surrogate::surrogate(&mut work, spec)?;
+            warnings.extend(noticed);
+            AnalysisResult::Surrogate(found)
+        }
     };
-    warnings.sort();
     Ok(Analysed { rows, result, warnings })
 }
 
@@ -82,7 +93,13 @@ pub fn analyse(
 pub(super) fn needs_truth(spec: &AnalysisSpec) -> bool {
     match spec {
         AnalysisSpec::Importance(_) => true,
+        AnalysisSpec::Dependence(_) | AnalysisSpec::Surrogate(_) => false,
     }
+}
+
+/// What can't come of rows that were checked.
+fn undone(why: impl Into<String>) -> Error {
+    Error::internal("analysing a version", why.into())
 }
 
 /// One analysis that is being carried out.

@@ -1,4 +1,6 @@
+mod dependence;
 mod importance;
+mod surrogate;
 
 use serde_json::{Value, json};
 
@@ -6,7 +8,7 @@ use super::*;
 use crate::domain::training::TrainingSpec;
 use crate::engine::testing::{Record, noise, series, uniform, version_of};
 use crate::engine::train::train;
-use crate::error::{Code, Error};
+use crate::error::Code;
 use crate::frame::Values;
 
 /// Numbers, of which `y` doesn't depend on `x2`, and categories.

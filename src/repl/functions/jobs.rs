@@ -102,6 +102,10 @@ pub(super) fn wait<'v>(
             let made = context.wait(client.get_dataset_version(&made.dataset, made.version))?;
             alloc(Object::Dataset(made), eval)
         }
+        JobResult::Analysis(made) => {
+            let found = context.wait(context.client().get_analysis(&made.model, made.id))?;
+            alloc(Object::Analysis(Box::new(found)), eval)
+        }
         _ => alloc(Object::Job(Box::new(ended)), eval),
     }
 }

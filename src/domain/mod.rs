@@ -2,6 +2,7 @@
 //! beyond checking themselves.
 
 pub mod advice;
+pub mod analysis;
 pub mod calibration;
 pub mod cost;
 pub mod dataset;

@@ -4,6 +4,7 @@
 //! generic over the backend; [`train`] is the one place where a device becomes one.
 
 mod advice;
+mod analyse;
 mod device;
 mod explain;
 mod features;
@@ -17,6 +18,7 @@ mod weights;
 mod windows;
 
 pub use advice::{Source, advise};
+pub use analyse::{Analysed, OnStep, Subject, analyse, check_analysed_columns, check_analysis};
 pub use device::{
     Device, DeviceInfo, DeviceWish, device_memory, devices, keep_kernels, peak_memory,
 };

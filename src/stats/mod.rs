@@ -8,12 +8,15 @@
 mod calibration;
 mod classification;
 mod comparison;
+mod dependence;
 mod descriptive;
 mod forecasting;
 mod normal;
+mod permutation;
 mod ranking;
 mod regression;
 mod ridge;
+pub mod surrogate;
 mod thresholds;
 
 pub use calibration::{
@@ -23,12 +26,14 @@ pub use calibration::{
 };
 pub use classification::{binary_metrics, multiclass_metrics, wilson_interval};
 pub use comparison::{Difference, auc_difference, mean_difference};
+pub use dependence::{Band, Dependence, categorical_grid, numeric_grid, partial_dependence};
 pub use descriptive::{correlation, mean, quantile, quantiles, standard_deviation, variance};
 pub use forecasting::{
     DieboldMariano, crps_of_ensemble, diebold_mariano, mase, mean_pinball, pinball,
     seasonal_naive_error, smape,
 };
 pub use normal::{normal_cdf, normal_inverse_cdf, normal_inverse_cdfs};
+pub use permutation::{Importance, permutation_importance};
 pub use ranking::{
     auc, auc_interval, auc_of_each, average_precision, kolmogorov_smirnov, threshold_f1,
 };

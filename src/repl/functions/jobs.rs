@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::super::arguments::Arguments;
 use super::super::context::context;
 use super::super::objects::{Object, alloc, object_of};
+use super::super::progress::analysis;
 use super::super::text::grouped;
 use super::data::page;
 use super::training::trained;
@@ -101,6 +102,10 @@ pub(super) fn wait<'v>(
             let made = context.wait(client.get_dataset_version(&made.dataset, made.version))?;
             alloc(Object::Dataset(made), eval)
         }
+        JobResult::Analysis(made) => {
+            let found = context.wait(context.client().get_analysis(&made.model, made.id))?;
+            alloc(Object::Analysis(Box::new(found)), eval)
+        }
         _ => alloc(Object::Job(Box::new(ended)), eval),
     }
 }
@@ -149,6 +154,7 @@ pub(super) fn log<'v>(
 fn told(progress: &Progress) -> String {
     match progress {
         Progress::Ingestion(p) => format!("{} {} rows", p.stage, grouped(p.rows)),
+        Progress::Analysis(p) => analysis(p),
         Progress::Training(p) => {
             let score = p.last.validation_metric.map(|m| format!(" score {m:.4}"));
             format!(

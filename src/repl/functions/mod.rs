@@ -1,6 +1,7 @@
 //! What the functions of the catalogue do.
 
 mod advising;
+mod analysing;
 mod builtins;
 mod data;
 mod explaining;
@@ -133,6 +134,11 @@ functions! {
     predict => predicting::predict,
     forecast => forecasting::forecast,
     explain => explaining::explain,
+    importance => analysing::importance,
+    dependence => analysing::dependence,
+    surrogate => analysing::surrogate,
+    analyses => analysing::analyses,
+    analysis => analysing::analysis,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

@@ -3,6 +3,7 @@
 //! field holds the value itself.
 
 mod advice;
+mod analyses;
 mod comparison;
 mod dataset;
 mod explanations;
@@ -35,6 +36,7 @@ use super::outcome::{Detail, Shown};
 use super::table::{SHOWN_ROWS, Table};
 use super::text::figure;
 use crate::domain::advice::Advice;
+use crate::domain::analysis::Analysis;
 use crate::domain::dataset::DatasetVersion;
 use crate::domain::explanation::ExplanationResponse;
 use crate::domain::forecast::ForecastResponse;
@@ -44,6 +46,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::frame::Frame;
 use crate::plot::Plot;
 
+pub(super) use analyses::plot as analysed;
 pub(super) use comparison::{Comparison, curves, reliability};
 pub(super) use explanations::plot as explained;
 pub(super) use findings::{Finding, Findings};
@@ -88,6 +91,7 @@ const LONG_DICT: usize = 76;
 /// What a value is.
 pub(super) enum Object {
     Advice(Box<Advice>),
+    Analysis(Box<Analysis>),
     Comparison(Comparison),
     Dataset(DatasetVersion),
     Explanations(ExplanationResponse),
@@ -108,6 +112,7 @@ impl Object {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Advice(_) => "advice",
+            Self::Analysis(_) => "analysis",
             Self::Dataset(_) => "dataset",
             Self::Comparison(_) => "comparison",
             Self::Explanations(_) => "explanations",
@@ -128,6 +133,7 @@ impl Object {
     pub(super) fn text(&self) -> String {
         match self {
             Self::Advice(a) => advice::text(a),
+            Self::Analysis(a) => analyses::text(a),
             Self::Dataset(d) => dataset::text(d),
             Self::Comparison(c) => c.text(),
             Self::Explanations(e) => explanations::text(e),
@@ -154,14 +160,37 @@ impl Object {
             Self::Groups(_) => &["agg"],
             Self::Plot(_) => &["save"],
             Self::Model(_) => &[
-                "versions", "version", "predict", "forecast", "explain", "aliases", "history",
+                "versions",
+                "version",
+                "predict",
+                "forecast",
+                "explain",
+                "importance",
+                "dependence",
+                "surrogate",
+                "analyses",
+                "analysis",
+                "aliases",
+                "history",
                 "describe",
             ],
             Self::Version(_) => &[
-                "promote", "predict", "forecast", "explain", "prune", "distil", "quantise", "plot",
+                "promote",
+                "predict",
+                "forecast",
+                "explain",
+                "importance",
+                "dependence",
+                "surrogate",
+                "analyses",
+                "analysis",
+                "prune",
+                "distil",
+                "quantise",
+                "plot",
                 "describe",
             ],
-            Self::Explanations(_) => &["plot", "describe"],
+            Self::Analysis(_) | Self::Explanations(_) => &["plot", "describe"],
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::Advice(_) | Self::Predictions(_) | Self::Forecasts(_) => &["describe"],
             Self::Comparison(_) | Self::Findings(_) | Self::Move(_) => &[],
@@ -171,6 +200,7 @@ impl Object {
     pub(super) fn fields(&self) -> Result<Map<String, Json>> {
         match self {
             Self::Advice(a) => object(a.as_ref()),
+            Self::Analysis(a) => analyses::fields(a),
             Self::Dataset(d) => object(d),
             Self::Comparison(c) => c.fields(),
             Self::Explanations(e) => explanations::fields(e),
@@ -200,6 +230,7 @@ impl Object {
     pub(super) fn described(&self) -> Result<Vec<Map<String, Json>>> {
         match self {
             Self::Advice(a) => Ok(advice::described(a)),
+            Self::Analysis(a) => Ok(analyses::described(a)),
             Self::Dataset(d) => dataset::described(d),
             Self::Explanations(e) => Ok(explanations::described(e)),
             Self::Frame(f) => frame::rows(&super::functions::described(f)?),
@@ -358,6 +389,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
     if let Some(object) = object_of(value) {
         let table = match object {
             Object::Advice(a) => Some(advice::table(a)),
+            Object::Analysis(a) => Some(analyses::table(a)),
             Object::Version(v) => v.version.search.as_ref().map(search::table),
             Object::Frame(f) => frame::table(f, rows).ok(),
             Object::Comparison(c) => Some(c.table()),
@@ -441,6 +473,7 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Version(_) => all!(Version, version::table),
         Object::Job(_) => all!(Job, job::table),
         Object::Advice(_)
+        | Object::Analysis(_)
         | Object::Comparison(_)
         | Object::Explanations(_)
         | Object::Findings(_)

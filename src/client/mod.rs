@@ -7,6 +7,7 @@ mod advice;
 mod aliases;
 mod call;
 mod content;
+mod counterfactuals;
 mod datasets;
 mod events;
 mod explanations;

@@ -4,6 +4,7 @@
 pub mod advice;
 pub mod calibration;
 pub mod cost;
+pub mod counterfactual;
 pub mod dataset;
 pub mod explanation;
 pub mod forecast;

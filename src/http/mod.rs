@@ -15,6 +15,7 @@ mod aliases;
 mod answer;
 pub mod bench;
 mod body;
+mod counterfactuals;
 mod datasets;
 mod docs;
 mod examples;

@@ -82,12 +82,12 @@ impl Service {
         };
         let quantities: Vec<Quantity> = explained.iter().map(|one| one.quantity).collect();
         let waiting = Waiting::default();
-        let has_left = waiting.0.clone();
+        let has_left = waiting.watched();
         let attributed = blocking(move || {
             let _turn = turn;
             let of = |row: usize| quantities[row.min(quantities.len() - 1)];
             let began = Instant::now();
-            let mut stop = || has_left.load(Ordering::Relaxed) || began.elapsed() > PATIENCE;
+            let mut stop = || has_left() || began.elapsed() > PATIENCE;
             explainer.explain(&frame, method, &of, &mut stop).map_err(too_long)
         })
         .await?;
@@ -175,7 +175,15 @@ fn too_long(error: Error) -> Error {
 
 /// Says that whoever asked has left, once it is dropped.
 #[derive(Default)]
-struct Waiting(Arc<AtomicBool>);
+pub(super) struct Waiting(Arc<AtomicBool>);
+
+impl Waiting {
+    /// Whether whoever asked has left, as another thread asks it.
+    pub(super) fn watched(&self) -> impl Fn() -> bool + Send + 'static {
+        let has_left = self.0.clone();
+        move || has_left.load(Ordering::Relaxed)
+    }
+}
 
 impl Drop for Waiting {
     fn drop(&mut self) {

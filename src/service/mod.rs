@@ -5,6 +5,7 @@ mod aliases;
 mod cache;
 mod content;
 mod cost;
+mod counterfactuals;
 mod datasets;
 mod explanations;
 mod forecasts;

@@ -2,6 +2,7 @@
 
 mod advising;
 mod builtins;
+mod counterfactual;
 mod data;
 mod explaining;
 mod exploring;
@@ -133,6 +134,7 @@ functions! {
     predict => predicting::predict,
     forecast => forecasting::forecast,
     explain => explaining::explain,
+    counterfactual => counterfactual::counterfactual,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

@@ -4,6 +4,7 @@
 
 mod advice;
 mod comparison;
+mod counterfactuals;
 mod dataset;
 mod explanations;
 mod findings;
@@ -45,6 +46,7 @@ use crate::frame::Frame;
 use crate::plot::Plot;
 
 pub(super) use comparison::{Comparison, curves, reliability};
+pub(super) use counterfactuals::Counterfactuals;
 pub(super) use explanations::plot as explained;
 pub(super) use findings::{Finding, Findings};
 pub(super) use frame::{is_number, rows};
@@ -89,6 +91,7 @@ const LONG_DICT: usize = 76;
 pub(super) enum Object {
     Advice(Box<Advice>),
     Comparison(Comparison),
+    Counterfactuals(Counterfactuals),
     Dataset(DatasetVersion),
     Explanations(ExplanationResponse),
     Findings(Findings),
@@ -110,6 +113,7 @@ impl Object {
             Self::Advice(_) => "advice",
             Self::Dataset(_) => "dataset",
             Self::Comparison(_) => "comparison",
+            Self::Counterfactuals(_) => "counterfactuals",
             Self::Explanations(_) => "explanations",
             Self::Findings(_) => "findings",
             Self::Frame(_) => "frame",
@@ -130,6 +134,7 @@ impl Object {
             Self::Advice(a) => advice::text(a),
             Self::Dataset(d) => dataset::text(d),
             Self::Comparison(c) => c.text(),
+            Self::Counterfactuals(c) => c.text(),
             Self::Explanations(e) => explanations::text(e),
             Self::Findings(f) => f.text(),
             Self::Frame(f) => frame::text(f),
@@ -154,16 +159,34 @@ impl Object {
             Self::Groups(_) => &["agg"],
             Self::Plot(_) => &["save"],
             Self::Model(_) => &[
-                "versions", "version", "predict", "forecast", "explain", "aliases", "history",
+                "versions",
+                "version",
+                "predict",
+                "forecast",
+                "explain",
+                "counterfactual",
+                "aliases",
+                "history",
                 "describe",
             ],
             Self::Version(_) => &[
-                "promote", "predict", "forecast", "explain", "prune", "distil", "quantise", "plot",
+                "promote",
+                "predict",
+                "forecast",
+                "explain",
+                "counterfactual",
+                "prune",
+                "distil",
+                "quantise",
+                "plot",
                 "describe",
             ],
             Self::Explanations(_) => &["plot", "describe"],
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
-            Self::Advice(_) | Self::Predictions(_) | Self::Forecasts(_) => &["describe"],
+            Self::Advice(_)
+            | Self::Counterfactuals(_)
+            | Self::Predictions(_)
+            | Self::Forecasts(_) => &["describe"],
             Self::Comparison(_) | Self::Findings(_) | Self::Move(_) => &[],
         }
     }
@@ -173,6 +196,7 @@ impl Object {
             Self::Advice(a) => object(a.as_ref()),
             Self::Dataset(d) => object(d),
             Self::Comparison(c) => c.fields(),
+            Self::Counterfactuals(c) => c.fields(),
             Self::Explanations(e) => explanations::fields(e),
             Self::Findings(f) => object(f),
             Self::Frame(f) => frame::fields(f),
@@ -200,6 +224,7 @@ impl Object {
     pub(super) fn described(&self) -> Result<Vec<Map<String, Json>>> {
         match self {
             Self::Advice(a) => Ok(advice::described(a)),
+            Self::Counterfactuals(c) => Ok(c.described()),
             Self::Dataset(d) => dataset::described(d),
             Self::Explanations(e) => Ok(explanations::described(e)),
             Self::Frame(f) => frame::rows(&super::functions::described(f)?),
@@ -361,6 +386,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::Version(v) => v.version.search.as_ref().map(search::table),
             Object::Frame(f) => frame::table(f, rows).ok(),
             Object::Comparison(c) => Some(c.table()),
+            Object::Counterfactuals(c) => Some(c.table()),
             Object::Explanations(e) => Some(explanations::table(e)),
             Object::Findings(f) => f.table(),
             Object::Predictions(p) => Some(p.table(rows)),
@@ -442,6 +468,7 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Job(_) => all!(Job, job::table),
         Object::Advice(_)
         | Object::Comparison(_)
+        | Object::Counterfactuals(_)
         | Object::Explanations(_)
         | Object::Findings(_)
         | Object::Frame(_)

@@ -5,6 +5,7 @@ mod aliases;
 mod arrow;
 mod authorisation;
 mod bodies;
+mod counterfactuals;
 mod datasets;
 mod diverging;
 mod explanations;

@@ -53,6 +53,7 @@ fn every_example_of_the_help_works() {
     assert!(section("plot").contains("predicted") && section("plot").contains("observed"));
     assert!(section("explain").starts_with("plot of default 1"), "{printed}");
     assert!(section("explain").contains("income") && section("explain").contains("adds"));
+    assert!(words("counterfactual").starts_with("1 row by default 1 "), "{printed}");
     assert!(section("compare").starts_with("default 1, default 2\n"), "{printed}");
     assert!(words("compare").contains("network linear linear"), "{printed}");
     assert!(words("models").contains("default binary 4"), "{printed}");

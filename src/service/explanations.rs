@@ -147,8 +147,6 @@ impl Service {
         })?;
         let weights = self.store().load_blob(servable.weights).await?;
         let background = self.store().load_blob(background).await?;
-        // As f32, whatever form they are kept in.
-        let bytes = servable.version.provenance.parameters * 4 + background.len() as u64;
         let explainer = blocking(move || {
             let features = serde_json::from_str(servable.features.get())
                 .context("reading a version's fitted features")?;
@@ -157,7 +155,7 @@ impl Service {
             Explainer::load(signature, spec, features, &weights, &background).map(Arc::new)
         })
         .await?;
-        self.0.cache.keep_explainer(epoch, key, explainer.clone(), bytes);
+        self.0.cache.keep_explainer(epoch, key, explainer.clone());
         Ok(explainer)
     }
 }

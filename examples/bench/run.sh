@@ -117,6 +117,7 @@ for run in $(seq "$runs"); do
     bench load load --rounds "$few"
     bench ingest ingest --rounds "$few"
     bench start start --rounds "$few"
+    bench explain explain --rounds "$few"
     note "run $run of $runs: tabm"
     whole_tabm "$few" >"$results/$run-tabm.json"
     files+=("$results/$run-tabm.json")

@@ -33,6 +33,9 @@ LIMITS = [
     ("12", "CSV stored over psql's COPY", [("ingest.rows", AT_LEAST, 0.9)]),
     ("", "whole training of TabM over PyTorch", [("train.tabm.whole", AT_MOST, 0.7)]),
     ("", "p99 beside a training over p99 beside a spinner", [("serve.training.p99", AT_MOST, 3.0)]),
+    ("", "rows explained by TabM over a third of the scores of as many points",
+     [("explain.gradients.tabm", AT_LEAST, 0.5)]),
+    ("", "the same by a perceptron", [("explain.gradients.mlp", AT_LEAST, 0.5)]),
     ("", "start with the database over 1.5 s", [("start.embedded", AT_MOST, 1.0)]),
     ("", "start without it over 0.2 s", [("start.external", AT_MOST, 1.0)]),
 ]

@@ -23,7 +23,7 @@ use crate::store::connect::{boot_check, connect, migrate};
 use crate::store::postgres;
 
 pub use backup::{BackedUp, Restored, backup, restore};
-pub use bench::{arrow_stream, serve_bench, time_database};
+pub use bench::{Explained, arrow_stream, serve_bench, time_database};
 use database::Database;
 pub use doctor::{Finding, Health, examine, size};
 pub use psql::{Psql, create_day_key};

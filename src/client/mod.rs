@@ -8,6 +8,7 @@ mod aliases;
 mod analyses;
 mod call;
 mod content;
+mod counterfactuals;
 mod datasets;
 mod events;
 mod explanations;

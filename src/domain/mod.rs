@@ -5,6 +5,7 @@ pub mod advice;
 pub mod analysis;
 pub mod calibration;
 pub mod cost;
+pub mod counterfactual;
 pub mod dataset;
 pub mod explanation;
 pub mod forecast;

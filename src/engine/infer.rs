@@ -9,7 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 use burn::{Dispatch, DispatchDevice};
 
 use super::device::Device;
-use super::features::{FittedFeatures, Layout, Matrix};
+use super::features::{FittedFeatures, Known, Layout, Matrix};
 use super::networks::members::averaged;
 use super::networks::parameters::{Builder, Parameters, parameters, restore};
 use super::networks::serving::Serving;
@@ -268,6 +268,12 @@ impl LoadedModel {
                 values: values.to_vec(),
             })
             .collect())
+    }
+
+    /// What is known of the values that a column had in the training rows; None of one that is not read,
+    /// and where windows are read.
+    pub fn known(&self, column: &str) -> Option<Known<'_>> {
+        self.features.known(column)
     }
 
     /// The numbers that the network reads of the rows of a frame.

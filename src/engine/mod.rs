@@ -23,7 +23,7 @@ pub use device::{
     Device, DeviceInfo, DeviceWish, device_memory, devices, keep_kernels, peak_memory,
 };
 pub use explain::{Attributed, AttributedColumn, Attributing, Explainer, Quantity};
-pub use features::{FittedFeatures, Matrix};
+pub use features::{FittedFeatures, Known, KnownCategory, KnownNumber, Matrix};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{
     CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent, Rehearsal, Relieved,

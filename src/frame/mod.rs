@@ -283,6 +283,26 @@ impl Frame {
         Ok(Self { columns: columns.into(), batch })
     }
 
+    /// The same with other values in columns of these names, which stay of their types.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for an unknown column; [`Error::Internal`] for values of another type
+    /// or number, and missing ones where none may be.
+    pub fn replaced(&self, columns: Vec<(&str, Values)>) -> Result<Self> {
+        let mut arrays = self.batch.columns().to_vec();
+        for (name, values) in columns {
+            let place = self.batch.schema().index_of(name);
+            let place = place.map_err(|_| {
+                Error::new(Code::InvalidRequest, format!("there is no column {name}"))
+            })?;
+            arrays[place] = values.into_array();
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
+        let batch = RecordBatch::try_new_with_options(self.batch.schema(), arrays, &options)
+            .context("replacing columns of a frame")?;
+        Ok(Self { columns: self.columns.clone(), batch })
+    }
+
     /// The rows at these positions, in this order.
     ///
     /// # Errors

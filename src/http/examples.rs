@@ -419,6 +419,30 @@ pub(super) fn explanation_response() -> Value {
     })
 }
 
+pub(super) fn counterfactual_request() -> Value {
+    json!({
+        "rows": [row()], "version": "champion",
+        "change": {
+            "income": {"min": 30000.0, "max": 80000.0, "direction": "increase", "step": 500.0},
+            "education": {"values": ["master", "phd"]}
+        }
+    })
+}
+
+pub(super) fn counterfactual_response() -> Value {
+    let answer = |p: f64, label: &str| json!({"probabilities": {"default": p, "paid": 1.0 - p}, "label": label});
+    let income = json!({"column": "income", "from": 42000.0, "to": 55500.0, "cost": 0.84});
+    json!({
+        "counterfactuals": [{
+            "outcome": "found", "goal": {"class": "paid"}, "prediction": answer(0.3125, "default"),
+            "alternatives": [
+                {"changes": [income], "cost": 0.84, "prediction": answer(0.1875, "paid")}
+            ]
+        }],
+        "threshold": 0.21, "model": "default-risk", "version": 3
+    })
+}
+
 pub(super) fn replay() -> Value {
     json!({
         "id": PREDICTION, "model": "default-risk", "version": 3, "identical": true,
@@ -473,7 +497,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        dataset, explanation, forecast, job, key, model, prediction, training, version,
+        counterfactual, dataset, explanation, forecast, job, key, model, prediction, training,
+        version,
     };
     use crate::http::answer;
 
@@ -503,6 +528,7 @@ mod tests {
         check::<prediction::Replay>(replay());
         check::<forecast::ForecastResponse>(forecast_response());
         check::<explanation::ExplanationResponse>(explanation_response());
+        check::<counterfactual::CounterfactualResponse>(counterfactual_response());
         check::<answer::KeyPage>(key_page());
         check::<key::Key>(revoked_key());
         check::<key::CreatedKey>(created_key());
@@ -535,6 +561,8 @@ mod tests {
         check::<prediction::PredictionRequest>(prediction_request());
         check::<forecast::ForecastRequest>(forecast_request());
         check::<explanation::ExplanationRequest>(explanation_request());
+        serde_json::from_value::<counterfactual::CounterfactualRequest>(counterfactual_request())
+            .unwrap();
         check::<key::NewKey>(new_key());
     }
 

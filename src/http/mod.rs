@@ -16,6 +16,7 @@ mod analyses;
 mod answer;
 pub mod bench;
 mod body;
+mod counterfactuals;
 mod datasets;
 mod docs;
 mod examples;

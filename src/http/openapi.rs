@@ -70,6 +70,7 @@ const FURTHER: &[(&str, u16)] = &[
     ("delete_model_version", 409),
     ("get_dataset_content", 406),
     ("create_advice", 429),
+    ("create_counterfactual", 429),
     ("create_explanation", 429),
     ("create_forecast", 429),
     ("create_prediction", 406),
@@ -77,8 +78,13 @@ const FURTHER: &[(&str, u16)] = &[
 ];
 
 /// POSTs that change nothing and so take no Idempotency-Key.
-const READS: &[&str] =
-    &["replay_prediction", "create_explanation", "create_forecast", "create_advice"];
+const READS: &[&str] = &[
+    "replay_prediction",
+    "create_counterfactual",
+    "create_explanation",
+    "create_forecast",
+    "create_advice",
+];
 
 /// The document as pretty JSON with a newline at its end.
 pub fn document() -> String {

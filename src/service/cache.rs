@@ -30,8 +30,7 @@ pub(super) struct Cache {
     keys: Moka<[u8; 32], (Key, String)>,
     registered: Moka<ModelName, Arc<Registered>>,
     loaded: Moka<(ModelName, u32), Arc<Loaded>>,
-    /// With the bytes of their weights.
-    explainers: Moka<(ModelName, u32), (Arc<Explainer>, u64)>,
+    explainers: Moka<(ModelName, u32), Arc<Explainer>>,
     hearing: AtomicBool,
     /// Raised whenever something is forgotten: what was read before is not kept after.
     epoch: AtomicU64,
@@ -49,7 +48,7 @@ impl Cache {
             // Beside those that answer: few are asked why.
             explainers: Moka::builder()
                 .max_capacity(model_bytes / 4)
-                .weigher(|_, (_, bytes): &(_, u64)| u32::try_from(*bytes).unwrap_or(u32::MAX))
+                .weigher(|_, one: &Arc<Explainer>| u32::try_from(one.bytes()).unwrap_or(u32::MAX))
                 .build(),
             hearing: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
@@ -128,7 +127,7 @@ impl Cache {
     }
 
     pub(super) fn explainer(&self, version: &(ModelName, u32)) -> Option<Arc<Explainer>> {
-        self.explainers.get(version).map(|(explainer, _)| explainer)
+        self.explainers.get(version)
     }
 
     pub(super) fn keep_explainer(
@@ -136,10 +135,9 @@ impl Cache {
         epoch: u64,
         version: (ModelName, u32),
         found: Arc<Explainer>,
-        bytes: u64,
     ) {
         if self.may_keep(epoch) {
-            self.explainers.insert(version, (found, bytes));
+            self.explainers.insert(version, found);
         }
     }
 

@@ -82,12 +82,12 @@ impl Service {
         };
         let quantities: Vec<Quantity> = explained.iter().map(|one| one.quantity).collect();
         let waiting = Waiting::default();
-        let has_left = waiting.0.clone();
+        let has_left = waiting.watched();
         let attributed = blocking(move || {
             let _turn = turn;
             let of = |row: usize| quantities[row.min(quantities.len() - 1)];
             let began = Instant::now();
-            let mut stop = || has_left.load(Ordering::Relaxed) || began.elapsed() > PATIENCE;
+            let mut stop = || has_left() || began.elapsed() > PATIENCE;
             explainer.explain(&frame, method, &of, &mut stop).map_err(too_long)
         })
         .await?;
@@ -147,8 +147,6 @@ impl Service {
         })?;
         let weights = self.store().load_blob(servable.weights).await?;
         let background = self.store().load_blob(background).await?;
-        // As f32, whatever form they are kept in.
-        let bytes = servable.version.provenance.parameters * 4 + background.len() as u64;
         let explainer = blocking(move || {
             let features = serde_json::from_str(servable.features.get())
                 .context("reading a version's fitted features")?;
@@ -157,7 +155,7 @@ impl Service {
             Explainer::load(signature, spec, features, &weights, &background).map(Arc::new)
         })
         .await?;
-        self.0.cache.keep_explainer(epoch, key, explainer.clone(), bytes);
+        self.0.cache.keep_explainer(epoch, key, explainer.clone());
         Ok(explainer)
     }
 }
@@ -175,7 +173,15 @@ fn too_long(error: Error) -> Error {
 
 /// Says that whoever asked has left, once it is dropped.
 #[derive(Default)]
-struct Waiting(Arc<AtomicBool>);
+pub(super) struct Waiting(Arc<AtomicBool>);
+
+impl Waiting {
+    /// Whether whoever asked has left, as another thread asks it.
+    pub(super) fn watched(&self) -> impl Fn() -> bool + Send + 'static {
+        let has_left = self.0.clone();
+        move || has_left.load(Ordering::Relaxed)
+    }
+}
 
 impl Drop for Waiting {
     fn drop(&mut self) {

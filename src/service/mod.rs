@@ -6,6 +6,7 @@ mod analyses;
 mod cache;
 mod content;
 mod cost;
+mod counterfactuals;
 mod datasets;
 mod explanations;
 mod forecasts;

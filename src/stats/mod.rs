@@ -8,6 +8,7 @@
 mod calibration;
 mod classification;
 mod comparison;
+pub mod counterfactual;
 mod dependence;
 mod descriptive;
 mod forecasting;

@@ -3,6 +3,7 @@
 
 mod beside;
 mod binary;
+mod explain;
 mod generator;
 mod ingest;
 mod load;
@@ -46,6 +47,8 @@ enum What {
     Load(Load),
     /// A file uploaded, typed and stored, beside psql's COPY, and the memory that it takes
     Ingest(Ingest),
+    /// Explanations of answers, beside what scoring as many rows would take
+    Explain(Explain),
     /// From the start of a server to its first prediction, its memory, and the size of the program
     Start(Start),
 }
@@ -100,6 +103,16 @@ struct Train {
     /// Networks that are measured, as the ids after `train.` name them: mlp,lstm
     #[arg(long, value_name = "NETWORKS", value_delimiter = ',')]
     only: Vec<String>,
+}
+
+#[derive(Args)]
+struct Explain {
+    /// Length of one measurement; each is repeated in turns with its floor
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
+    seconds: f64,
+    /// How often each is measured; the median counts
+    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
+    rounds: usize,
 }
 
 #[derive(Args)]
@@ -165,6 +178,7 @@ pub(super) async fn run(flags: Flags, bench: Bench) -> Result<()> {
     let rows = match bench.what {
         What::Serve(serve) => serve::run(&flags, &serve).await?,
         What::Train(train) => train::run(&train).await?,
+        What::Explain(explain) => explain::run(&explain).await?,
         What::Load(load) => load::run(&flags, &load).await?,
         What::Start(start) => start::run(&flags, &start).await?,
         What::Ingest(ingest) => ingest::run(&flags, &ingest).await?,

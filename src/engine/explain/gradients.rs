@@ -6,6 +6,7 @@ use burn::module::{AutodiffModule, Module};
 use burn::tensor::{Tensor, TensorData};
 
 use super::Quantity;
+use super::layered::Layered;
 use crate::domain::network::NetworkSpec;
 use crate::engine::features::Layout;
 use crate::engine::infer::build;
@@ -24,6 +25,8 @@ pub(super) struct Differentiable {
     outputs: usize,
     /// Points that are evaluated at once.
     at_once: usize,
+    /// The same networks, where they are of fully connected layers alone.
+    layered: Option<Layered>,
 }
 
 /// Points that are evaluated at once, and numbers that networks make of them: three times as many are
@@ -47,7 +50,28 @@ impl Differentiable {
         let floats = floats(spec, layout, outputs) * weights.len() as f64;
         let at_once = (NUMBERS / floats.max(1.0)).clamp(1.0, POINTS as f64) as usize;
         let networks = weights.iter().map(network).collect::<Result<_>>()?;
-        Ok(Self { networks, outputs, at_once })
+        let layered = match layout {
+            Layout::Text { .. } => None,
+            _ => Layered::new(spec, outputs, weights),
+        };
+        Ok(Self { networks, outputs, at_once, layered })
+    }
+
+    /// The networks layer by layer, where they are of fully connected layers alone.
+    pub(super) fn layered(&self) -> Option<&Layered> {
+        self.layered.as_ref()
+    }
+
+    /// Numbers that are held.
+    pub(super) fn size(&self) -> usize {
+        let networks = self.networks.iter().map(Module::num_params).sum::<usize>();
+        networks + self.layered.as_ref().map_or(0, Layered::size)
+    }
+
+    /// The same, of whose layers nothing is known.
+    #[cfg(test)]
+    pub(super) fn by_graph(self) -> Self {
+        Self { layered: None, ..self }
     }
 
     /// Points that are evaluated at once.

@@ -3,6 +3,7 @@
 
 mod background;
 mod gradients;
+mod layered;
 mod paths;
 mod quantity;
 mod texts;
@@ -106,6 +107,11 @@ impl Explainer {
         let references = background::decode(background, layout.width())?;
         let average = average(&references);
         Ok(Self { features, layout, networks, references, average })
+    }
+
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> u64 {
+        (4 * (self.networks.size() + self.references.data.len())) as u64
     }
 
     /// The quantity that stands for an output of a regression or a forecast, in its column's unit.

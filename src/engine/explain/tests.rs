@@ -340,3 +340,43 @@ fn attributions_are_those_of_captum() {
         }
     }
 }
+
+/// Layer by layer the same is found as by the graph of all operations, and a row is explained alike
+/// whatever it is asked with.
+#[test]
+fn layers_are_explained_as_by_their_graph_and_rows_as_alone() {
+    let frame = table(400);
+    let some = frame.take(&[0, 1, 2, 3, 4]).unwrap();
+    for network in [
+        json!({"kind": "linear"}),
+        json!({"kind": "mlp", "hidden": [24, 8]}),
+        json!({"kind": "tabm", "width": 24}),
+        json!({"kind": "transformer", "width": 8, "heads": 2, "blocks": 1}),
+    ] {
+        for ensemble in [json!({"folds": 1}), json!({"folds": 2})] {
+            let trained = trained(&frame, json!({"network": network, "ensemble": ensemble}));
+            let ours = explainer(&trained);
+            let is_layered = ours.networks.layered().is_some();
+            assert_eq!(is_layered, network["kind"] != "transformer");
+            for method in [Attributing::Expected, Attributing::Integrated] {
+                let found = ours.explain(&some, method, &|_| POSITIVE, &mut || false).unwrap();
+                for (row, one) in found.iter().enumerate() {
+                    let alone = frame.take(&[row]).unwrap();
+                    let alone = ours.explain(&alone, method, &|_| POSITIVE, &mut || false);
+                    assert_eq!(alone.unwrap(), std::slice::from_ref(one));
+                }
+                let ours = explainer(&trained);
+                let graph = Explainer { networks: ours.networks.by_graph(), ..ours };
+                let graph = graph.explain(&some, method, &|_| POSITIVE, &mut || false).unwrap();
+                for (ours, graph) in found.iter().zip(&graph) {
+                    assert_eq!((ours.points, ours.holds), (graph.points, graph.holds));
+                    assert!((ours.value - graph.value).abs() < 1e-5, "{ours:?} {graph:?}");
+                    for (ours, graph) in ours.columns.iter().zip(&graph.columns) {
+                        let apart = (ours.attribution - graph.attribution).abs();
+                        assert!(apart < 1e-5, "{network} {method:?}: {ours:?} {graph:?}");
+                    }
+                }
+            }
+        }
+    }
+}

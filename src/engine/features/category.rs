@@ -88,6 +88,11 @@ impl Category {
         })
     }
 
+    /// The values that have an input of their own, ascending.
+    pub(super) fn levels(&self) -> &[String] {
+        &self.levels
+    }
+
     pub(super) fn slot(&self, value: Option<&str>) -> Slot {
         let Some(value) = value else { return Slot::Missing };
         let find = |names: &[String]| names.binary_search_by(|n| n.as_str().cmp(value)).ok();

@@ -6,6 +6,7 @@ mod boolean;
 mod category;
 mod drift;
 mod image;
+mod known;
 mod leakage;
 mod numeric;
 mod scale;
@@ -32,6 +33,7 @@ use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, ImageShape};
 
 pub(crate) use self::drift::{Drift, drifted};
+pub use self::known::{Known, KnownCategory, KnownNumber};
 pub(crate) use self::leakage::{Answer, leakage_warnings};
 pub(crate) use self::sequence::{FittedSequence, FittedSeries};
 pub(crate) use self::text::{is_free_text, names_of_words, words_in};

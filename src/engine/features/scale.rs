@@ -68,6 +68,10 @@ impl Binned {
     pub(super) fn edges(&self) -> &[f32] {
         &self.edges
     }
+
+    pub(super) fn scale(&self) -> &Scale {
+        &self.scale
+    }
 }
 
 /// How numbers are brought to one scale.
@@ -130,6 +134,11 @@ impl Quantile {
         let floor = (0.5 / values.len() as f64).min(0.5);
         let quantiles = stats::quantiles(values, &levels)?;
         Some(Self { quantiles, floor, guide: Guide::default() })
+    }
+
+    /// Quantiles of the training rows at equal levels, ascending.
+    pub(super) fn values(&self) -> &[f64] {
+        &self.quantiles
     }
 
     fn apply(&self, value: f64) -> f64 {

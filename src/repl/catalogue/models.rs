@@ -130,4 +130,26 @@ pub(super) static FUNCTIONS: &[Function] = &[
                 draws them, e.describe() lists each row's.",
         example: "explain(\"default\", loans.head(1)).plot()",
     },
+    Function {
+        name: "counterfactual",
+        summary: "the smallest changes of rows that lead to another answer",
+        parameters: &[
+            needed("model", "a version, a model, or a model's name"),
+            needed("rows", "as predict() takes them, at most 100"),
+            needed(
+                "change",
+                "the columns that may change, as a list or with how: min, max, direction \
+                (increase, decrease, either), step, scale; of categories and booleans values",
+            ),
+            optional("of", NONE, "the class that is sought; of two the one that is not answered"),
+            optional("at_least", NONE, "its probability, or the number, is to be as much"),
+            optional("below", NONE, "its probability, or the number, is to be less"),
+            optional("max_changes", "3", "most columns that change at once, 1 to 8"),
+            optional("alternatives", "3", "most alternatives for a row, 1 to 10"),
+            optional("version", NONE, "a number or an alias; 'champion' when absent"),
+        ],
+        notes: "What is found was scored by the version. No other column changes, and none that is \
+                missing in a row. c.changes are dicts of the smallest change of each row.",
+        example: "counterfactual(\"default\", loans.head(1), change={\"income\": {\"max\": 90000}})",
+    },
 ];

@@ -3,6 +3,7 @@
 mod advising;
 mod analysing;
 mod builtins;
+mod counterfactual;
 mod data;
 mod explaining;
 mod exploring;
@@ -139,6 +140,7 @@ functions! {
     surrogate => analysing::surrogate,
     analyses => analysing::analyses,
     analysis => analysing::analysis,
+    counterfactual => counterfactual::counterfactual,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

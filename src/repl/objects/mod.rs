@@ -5,6 +5,7 @@
 mod advice;
 mod analyses;
 mod comparison;
+mod counterfactuals;
 mod dataset;
 mod explanations;
 mod findings;
@@ -48,6 +49,7 @@ use crate::plot::Plot;
 
 pub(super) use analyses::plot as analysed;
 pub(super) use comparison::{Comparison, curves, reliability};
+pub(super) use counterfactuals::Counterfactuals;
 pub(super) use explanations::plot as explained;
 pub(super) use findings::{Finding, Findings};
 pub(super) use frame::{is_number, rows};
@@ -93,6 +95,7 @@ pub(super) enum Object {
     Advice(Box<Advice>),
     Analysis(Box<Analysis>),
     Comparison(Comparison),
+    Counterfactuals(Counterfactuals),
     Dataset(DatasetVersion),
     Explanations(ExplanationResponse),
     Findings(Findings),
@@ -115,6 +118,7 @@ impl Object {
             Self::Analysis(_) => "analysis",
             Self::Dataset(_) => "dataset",
             Self::Comparison(_) => "comparison",
+            Self::Counterfactuals(_) => "counterfactuals",
             Self::Explanations(_) => "explanations",
             Self::Findings(_) => "findings",
             Self::Frame(_) => "frame",
@@ -136,6 +140,7 @@ impl Object {
             Self::Analysis(a) => analyses::text(a),
             Self::Dataset(d) => dataset::text(d),
             Self::Comparison(c) => c.text(),
+            Self::Counterfactuals(c) => c.text(),
             Self::Explanations(e) => explanations::text(e),
             Self::Findings(f) => f.text(),
             Self::Frame(f) => frame::text(f),
@@ -170,6 +175,7 @@ impl Object {
                 "surrogate",
                 "analyses",
                 "analysis",
+                "counterfactual",
                 "aliases",
                 "history",
                 "describe",
@@ -184,6 +190,7 @@ impl Object {
                 "surrogate",
                 "analyses",
                 "analysis",
+                "counterfactual",
                 "prune",
                 "distil",
                 "quantise",
@@ -192,7 +199,10 @@ impl Object {
             ],
             Self::Analysis(_) | Self::Explanations(_) => &["plot", "describe"],
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
-            Self::Advice(_) | Self::Predictions(_) | Self::Forecasts(_) => &["describe"],
+            Self::Advice(_)
+            | Self::Counterfactuals(_)
+            | Self::Predictions(_)
+            | Self::Forecasts(_) => &["describe"],
             Self::Comparison(_) | Self::Findings(_) | Self::Move(_) => &[],
         }
     }
@@ -203,6 +213,7 @@ impl Object {
             Self::Analysis(a) => analyses::fields(a),
             Self::Dataset(d) => object(d),
             Self::Comparison(c) => c.fields(),
+            Self::Counterfactuals(c) => c.fields(),
             Self::Explanations(e) => explanations::fields(e),
             Self::Findings(f) => object(f),
             Self::Frame(f) => frame::fields(f),
@@ -231,6 +242,7 @@ impl Object {
         match self {
             Self::Advice(a) => Ok(advice::described(a)),
             Self::Analysis(a) => Ok(analyses::described(a)),
+            Self::Counterfactuals(c) => Ok(c.described()),
             Self::Dataset(d) => dataset::described(d),
             Self::Explanations(e) => Ok(explanations::described(e)),
             Self::Frame(f) => frame::rows(&super::functions::described(f)?),
@@ -393,6 +405,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::Version(v) => v.version.search.as_ref().map(search::table),
             Object::Frame(f) => frame::table(f, rows).ok(),
             Object::Comparison(c) => Some(c.table()),
+            Object::Counterfactuals(c) => Some(c.table()),
             Object::Explanations(e) => Some(explanations::table(e)),
             Object::Findings(f) => f.table(),
             Object::Predictions(p) => Some(p.table(rows)),
@@ -475,6 +488,7 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Advice(_)
         | Object::Analysis(_)
         | Object::Comparison(_)
+        | Object::Counterfactuals(_)
         | Object::Explanations(_)
         | Object::Findings(_)
         | Object::Frame(_)

@@ -6,6 +6,7 @@ mod analyses;
 mod arrow;
 mod authorisation;
 mod bodies;
+mod counterfactuals;
 mod datasets;
 mod diverging;
 mod explanations;

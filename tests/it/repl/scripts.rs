@@ -54,6 +54,7 @@ fn every_example_of_the_help_works() {
     assert!(section("explain").starts_with("plot of default 1"), "{printed}");
     assert!(section("explain").contains("income") && section("explain").contains("adds"));
     examples_of_analyses(&printed);
+    assert!(words("counterfactual").starts_with("1 row by default 1 "), "{printed}");
     assert!(section("compare").starts_with("default 1, default 2\n"), "{printed}");
     assert!(words("compare").contains("network linear linear"), "{printed}");
     assert!(words("models").contains("default binary 4"), "{printed}");

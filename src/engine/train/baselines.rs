@@ -45,7 +45,7 @@ fn simpler_kinds(network: &NetworkSpec, task: Task) -> Vec<NetworkSpec> {
         | NetworkSpec::TextAttention(_)
         | NetworkSpec::Lstm(_)
         | NetworkSpec::Attention(_) => vec![linear],
-        NetworkSpec::Tabm(_) | NetworkSpec::Transformer(_) => {
+        NetworkSpec::Tabm(_) | NetworkSpec::Monotone(_) | NetworkSpec::Transformer(_) => {
             vec![linear, NetworkSpec::Mlp(MlpNetwork::default())]
         }
     }

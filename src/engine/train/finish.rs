@@ -22,6 +22,9 @@ use crate::engine::networks::parameters::Parameters;
 use crate::engine::weights::{self, Form};
 use crate::error::Result;
 
+/// Of a network beside one that keeps to an order.
+const FREE: &str = "; the baseline is held to no order";
+
 /// What a job has made.
 pub(super) struct Finish<'a> {
     pub(super) prepared: &'a Prepared,
@@ -84,7 +87,9 @@ impl Finish<'_> {
         let compared: Result<Vec<Baseline>> =
             simple.iter().map(|simple| self.compared(&signature, simple, &answers)).collect();
         let compared = compared?;
-        warnings.extend(compared.iter().filter_map(baselines::warning));
+        let beside = if spec.monotone.is_empty() { "" } else { FREE };
+        let compared_to = compared.iter().filter_map(baselines::warning);
+        warnings.extend(compared_to.map(|warning| warning + beside));
         warnings.extend(self.hardly_better());
         spec.device = self.device.name();
         let first = baselines::first(&self.folds[0].fits)?;
@@ -220,7 +225,8 @@ pub(super) fn loaded(
     let mut spec = of_networks(&prepared.spec, weights.len());
     recipe.fill(&mut spec);
     let weights = encoded(&spec, weights, None)?;
-    LoadedModel::load(&prepared.signature(), &spec, features.clone(), &weights)
+    let features = if recipe.is_free { features.free() } else { features.clone() };
+    LoadedModel::load(&prepared.signature(), &spec, features, &weights)
 }
 
 /// The specification of an ensemble of so many networks.

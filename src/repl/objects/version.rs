@@ -128,6 +128,11 @@ impl Trained {
             parts.push(self.aliases.join(", "));
         }
         let mut text = parts.join("   ");
+        let order = &version.provenance.spec.monotone;
+        if !order.is_empty() {
+            let columns = order.iter().map(|(name, way)| format!("{name} {}", way.as_str()));
+            text.push_str(&format!("\n  monotone: {}", columns.collect::<Vec<_>>().join(", ")));
+        }
         if let Some(record) = &version.search {
             text.push_str(&format!("\n  {}", super::search::text(record)));
         }

@@ -232,12 +232,7 @@ class Monotone(nn.Module):
                 Block(ordered_units, free_units, ordered_units, free_units),
             ]
         )
-        self.gate = nn.ParameterDict(
-            {
-                "units": torch.randn(free_units, ordered_units),
-                "numbers": torch.randn(free_units, 2),
-            }
-        )
+        self.gate = nn.Parameter(torch.randn(free_units, ordered_units + 2))
         self.skip = nn.Parameter(torch.randn(members, steps))
         self.head = nn.ParameterDict(
             {
@@ -260,10 +255,11 @@ class Monotone(nn.Module):
             free_units = free * scale[4:]
             for block in self.hidden:
                 ordered_units, free_units = block(ordered_units, free_units)
-            gated = ordered_units * 2 * torch.sigmoid(free_units @ self.gate["units"])
+            gates = 2 * torch.sigmoid(free_units @ self.gate)
+            gated = ordered_units * gates[:, :4]
             ways = steps * (GAIN * self.skip[member].abs())
             by_number = torch.stack([ways[:, :3].sum(1), ways[:, 3]], dim=1)
-            by_number = by_number * 2 * torch.sigmoid(free_units @ self.gate["numbers"])
+            by_number = by_number * gates[:, 4:]
             logits.append(
                 gated @ (GAIN * self.head["ordered"][member].abs())
                 + free_units @ self.head["free"][member]

@@ -22,9 +22,6 @@ use crate::engine::networks::parameters::Parameters;
 use crate::engine::weights::{self, Form};
 use crate::error::Result;
 
-/// Of a network beside one that keeps to an order.
-const FREE: &str = "; the baseline is held to no order";
-
 /// What a job has made.
 pub(super) struct Finish<'a> {
     pub(super) prepared: &'a Prepared,
@@ -87,9 +84,8 @@ impl Finish<'_> {
         let compared: Result<Vec<Baseline>> =
             simple.iter().map(|simple| self.compared(&signature, simple, &answers)).collect();
         let compared = compared?;
-        let beside = if spec.monotone.is_empty() { "" } else { FREE };
-        let compared_to = compared.iter().filter_map(baselines::warning);
-        warnings.extend(compared_to.map(|warning| warning + beside));
+        let is_free = !spec.monotone.is_empty();
+        warnings.extend(compared.iter().filter_map(|b| baselines::warning(b, is_free)));
         warnings.extend(self.hardly_better());
         spec.device = self.device.name();
         let first = baselines::first(&self.folds[0].fits)?;

@@ -137,7 +137,8 @@ impl Trained {
             text.push_str(&format!("\n  {}", super::search::text(record)));
         }
         for baseline in &version.baselines {
-            text.push_str(&format!("\n  {}", baseline_text(baseline)));
+            let beside = if order.is_empty() { "" } else { ", held to no order" };
+            text.push_str(&format!("\n  {}{beside}", baseline_text(baseline)));
         }
         if let Some(simplification) = &version.simplification {
             text.push_str(&simplification_text(simplification));

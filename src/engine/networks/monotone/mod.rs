@@ -37,7 +37,7 @@ const FIRST_ANSWER: f32 = 0.5;
 /// these. Tensors `embedding.*` (see [`Embedding`]) of the free numbers, `scale` `[members, steps +
 /// free]`, `hidden.N.ordered` `[steps or ordered units, ordered units]`, `hidden.N.beside` `[free,
 /// ordered units]`, `hidden.N.free` `[free, free units]`, `hidden.N.offset` `[ordered units]`,
-/// `hidden.N.bias` `[free units]`, `gate.units` `[free units, ordered units]`, `gate.numbers` `[free units, ordered numbers]`,
+/// `hidden.N.bias` `[free units]`, `gate` `[free units, ordered units + ordered numbers]`,
 /// `skip` `[members, steps]`, `head.ordered` `[members, ordered units]`, `head.free` `[members, free
 /// units]`, `head.bias` `[members]`. Of `hidden.N.ordered`, `head.ordered`, `skip` and the scale of the
 /// steps six times the size counts, and not the sign.
@@ -46,7 +46,8 @@ pub(crate) struct Monotone<B: Backend> {
     embedding: Option<Embedding<B>>,
     scale: Param<Tensor<B, 2>>,
     hidden: Vec<Block<B>>,
-    gate: Gate<B>,
+    /// What the free units multiply ordered units and numbers by: 1 at first, never below 0.
+    gate: Param<Tensor<B, 2>>,
     skip: Param<Tensor<B, 2>>,
     head: Head<B>,
     steps: Steps<B>,
@@ -66,13 +67,6 @@ struct Block<B: Backend> {
     free: Param<Tensor<B, 2>>,
     offset: Param<Tensor<B, 1>>,
     bias: Param<Tensor<B, 1>>,
-}
-
-/// What the free units multiply ordered units and numbers by: 1 at first, never below 0.
-#[derive(Module, Debug)]
-struct Gate<B: Backend> {
-    units: Param<Tensor<B, 2>>,
-    numbers: Param<Tensor<B, 2>>,
 }
 
 #[derive(Module, Debug)]
@@ -267,10 +261,7 @@ impl<B: Backend> Monotone<B> {
             embedding,
             scale,
             hidden,
-            gate: Gate {
-                units: builder.filled([free_units, ordered_units], 0.0),
-                numbers: builder.filled([free_units, inputs.ordered], 0.0),
-            },
+            gate: builder.filled([free_units, ordered_units + inputs.ordered], 0.0),
             skip: spread_rows(&ways(&inputs, FIRST_ANSWER), members, builder),
             head: Head {
                 ordered: builder.uniform([members, ordered_units], bound / GAIN),
@@ -357,11 +348,12 @@ impl<B: Backend> Monotone<B> {
         let skip = scaled_weights(self.steps.of.clone(), counted(self.skip.val()));
         let by_number = times(ways, skip, self.precision);
         let by_number = by_number.reshape([rows * members, self.steps.of.dims()[1]]);
-        let gate = |weights: &Param<Tensor<B, 2>>| {
-            activation::sigmoid(times(free.clone(), weights.val(), self.precision)) * 2.0
-        };
-        let by_number = (by_number * gate(&self.gate.numbers)).sum_dim(1);
-        let ordered = ordered * gate(&self.gate.units);
+        let units = self.head.ordered.dims()[1];
+        let gates = times(free.clone(), self.gate.val(), self.precision);
+        let gates = activation::sigmoid(gates) * 2.0;
+        let by_number = by_number * gates.clone().narrow(1, units, self.steps.of.dims()[1]);
+        let by_number = by_number.sum_dim(1);
+        let ordered = ordered * gates.narrow(1, 0, units);
         let of_members = |x: Tensor<B, 2>, weights: Tensor<B, 2>| {
             let [_, units] = x.dims();
             let weighted =

@@ -116,9 +116,7 @@ impl Member {
         let scale = of_member(get("scale")?, number)?;
         let layers = (0..blocks).map(|block| Layer::new(parameters, block, bins.len(), scale));
         let layers = layers.collect::<Option<Vec<Layer>>>()?;
-        let units = matrix(get("gate.units")?)?;
-        let of_numbers = matrix(get("gate.numbers")?)?;
-        let gate = beside(&units, &of_numbers)?;
+        let gate = matrix(get("gate")?)?;
         let mut ways = vec![0.0; bins.len() * numbers];
         let own = of_member(get("skip")?, number)?;
         for ((row, bin), way) in ways.chunks_exact_mut(numbers.max(1)).zip(bins).zip(own) {
@@ -129,10 +127,10 @@ impl Member {
             .map(|weight| counted(*weight))
             .collect();
         let free = of_member(get("head.free")?, number)?.to_vec();
-        let fits = ordered.len() == units.columns && free.len() == units.rows;
+        let fits = ordered.len() + numbers == gate.columns && free.len() == gate.rows;
         fits.then_some(Self {
             layers,
-            gate: Dense::new(units.rows, &gate, &vec![0.0; units.columns + numbers], false)?,
+            gate: Dense::new(gate.rows, &gate.values, &vec![0.0; gate.columns], false)?,
             skip: Dense::new(bins.len(), &ways, &vec![0.0; numbers], false)?,
             ordered,
             free,
@@ -235,15 +233,6 @@ impl Matrix {
 fn matrix(parameter: &Parameter) -> Option<Matrix> {
     let [rows, columns] = *parameter.shape.as_slice() else { return None };
     Some(Matrix { rows, columns, values: parameter.values.clone() })
-}
-
-/// The columns of one matrix, then those of another one of as many rows.
-fn beside(left: &Matrix, right: &Matrix) -> Option<Vec<f32>> {
-    if left.rows != right.rows || left.columns == 0 || right.columns == 0 {
-        return None;
-    }
-    let rows = left.values.chunks_exact(left.columns).zip(right.values.chunks_exact(right.columns));
-    Some(rows.flat_map(|(left, right)| left.iter().chain(right).copied()).collect())
 }
 
 /// What a weight of what is ordered counts.

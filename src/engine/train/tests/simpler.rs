@@ -11,7 +11,7 @@ use crate::engine::testing::series;
 use crate::engine::weights;
 
 /// A version as the registry keeps it.
-fn registered(trained: Trained) -> Parent {
+pub(super) fn registered(trained: Trained) -> Parent {
     let version = Version {
         model: "m".into(),
         version: 7,
@@ -42,7 +42,7 @@ fn registered(trained: Trained) -> Parent {
     Parent { version, features: trained.features, weights: trained.weights }
 }
 
-fn method(json: serde_json::Value) -> SimplificationMethod {
+pub(super) fn method(json: serde_json::Value) -> SimplificationMethod {
     serde_json::from_value(json).unwrap()
 }
 

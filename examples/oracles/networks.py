@@ -176,6 +176,124 @@ def tabm(seed, d_out):
     }
 
 
+
+# Monotone
+
+BINS = [[-1.0, -0.25, 0.5, 1.5], [-0.75, 1.25]]
+FREE_BINS = [-1.0, 0.0, 2.0]
+GAIN = 6.0
+
+
+def through(x, edges):
+    """How far each value has gone through each bin, [rows, bins]."""
+    edges = torch.tensor(edges)
+    return ((x[:, None] - edges[:-1]) / (edges[1:] - edges[:-1])).clamp(0, 1)
+
+
+class Embedding(nn.Module):
+    def __init__(self, bins, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(1, width))
+        self.bias = nn.Parameter(torch.randn(1, width))
+        self.bins = nn.Parameter(torch.randn(1, bins, width))
+
+    def forward(self, x):
+        within = (x[:, None] - torch.tensor(FREE_BINS)[:-1]) / torch.tensor(FREE_BINS).diff()
+        # The first and the last bin go on beyond their ends.
+        first, last = within[:, :1].clamp(max=1), within[:, -1:].clamp(min=0)
+        return x[:, None] * self.weight + self.bias + torch.cat([first, last], 1) @ self.bins[0]
+
+
+class Block(nn.Module):
+    def __init__(self, steps, free, ordered_units, free_units):
+        super().__init__()
+        self.ordered = nn.Parameter(torch.randn(steps, ordered_units))
+        self.beside = nn.Parameter(torch.randn(free, ordered_units))
+        self.free = nn.Parameter(torch.randn(free, free_units))
+        self.offset = nn.Parameter(torch.randn(ordered_units))
+        self.bias = nn.Parameter(torch.randn(free_units))
+
+    def forward(self, ordered, free):
+        units = ordered @ (GAIN * self.ordered.abs()) + free @ self.beside + self.offset
+        return functional.hardtanh(units), (free @ self.free + self.bias).relu()
+
+
+class Monotone(nn.Module):
+    """Two ordered numbers, the second with a falling answer, a free one and a category of 3 levels."""
+
+    def __init__(self):
+        super().__init__()
+        steps, free, members, ordered_units, free_units = 4, 5 + 3, 3, 4, 5
+        self.embedding = Embedding(2, 5)
+        self.scale = nn.Parameter(torch.randn(members, steps + free))
+        self.hidden = nn.ModuleList(
+            [
+                Block(steps, free, ordered_units, free_units),
+                Block(ordered_units, free_units, ordered_units, free_units),
+            ]
+        )
+        self.gate = nn.Parameter(torch.randn(free_units, ordered_units + 2))
+        self.skip = nn.Parameter(torch.randn(members, steps))
+        self.head = nn.ParameterDict(
+            {
+                "ordered": torch.randn(members, ordered_units),
+                "free": torch.randn(members, free_units),
+                "bias": torch.randn(members),
+            }
+        )
+
+    def forward(self, x):
+        rising, falling = (through(x[:, i], edges) for i, edges in enumerate(BINS))
+        zero = torch.zeros(1)
+        steps = torch.cat(
+            [rising - through(zero, BINS[0]), through(zero, BINS[1]) - falling], dim=1
+        )
+        free = torch.cat([self.embedding(x[:, 2]), x[:, 3:]], dim=1)
+        logits = []
+        for member, scale in enumerate(self.scale):
+            ordered_units = steps * (GAIN * scale[:4].abs())
+            free_units = free * scale[4:]
+            for block in self.hidden:
+                ordered_units, free_units = block(ordered_units, free_units)
+            gates = 2 * torch.sigmoid(free_units @ self.gate)
+            gated = ordered_units * gates[:, :4]
+            ways = steps * (GAIN * self.skip[member].abs())
+            by_number = torch.stack([ways[:, :3].sum(1), ways[:, 3]], dim=1)
+            by_number = by_number * gates[:, 4:]
+            logits.append(
+                gated @ (GAIN * self.head["ordered"][member].abs())
+                + free_units @ self.head["free"][member]
+                + by_number.sum(1)
+                + self.head["bias"][member]
+            )
+        return torch.stack(logits)
+
+
+def monotone(seed):
+    torch.manual_seed(seed)
+    network = Monotone()
+    with torch.no_grad():
+        for p in network.parameters():
+            p.copy_(to_f32(0.3 * p))
+    rows = 8
+    levels = functional.one_hot(torch.tensor([0, 1, 2, 2, 1, 0, 0, 1]), 3)
+    inputs = to_f32(torch.cat([torch.randn(rows, 3), levels], dim=1))
+    truth = torch.tensor([0, 1, 1, 0, 1, 0, 1, 1])
+    outputs = network(inputs)
+    each = truth.double().expand_as(outputs)
+    return {
+        "note": COMMON
+        + "Members one after the other, [member, row]. Inputs are two ordered numbers (bins "
+        "[-1, -.25, .5, 1.5] rising, [-.75, 1.25] falling), a free one (bins [-1, 0, 2]) and a category "
+        "of 3 levels. Mean binary log loss over members and rows.",
+        "inputs": tensor(inputs),
+        "targets": integers(truth),
+        "parameters": parameters_of(network),
+        "outputs": tensor(outputs),
+        **gradients_of(network, functional.binary_cross_entropy_with_logits(outputs, each)),
+    }
+
+
 # LSTM
 
 
@@ -551,6 +669,7 @@ def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     write("tabm", tabm(1, 1))
     write("tabm_multiclass", tabm(2, 3))
+    write("monotone", monotone(11))
     write("lstm", lstm(3, False))
     write("lstm_bidirectional", lstm(4, True))
     write("attention", attention(5, False))

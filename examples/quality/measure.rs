@@ -113,7 +113,7 @@ pub(crate) async fn measure(
         let exclude: Vec<&String> = set.exclude.iter().filter(|c| table.has_column(c)).collect();
         let spec = json!({
             "target": set.target, "exclude": exclude, "positive_class": set.positive,
-            "parts": parts, "seed": seed,
+            "parts": parts, "seed": seed, "monotone": set.monotone,
         });
         let start = Instant::now();
         let version = train(client, &format!("quality-{}", name(set)), csv, spec).await?;

@@ -12,6 +12,7 @@ pub mod forecast;
 pub mod job;
 pub mod key;
 pub mod model;
+pub mod monotone;
 pub mod name;
 pub mod network;
 pub mod optimiser;

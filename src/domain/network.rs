@@ -12,6 +12,7 @@ pub enum NetworkSpec {
     Linear(LinearNetwork),
     Mlp(MlpNetwork),
     Tabm(TabmNetwork),
+    Monotone(MonotoneNetwork),
     Transformer(TransformerNetwork),
     Lenet(LenetNetwork),
     Cnn(CnnNetwork),
@@ -29,6 +30,7 @@ deserialize_tagged! { NetworkSpec by "kind":
     "linear" => Linear(LinearNetwork),
     "mlp" => Mlp(MlpNetwork),
     "tabm" => Tabm(TabmNetwork),
+    "monotone" => Monotone(MonotoneNetwork),
     "transformer" => Transformer(TransformerNetwork),
     "lenet" => Lenet(LenetNetwork),
     "cnn" => Cnn(CnnNetwork),
@@ -47,6 +49,7 @@ impl NetworkSpec {
             Self::Linear(_) => "linear",
             Self::Mlp(_) => "mlp",
             Self::Tabm(_) => "tabm",
+            Self::Monotone(_) => "monotone",
             Self::Transformer(_) => "transformer",
             Self::Lenet(_) => "lenet",
             Self::Cnn(_) => "cnn",
@@ -62,6 +65,16 @@ impl NetworkSpec {
     /// Whether it reads nothing but images.
     pub fn is_for_images(&self) -> bool {
         matches!(self, Self::Lenet(_) | Self::Cnn(_))
+    }
+
+    /// Whether it is several networks that are trained together.
+    pub fn has_members(&self) -> bool {
+        matches!(self, Self::Tabm(_) | Self::Monotone(_))
+    }
+
+    /// Whether its answer can keep to an order of columns.
+    pub fn can_be_monotone(&self) -> bool {
+        matches!(self, Self::Monotone(_) | Self::Linear(_))
     }
 
     /// Whether it reads nothing but a text.
@@ -115,6 +128,45 @@ pub struct TabmNetwork {
     #[schema(minimum = 1, maximum = 4_096)]
     pub width: Option<u32>,
     /// Numbers that each number of a row becomes; when absent 8 below 3,000 training rows, else 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 256)]
+    pub embedding: Option<u32>,
+    /// Most bins of a number; when absent 32 below 3,000 training rows, else 128.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 2, maximum = 1_024)]
+    pub bins: Option<u32>,
+    /// Share of units that are dropped while training; when absent 0.3 below 3,000 training rows,
+    /// else 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, exclusive_maximum = 1)]
+    pub dropout: Option<f64>,
+}
+
+/// Keeps to the order that `monotone` names: several perceptrons that share weights as those of `tabm`
+/// do, in which ordered numbers reach the answer by weights of one sign and bounded units only (Sill
+/// 1997; Daniels & Velikova 2010), and all other columns as they like. It holds for any weights. The
+/// default for a table with columns that are `monotone`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MonotoneNetwork {
+    /// Members that are trained together; 8 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 64)]
+    pub members: Option<u32>,
+    /// The first members, that are kept for serving; 4, or all where there are fewer, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 64)]
+    pub kept_members: Option<u32>,
+    /// Hidden layers; 2 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 16)]
+    pub blocks: Option<u32>,
+    /// Units of each hidden layer, half of which may see ordered columns; 128 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 2, maximum = 4_096)]
+    pub width: Option<u32>,
+    /// Numbers that each number without an order becomes; when absent 8 below 3,000 training rows, else
+    /// 16.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 256)]
     pub embedding: Option<u32>,

@@ -73,7 +73,7 @@ pub struct Pruning {
 #[serde(deny_unknown_fields)]
 pub struct Distillation {
     /// The student. When absent: one network of the parent's kind for a parent of several; `mlp` for
-    /// `tabm` and `transformer`; half the units for `mlp`, `cnn`, `lstm`, `text_cnn` and
+    /// `tabm` and `transformer`; half the units of one member for `monotone`; half the units for `mlp`, `cnn`, `lstm`, `text_cnn` and
     /// `text_attention`; `nlinear` for `attention` that forecasts, else `lstm`. The other networks
     /// are simple already: name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

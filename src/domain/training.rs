@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::calibration::CalibrationSpec;
 use super::dataset::DatasetRef;
 use super::model::Task;
+use super::monotone::Direction;
 use super::network::NetworkSpec;
 use super::optimiser::{OptimiserSpec, ScheduleSpec};
 use super::search::SearchSpec;
@@ -38,12 +39,20 @@ pub struct TrainingSpec {
     /// `yes` or `y` where one of the two classes is one of these, else the rarer class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive_class: Option<String>,
-    /// What suits the kind of input when absent: `tabm` for a table, `cnn` for images, `nlinear` for
+    /// Columns with which the answered number, the probability of the positive class or the value of a
+    /// regression, never falls (`increasing`) or never rises (`decreasing`), all others being the
+    /// same, whatever is learnt: numbers, booleans and timestamps. A missing value is a state of its
+    /// own, without a place in the order. The simpler networks beside it are free.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(example = json!({"income": "decreasing"}))]
+    pub monotone: BTreeMap<String, Direction>,
+    /// What suits the kind of input when absent: `tabm` for a table, `monotone` for one with
+    /// columns that are `monotone`, which beside it `linear` alone keeps to; `cnn` for images, `nlinear` for
     /// a forecast, `lstm` for other windows, and `text_cnn` where the one feature is free text: a
     /// column of strings of which half or more differ, and half or more have three words or, in a
     /// language without spaces, six characters. For a table that is parted by time the simplest of
     /// `linear`, `mlp` and `tabm` that the later validation rows can't tell from the best one, unless
-    /// there is a `search`.
+    /// there is a `search` or something `monotone`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkSpec>,
     /// What suits the network when absent: `adamw`; `adam` for `lstm`, `nlinear` and `dlinear`, `sgd`

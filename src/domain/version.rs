@@ -121,7 +121,7 @@ pub struct Provenance {
 }
 
 /// Another network, trained on the same rows, against which a version is held: a simpler one, or one
-/// that was not worth more than the simpler one that is served.
+/// that was not worth more than the simpler one that is served. None is held to what is `monotone`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Baseline {
     /// Name of its network.

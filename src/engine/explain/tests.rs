@@ -120,10 +120,14 @@ fn every_network_of_tables_is_explained_in_full() {
         json!({"kind": "linear"}),
         json!({"kind": "mlp", "hidden": [16, 8]}),
         json!({"kind": "tabm", "width": 16}),
+        json!({"kind": "monotone", "width": 16}),
         json!({"kind": "transformer", "width": 8, "heads": 2, "blocks": 1}),
     ] {
         for ensemble in [json!({"folds": 1}), json!({"folds": 2})] {
-            let spec = json!({"network": network, "ensemble": ensemble});
+            let mut spec = json!({"network": network, "ensemble": ensemble});
+            if network["kind"] == "monotone" {
+                spec["monotone"] = json!({"x0": "increasing", "x1": "decreasing"});
+            }
             let found = adds_up(&frame, &trained(&frame, spec), &|_| POSITIVE);
             let names: Vec<&str> = found[0].columns.iter().map(|c| c.name.as_str()).collect();
             assert_eq!(names, ["x0", "x1", "x2", "region"]);

@@ -47,7 +47,9 @@ fn cells(group: &Group, earlier: &Matrix, later: &Matrix) -> Vec<(f64, f64)> {
         cells
     };
     match group {
-        Group::Number { input, .. } => of_number(earlier, later, *input),
+        Group::Number { input, .. } | Group::Ordered { input, .. } => {
+            of_number(earlier, later, *input)
+        }
         Group::Flag(input) => with_rest(vec![shares(*input)]),
         // None of them is 1 in the other rows.
         Group::Category(inputs) | Group::Code(inputs) => {
@@ -115,6 +117,8 @@ fn of_number(earlier: &Matrix, later: &Matrix, input: usize) -> Vec<(f64, f64)> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::domain::training::PreprocessingSpec;
     use crate::engine::testing::{frame, noise, uniform};
@@ -134,7 +138,8 @@ mod tests {
         };
         let (earlier, later) = (take(0..earlier), take(earlier..rows));
         let spec = PreprocessingSpec::default();
-        let (features, _) = FittedFeatures::fit(&earlier, &names, &spec, 0, None).unwrap();
+        let (features, _) =
+            FittedFeatures::fit(&earlier, &names, &spec, 0, None, &BTreeMap::new()).unwrap();
         let inputs = |frame: &Frame| features.transform(frame).unwrap();
         let found = drifted(&features, &inputs(&earlier), &inputs(&later));
         assert!(found.iter().all(|drift| drift.column == "y"), "noise does not drift: {found:?}");

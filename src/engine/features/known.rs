@@ -89,6 +89,8 @@ fn number(scale: &Binned) -> KnownNumber {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
@@ -111,7 +113,7 @@ mod tests {
         let names = ["income", "region", "owner"].map(str::to_owned);
         let fit = |scaling| {
             let spec = PreprocessingSpec { scaling, ..Default::default() };
-            FittedFeatures::fit(&frame, &names, &spec, 0, None).unwrap().0
+            FittedFeatures::fit(&frame, &names, &spec, 0, None, &BTreeMap::new()).unwrap().0
         };
         let features = fit(Scaling::Quantile);
         let Some(Known::Number(income)) = features.known("income") else { panic!() };
@@ -136,7 +138,9 @@ mod tests {
         let values = (0..100).map(|row| (row % 2 == 0).then_some(7.0)).collect();
         let frame = Frame::new(100, vec![("a".to_owned(), Values::Float64(values))]).unwrap();
         let spec: PreprocessingSpec = serde_json::from_value(json!({})).unwrap();
-        let (features, _) = FittedFeatures::fit(&frame, &["a".to_owned()], &spec, 0, None).unwrap();
+        let (features, _) =
+            FittedFeatures::fit(&frame, &["a".to_owned()], &spec, 0, None, &BTreeMap::new())
+                .unwrap();
         let Some(Known::Number(known)) = features.known("a") else { panic!() };
         assert!(known.scale > 0.0 && known.least <= 7.0 && known.greatest >= 7.0);
     }

@@ -15,6 +15,7 @@ mod text;
 mod timestamp;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub(crate) use self::scale::Standard;
 use self::text::Text;
 use self::timestamp::Timestamp;
 use crate::domain::model::{InputKind, Task};
+use crate::domain::monotone::Direction;
 use crate::domain::schema::{Column, ColumnType};
 use crate::domain::training::{PreprocessingSpec, TextSpec};
 use crate::error::{Code, Error, Result};
@@ -88,6 +90,9 @@ pub(crate) enum Group {
     /// A scaled number, and the edges of its bins: ascending, none beyond which it lies; empty
     /// where no bins were asked for or it has one value.
     Number { input: usize, edges: Vec<f32> },
+    /// The same of a number with which the answer may go one way only. A code that follows it is of the
+    /// same column, and knows no order.
+    Ordered { input: usize, edges: Vec<f32>, direction: Direction },
     /// 0 or 1.
     Flag(usize),
     /// At most one of them is 1: which category it is.
@@ -103,6 +108,16 @@ impl Layout {
             Self::Table(groups) => groups,
             Self::Image(_) | Self::Text { .. } | Self::Sequence { .. } => &[],
         }
+    }
+
+    /// The same without any order.
+    pub(crate) fn free(&self) -> Self {
+        let Self::Table(groups) = self else { return self.clone() };
+        let free = |group: &Group| match group.clone() {
+            Group::Ordered { input, edges, .. } => Group::Number { input, edges },
+            other => other,
+        };
+        Self::Table(groups.iter().map(free).collect())
     }
 
     /// Number of inputs.
@@ -139,14 +154,14 @@ impl Group {
     /// Position of its first input.
     fn first(&self) -> usize {
         match self {
-            Self::Number { input, .. } | Self::Flag(input) => *input,
+            Self::Number { input, .. } | Self::Ordered { input, .. } | Self::Flag(input) => *input,
             Self::Category(range) | Self::Code(range) => range.start,
         }
     }
 
     fn width(&self) -> usize {
         match self {
-            Self::Number { .. } | Self::Flag(_) => 1,
+            Self::Number { .. } | Self::Ordered { .. } | Self::Flag(_) => 1,
             Self::Category(range) | Self::Code(range) => range.len(),
         }
     }
@@ -170,6 +185,9 @@ pub struct FittedFeatures {
 struct FittedColumn {
     name: String,
     encoder: Encoder,
+    /// Which way the answer may go with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order: Option<Direction>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -211,7 +229,8 @@ impl Block<'_> {
 
 impl FittedFeatures {
     /// Fits every named column on the rows of `frame`, which are the training rows. Columns that
-    /// tell nothing are left out, with a warning each. Numbers get up to `bins` bins.
+    /// tell nothing are left out, with a warning each. Numbers get up to `bins` bins. With those that are
+    /// `monotone`, the answer may go one way only.
     ///
     /// # Errors
     /// [`Code::InvalidSpec`] when no column is left.
@@ -221,12 +240,14 @@ impl FittedFeatures {
         spec: &PreprocessingSpec,
         bins: usize,
         target: Option<Standard>,
+        monotone: &BTreeMap<String, Direction>,
     ) -> Result<(Self, Vec<String>)> {
         let mut columns = Vec::new();
         let mut warnings = Vec::new();
         for name in names {
-            match fit_column(frame, name, spec, bins)? {
-                Ok(encoder) => columns.push(FittedColumn { name: name.clone(), encoder }),
+            let order = monotone.get(name).copied();
+            match fit_column(frame, name, spec, bins, order.is_some())? {
+                Ok(encoder) => columns.push(FittedColumn { name: name.clone(), encoder, order }),
                 Err(reason) => warnings.push(format!("column {name} is left out: {reason}")),
             }
         }
@@ -252,7 +273,8 @@ impl FittedFeatures {
             let detail = format!("{name} can't be learnt from: {reason}");
             Error::field(Code::InvalidSpec, "/features", detail)
         })?;
-        let column = FittedColumn { name: name.to_owned(), encoder: Encoder::Text(encoder) };
+        let encoder = Encoder::Text(encoder);
+        let column = FittedColumn { name: name.to_owned(), encoder, order: None };
         let warning = cut.map(|cut| format!("column {name}: {cut}"));
         Ok((Self { columns: vec![column], target, sequence: None }, warning))
     }
@@ -273,7 +295,7 @@ impl FittedFeatures {
             (Self { columns: Vec::new(), target, sequence: None }, Vec::new())
         } else {
             // Networks that read windows have no use for bins.
-            Self::fit(frame, names, spec, 0, target)?
+            Self::fit(frame, names, spec, 0, target, &BTreeMap::new())?
         };
         fitted.sequence = Some(sequence);
         Ok((fitted, warnings))
@@ -292,6 +314,13 @@ impl FittedFeatures {
             Layout::Text { .. } => InputKind::Text,
             Layout::Sequence { .. } => InputKind::Sequence,
         }
+    }
+
+    /// The same numbers, with which the answer may go any way.
+    pub(crate) fn free(&self) -> Self {
+        let mut free = self.clone();
+        free.columns.iter_mut().for_each(|column| column.order = None);
+        free
     }
 
     /// Number of inputs of the network.
@@ -364,7 +393,10 @@ impl FittedFeatures {
         let mut groups = Vec::new();
         let mut offset = 0;
         for column in &self.columns {
-            column.encoder.groups(offset, &mut groups);
+            match column.order {
+                Some(direction) => column.encoder.ordered(offset, direction, &mut groups),
+                None => column.encoder.groups(offset, &mut groups),
+            }
             offset += column.encoder.width();
         }
         Layout::Table(groups)
@@ -394,7 +426,7 @@ impl FittedFeatures {
         const ROWS: usize = 256;
         let (mut offset, width) = (offset, matrix.width);
         let mut numbers = Vec::new();
-        for (position, FittedColumn { name, encoder }) in self.columns.iter().enumerate() {
+        for (position, FittedColumn { name, encoder, .. }) in self.columns.iter().enumerate() {
             let block = Block { data: &mut matrix.data, width, offset };
             match encoder {
                 Encoder::Numeric(numeric) if frame.rows() > ROWS => {
@@ -443,6 +475,7 @@ fn fit_column(
     name: &str,
     spec: &PreprocessingSpec,
     bins: usize,
+    is_ordered: bool,
 ) -> Result<std::result::Result<Encoder, String>> {
     let kind = frame.column(name).map(|c| c.kind);
     Ok(match kind {
@@ -453,7 +486,8 @@ fn fit_column(
         Some(ColumnType::Bool) => Boolean::fit(&frame.numbers(name)?).map(Encoder::Boolean),
         Some(ColumnType::String) => Category::fit(&frame.texts(name)?, spec).map(Encoder::Category),
         Some(ColumnType::Timestamp) => {
-            Timestamp::fit(&frame.timestamps(name)?, spec.scaling, bins).map(Encoder::Timestamp)
+            let times = frame.timestamps(name)?;
+            Timestamp::fit(&times, spec.scaling, bins, is_ordered).map(Encoder::Timestamp)
         }
         Some(ColumnType::Image) => {
             Ok(Encoder::Image(Image::fit(name, &frame.images(name)?, spec.image.as_ref())?))
@@ -484,6 +518,24 @@ impl Encoder {
             Self::Boolean(e) => groups.extend((offset..offset + e.width()).map(Group::Flag)),
             Self::Timestamp(e) => e.groups(offset, groups),
             Self::Image(_) | Self::Text(_) => {}
+        }
+    }
+
+    /// The same of a column with which the answer may go one way only.
+    fn ordered(&self, offset: usize, direction: Direction, groups: &mut Vec<Group>) {
+        if let Self::Boolean(e) = self {
+            let edges = vec![0.0, 1.0];
+            groups.push(Group::Ordered { input: offset, edges, direction });
+            groups.extend((offset + 1..offset + e.width()).map(Group::Flag));
+            return;
+        }
+        let first = groups.len();
+        self.groups(offset, groups);
+        for group in &mut groups[first..] {
+            if let Group::Number { input, edges } = group {
+                let (input, edges) = (*input, std::mem::take(edges));
+                *group = Group::Ordered { input, edges, direction };
+            }
         }
     }
 

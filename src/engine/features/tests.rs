@@ -14,7 +14,7 @@ fn one(values: Values, rows: usize) -> Frame {
 
 fn fit_with(frame: &Frame, spec: &PreprocessingSpec) -> Result<(FittedFeatures, Vec<String>)> {
     let names: Vec<String> = frame.columns().iter().map(|c| c.name.clone()).collect();
-    FittedFeatures::fit(frame, &names, spec, 0, None)
+    FittedFeatures::fit(frame, &names, spec, 0, None, &BTreeMap::new())
 }
 
 fn fit(frame: &Frame) -> FittedFeatures {

@@ -23,6 +23,8 @@ enum Part {
 
 const PARTS: [Part; 6] =
     [Part::Year, Part::Month, Part::Day, Part::Weekday, Part::Hour, Part::Days];
+/// What of it never falls while time goes on: a later month of an earlier year has no place.
+const ORDERED: [Part; 1] = [Part::Days];
 
 /// Inputs: each part that varies, scaled, 0 where the time is missing; whether it is missing,
 /// when training rows missed it.
@@ -47,10 +49,12 @@ impl Part {
 }
 
 impl Timestamp {
+    /// Of one `is_ordered` only what never falls while time goes on is taken.
     pub(super) fn fit(
         values: &[Option<i64>],
         scaling: Scaling,
         bins: usize,
+        is_ordered: bool,
     ) -> Result<Self, String> {
         let times: Vec<DateTime<Utc>> = values.iter().filter_map(|v| time(*v)).collect();
         let missing = times.len() < values.len();
@@ -58,7 +62,8 @@ impl Timestamp {
             return Err(EMPTY.into());
         }
         let mut parts = Vec::new();
-        for part in PARTS {
+        let taken: &[Part] = if is_ordered { &ORDERED } else { &PARTS };
+        for &part in taken {
             let mut values: Vec<f64> = times.iter().map(|t| part.of(*t)).collect();
             values.sort_unstable_by(f64::total_cmp);
             let varies = values.first() != values.last();

@@ -39,7 +39,7 @@ pub(crate) use self::norm::normalise;
 pub(crate) use self::precision::product;
 pub(crate) use self::stack::{StackGradients, Stacked, stack_gradients};
 pub(crate) use self::text::{embed_bags, phrases};
-pub(crate) use self::unary::{gelu, softmax, tanh};
+pub(crate) use self::unary::{clipped, gelu, softmax, tanh};
 
 /// The CPU's backend with gradients.
 type Tracked = Autodiff<Flex>;

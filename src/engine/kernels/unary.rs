@@ -1,4 +1,5 @@
-//! Functions of one tensor, row by row along the last axis: the GELU, tanh and softmax.
+//! Functions of one tensor, row by row along the last axis: the GELU, tanh, what is held within -1 and
+//! 1, and softmax.
 
 use actuary_kernels::{Function, gelu_gradient, softmax_gradient};
 use burn::backend::Flex;
@@ -31,6 +32,19 @@ pub(crate) fn tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> 
         keeps: Keeps::Answer,
     };
     TANH.of(&x).unwrap_or_else(|| x.tanh())
+}
+
+/// Each number, or -1 or 1 where it lies beyond. There it has no slope.
+pub(crate) fn clipped<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    const CLIPPED: Unary = Unary {
+        forward: |x, _| x.iter().map(|x| x.clamp(-1.0, 1.0)).collect(),
+        gradient: |y, dy, _| {
+            let within = |y: &f32| f32::from(u8::from(y.abs() < 1.0));
+            y.iter().zip(dy).map(|(y, dy)| dy * within(y)).collect()
+        },
+        keeps: Keeps::Answer,
+    };
+    CLIPPED.of(&x).unwrap_or_else(|| x.clamp(-1.0, 1.0))
 }
 
 /// The softmax of each row along the last axis.
@@ -157,6 +171,11 @@ mod tests {
         };
         alike([3, 5, 7], gelu, gelu, by_parts);
         alike([3, 5, 7], tanh, tanh, Tensor::tanh);
+    }
+
+    #[test]
+    fn what_is_clipped_is_that_of_burn() {
+        alike([3, 5, 7], clipped, clipped, |x| x.clamp(-1.0, 1.0));
     }
 
     #[test]

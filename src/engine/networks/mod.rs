@@ -13,8 +13,10 @@ mod linear;
 mod lstm;
 pub(crate) mod members;
 mod mlp;
+pub(crate) mod monotone;
 mod nlinear;
 pub(crate) mod parameters;
+mod piecewise;
 mod series;
 pub(crate) mod serving;
 mod tabm;
@@ -32,12 +34,13 @@ use self::dropout::Dropout;
 use self::linear::Linear;
 use self::lstm::Lstm;
 use self::mlp::Mlp;
+use self::monotone::Monotone;
 use self::nlinear::{DLinear, NLinear};
 use self::parameters::{Builder, Parameters};
 use self::tabm::Tabm;
 use self::text::{Tabled, TextAttention, TextCnn, TextLinear};
 use self::transformer::Transformer;
-use crate::domain::network::{NetworkSpec, TabmNetwork};
+use crate::domain::network::{MonotoneNetwork, NetworkSpec, TabmNetwork};
 use crate::engine::features::{Ahead, Layout};
 use crate::frame::ImageShape;
 
@@ -47,6 +50,7 @@ pub(crate) enum Network<B: Backend> {
     Linear(Linear<B>),
     Mlp(Mlp<B>),
     Tabm(Tabm<B>),
+    Monotone(Monotone<B>),
     Transformer(Transformer<B>),
     Convolutional(Convolutional<B>),
     TextLinear(TextLinear<B>),
@@ -82,9 +86,10 @@ impl<B: Backend> Network<B> {
             NetworkSpec::TextAttention(spec) => {
                 Self::TextAttention(TextAttention::new(spec, buckets, outputs, builder))
             }
-            NetworkSpec::Linear(_) => Self::Linear(Linear::new(inputs, outputs, builder)),
+            NetworkSpec::Linear(_) => Self::Linear(Linear::new(layout, outputs, builder)),
             NetworkSpec::Mlp(spec) => Self::Mlp(Mlp::new(spec, inputs, outputs, builder)),
             NetworkSpec::Tabm(spec) => Self::Tabm(Tabm::new(spec, layout, outputs, builder)),
+            NetworkSpec::Monotone(spec) => Self::Monotone(Monotone::new(spec, layout, builder)),
             NetworkSpec::Transformer(spec) => {
                 Self::Transformer(Transformer::new(spec, layout, outputs, builder))
             }
@@ -127,6 +132,7 @@ impl<B: Backend> Network<B> {
             | Self::NLinear(_)
             | Self::DLinear(_) => 1,
             Self::Tabm(network) => network.members(),
+            Self::Monotone(network) => network.members(),
         }
     }
 
@@ -141,6 +147,7 @@ impl<B: Backend> Network<B> {
             Self::Linear(network) => network.forward(inputs),
             Self::Mlp(network) => network.forward(inputs, dropout),
             Self::Tabm(network) => network.forward(inputs, dropout),
+            Self::Monotone(network) => network.forward(inputs, dropout),
             Self::Transformer(network) => network.forward(inputs, dropout),
             Self::Convolutional(network) => network.forward(inputs, dropout),
             Self::TextLinear(network) => network.forward(inputs),
@@ -158,6 +165,7 @@ impl<B: Backend> Network<B> {
     pub(crate) fn read(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
         match self {
             Self::Tabm(network) => network.read(inputs),
+            Self::Monotone(network) => network.read(inputs),
             _ => inputs,
         }
     }
@@ -166,6 +174,7 @@ impl<B: Backend> Network<B> {
     pub(crate) fn places(&self) -> Option<Vec<usize>> {
         match self {
             Self::Tabm(network) => Some(network.places()),
+            Self::Monotone(network) => Some(network.places()),
             _ => None,
         }
     }
@@ -174,6 +183,7 @@ impl<B: Backend> Network<B> {
     pub(crate) fn answer(&self, read: Tensor<B, 2>) -> Tensor<B, 2> {
         match self {
             Self::Tabm(network) => network.answer(read, None),
+            Self::Monotone(network) => network.answer(read, None),
             _ => self.forward(read, None),
         }
     }
@@ -231,8 +241,14 @@ impl<B: AutodiffBackend> Network<B> {
 /// The network that is served of one that was trained, and its weights: of several members the
 /// first ones answer nearly as well as all.
 pub(crate) fn for_serving(spec: &NetworkSpec, mut parameters: Parameters) -> Parameters {
-    if let NetworkSpec::Tabm(TabmNetwork { kept_members: Some(kept), .. }) = spec {
-        tabm::first_members(&mut parameters, *kept as usize);
+    match spec {
+        NetworkSpec::Tabm(TabmNetwork { kept_members: Some(kept), .. }) => {
+            tabm::first_members(&mut parameters, *kept as usize);
+        }
+        NetworkSpec::Monotone(MonotoneNetwork { kept_members: Some(kept), .. }) => {
+            monotone::first_members(&mut parameters, *kept as usize);
+        }
+        _ => {}
     }
     parameters
 }
@@ -240,8 +256,10 @@ pub(crate) fn for_serving(spec: &NetworkSpec, mut parameters: Parameters) -> Par
 /// A specification in the size in which it is served.
 pub(crate) fn served(spec: &NetworkSpec) -> NetworkSpec {
     let mut spec = spec.clone();
-    if let NetworkSpec::Tabm(tabm) = &mut spec {
-        tabm.members = tabm.kept_members.or(tabm.members);
+    match &mut spec {
+        NetworkSpec::Tabm(tabm) => tabm.members = tabm.kept_members.or(tabm.members),
+        NetworkSpec::Monotone(own) => own.members = own.kept_members.or(own.members),
+        _ => {}
     }
     spec
 }
@@ -254,6 +272,7 @@ pub(crate) fn multiply_adds(spec: &NetworkSpec, layout: &Layout, parameters: u64
         NetworkSpec::Linear(_)
         | NetworkSpec::Mlp(_)
         | NetworkSpec::Tabm(_)
+        | NetworkSpec::Monotone(_)
         | NetworkSpec::Transformer(_)
         | NetworkSpec::Lstm(_)
         | NetworkSpec::Attention(_)

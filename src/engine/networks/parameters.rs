@@ -107,6 +107,11 @@ impl<'a, B: Backend> Builder<'a, B> {
         self.parameter(values, shape)
     }
 
+    /// One number of those in +-bound.
+    pub(crate) fn symmetric(&mut self, bound: f32) -> f32 {
+        self.rng.as_mut().map_or(0.0, |rng| symmetric(rng, bound))
+    }
+
     /// One number of a standard normal distribution.
     pub(crate) fn normal(&mut self) -> f32 {
         self.rng.as_mut().map_or(0.0, |rng| {
@@ -267,6 +272,12 @@ impl<B: AutodiffBackend> ModuleMapper<B> for Masking<'_> {
         };
         Param::from_mapped_value(id, tensor, mapper)
     }
+}
+
+/// The part of a parameter that belongs to one member, or to one number.
+pub(super) fn of_member(parameter: &Parameter, member: usize) -> Option<&[f32]> {
+    let each = parameter.values.len() / parameter.shape.first()?;
+    parameter.values.get(member * each..(member + 1) * each)
 }
 
 /// Whether every number is finite.

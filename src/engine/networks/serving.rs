@@ -8,7 +8,7 @@ use burn::module::Module;
 use super::convolutional::{self, ConvolutionalLayers};
 use super::parameters::{Builder, Parameters, restore};
 use super::text::serving::TextServing;
-use super::{Network, served, tabm};
+use super::{Network, linear, monotone, served, tabm};
 use crate::domain::network::NetworkSpec;
 use crate::engine::features::Layout;
 use crate::engine::infer::forward;
@@ -25,6 +25,7 @@ pub(crate) enum Serving {
     /// Fully connected layers, one after the other.
     Layers(Vec<Dense>),
     Tabm(tabm::Serving),
+    Monotone(Box<monotone::Serving>),
     Convolutional(Box<ConvolutionalLayers>),
     Text(Box<TextServing>),
     /// Any other, as it was trained.
@@ -49,7 +50,10 @@ impl Serving {
         }
         match spec {
             NetworkSpec::TextCnn(_) | NetworkSpec::TextAttention(_) => Err(bad()),
-            NetworkSpec::Linear(_) => layers(0, parameters).map(Self::Layers).ok_or_else(bad),
+            NetworkSpec::Linear(_) => {
+                let counted = linear::counted(layout, parameters);
+                layers(0, counted.as_ref().unwrap_or(parameters)).map(Self::Layers).ok_or_else(bad)
+            }
             NetworkSpec::Mlp(mlp) => {
                 let hidden = mlp.hidden.iter().flatten().count();
                 layers(hidden, parameters).map(Self::Layers).ok_or_else(bad)
@@ -63,6 +67,10 @@ impl Serving {
             NetworkSpec::Tabm(spec) => {
                 let tabm = tabm::Serving::new(spec, layout, parameters);
                 tabm.map(Self::Tabm).ok_or_else(bad)
+            }
+            NetworkSpec::Monotone(spec) => {
+                let network = monotone::Serving::new(spec, layout, parameters).ok_or_else(bad)?;
+                Ok(Self::Monotone(Box::new(network)))
             }
             NetworkSpec::Transformer(_)
             | NetworkSpec::Lstm(_)
@@ -81,6 +89,7 @@ impl Serving {
         match self {
             Self::Layers(_) | Self::Convolutional(_) | Self::Text(_) => 1,
             Self::Tabm(tabm) => tabm.members(),
+            Self::Monotone(network) => network.members(),
             Self::Burn(network) => network.members(),
         }
     }
@@ -94,6 +103,7 @@ impl Serving {
                 let members = tabm.layers().map(|layers| through(layers, &inputs, tabm.width()));
                 Ok(members.flatten().collect())
             }
+            Self::Monotone(network) => Ok(network.logits(rows, width)),
             Self::Convolutional(layers) => {
                 let mut logits = Vec::new();
                 for rows in rows.chunks(width.max(1) * PICTURES) {
@@ -117,6 +127,7 @@ impl Serving {
         match self {
             Self::Layers(layers) => dense(layers),
             Self::Tabm(tabm) => tabm.layers().map(dense).sum(),
+            Self::Monotone(network) => network.work(),
             Self::Convolutional(layers) => layers.multiply_adds() + dense(&layers.dense),
             Self::Text(network) => network.work(),
             Self::Burn(network) => network.num_params() * BURN_TOKENS,

@@ -96,7 +96,9 @@ impl<B: Backend> Transformer<B> {
         let groups = layout.groups();
         for group in groups {
             match group {
-                Group::Number { input, .. } | Group::Flag(input) => positions.push(*input as i64),
+                Group::Number { input, .. } | Group::Ordered { input, .. } | Group::Flag(input) => {
+                    positions.push(*input as i64)
+                }
                 Group::Category(range) => ranges.push((range.start, range.end)),
                 // The number itself has a token.
                 Group::Code(_) => {}

@@ -45,7 +45,7 @@ fn simpler_kinds(network: &NetworkSpec, task: Task) -> Vec<NetworkSpec> {
         | NetworkSpec::TextAttention(_)
         | NetworkSpec::Lstm(_)
         | NetworkSpec::Attention(_) => vec![linear],
-        NetworkSpec::Tabm(_) | NetworkSpec::Transformer(_) => {
+        NetworkSpec::Tabm(_) | NetworkSpec::Monotone(_) | NetworkSpec::Transformer(_) => {
             vec![linear, NetworkSpec::Mlp(MlpNetwork::default())]
         }
     }
@@ -131,14 +131,16 @@ fn greatest(row: &[f64]) -> usize {
     row.iter().position(|value| *value == greatest).unwrap_or(0)
 }
 
-/// What is said of a version that is not better than a simpler network.
-pub(super) fn warning(baseline: &Baseline) -> Option<String> {
+/// What is said of a version that is not better than a simpler network, which `is_free` where it is
+/// not held to the order that the version keeps to.
+pub(super) fn warning(baseline: &Baseline, is_free: bool) -> Option<String> {
     let (value, difference) = (baseline.value?, baseline.difference?);
     let interval = baseline.interval?;
     let Baseline { network, metric, .. } = baseline;
+    let free = if is_free { "; the baseline is held to no order" } else { "" };
     let figures = format!(
         "{metric} {:.4} against {value:.4}, a difference of {difference:.4} with a 95 % interval of \
-         {:.4} to {:.4}",
+         {:.4} to {:.4}{free}",
         value + difference,
         interval.low,
         interval.high

@@ -65,6 +65,8 @@ pub(super) fn is_open(spec: &TrainingSpec, layout: &Layout) -> bool {
     is_by_time(spec, layout)
         && spec.baselines
         && spec.search.is_none()
+        // The simpler ones are held to no order.
+        && spec.monotone.is_empty()
         && spec.network.is_none()
         && spec.optimiser.is_none()
         && spec.schedule.is_none()

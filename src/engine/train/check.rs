@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 
 pub(super) use self::images::check_layout;
 use self::images::{check_features, check_images};
+pub(super) use self::monotone::check_order;
 pub(super) use self::texts::{check_meaning, check_table, is_table_small};
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
@@ -17,6 +18,7 @@ use crate::engine::device::{self, DeviceWish};
 use crate::engine::train::precision;
 use crate::error::{Code, Error, FieldError, Result};
 
+mod monotone;
 mod network;
 mod optimiser;
 mod search;
@@ -105,6 +107,7 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
     if let Some(network) = &spec.network {
         network::check(network, &mut findings);
     }
+    monotone::check(spec, &mut findings);
     optimiser::check(spec, &mut findings);
     precision::check(spec, &mut findings);
     check_parts(spec, &mut findings);
@@ -271,6 +274,7 @@ fn check_classes(spec: &TrainingSpec, findings: &mut Findings) {
 pub(super) fn check_task(spec: &TrainingSpec, task: Task) -> Result<()> {
     let mut findings = Findings::default();
     optimiser::check_task(spec, task, &mut findings);
+    monotone::check_task(spec, task, &mut findings);
     findings.into_result()
 }
 
@@ -311,7 +315,10 @@ pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<(
     if let Some(target) = target {
         match Task::infer(spec.task, target.kind, distinct(target)) {
             Err(error) => findings.0.push(error),
-            Ok(task) if !is_told => optimiser::check_task(spec, task, &mut findings),
+            Ok(task) if !is_told => {
+                optimiser::check_task(spec, task, &mut findings);
+                monotone::check_task(spec, task, &mut findings);
+            }
             Ok(_) => {}
         }
     }
@@ -389,6 +396,7 @@ pub(super) fn check_kinds(
             .add("/window", "is of numbers and texts, and a feature holds images; leave it out");
     }
     check_features(spec, names.len(), images, findings);
+    monotone::check_kinds(spec, columns, &names, findings);
     let kinds: Vec<_> = names.iter().map(|name| (name.as_str(), kind(name))).collect();
     texts::check_features(spec, &kinds, findings);
 }

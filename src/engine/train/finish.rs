@@ -84,7 +84,8 @@ impl Finish<'_> {
         let compared: Result<Vec<Baseline>> =
             simple.iter().map(|simple| self.compared(&signature, simple, &answers)).collect();
         let compared = compared?;
-        warnings.extend(compared.iter().filter_map(baselines::warning));
+        let is_free = !spec.monotone.is_empty();
+        warnings.extend(compared.iter().filter_map(|b| baselines::warning(b, is_free)));
         warnings.extend(self.hardly_better());
         spec.device = self.device.name();
         let first = baselines::first(&self.folds[0].fits)?;
@@ -220,7 +221,8 @@ pub(super) fn loaded(
     let mut spec = of_networks(&prepared.spec, weights.len());
     recipe.fill(&mut spec);
     let weights = encoded(&spec, weights, None)?;
-    LoadedModel::load(&prepared.signature(), &spec, features.clone(), &weights)
+    let features = if recipe.is_free { features.free() } else { features.clone() };
+    LoadedModel::load(&prepared.signature(), &spec, features, &weights)
 }
 
 /// The specification of an ensemble of so many networks.

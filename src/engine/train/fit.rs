@@ -208,7 +208,8 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     ) -> Result<Self> {
         let Problem { recipe, data } = problem;
         let mut builder = Builder::random(recipe.seed, device).in_precision(recipe.precision);
-        let mut network = Network::new(&recipe.network, &data.layout, data.outputs, &mut builder);
+        let layout = recipe.layout(&data.layout);
+        let mut network = Network::new(&recipe.network, &layout, data.outputs, &mut builder);
         let mut mask = None;
         if let Some(start) = &recipe.start {
             network = restore(network, &start.weights)?;

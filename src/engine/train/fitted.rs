@@ -33,7 +33,7 @@ impl Fitted {
         }
         let bins = plan::bins(spec, train.rows());
         let fit = |frame: &Frame, names: &[String]| {
-            FittedFeatures::fit(frame, names, &spec.preprocessing, bins, scale)
+            FittedFeatures::fit(frame, names, &spec.preprocessing, bins, scale, &spec.monotone)
         };
         let may_be_by_time = matches!(spec.parts(), PartsSpec::Time(_));
         if !may_be_by_time && spec.refit != Some(true) {

@@ -6,9 +6,9 @@
 
 use super::fit::{VALIDATION_NUMBERS, VALIDATION_ROWS};
 use super::plan::Recipe;
-use crate::domain::network::{AttentionNetwork, NetworkSpec};
+use crate::domain::network::{AttentionNetwork, MonotoneNetwork, NetworkSpec};
 use crate::domain::version::PartRows;
-use crate::engine::features::Layout;
+use crate::engine::features::{Group, Layout};
 
 /// The program with its runtime and its connections.
 const PROGRAM: f64 = 70e6;
@@ -68,6 +68,10 @@ impl Footprint<'_> {
                 let embedded = self.layout.groups().len() as f64 * size(tabm.embedding);
                 size(tabm.members) * embedded * size(tabm.width)
             }
+            NetworkSpec::Monotone(own) => {
+                let size = |value: Option<u32>| f64::from(value.unwrap_or(1));
+                size(own.members) * monotone_inputs(own, self.layout) * size(own.width)
+            }
             _ => 0.0,
         }
     }
@@ -89,6 +93,11 @@ pub(crate) fn floats(network: &NetworkSpec, layout: &Layout, outputs: usize) -> 
             let embedded = layout.groups().len() as f64 * size(tabm.embedding);
             let layers = size(tabm.blocks) * size(tabm.width) * 3.0;
             2.0 * embedded + size(tabm.members) * layers
+        }
+        NetworkSpec::Monotone(own) => {
+            // What holds ordered units, and gates them, comes on top of the layers.
+            let layers = (size(own.blocks) + 1.0) * size(own.width) * 4.0;
+            3.0 * monotone_inputs(own, layout) + size(own.members) * layers
         }
         NetworkSpec::Transformer(transformer) => {
             let tokens = layout.groups().len() as f64 + 1.0;
@@ -120,6 +129,20 @@ pub(crate) fn floats(network: &NetworkSpec, layout: &Layout, outputs: usize) -> 
         }
     };
     2.0 * inputs + inner + 2.0 * outputs
+}
+
+/// What the first layer of a monotone network reads: a number for each bin of an ordered column, and
+/// the embeddings of the others.
+fn monotone_inputs(network: &MonotoneNetwork, layout: &Layout) -> f64 {
+    let embedding = network.embedding.unwrap_or(1) as usize;
+    let read = |group: &Group| match group {
+        Group::Ordered { edges, .. } => edges.len(),
+        Group::Number { .. } => embedding,
+        Group::Category(range) => range.len(),
+        Group::Flag(_) => 1,
+        Group::Code(_) => 0,
+    };
+    layout.groups().iter().map(read).sum::<usize>() as f64
 }
 
 /// Most words of a text.

@@ -182,7 +182,7 @@ pub fn train_from(
         runs.leave_search(*stretches, Some(fit).filter(|_| is_ready))?;
     }
     let rows = Rows { parts: data, all: prepared.refit.as_ref().map(|refit| &refit.data) };
-    let may_prolong = spec.epochs.is_none() && matches!(recipe.network, NetworkSpec::Tabm(_));
+    let may_prolong = spec.epochs.is_none() && recipe.network.has_members();
     let ensemble = Ensemble { rows, recipe, size: ensemble, may_prolong };
     let networks = ensemble.networks();
     let learnt =
@@ -302,7 +302,8 @@ fn count_parameters(recipe: &Recipe, data: &Data) -> Result<u64> {
 fn zeros(recipe: &Recipe, data: &Data) -> Result<Parameters> {
     let device = FlexDevice;
     let mut builder = Builder::<Flex>::zeros(&device);
-    let network = Network::new(&recipe.network, &data.layout, data.outputs, &mut builder);
+    let layout = recipe.layout(&data.layout);
+    let network = Network::new(&recipe.network, &layout, data.outputs, &mut builder);
     parameters(&network)
 }
 

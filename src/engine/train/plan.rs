@@ -3,13 +3,14 @@
 mod sequences;
 pub(super) mod texts;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::domain::network::{
-    CnnNetwork, LinearNetwork, LstmNetwork, NLinearNetwork, NetworkSpec, TabmNetwork,
-    TextCnnNetwork,
+    CnnNetwork, LinearNetwork, LstmNetwork, MonotoneNetwork, NLinearNetwork, NetworkSpec,
+    TabmNetwork, TextCnnNetwork,
 };
 use crate::domain::optimiser::{
     ConstantSchedule, CosineSchedule, OneCycleSchedule, OptimiserSpec, ScheduleSpec, Sgd,
@@ -19,6 +20,7 @@ use crate::domain::training::{
 };
 use crate::engine::features::Layout;
 use crate::engine::networks::convolutional::suited_channels;
+use crate::engine::networks::monotone::has_order;
 use crate::engine::networks::parameters::Parameters;
 
 /// Training rows below which rows are few, for a perceptron and for `tabm`.
@@ -71,6 +73,9 @@ pub(crate) struct Recipe {
     /// fold's, and no validation rows among them.
     #[serde(skip)]
     pub(super) is_alone: bool,
+    /// Whether it is held to no order, though the columns have one.
+    #[serde(skip)]
+    pub(super) is_free: bool,
     /// How much is learnt from a teacher, whose answers stand beside the targets of the training rows.
     pub(super) teaching: Option<Teaching>,
 }
@@ -167,6 +172,7 @@ impl Recipe {
             augmentation: spec.augmentation.clone(),
             start: None,
             is_alone: true,
+            is_free: false,
             teaching: None,
         }
     }
@@ -177,8 +183,17 @@ impl Recipe {
         Self { ends_after, kept, patience: 0, is_alone: false, ..self.clone() }
     }
 
+    /// What it reads of inputs of a layout.
+    pub(super) fn layout<'a>(&self, layout: &'a Layout) -> Cow<'a, Layout> {
+        match self.is_free {
+            true => Cow::Owned(layout.free()),
+            false => Cow::Borrowed(layout),
+        }
+    }
+
     /// The recipe of a simpler network beside it: its own defaults on the same rows, in f32, which
-    /// costs a small network little and makes it no easier to beat.
+    /// costs a small network little and makes it no easier to beat; and held to no order, so that the
+    /// two tell what an order costs.
     pub(super) fn of_baseline(
         spec: &TrainingSpec,
         network: NetworkSpec,
@@ -202,7 +217,7 @@ impl Recipe {
             ..spec.clone()
         };
         // What it has learnt is no start for the network beside it.
-        Self { is_alone: false, ..Self::of(&plain, layout, rows) }
+        Self { is_alone: false, is_free: true, ..Self::of(&plain, layout, rows) }
     }
 
     /// The specification as it is carried out.
@@ -223,8 +238,14 @@ impl Recipe {
 /// sample may be looked at; any other as it is.
 pub(super) fn suited_to(spec: &TrainingSpec, rows: usize) -> TrainingSpec {
     let mut spec = spec.clone();
-    if let Some(NetworkSpec::Tabm(tabm)) = &mut spec.network {
-        fill_tabm(tabm, rows);
+    match &mut spec.network {
+        Some(NetworkSpec::Tabm(tabm)) => {
+            fill_tabm(tabm, rows);
+        }
+        Some(NetworkSpec::Monotone(monotone)) => {
+            fill_monotone(monotone, rows);
+        }
+        _ => {}
     }
     spec
 }
@@ -233,7 +254,8 @@ pub(super) fn suited_to(spec: &TrainingSpec, rows: usize) -> TrainingSpec {
 pub(super) fn bins(spec: &TrainingSpec, rows: usize) -> usize {
     let network = spec.network.clone().unwrap_or(NetworkSpec::Tabm(TabmNetwork::default()));
     match filled(network, &Layout::Table(Vec::new()), rows).0 {
-        NetworkSpec::Tabm(tabm) => tabm.bins.unwrap_or(0) as usize,
+        NetworkSpec::Tabm(TabmNetwork { bins, .. })
+        | NetworkSpec::Monotone(MonotoneNetwork { bins, .. }) => bins.unwrap_or(0) as usize,
         _ => 0,
     }
 }
@@ -258,6 +280,7 @@ fn rates(optimiser: &mut OptimiserSpec, defaults: &Defaults) -> (f64, f64) {
 /// The network for inputs of a layout.
 fn suited(layout: &Layout) -> NetworkSpec {
     match layout {
+        Layout::Table(_) if has_order(layout) => NetworkSpec::Monotone(MonotoneNetwork::default()),
         Layout::Table(_) => NetworkSpec::Tabm(TabmNetwork::default()),
         Layout::Image(_) => NetworkSpec::Cnn(CnnNetwork::default()),
         Layout::Text { .. } => NetworkSpec::TextCnn(TextCnnNetwork::default()),
@@ -307,6 +330,10 @@ fn filled(network: NetworkSpec, layout: &Layout, rows: usize) -> (NetworkSpec, D
         NetworkSpec::Tabm(mut tabm) => {
             defaults = fill_tabm(&mut tabm, rows);
             NetworkSpec::Tabm(tabm)
+        }
+        NetworkSpec::Monotone(mut monotone) => {
+            defaults = fill_monotone(&mut monotone, rows);
+            NetworkSpec::Monotone(monotone)
         }
         NetworkSpec::Transformer(mut transformer) => {
             transformer.blocks.get_or_insert(2);
@@ -368,6 +395,17 @@ fn fill_tabm(tabm: &mut TabmNetwork, rows: usize) -> Defaults {
         // Its best epochs come late, where the rate is low.
         patience: Some(0),
     }
+}
+
+/// What suits `monotone`, whose size is filled in: as `tabm`, whose units are less bound.
+fn fill_monotone(monotone: &mut MonotoneNetwork, rows: usize) -> Defaults {
+    let MonotoneNetwork { members, kept_members, blocks, width, embedding, bins, dropout } =
+        *monotone;
+    let mut tabm = TabmNetwork { members, kept_members, blocks, width, embedding, bins, dropout };
+    let defaults = fill_tabm(&mut tabm, rows);
+    let TabmNetwork { members, kept_members, blocks, width, embedding, bins, dropout } = tabm;
+    *monotone = MonotoneNetwork { members, kept_members, blocks, width, embedding, bins, dropout };
+    defaults
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 
 use super::by_time;
 use super::check::{
-    Findings, check_kinds, check_layout, check_meaning, check_table, check_task, feature_names,
-    weight_pointer,
+    Findings, check_kinds, check_layout, check_meaning, check_order, check_table, check_task,
+    feature_names, weight_pointer,
 };
 use super::fit::{Data, Part};
 use super::fitted::Fitted;
@@ -88,6 +88,7 @@ pub(super) fn prepare(
     warnings.extend(leakage((&features, &layout), &train.inputs, &train.truth, positive));
     let recipe = Recipe::of(spec, &layout, train.inputs.rows);
     check_layout(&recipe.network, &layout)?;
+    check_order(spec, &recipe.network, &layout)?;
     check_meaning(spec, &recipe.network, &layout)?;
     let spec = carried_out(spec, &recipe, &read, names, &layout);
     let outputs = layout.outputs(read.target.task, read.target.classes.len());

@@ -22,7 +22,6 @@ use super::plan::{Kept, Recipe, Start, Teaching};
 use super::prepare::{Prepared, prepare};
 use super::runs::{Runs, side_by_side};
 use super::{Trained, count_parameters, estimate};
-use crate::domain::network::NetworkSpec;
 use crate::domain::optimiser::{CosineSchedule, ScheduleSpec};
 use crate::domain::simplification::{Distillation, Pruning, SimplificationMethod};
 use crate::domain::training::{EnsembleSpec, Precision, TrainingSpec};
@@ -30,6 +29,7 @@ use crate::domain::version::Version;
 use crate::engine::device::Device;
 use crate::engine::features::FittedFeatures;
 use crate::engine::infer::LoadedModel;
+use crate::engine::networks::monotone::gain;
 use crate::engine::networks::parameters::{Parameters, can_be_pruned};
 use crate::engine::networks::{multiply_adds, served};
 use crate::engine::weights::{self, Form};
@@ -186,8 +186,7 @@ impl Work<'_> {
         let rows = Rows { parts: &self.prepared.data, all };
         let planned = 1 + usize::from(all.is_some());
         let mut runs = Runs::new(device, fingerprint, planned, self.resume, hooks);
-        let may_prolong =
-            distillation.epochs.is_none() && matches!(recipe.network, NetworkSpec::Tabm(_));
+        let may_prolong = distillation.epochs.is_none() && recipe.network.has_members();
         let size = EnsembleSpec { folds: 1, seeds: 1 };
         let ensemble = Ensemble { rows, recipe: &recipe, size, may_prolong };
         let fits = runs.each(1, |chain, number| ensemble.train(chain, number))?;
@@ -285,10 +284,13 @@ impl Work<'_> {
 /// Sets the smallest of the numbers that can be pruned to 0, of equal ones the first.
 fn prune(weights: &mut Parameters, sparsity: f64) {
     let prunable = weights.iter_mut().filter(|(name, p)| can_be_pruned(name, &p.shape));
-    let mut all: Vec<&mut f32> = prunable.flat_map(|(_, p)| p.values.iter_mut()).collect();
+    // As they count in the network.
+    let mut all: Vec<(f32, &mut f32)> = prunable
+        .flat_map(|(name, p)| p.values.iter_mut().map(|w| (w.abs() * gain(name), w)))
+        .collect();
     let count = (all.len() as f64 * sparsity).round() as usize;
-    all.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
-    all.into_iter().take(count).for_each(|weight| *weight = 0.0);
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    all.into_iter().take(count).for_each(|(_, weight)| *weight = 0.0);
 }
 
 /// Puts what a teacher answers to the training rows beside their targets.

@@ -3,6 +3,7 @@ mod calibrating;
 mod diverging;
 mod estimate;
 mod images;
+mod monotone;
 mod precision;
 mod search;
 mod simpler;
@@ -184,6 +185,10 @@ fn a_resumed_training_ends_in_the_same_bits() {
 #[case::average(serde_json::json!({"average": 0.9}))]
 #[case::slices(serde_json::json!({"accumulation": 3}))]
 #[case::plateau(serde_json::json!({"schedule": {"kind": "plateau", "epochs": 1}}))]
+#[case::monotone(serde_json::json!({"monotone": {"x0": "increasing", "x1": "decreasing"},
+    "network": {"kind": "monotone", "width": 8}}))]
+#[case::monotone_linear(serde_json::json!({"monotone": {"x0": "increasing"},
+    "network": {"kind": "linear"}}))]
 fn every_kind_of_step_is_resumed(#[case] options: serde_json::Value) {
     let (frame, _) = logistic(300);
     let mut given = serde_json::json!({

@@ -40,6 +40,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
             ),
             optional("positive_class", NONE, "the class whose probability is the score"),
             optional(
+                "monotone",
+                NONE,
+                "columns with which the answer goes one way only: {'income': 'decreasing'}; the \
+                network is then 'monotone', or 'linear' where that is named",
+            ),
+            optional(
                 "network",
                 NONE,
                 "'tabm' (default), 'mlp', 'linear', 'transformer', or a dict: {'kind': 'mlp', \

@@ -1,5 +1,7 @@
 //! Training: every field of the specification by its own name, with short forms for the usual.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 use starlark::eval::Evaluator;
 use starlark::values::Value;
@@ -13,6 +15,7 @@ use crate::client::outcome;
 use crate::domain::calibration::CalibrationSpec;
 use crate::domain::job::{Job, JobResult};
 use crate::domain::model::Task;
+use crate::domain::monotone::Direction;
 use crate::domain::name::check_name;
 use crate::domain::network::NetworkSpec;
 use crate::domain::optimiser::{OptimiserSpec, ScheduleSpec};
@@ -155,6 +158,7 @@ const FIELDS: &[&str] = &[
     "exclude",
     "task",
     "positive_class",
+    "monotone",
     "network",
     "optimiser",
     "schedule",
@@ -223,6 +227,7 @@ fn check(arguments: &Arguments<'_>, name: &str, value: &Json) -> Result<()> {
         "features" | "exclude" => is!(Vec<String>),
         "task" => is!(Task),
         "positive_class" | "device" => is!(String),
+        "monotone" => is!(BTreeMap<String, Direction>),
         "network" => is!(NetworkSpec),
         "optimiser" => is!(OptimiserSpec),
         "schedule" => is!(ScheduleSpec),
@@ -259,7 +264,7 @@ mod tests {
     fn every_field_of_the_specification_is_an_argument() {
         let spec: TrainingSpec = serde_json::from_value(json!({
             "dataset": {"name": "d"}, "target": "t", "features": ["a"], "exclude": ["b"],
-            "task": "binary", "positive_class": "1", "epochs": 1, "batch_size": 1, "patience": 1,
+            "task": "binary", "positive_class": "1", "monotone": {"a": "decreasing"}, "epochs": 1, "batch_size": 1, "patience": 1,
             "augmentation": {}, "refit": true, "search": {},
             "start": {"job": "0190f5a2-4b7c-7def-8a12-3c4d5e6f7081"},
             "network": {"kind": "mlp"}, "optimiser": {"kind": "adamw"}, "average": 0.9,

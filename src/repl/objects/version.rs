@@ -128,11 +128,17 @@ impl Trained {
             parts.push(self.aliases.join(", "));
         }
         let mut text = parts.join("   ");
+        let order = &version.provenance.spec.monotone;
+        if !order.is_empty() {
+            let columns = order.iter().map(|(name, way)| format!("{name} {}", way.as_str()));
+            text.push_str(&format!("\n  monotone: {}", columns.collect::<Vec<_>>().join(", ")));
+        }
         if let Some(record) = &version.search {
             text.push_str(&format!("\n  {}", super::search::text(record)));
         }
         for baseline in &version.baselines {
-            text.push_str(&format!("\n  {}", baseline_text(baseline)));
+            let beside = if order.is_empty() { "" } else { ", held to no order" };
+            text.push_str(&format!("\n  {}{beside}", baseline_text(baseline)));
         }
         if let Some(simplification) = &version.simplification {
             text.push_str(&simplification_text(simplification));

@@ -16,6 +16,7 @@ mod images;
 mod jobs;
 mod keys;
 mod metrics;
+mod monotone;
 mod problems;
 mod search;
 mod server;

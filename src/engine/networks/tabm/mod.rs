@@ -61,7 +61,9 @@ impl<'a> Inputs<'a> {
         let mut inputs = Self { numbers: Vec::new(), others: Vec::new() };
         for group in layout.groups() {
             match group {
-                Group::Number { input, edges } => inputs.numbers.push((*input, edges)),
+                Group::Number { input, edges } | Group::Ordered { input, edges, .. } => {
+                    inputs.numbers.push((*input, edges));
+                }
                 Group::Flag(input) => inputs.others.push(vec![*input]),
                 Group::Category(range) => inputs.others.push(range.clone().collect()),
                 Group::Code(_) => {}

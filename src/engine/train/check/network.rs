@@ -20,6 +20,7 @@ pub(super) fn check(network: &NetworkSpec, findings: &mut Findings) {
         NetworkSpec::Lenet(_) => {}
         NetworkSpec::Cnn(cnn) => check_cnn(cnn, findings),
         NetworkSpec::Tabm(tabm) => check_tabm(tabm, findings),
+        NetworkSpec::Monotone(monotone) => super::monotone::check_size(monotone, findings),
         NetworkSpec::Transformer(transformer) => check_transformer(transformer, findings),
         NetworkSpec::TextCnn(_) | NetworkSpec::TextAttention(_) => {
             super::texts::check_network(network, findings);

@@ -66,6 +66,22 @@ fn pointers(outcome: Result<()>) -> Vec<String> {
     &["/class_weights", "/positive_class"])]
 #[case(json!({ "preprocessing": { "max_categories": 0, "min_category_count": 0 } }),
     &["/preprocessing/max_categories", "/preprocessing/min_category_count"])]
+#[case(json!({ "monotone": { "a": "increasing" } }), &[])]
+#[case(json!({ "monotone": { "a": "decreasing" }, "network": { "kind": "linear" } }), &[])]
+#[case(json!({ "monotone": { "a": "increasing" }, "network": { "kind": "monotone", "width": 8 } }), &[])]
+#[case(json!({ "network": { "kind": "monotone" } }), &["/network"])]
+#[case(json!({ "monotone": { "a": "increasing" }, "network": { "kind": "tabm" } }), &["/network"])]
+#[case(json!({ "monotone": { "a": "increasing" }, "task": "multiclass" }), &["/monotone"])]
+#[case(json!({ "monotone": { "default": "increasing" } }), &["/monotone/default"])]
+#[case(json!({ "monotone": { "a/b": "increasing" }, "exclude": ["a/b"] }), &["/monotone/a~1b"])]
+#[case(json!({ "monotone": { "a": "increasing", "b": "decreasing" }, "features": ["b"] }),
+    &["/monotone/a"])]
+#[case(json!({ "monotone": { "part": "increasing" }, "parts": { "by": "column", "column": "part" } }),
+    &["/monotone/part"])]
+#[case(json!({ "monotone": { "a": "increasing" }, "preprocessing": { "text": {} } }), &["/monotone"])]
+#[case(json!({ "monotone": { "a": "increasing" },
+    "network": { "kind": "monotone", "members": 2, "kept_members": 3, "width": 1, "dropout": 1 } }),
+    &["/network/kept_members", "/network/width", "/network/dropout"])]
 fn bad_fields_are_named(#[case] fields: Value, #[case] expected: &[&str]) {
     assert_eq!(pointers(check_spec(&parse(fields))), expected);
 }
@@ -110,6 +126,10 @@ fn column(name: &str, kind: ColumnType, distinct: u64, nulls: u64) -> ColumnSumm
 #[case(json!({ "parts": { "by": "time", "column": "opened" } }), &["/parts/column"])]
 #[case(json!({ "parts": { "by": "column", "column": "age" } }), &["/parts/column"])]
 #[case(json!({ "parts": { "by": "column", "column": "part" } }), &[])]
+#[case(json!({ "monotone": { "income": "increasing", "opened": "decreasing" } }), &[])]
+#[case(json!({ "monotone": { "incme": "increasing" } }), &["/monotone/incme"])]
+#[case(json!({ "monotone": { "part": "increasing" } }), &["/monotone/part"])]
+#[case(json!({ "monotone": { "age": "increasing" }, "target": "part" }), &["/monotone"])]
 fn columns_are_checked(#[case] fields: Value, #[case] expected: &[&str]) {
     let mut columns = vec![
         column("default", ColumnType::Int64, 2, 0),

@@ -122,7 +122,7 @@ pub(crate) fn check_windowed_task(spec: &TrainingSpec, findings: &mut Findings) 
         if window.horizon == 0 {
             findings.add("/window/horizon", "has to be 1 or more: nothing would be forecast");
         }
-        if matches!(kind, "linear" | "mlp" | "tabm" | "transformer") {
+        if matches!(kind, "linear" | "mlp" | "tabm" | "monotone" | "transformer") {
             let detail = "does not forecast; take nlinear, dlinear, lstm or attention";
             findings.add("/network/kind", format!("{kind} {detail}"));
         }
@@ -147,7 +147,7 @@ pub(crate) fn check_windowed_task(spec: &TrainingSpec, findings: &mut Findings) 
         if matches!(kind, "nlinear" | "dlinear") {
             findings.add("/network/kind", format!("{kind} does nothing but forecast"));
         }
-        if matches!(kind, "tabm" | "transformer") {
+        if matches!(kind, "tabm" | "monotone" | "transformer") {
             let detail = format!("{kind} reads the columns of a row; take lstm or attention");
             findings.add("/network/kind", detail);
         }

@@ -125,24 +125,36 @@ pub(in crate::engine::train) fn configured(
     }
     let mut spec: TrainingSpec =
         serde_json::from_value(whole).map_err(|error| error.to_string())?;
-    if let Some(NetworkSpec::Tabm(tabm)) = &mut spec.network {
-        let prepared = match &base.network {
+    let kind = spec.network_kind();
+    if let Some(own) = spec.network.as_mut().and_then(bins) {
+        let prepared = match base.network.clone() {
             None => None,
-            Some(NetworkSpec::Tabm(base)) => base.bins,
+            Some(mut base) if base.kind() == kind => bins(&mut base).copied().flatten(),
             Some(_) => {
-                return Err("tabm reads rows that are prepared for it: name tabm as the network, \
-                            and the others in the space"
-                    .into());
+                return Err(format!(
+                    "{kind} reads rows that are prepared for it: name {kind} as the network, and the \
+                     others in the space"
+                ));
             }
         };
-        if tabm.bins.is_some() && tabm.bins != prepared {
+        if own.is_some() && *own != prepared {
             return Err("bins decide how rows are prepared, which is the same for all \
                         configurations; set them in the specification"
                 .into());
         }
-        tabm.bins = prepared;
+        *own = prepared;
     }
     Ok(spec)
+}
+
+/// Most bins that a network asks for, which decide how rows are prepared; None of one that asks for
+/// none.
+fn bins(network: &mut NetworkSpec) -> Option<&mut Option<u32>> {
+    match network {
+        NetworkSpec::Tabm(tabm) => Some(&mut tabm.bins),
+        NetworkSpec::Monotone(monotone) => Some(&mut monotone.bins),
+        _ => None,
+    }
 }
 
 /// Makes the part that a pointer leads into, where the specification leaves it open.

@@ -69,7 +69,7 @@ fn suited_network(network: &Map<String, Value>) -> Vec<(&'static str, Distributi
             ),
             ("dropout", up_to(0.6)),
         ],
-        "tabm" => vec![
+        "tabm" | "monotone" => vec![
             ("blocks", one_of([1, 2, 3])),
             ("width", one_of([64, 128, 256])),
             ("embedding", one_of([8, 16, 24])),
@@ -169,6 +169,8 @@ mod tests {
             "/optimiser/weight_decay",
         ];
         assert_eq!(pointers(json!({"kind": "tabm"}), json!({})), all);
+        let monotone = json!({"monotone": {"x": "increasing"}});
+        assert_eq!(pointers(json!({"kind": "monotone"}), monotone), all);
         let chosen = json!({"optimiser": {"kind": "adam"}, "batch_size": 8});
         let rest = ["/network/hidden", "/optimiser/learning_rate"];
         assert_eq!(pointers(json!({"kind": "mlp", "dropout": 0.1}), chosen), rest);

@@ -2,8 +2,8 @@
 
 use crate::domain::model::Task;
 use crate::domain::network::{
-    CnnNetwork, LstmNetwork, MlpNetwork, NLinearNetwork, NetworkSpec, TextAttentionNetwork,
-    TextCnnNetwork,
+    CnnNetwork, LstmNetwork, MlpNetwork, MonotoneNetwork, NLinearNetwork, NetworkSpec,
+    TextAttentionNetwork, TextCnnNetwork,
 };
 use crate::domain::simplification::Distillation;
 use crate::domain::training::{EnsembleSpec, LossSpec, Precision, TrainingSpec};
@@ -52,6 +52,13 @@ fn suited(parent: &TrainingSpec) -> Result<NetworkSpec> {
         Some(NetworkSpec::Tabm(_) | NetworkSpec::Transformer(_)) => {
             Ok(NetworkSpec::Mlp(MlpNetwork::default()))
         }
+        // One that keeps to the order, too.
+        Some(NetworkSpec::Monotone(own)) => Ok(NetworkSpec::Monotone(MonotoneNetwork {
+            members: Some(1),
+            kept_members: Some(1),
+            width: own.width.map(half),
+            ..own.clone()
+        })),
         Some(NetworkSpec::Mlp(mlp)) => Ok(NetworkSpec::Mlp(MlpNetwork {
             hidden: mlp.hidden.as_deref().map(halved),
             ..mlp.clone()

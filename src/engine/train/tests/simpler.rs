@@ -10,11 +10,11 @@ use crate::engine::testing::{series, version_of};
 use crate::engine::weights;
 
 /// A version as the registry keeps it.
-fn registered(trained: Trained) -> Parent {
+pub(super) fn registered(trained: Trained) -> Parent {
     Parent { version: version_of(&trained), features: trained.features, weights: trained.weights }
 }
 
-fn method(json: serde_json::Value) -> SimplificationMethod {
+pub(super) fn method(json: serde_json::Value) -> SimplificationMethod {
     serde_json::from_value(json).unwrap()
 }
 

@@ -6,6 +6,7 @@ pub mod calibration;
 pub mod cost;
 pub mod dataset;
 pub mod explanation;
+pub mod fairness;
 pub mod forecast;
 pub mod job;
 pub mod key;

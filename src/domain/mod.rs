@@ -1,6 +1,7 @@
 //! Pure values that travel between the layers and over HTTP; no input or output, no behaviour
 //! beyond checking themselves.
 
+pub mod activation;
 pub mod advice;
 pub mod calibration;
 pub mod cost;

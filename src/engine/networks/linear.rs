@@ -6,7 +6,9 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use super::affine::{self, Affine};
+use super::observer::Observer;
 use super::parameters::Builder;
+use crate::domain::activation::LayerFunction;
 
 /// One layer; tensors `output.weight` `[inputs, outputs]` and `output.bias` `[outputs]`.
 #[derive(Module, Debug)]
@@ -20,7 +22,13 @@ impl<B: Backend> Linear<B> {
     }
 
     pub(super) fn forward(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.output.forward(inputs)
+        self.observed(inputs, &mut Observer::default())
+    }
+
+    pub(super) fn observed(&self, inputs: Tensor<B, 2>, observer: &mut Observer) -> Tensor<B, 2> {
+        let logits = self.output.forward(inputs);
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &logits);
+        logits
     }
 }
 

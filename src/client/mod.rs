@@ -5,6 +5,7 @@
 
 mod advice;
 mod aliases;
+mod analyses;
 mod call;
 mod content;
 mod datasets;

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::analysis::{AnalysisKind, AnalysisRequest};
 use super::cost::Cost;
-use super::dataset::DataFormat;
+use super::dataset::{DataFormat, DatasetRef};
 use super::schema::ColumnType;
 use super::search::SearchProgress;
 use super::simplification::SimplificationMethod;
@@ -51,19 +52,22 @@ pub enum JobKind {
     Training,
     /// A model version becomes a simpler one.
     Simplification,
+    /// A model version is looked at over the rows of a dataset.
+    Analysis,
     /// Unreferenced blobs and old idempotency records are removed.
     Sweep,
 }
 
 impl JobKind {
-    pub const ALL: [JobKind; 4] =
-        [Self::Ingestion, Self::Training, Self::Simplification, Self::Sweep];
+    pub const ALL: [JobKind; 5] =
+        [Self::Ingestion, Self::Training, Self::Simplification, Self::Analysis, Self::Sweep];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ingestion => "ingestion",
             Self::Training => "training",
             Self::Simplification => "simplification",
+            Self::Analysis => "analysis",
             Self::Sweep => "sweep",
         }
     }
@@ -122,11 +126,13 @@ impl JobState {
 pub enum Progress {
     Ingestion(IngestionProgress),
     Training(TrainingProgress),
+    Analysis(AnalysisProgress),
 }
 
 deserialize_tagged! { Progress by "kind":
     "ingestion" => Ingestion(IngestionProgress),
     "training" => Training(TrainingProgress),
+    "analysis" => Analysis(AnalysisProgress),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -164,18 +170,29 @@ pub struct TrainingProgress {
     pub search: Option<SearchProgress>,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AnalysisProgress {
+    /// What is being done: `reading`, `importance`.
+    pub stage: String,
+    /// Of `total`: rows that were answered, each as often as it is.
+    pub done: u64,
+    pub total: u64,
+}
+
 /// What a finished job made.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobResult {
     DatasetVersion(DatasetVersionResult),
     ModelVersion(ModelVersionResult),
+    Analysis(AnalysisJobResult),
     Sweep(SweepResult),
 }
 
 deserialize_tagged! { JobResult by "kind":
     "dataset_version" => DatasetVersion(DatasetVersionResult),
     "model_version" => ModelVersion(ModelVersionResult),
+    "analysis" => Analysis(AnalysisJobResult),
     "sweep" => Sweep(SweepResult),
 }
 
@@ -193,6 +210,16 @@ pub struct ModelVersionResult {
     pub model: String,
     pub version: u32,
     /// Where it is: `/api/v1/models/{name}/versions/{n}`.
+    pub location: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AnalysisJobResult {
+    pub model: String,
+    pub id: Uuid,
+    /// What was looked for; `kind` says what the job made.
+    pub analysis: AnalysisKind,
+    /// Where it is: `/api/v1/models/{name}/analyses/{id}`.
     pub location: String,
 }
 
@@ -304,6 +331,7 @@ pub enum JobSpec {
     Ingestion(IngestionSpec),
     Training(Box<TrainingJobSpec>),
     Simplification(Box<SimplificationJobSpec>),
+    Analysis(Box<AnalysisJobSpec>),
     Sweep,
 }
 
@@ -311,6 +339,7 @@ deserialize_tagged! { JobSpec by "kind":
     "ingestion" => Ingestion(IngestionSpec),
     "training" => Training(Box<TrainingJobSpec>),
     "simplification" => Simplification(Box<SimplificationJobSpec>),
+    "analysis" => Analysis(Box<AnalysisJobSpec>),
     "sweep" => Sweep,
 }
 
@@ -337,4 +366,15 @@ pub struct SimplificationJobSpec {
     /// The parent's number.
     pub version: u32,
     pub method: SimplificationMethod,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnalysisJobSpec {
+    pub model: String,
+    /// The version's number.
+    pub version: u32,
+    /// The snapshot whose rows are read.
+    pub dataset: DatasetRef,
+    /// As it was asked for.
+    pub request: AnalysisRequest,
 }

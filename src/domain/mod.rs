@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod advice;
+pub mod analysis;
 pub mod calibration;
 pub mod cost;
 pub mod dataset;

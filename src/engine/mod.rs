@@ -5,6 +5,7 @@
 
 mod activations;
 mod advice;
+mod analyse;
 mod device;
 mod explain;
 mod features;
@@ -19,6 +20,7 @@ mod windows;
 
 pub use activations::{Inspector, Statistics, Wanted};
 pub use advice::{Source, advise};
+pub use analyse::{Analysed, OnStep, Subject, analyse, check_analysed_columns, check_analysis};
 pub use device::{
     Device, DeviceInfo, DeviceWish, device_memory, devices, keep_kernels, peak_memory,
 };

@@ -23,6 +23,10 @@ pub(crate) enum Purpose {
     Background = 50,
     /// Rows of a training that is only measured.
     Rehearsal = 40,
+    /// Rows that a version is looked at over.
+    Analysis = 60,
+    /// Which rows' values a column gets that is shuffled.
+    Permutation = 61,
     /// Data of tests.
     #[cfg(test)]
     Sample = 5,

@@ -3,11 +3,13 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use chrono::DateTime;
 use rand::RngCore;
 
 use super::random::{Purpose, keyed, symmetric};
-use super::{CheckpointPolicy, Control, Device, EpochReport, Hooks, LastFinite};
+use super::{CheckpointPolicy, Control, Device, EpochReport, Hooks, LastFinite, Trained};
 use crate::domain::training::TrainingSpec;
+use crate::domain::version::{Provenance, Version};
 use crate::error::Result;
 use crate::frame::{Frame, Values};
 
@@ -113,6 +115,38 @@ pub(super) fn series(values: &[Vec<f64>]) -> Frame {
         columns.push(("entity".to_owned(), Values::String(entities)));
     }
     Frame::new(each().count(), columns).unwrap()
+}
+
+/// A version as the registry keeps it.
+pub(super) fn version_of(trained: &Trained) -> Version {
+    let trained = trained.clone();
+    Version {
+        model: "m".into(),
+        version: 7,
+        signature: trained.signature,
+        metrics: trained.metrics,
+        curve: trained.curve,
+        baselines: trained.baselines,
+        calibration: trained.calibration,
+        search: trained.search,
+        simplification: trained.simplification,
+        provenance: Provenance {
+            spec: trained.spec,
+            dataset_sha256: String::new(),
+            weights_sha256: String::new(),
+            rows: trained.rows,
+            best_epoch: trained.best_epoch,
+            device: trained.device,
+            code_version: String::new(),
+            parameters: trained.parameters,
+            seconds: trained.seconds,
+            cost: None,
+            job: uuid::Uuid::nil(),
+            created_by: uuid::Uuid::nil(),
+        },
+        warnings: trained.warnings,
+        created_at: DateTime::UNIX_EPOCH,
+    }
 }
 
 /// A random walk, the same for the same seed.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::extract::Call;
 use super::problem::Failure;
 use super::{API, State};
+use crate::domain::analysis::AnalysisSummary;
 use crate::domain::dataset::{Dataset, DatasetVersion};
 use crate::domain::job::Job;
 use crate::domain::key::Key;
@@ -132,6 +133,8 @@ pages! {
     ModelVersionPage of VersionSummary;
     /// Moves of an alias, the newest first.
     AliasMovePage of AliasMove;
+    /// Analyses of a model, the newest first.
+    AnalysisPage of AnalysisSummary;
     /// Jobs, the newest first.
     JobPage of Job;
     /// Keys, the newest first.

@@ -7,6 +7,7 @@ use crate::error::Code;
 const LOANS_SHA256: &str = "9f2c1a5e7d3b8046c2e1f0a9d8b7c6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9";
 const JOB: &str = "01920d1e-7c3a-7b52-9a41-3f6c5d2e8b10";
 const KEY: &str = "01920d1a-02b4-7f31-8c55-aa10bb20cc30";
+const ANALYSIS: &str = "01920d30-1b2c-7d3e-8f40-223344556677";
 const PREDICTION: &str = "01920d2f-5a6b-7c8d-9e0f-112233445566";
 
 pub(super) fn live() -> Value {
@@ -114,6 +115,55 @@ pub(super) fn simplification_job() -> Value {
 
 pub(super) fn simplification_spec() -> Value {
     json!({"version": "champion", "method": {"kind": "prune", "sparsity": 0.7, "epochs": 3}})
+}
+
+pub(super) fn analysis_request() -> Value {
+    json!({
+        "version": "champion", "rows": 10000, "seed": 0,
+        "analysis": {
+            "kind": "importance", "metric": "auc", "repeats": 10, "groups": [["income", "debt"]]
+        }
+    })
+}
+
+pub(super) fn analysis_job() -> Value {
+    let mut running = job("analysis", "default-risk", "running");
+    running["attempts"] = json!(1);
+    running["started_at"] = json!("2026-03-01T09:00:01Z");
+    running["progress"] =
+        json!({"kind": "analysis", "stage": "importance", "done": 40000, "total": 124_000});
+    running
+}
+
+fn analysis_summary() -> Value {
+    json!({
+        "id": ANALYSIS, "kind": "importance", "model": "default-risk", "version": 3,
+        "dataset": "loans", "dataset_version": 1, "rows": 4000,
+        "created_at": "2026-03-02T10:05:00Z", "job": JOB
+    })
+}
+
+pub(super) fn analysis_page() -> Value {
+    json!({"items": [analysis_summary()]})
+}
+
+pub(super) fn analysis() -> Value {
+    json!({
+        "id": ANALYSIS, "model": "default-risk", "version": 3, "dataset": "loans",
+        "dataset_version": 1, "rows": 4000, "created_at": "2026-03-02T10:05:00Z", "job": JOB,
+        "request": analysis_request(),
+        "result": {
+            "kind": "importance", "metric": "auc", "sense": "higher_is_better", "base": 0.783,
+            "repeats": 10,
+            "columns": [
+                {"columns": ["income", "debt"], "mean": 0.114, "standard_deviation": 0.0041,
+                 "standard_error": 0.0013},
+                {"columns": ["age"], "mean": 0.0003, "standard_deviation": 0.0009,
+                 "standard_error": 0.0003}
+            ]
+        },
+        "warnings": []
+    })
 }
 
 pub(super) fn cancelled_job() -> Value {

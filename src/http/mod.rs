@@ -12,6 +12,7 @@
 
 mod advice;
 mod aliases;
+mod analyses;
 mod answer;
 pub mod bench;
 mod body;

@@ -24,7 +24,8 @@ const TAGS: &[(&str, &str)] = &[
     ("predictions", "Rows scored by a version, recorded and replayed."),
     ("forecasts", "Rows to come of series, by a version that was trained on windows of them."),
     ("explanations", "Why a version answers as it does."),
-    ("jobs", "Durable work: ingestion and training."),
+    ("analyses", "How a version answers over many rows: what was looked for, and found."),
+    ("jobs", "Durable work: ingestion, training, analysis."),
     ("keys", "Who may do what."),
     ("service", "Health, metrics, and this document."),
 ];
@@ -39,6 +40,7 @@ const NAMES: &[(&str, &str)] = &[
 /// Identifiers in paths.
 const IDS: &[(&str, &str)] = &[
     ("job", "Id of the job"),
+    ("analysis", "Id of the analysis"),
     ("prediction", "Id under which the prediction is recorded"),
     ("key", "Id of the key"),
 ];

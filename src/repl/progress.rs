@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::text::{grouped, shortened};
-use crate::domain::job::{self, JobEvent, JobEventKind, TrainingProgress};
+use crate::domain::job::{self, AnalysisProgress, JobEvent, JobEventKind, TrainingProgress};
 
 /// Where the terminal does not say how wide it is.
 const WIDTH: usize = 80;
@@ -106,8 +106,17 @@ pub fn progress_line(event: &JobEvent, room: usize) -> Option<String> {
     let text = match &event.progress {
         job::Progress::Ingestion(p) => format!("{} {} rows", p.stage, grouped(p.rows)),
         job::Progress::Training(p) => training(p, room),
+        job::Progress::Analysis(p) => analysis(p),
     };
     Some(shortened(&text, room))
+}
+
+/// `importance 41 %`.
+pub(super) fn analysis(p: &AnalysisProgress) -> String {
+    match (p.done * 100).checked_div(p.total) {
+        None => p.stage.clone(),
+        Some(share) => format!("{} {share} %", p.stage),
+    }
 }
 
 /// `tabm (1/3) epoch 11/24 ━━━━━━━── loss 0.4271 score 0.7831 212k rows/s 0:09 left`.

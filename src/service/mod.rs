@@ -2,6 +2,7 @@
 
 mod advice;
 mod aliases;
+mod analyses;
 mod cache;
 mod content;
 mod cost;

@@ -12,6 +12,7 @@ mod descriptive;
 mod fairness;
 mod forecasting;
 mod normal;
+mod permutation;
 mod ranking;
 mod regression;
 mod ridge;
@@ -31,6 +32,7 @@ pub use forecasting::{
     seasonal_naive_error, smape,
 };
 pub use normal::{normal_cdf, normal_inverse_cdf, normal_inverse_cdfs};
+pub use permutation::{Importance, permutation_importance};
 pub use ranking::{
     auc, auc_interval, auc_of_each, average_precision, kolmogorov_smirnov, threshold_f1,
 };

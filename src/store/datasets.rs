@@ -267,9 +267,11 @@ impl Tx {
                WHERE dataset = $1 AND dataset_version = $2
                UNION ALL
                SELECT 'job ' || id FROM job
-               WHERE project = $3 AND kind = 'training' AND finished_at IS NULL
-                AND spec #>> '{spec,dataset,name}' = $4
-                AND (spec #>> '{spec,dataset,version}')::int = $2
+               WHERE project = $3 AND finished_at IS NULL
+                AND (kind = 'training' AND spec #>> '{spec,dataset,name}' = $4
+                    AND (spec #>> '{spec,dataset,version}')::int = $2
+                 OR kind = 'analysis' AND spec #>> '{dataset,name}' = $4
+                    AND (spec #>> '{dataset,version}')::int = $2)
                LIMIT 1"#,
             held.dataset,
             held.version,

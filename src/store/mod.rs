@@ -2,6 +2,7 @@
 //! writes of [`Tx`], so that what belongs together is committed together.
 
 mod aliases;
+mod analyses;
 pub mod backup;
 mod blobs;
 mod changes;
@@ -21,6 +22,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::{PgPool, Postgres, Transaction};
 
+pub use analyses::NewAnalysis;
 pub use blobs::{Blob, BlobReader, BlobWriter};
 pub use changes::{Change, Changes};
 pub use datasets::NewDatasetVersion;

@@ -321,6 +321,31 @@ impl FittedFeatures {
         })
     }
 
+    /// Each column that is read with all of its inputs: of windows, those of every step, what is
+    /// forecast first.
+    pub(crate) fn inputs_of_columns(&self) -> Vec<(&str, Vec<usize>)> {
+        let Some(sequence) = &self.sequence else {
+            return self.spans().map(|(name, span)| (name, span.collect())).collect();
+        };
+        let (steps, channels, _) = self.sequence_layout(sequence).sequence();
+        let series = sequence.series.iter().enumerate();
+        let series = series.map(|(at, series)| (series.name.as_str(), at..at + 1));
+        let before = sequence.series.len();
+        let beside =
+            self.spans().map(|(name, span)| (name, span.start + before..span.end + before));
+        let mut columns: Vec<(&str, Vec<usize>)> = Vec::new();
+        for (name, span) in series.chain(beside) {
+            let inputs =
+                (0..steps).flat_map(|step| span.clone().map(move |at| step * channels + at));
+            match columns.iter_mut().find(|(known, _)| *known == name) {
+                // What is forecast may be read beside itself.
+                Some((_, known)) => known.extend(inputs),
+                None => columns.push((name, inputs.collect())),
+            }
+        }
+        columns
+    }
+
     /// What the inputs mean.
     pub(crate) fn layout(&self) -> Layout {
         if let Some(sequence) = &self.sequence {

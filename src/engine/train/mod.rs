@@ -13,6 +13,7 @@ mod fit;
 mod fitted;
 mod footprint;
 mod forecasting;
+mod held_out;
 mod hooks;
 mod loss;
 mod optimiser;
@@ -43,6 +44,7 @@ use self::estimate::{Job, Paced};
 use self::finish::Finish;
 use self::fit::{Data, Fit};
 pub(crate) use self::footprint::floats;
+pub(crate) use self::held_out::{Held, Wanted, held_out};
 pub use self::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, Relieved};
 #[cfg(test)]
 pub(crate) use self::loss::{Loss, batch_loss};
@@ -55,6 +57,7 @@ pub use self::rehearsal::{Drawn, Rehearsal, elementwise_times};
 use self::runs::{Runs, side_by_side};
 use self::search::Found;
 pub use self::simplify::{Parent, check_simplification, simplify};
+pub(crate) use self::target::Truth;
 use crate::domain::calibration::CalibrationChoice;
 use crate::domain::cost::Cost;
 use crate::domain::network::NetworkSpec;
@@ -70,7 +73,7 @@ use crate::error::Result;
 use crate::frame::Frame;
 
 /// A trained version, all but its number and where it is kept.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Trained {
     /// The specification as it was carried out, every default filled in.
     pub spec: TrainingSpec,

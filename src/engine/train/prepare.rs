@@ -116,10 +116,10 @@ pub(super) fn prepare(
 }
 
 /// The rows of a table, part by part: training, validation, test.
-struct Read {
+pub(super) struct Read {
     target: Target,
-    frames: [Frame; 3],
-    truths: [Truth; 3],
+    pub(super) frames: [Frame; 3],
+    pub(super) truths: [Truth; 3],
     rows: PartRows,
     /// Whether it is said which rows validate, and none are drawn.
     says_validation: bool,
@@ -131,7 +131,7 @@ struct Read {
 
 impl Read {
     /// Warnings too.
-    fn of(frame: &Frame, spec: &TrainingSpec) -> Result<(Self, Vec<String>)> {
+    pub(super) fn of(frame: &Frame, spec: &TrainingSpec) -> Result<(Self, Vec<String>)> {
         let target = Target::read(frame, spec)?;
         check_task(spec, target.task)?;
         let mut warnings = Vec::new();

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::training::TrainingSpec;
+use crate::domain::version::Signature;
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 
@@ -113,6 +114,51 @@ impl Target {
             (None, _) => None,
         };
         Ok(Self { task, classes, positive, rows, truth: Truth::Classes(truth) })
+    }
+
+    /// Reads the target column of any rows as a version knows it: with its classes, of which the rows
+    /// need not have each.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] with `/dataset`.
+    pub(super) fn of_signature(frame: &Frame, signature: &Signature) -> Result<Self> {
+        let refuse = |detail| Error::field(Code::InvalidRequest, "/dataset", detail);
+        let Signature { task, target, classes, positive_class, .. } = signature;
+        if frame.column(target).is_none() {
+            let detail = format!(
+                "it has no column {target}, which the version foretells: name a dataset with what came \
+                 true"
+            );
+            return Err(refuse(detail));
+        }
+        let labels = frame.labels(target)?;
+        let rows: Vec<usize> = (0..labels.len()).filter(|&row| labels[row].is_some()).collect();
+        let truth = if *task == Task::Regression {
+            let numbers = frame.numbers(target).map_err(|_| {
+                refuse(format!("its column {target} holds no numbers, which the version foretells"))
+            })?;
+            let truth: Vec<f64> = rows.iter().map(|&row| numbers[row]).collect();
+            if truth.iter().any(|number| !number.is_finite()) {
+                return Err(refuse(format!("its column {target} holds infinite values")));
+            }
+            Truth::Numbers(truth)
+        } else {
+            let class = |label: &String| {
+                classes.iter().position(|class| class == label).ok_or_else(|| {
+                    let shown: String = label.chars().take(40).collect();
+                    let known: Vec<&str> = classes.iter().take(20).map(String::as_str).collect();
+                    refuse(format!(
+                        "its column {target} holds '{shown}', which is none of the version's classes: \
+                         {}",
+                        known.join(", ")
+                    ))
+                })
+            };
+            Truth::Classes(labels.iter().flatten().map(class).collect::<Result<_>>()?)
+        };
+        let positive = positive_class.as_ref();
+        let positive = positive.and_then(|positive| classes.iter().position(|c| c == positive));
+        Ok(Self { task: *task, classes: classes.clone(), positive, rows, truth })
     }
 }
 

@@ -27,6 +27,10 @@ use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 use crate::stats;
 
+mod held_out;
+
+pub(super) use self::held_out::held_out;
+
 const FORECAST_LOOK_BACK: usize = 336;
 const LOOK_BACK: usize = 30;
 const NAMES: [&str; 3] = ["train", "validation", "test"];

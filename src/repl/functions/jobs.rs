@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::super::arguments::Arguments;
 use super::super::context::context;
 use super::super::objects::{Object, alloc, object_of};
+use super::super::progress::analysis;
 use super::super::text::grouped;
 use super::data::page;
 use super::training::trained;
@@ -149,6 +150,7 @@ pub(super) fn log<'v>(
 fn told(progress: &Progress) -> String {
     match progress {
         Progress::Ingestion(p) => format!("{} {} rows", p.stage, grouped(p.rows)),
+        Progress::Analysis(p) => analysis(p),
         Progress::Training(p) => {
             let score = p.last.validation_metric.map(|m| format!(" score {m:.4}"));
             format!(

@@ -23,6 +23,9 @@ fn state(job: &Job) -> String {
         (_, _, Some(Progress::Ingestion(p))) if !job.state.has_ended() => {
             format!("{} {} rows", p.stage, grouped(p.rows))
         }
+        (_, _, Some(Progress::Analysis(p))) if !job.state.has_ended() => {
+            super::super::progress::analysis(p)
+        }
         _ => String::new(),
     };
     if more.is_empty() { name.to_owned() } else { format!("{name}: {more}") }
@@ -32,6 +35,7 @@ fn made(result: &JobResult) -> String {
     match result {
         JobResult::DatasetVersion(r) => format!("{} {}", r.dataset, r.version),
         JobResult::ModelVersion(r) => format!("{} {}", r.model, r.version),
+        JobResult::Analysis(r) => format!("{} of {}", r.analysis.as_str(), r.model),
         JobResult::Sweep(r) => format!("{} blobs removed", grouped(r.blobs)),
     }
 }

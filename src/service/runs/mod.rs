@@ -1,5 +1,6 @@
 //! Runs of jobs: what a worker asks of the queue, and what its child carries out.
 
+mod analysing;
 mod fitting;
 mod ingestion;
 mod reporter;
@@ -129,6 +130,7 @@ impl Service {
             JobSpec::Ingestion(spec) => self.ingest(&claim, spec).await,
             JobSpec::Training(spec) => self.fit(&claim, spec).await,
             JobSpec::Simplification(spec) => self.simplify_run(&claim, spec).await,
+            JobSpec::Analysis(spec) => self.analyse_run(&claim, spec).await,
             JobSpec::Sweep => self.sweep(run).await,
         };
         match outcome {

@@ -2,6 +2,7 @@
 
 mod advice;
 mod aliases;
+mod analyses;
 mod arrow;
 mod authorisation;
 mod bodies;

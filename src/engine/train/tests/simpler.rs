@@ -1,45 +1,17 @@
 //! Versions made simpler.
 
-use chrono::DateTime;
 use serde_json::json;
 
 use super::*;
 use crate::domain::simplification::{Simplification, SimplificationMethod};
-use crate::domain::version::{Provenance, Version};
+use crate::domain::version::Version;
 use crate::engine::networks::parameters::{Parameters, can_be_pruned};
-use crate::engine::testing::series;
+use crate::engine::testing::{series, version_of};
 use crate::engine::weights;
 
 /// A version as the registry keeps it.
 fn registered(trained: Trained) -> Parent {
-    let version = Version {
-        model: "m".into(),
-        version: 7,
-        signature: trained.signature,
-        metrics: trained.metrics,
-        curve: trained.curve,
-        baselines: trained.baselines,
-        calibration: trained.calibration,
-        search: trained.search,
-        simplification: None,
-        provenance: Provenance {
-            spec: trained.spec,
-            dataset_sha256: String::new(),
-            weights_sha256: String::new(),
-            rows: trained.rows,
-            best_epoch: trained.best_epoch,
-            device: trained.device,
-            code_version: String::new(),
-            parameters: trained.parameters,
-            seconds: trained.seconds,
-            cost: None,
-            job: uuid::Uuid::nil(),
-            created_by: uuid::Uuid::nil(),
-        },
-        warnings: trained.warnings,
-        created_at: DateTime::UNIX_EPOCH,
-    };
-    Parent { version, features: trained.features, weights: trained.weights }
+    Parent { version: version_of(&trained), features: trained.features, weights: trained.weights }
 }
 
 fn method(json: serde_json::Value) -> SimplificationMethod {

@@ -1,0 +1,144 @@
+//! Analyses of a model: how one of its versions answers over the rows of a dataset, and what was found.
+//! One file per kind.
+
+mod importance;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+pub use self::importance::{
+    AnalysisMetric, ColumnImportance, ImportanceResult, ImportanceSpec, MetricSense,
+};
+use super::dataset::DatasetRef;
+use super::prediction::VersionRef;
+use super::tagged::deserialize_tagged;
+
+/// Most rows that an analysis looks at.
+pub const MAX_ANALYSED: u32 = 1_000_000;
+
+/// Which version is looked at, over which rows, and what is looked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnalysisRequest {
+    /// A version's number or an alias; `champion` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionRef>,
+    /// All rows of this dataset; those without a target are left out where one is needed. When absent
+    /// the test rows of the version's own dataset, from which it has not learnt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<DatasetRef>,
+    /// Rows that are looked at, at most (windows, of a version that reads windows): of more so many are
+    /// drawn by the seed.
+    #[serde(default = "defaults::rows")]
+    #[schema(minimum = 2, maximum = 1_000_000)]
+    pub rows: u32,
+    /// The same seed, version and rows give the same numbers.
+    #[serde(default)]
+    #[schema(maximum = 9_007_199_254_740_991u64)]
+    pub seed: u64,
+    pub analysis: AnalysisSpec,
+}
+
+mod defaults {
+    pub(super) fn rows() -> u32 {
+        10_000
+    }
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AnalysisSpec {
+    Importance(ImportanceSpec),
+}
+
+deserialize_tagged! { AnalysisSpec by "kind":
+    "importance" => Importance(ImportanceSpec),
+}
+
+impl AnalysisSpec {
+    /// As a request names it.
+    pub fn kind(&self) -> AnalysisKind {
+        match self {
+            Self::Importance(_) => AnalysisKind::Importance,
+        }
+    }
+}
+
+/// Kinds of analyses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AnalysisKind {
+    Importance,
+}
+
+impl AnalysisKind {
+    pub const ALL: &[AnalysisKind] = &[Self::Importance];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Importance => "importance",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// What an analysis has found. It is never changed, and stays when its version or its rows are deleted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Analysis {
+    pub id: Uuid,
+    #[schema(example = "default-risk")]
+    pub model: String,
+    #[schema(example = 1)]
+    pub version: u32,
+    /// Whose rows were looked at.
+    #[schema(example = "loans")]
+    pub dataset: String,
+    #[schema(example = 1)]
+    pub dataset_version: u32,
+    /// Rows, or windows, that were looked at.
+    pub rows: u64,
+    pub created_at: DateTime<Utc>,
+    /// The job that made it.
+    pub job: Uuid,
+    /// As it was asked for.
+    pub request: AnalysisRequest,
+    pub result: AnalysisResult,
+    /// What was noticed and gone on with.
+    pub warnings: Vec<String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AnalysisResult {
+    Importance(ImportanceResult),
+}
+
+deserialize_tagged! { AnalysisResult by "kind":
+    "importance" => Importance(ImportanceResult),
+}
+
+/// An analysis in a list: without what it found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AnalysisSummary {
+    pub id: Uuid,
+    pub kind: AnalysisKind,
+    #[schema(example = "default-risk")]
+    pub model: String,
+    #[schema(example = 1)]
+    pub version: u32,
+    #[schema(example = "loans")]
+    pub dataset: String,
+    #[schema(example = 1)]
+    pub dataset_version: u32,
+    pub rows: u64,
+    pub created_at: DateTime<Utc>,
+    /// The job that made it.
+    pub job: Uuid,
+}

@@ -1,0 +1,151 @@
+//! What can be said of an analysis before any row is read.
+
+use super::needs_truth;
+use crate::domain::analysis::{
+    AnalysisMetric, AnalysisRequest, AnalysisSpec, ImportanceSpec, MAX_ANALYSED,
+};
+use crate::domain::model::InputKind;
+use crate::domain::name::did_you_mean;
+use crate::domain::schema::{ColumnSummary, ColumnType};
+use crate::domain::version::Version;
+use crate::engine::features::FittedFeatures;
+use crate::error::{Code, Error, FieldError, Result};
+
+/// Largest seed: the largest whole number that every JSON reader keeps exactly.
+const MAX_SEED: u64 = (1 << 53) - 1;
+
+/// Bad fields as they are found.
+#[derive(Default)]
+struct Findings(Vec<FieldError>);
+
+impl Findings {
+    fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        self.0.push(FieldError::new(pointer, detail));
+    }
+
+    fn whole(&mut self, pointer: &str, value: u64, range: std::ops::RangeInclusive<u64>) {
+        if !range.contains(&value) {
+            let detail = format!("{value} is not within {} to {}", range.start(), range.end());
+            self.add(pointer, detail);
+        }
+    }
+
+    fn into_result(self) -> Result<()> {
+        let detail = match self.0.as_slice() {
+            [] => return Ok(()),
+            [only] => only.detail.clone(),
+            several => format!("{} fields of the request do not hold", several.len()),
+        };
+        Err(Error::fields(Code::InvalidRequest, detail, self.0))
+    }
+}
+
+/// Checks what a version is to be asked.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] naming every bad field by its JSON pointer.
+pub fn check_analysis(
+    version: &Version,
+    features: &FittedFeatures,
+    request: &AnalysisRequest,
+) -> Result<()> {
+    let mut findings = Findings::default();
+    findings.whole("/rows", request.rows.into(), 2..=MAX_ANALYSED.into());
+    findings.whole("/seed", request.seed, 0..=MAX_SEED);
+    match &request.analysis {
+        AnalysisSpec::Importance(spec) => importance(version, features, spec, &mut findings),
+    }
+    findings.into_result()
+}
+
+/// Checks that a dataset has what an analysis reads.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] naming every column that lacks.
+pub fn check_analysed_columns(
+    version: &Version,
+    request: &AnalysisRequest,
+    columns: &[ColumnSummary],
+) -> Result<()> {
+    let mut findings = Findings::default();
+    let kind = |name: &str| columns.iter().find(|c| c.name == name).map(|c| c.kind);
+    let names = || columns.iter().map(|column| column.name.as_str());
+    for input in &version.signature.inputs {
+        let detail = match kind(&input.name) {
+            None => format!(
+                "it has no column {}, which the version reads{}",
+                input.name,
+                did_you_mean(&input.name, names())
+            ),
+            Some(found) if !are_alike(found, input.kind) => format!(
+                "its column {} is {}, and the version reads {}: upload it with that type",
+                input.name,
+                found.as_str(),
+                input.kind.as_str()
+            ),
+            Some(_) => continue,
+        };
+        findings.add("/dataset", detail);
+    }
+    let target = &version.signature.target;
+    if needs_truth(&request.analysis) && kind(target).is_none() {
+        let near = did_you_mean(target, names());
+        let detail = format!(
+            "it has no column {target}, against which the answers are held{near}: name a dataset with \
+             what came true, or none for the version's own test rows"
+        );
+        findings.add("/dataset", detail);
+    }
+    findings.into_result()
+}
+
+/// Whether values of one type can be read as those of another.
+fn are_alike(found: ColumnType, wanted: ColumnType) -> bool {
+    found == wanted || (found.is_numeric() && wanted.is_numeric())
+}
+
+fn importance(
+    version: &Version,
+    features: &FittedFeatures,
+    spec: &ImportanceSpec,
+    findings: &mut Findings,
+) {
+    findings.whole("/analysis/repeats", spec.repeats.into(), 2..=1_000);
+    let known = AnalysisMetric::of(version.signature.task);
+    if let Some(metric) = spec.metric.filter(|metric| !known.contains(metric)) {
+        let known: Vec<&str> = known.iter().map(|metric| metric.as_str()).collect();
+        let detail = format!(
+            "{} is no metric of {}: its metrics are {}",
+            metric.as_str(),
+            version.signature.task.as_str(),
+            known.join(", ")
+        );
+        findings.add("/analysis/metric", detail);
+    }
+    if let InputKind::Image | InputKind::Text = features.input_kind() {
+        let parts = if features.input_kind() == InputKind::Image { "pixel" } else { "word" };
+        let detail = format!(
+            "the version reads one column alone, which can't be shuffled against others: ask for \
+             explanations of its answers, which say what each {parts} adds"
+        );
+        return findings.add("/analysis/kind", detail);
+    }
+    let columns = features.inputs_of_columns();
+    let mut taken: Vec<&str> = Vec::new();
+    for (number, group) in spec.groups.iter().enumerate() {
+        if group.is_empty() {
+            findings.add(format!("/analysis/groups/{number}"), "it names no column");
+        }
+        for (place, name) in group.iter().enumerate() {
+            let pointer = format!("/analysis/groups/{number}/{place}");
+            if !columns.iter().any(|(known, _)| known == name) {
+                let near = did_you_mean(name, columns.iter().map(|(known, _)| *known));
+                findings.add(pointer, format!("the version reads no column {name}{near}"));
+            } else if taken.contains(&name.as_str()) {
+                findings.add(pointer, format!("{name} stands in a group already: name it once"));
+            } else {
+                taken.push(name);
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Windows that a version is looked at over.
+
+use super::{Foretold, Windows, row_parts};
+use crate::domain::model::Task;
+use crate::domain::version::Version;
+use crate::domain::window::WindowSpec;
+use crate::engine::features::FittedFeatures;
+use crate::engine::parts::Part;
+use crate::engine::train::held_out::{Held, Wanted, drawn, of_dataset, of_its_own};
+use crate::engine::train::target::{Target, Truth};
+use crate::engine::windows::{AllSeries, Window, cut};
+use crate::error::{Code, Error, Result};
+use crate::frame::Frame;
+
+/// As [`crate::engine::train::held_out::held_out`], of a version that reads windows.
+pub(in crate::engine::train) fn held_out(
+    frame: &Frame,
+    version: &Version,
+    window: &WindowSpec,
+    features: &FittedFeatures,
+    wanted: Wanted,
+) -> Result<Held> {
+    let sequence = features
+        .sequence()
+        .ok_or_else(|| Error::internal("finding windows", "the features are of a table"))?;
+    let all = AllSeries::read(frame, window, Code::InvalidSpec).map_err(of_dataset)?;
+    let foretold = match version.signature.task {
+        Task::Forecast => {
+            let names = sequence.series.iter().map(|series| series.name.as_str());
+            let series = names.map(|name| Ok((name.to_owned(), frame.numbers(name)?)));
+            Some(Foretold::Series(series.collect::<Result<_>>().map_err(of_dataset)?))
+        }
+        _ if wanted.truth || wanted.own => {
+            let target = Target::of_signature(frame, &version.signature)?;
+            let mut places = vec![None; frame.rows()];
+            target.rows.iter().enumerate().for_each(|(place, &row)| places[row] = Some(place));
+            Some(Foretold::Target(Box::new(target), places))
+        }
+        _ => None,
+    };
+    let part = match wanted.own {
+        true => row_parts(frame, &of_its_own(version), window, &all)?.of_rows(frame.rows()),
+        false => vec![Part::Test; frame.rows()],
+    };
+    let known = match &foretold {
+        Some(foretold) => foretold.is_known(frame.rows()),
+        None => vec![true; frame.rows()],
+    };
+    let shape = sequence.shape();
+    let mut found = cut(&all, shape, window.stride as usize, &part, &known);
+    let cut_out = std::mem::take(&mut found.test);
+    found.test = drawn(cut_out.len(), wanted).into_iter().map(|at| cut_out[at]).collect();
+    let windows = Windows { frame, all, part, found };
+    let of = &windows.found.test;
+    let inputs = features.windows(frame, &windows.all, of).map_err(of_dataset)?;
+    let row = |w: &Window| windows.all.series[w.series].rows[w.start + shape.ahead];
+    let rows: Vec<usize> = of.iter().map(row).collect();
+    let (truth, ahead) = match &foretold {
+        None => (None, None),
+        Some(Foretold::Series(series)) => {
+            let ahead = windows.series_targets(of, series, sequence);
+            (Some(Truth::Series), Some(ahead))
+        }
+        Some(Foretold::Target(target, places)) => {
+            let places: Vec<usize> = rows.iter().filter_map(|row| places[*row]).collect();
+            (Some(target.truth.take(&places)), None)
+        }
+    };
+    let warnings = windows.left_out();
+    Ok(Held { frame: frame.take(&rows)?, inputs, truth, ahead, warnings })
+}

@@ -1,6 +1,8 @@
 //! Analyses of a model: how one of its versions answers over the rows of a dataset, and what was found.
 //! One file per kind.
 
+mod activations;
+mod fairness;
 mod importance;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::activations::{
+    ActivationsResult, ActivationsSpec, LayerStatistics, RowActivation, UnitStatistics,
+};
+pub use self::fairness::{FAIRNESS_NOTICE, FairnessResult, FairnessSpec};
 pub use self::importance::{
     AnalysisMetric, ColumnImportance, ImportanceResult, ImportanceSpec, MetricSense,
 };
@@ -52,10 +58,14 @@ mod defaults {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AnalysisSpec {
     Importance(ImportanceSpec),
+    Activations(ActivationsSpec),
+    Fairness(FairnessSpec),
 }
 
 deserialize_tagged! { AnalysisSpec by "kind":
     "importance" => Importance(ImportanceSpec),
+    "activations" => Activations(ActivationsSpec),
+    "fairness" => Fairness(FairnessSpec),
 }
 
 impl AnalysisSpec {
@@ -63,6 +73,8 @@ impl AnalysisSpec {
     pub fn kind(&self) -> AnalysisKind {
         match self {
             Self::Importance(_) => AnalysisKind::Importance,
+            Self::Activations(_) => AnalysisKind::Activations,
+            Self::Fairness(_) => AnalysisKind::Fairness,
         }
     }
 }
@@ -72,14 +84,18 @@ impl AnalysisSpec {
 #[serde(rename_all = "snake_case")]
 pub enum AnalysisKind {
     Importance,
+    Activations,
+    Fairness,
 }
 
 impl AnalysisKind {
-    pub const ALL: &[AnalysisKind] = &[Self::Importance];
+    pub const ALL: &[AnalysisKind] = &[Self::Importance, Self::Activations, Self::Fairness];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Importance => "importance",
+            Self::Activations => "activations",
+            Self::Fairness => "fairness",
         }
     }
 
@@ -118,10 +134,14 @@ pub struct Analysis {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AnalysisResult {
     Importance(ImportanceResult),
+    Activations(ActivationsResult),
+    Fairness(Box<FairnessResult>),
 }
 
 deserialize_tagged! { AnalysisResult by "kind":
     "importance" => Importance(ImportanceResult),
+    "activations" => Activations(ActivationsResult),
+    "fairness" => Fairness(Box<FairnessResult>),
 }
 
 /// An analysis in a list: without what it found.

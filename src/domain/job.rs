@@ -172,7 +172,7 @@ pub struct TrainingProgress {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AnalysisProgress {
-    /// What is being done: `reading`, `importance`.
+    /// What is being done: `reading`, then the kind of the analysis.
     pub stage: String,
     /// Of `total`: rows that were answered, each as often as it is.
     pub done: u64,

@@ -71,14 +71,20 @@ const FURTHER: &[(&str, u16)] = &[
     ("get_dataset_content", 406),
     ("create_advice", 429),
     ("create_explanation", 429),
+    ("create_activations", 429),
     ("create_forecast", 429),
     ("create_prediction", 406),
     ("create_prediction", 429),
 ];
 
 /// POSTs that change nothing and so take no Idempotency-Key.
-const READS: &[&str] =
-    &["replay_prediction", "create_explanation", "create_forecast", "create_advice"];
+const READS: &[&str] = &[
+    "replay_prediction",
+    "create_explanation",
+    "create_activations",
+    "create_forecast",
+    "create_advice",
+];
 
 /// The document as pretty JSON with a newline at its end.
 pub fn document() -> String {

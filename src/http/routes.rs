@@ -10,8 +10,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::OpenApiFactory;
 
 use super::{
-    advice, aliases, analyses, datasets, docs, explanations, forecasts, health, jobs, keys,
-    metrics, models, predictions, simplifications, versions,
+    activations, advice, aliases, analyses, datasets, docs, explanations, forecasts, health, jobs,
+    keys, metrics, models, predictions, simplifications, versions,
 };
 use crate::domain::key::Scope;
 
@@ -62,6 +62,7 @@ routes! {
         predictions::replay_prediction,
         forecasts::create_forecast,
         explanations::create_explanation,
+        activations::create_activations,
     ]
     Access::Scope(Scope::Read) => [
         datasets::list_datasets,

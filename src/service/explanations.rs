@@ -175,7 +175,7 @@ fn too_long(error: Error) -> Error {
 
 /// Says that whoever asked has left, once it is dropped.
 #[derive(Default)]
-struct Waiting(Arc<AtomicBool>);
+pub(super) struct Waiting(pub(super) Arc<AtomicBool>);
 
 impl Drop for Waiting {
     fn drop(&mut self) {

@@ -124,9 +124,9 @@ impl Inspector {
             if stop() {
                 return Err(Error::new(Code::Cancelled, "looking at activations was stopped"));
             }
-            let looked = self.look(rows, inputs.width)?;
+            let looked = self.look(rows, inputs.width, wanted.attention)?;
             if observed.is_empty() {
-                self.check_layers(&looked, wanted.layers)?;
+                self.check_layers(&looked, wanted.layers, "/layers")?;
             }
             for row in 0..rows.len() / inputs.width.max(1) {
                 let text = texts.as_ref().and_then(|texts| texts[observed.len()]);
@@ -142,14 +142,15 @@ impl Inspector {
         Ok(observed)
     }
 
-    /// Sends rows of `width` inputs through all networks.
-    fn look(&self, rows: &[f32], width: usize) -> Result<Looked> {
+    /// Sends rows of `width` inputs through all networks, and looks at their layers and, where `maps` are
+    /// wanted, at attention.
+    fn look(&self, rows: &[f32], width: usize, maps: bool) -> Result<Looked> {
         let count = rows.len() / width.max(1);
         let inputs = TensorData::new(rows.to_vec(), [count, width]);
         let inputs: Tensor<Flex, 2> = Tensor::from_data(inputs, &FlexDevice);
         let (mut logits, mut observers) = (Vec::new(), Vec::new());
         for network in &self.networks {
-            let mut observer = Observer::on();
+            let mut observer = Observer::on(maps);
             let answer = network.observe(inputs.clone(), &mut observer);
             logits.extend(answer.into_data().iter::<f32>());
             observers.push(observer);
@@ -164,7 +165,7 @@ impl Inspector {
         }
     }
 
-    fn check_layers(&self, looked: &Looked, wanted: &[String]) -> Result<()> {
+    fn check_layers(&self, looked: &Looked, wanted: &[String], pointer: &str) -> Result<()> {
         let known = || {
             let seen = looked.observers.first().into_iter().flat_map(|o| &o.layers);
             seen.map(|layer| layer.name.as_str())
@@ -177,7 +178,7 @@ impl Inspector {
                     "the version has no layer {name}{near}; its layers: {}",
                     all.join(", ")
                 );
-                return Err(Error::field(Code::InvalidRequest, format!("/layers/{at}"), detail));
+                return Err(Error::field(Code::InvalidRequest, format!("{pointer}/{at}"), detail));
             }
         }
         Ok(())

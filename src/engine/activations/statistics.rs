@@ -2,9 +2,10 @@
 
 use super::super::networks::observer::Seen;
 use super::{Inspector, of_row, place};
-use crate::domain::activation::{LayerFunction, LayerStatistics, RowActivation, UnitStatistics};
+use crate::domain::activation::LayerFunction;
+use crate::domain::analysis::{LayerStatistics, RowActivation, UnitStatistics};
 use crate::engine::features::Matrix;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 
 /// Above this share of zeros a unit is dead, and above that share of numbers at an end of its range it is
 /// saturated.
@@ -43,24 +44,24 @@ struct Unit {
 }
 
 impl Inspector {
-    /// Statistics of the layers over rows of inputs, and what is to be said of them. `go_on` is told how
-    /// many rows were looked at, and says whether to go on.
+    /// Statistics of the layers over rows of inputs, and what is to be said of them. `on_rows` is told
+    /// how many rows were looked at.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`] for a layer that is not there; [`Code::Cancelled`];
-    /// [`Error::Internal`] when a number is not finite.
+    /// [`crate::error::Code::InvalidRequest`] for a layer that is not there; internal when a number is not
+    /// finite; whatever `on_rows` fails with.
     pub fn statistics(
         &self,
         inputs: &Matrix,
         wanted: Statistics<'_>,
-        go_on: &mut dyn FnMut(u64) -> Result<bool>,
+        on_rows: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<(Vec<LayerStatistics>, Vec<String>)> {
         let mut layers: Vec<(LayerStatistics, Sums)> = Vec::new();
         let mut first = 0;
         for rows in inputs.data.chunks((self.at_once * inputs.width).max(1)) {
-            let looked = self.look(rows, inputs.width)?;
+            let looked = self.look(rows, inputs.width, false)?;
             if first == 0 {
-                self.check_layers(&looked, wanted.layers)?;
+                self.check_layers(&looked, wanted.layers, "/analysis/layers")?;
             }
             let count = rows.len() / inputs.width.max(1);
             let networks = looked.observers.len();
@@ -79,9 +80,7 @@ impl Inspector {
                 (0..count).for_each(|row| sums.add(seen, row, first + row, wanted.strongest));
             }
             first += count;
-            if !go_on(first as u64)? {
-                return Err(Error::new(Code::Cancelled, "looking at activations was stopped"));
-            }
+            on_rows(first as u64)?;
         }
         let (mut listed, mut warnings) = (0, Vec::new());
         let mut done = Vec::with_capacity(layers.len());

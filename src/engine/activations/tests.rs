@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::activation::{LayerFunction, LayerStatistics};
+use crate::domain::activation::LayerFunction;
+use crate::domain::analysis::LayerStatistics;
 use crate::domain::network::NetworkSpec;
 use crate::engine::features::Matrix;
 use crate::engine::infer::LoadedModel;
@@ -186,7 +187,7 @@ fn set(spec: &Value, layout: Layout, weights: &[(&str, &[usize], Vec<f32>)]) -> 
 
 fn statistics(of: &Inspector, inputs: &Matrix) -> Vec<LayerStatistics> {
     let wanted = Statistics { layers: &[], strongest: 3 };
-    of.statistics(inputs, wanted, &mut |_| Ok(true)).unwrap().0
+    of.statistics(inputs, wanted, &mut |_| Ok(())).unwrap().0
 }
 
 #[test]
@@ -219,10 +220,16 @@ fn a_dead_unit_is_found_and_the_rows_that_activate_others() {
     let one = [String::from("output")];
     let wanted = Statistics { layers: &one, strongest: 1 };
     let inputs = Matrix { rows: 1, width: 2, data: vec![1.0, 0.5] };
-    let (found, warnings) = inspector.statistics(&inputs, wanted, &mut |_| Ok(true)).unwrap();
+    let (found, warnings) = inspector.statistics(&inputs, wanted, &mut |_| Ok(())).unwrap();
     assert_eq!((found.len(), found[0].all.len(), warnings.len()), (1, 1, 0));
-    let stopped = inspector.statistics(&inputs, wanted, &mut |_| Ok(false)).unwrap_err();
+    let stopped = inspector
+        .statistics(&inputs, wanted, &mut |_| Err(Error::new(Code::Cancelled, "enough")))
+        .unwrap_err();
     assert_eq!(stopped.code(), Code::Cancelled);
+    let unknown = [String::from("hidden")];
+    let wanted = Statistics { layers: &unknown, strongest: 1 };
+    let refused = inspector.statistics(&inputs, wanted, &mut |_| Ok(())).unwrap_err();
+    assert!(refused.to_string().contains("did you mean hidden.0"), "{refused}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What can be said of an analysis before any row is read.
 
-use super::needs_truth;
+use super::{fairness, needs_truth};
 use crate::domain::analysis::{
     AnalysisMetric, AnalysisRequest, AnalysisSpec, ImportanceSpec, MAX_ANALYSED,
 };
@@ -16,14 +16,19 @@ const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// Bad fields as they are found.
 #[derive(Default)]
-struct Findings(Vec<FieldError>);
+pub(super) struct Findings(Vec<FieldError>);
 
 impl Findings {
-    fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+    pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.0.push(FieldError::new(pointer, detail));
     }
 
-    fn whole(&mut self, pointer: &str, value: u64, range: std::ops::RangeInclusive<u64>) {
+    pub(super) fn whole(
+        &mut self,
+        pointer: &str,
+        value: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) {
         if !range.contains(&value) {
             let detail = format!("{value} is not within {} to {}", range.start(), range.end());
             self.add(pointer, detail);
@@ -54,6 +59,10 @@ pub fn check_analysis(
     findings.whole("/seed", request.seed, 0..=MAX_SEED);
     match &request.analysis {
         AnalysisSpec::Importance(spec) => importance(version, features, spec, &mut findings),
+        AnalysisSpec::Activations(spec) => {
+            findings.whole("/analysis/strongest", spec.strongest.into(), 0..=100);
+        }
+        AnalysisSpec::Fairness(spec) => fairness::check(version, features, spec, &mut findings),
     }
     findings.into_result()
 }
@@ -95,6 +104,9 @@ pub fn check_analysed_columns(
              what came true, or none for the version's own test rows"
         );
         findings.add("/dataset", detail);
+    }
+    if let AnalysisSpec::Fairness(spec) = &request.analysis {
+        fairness::check_column(spec, columns, &mut findings);
     }
     findings.into_result()
 }

@@ -1,7 +1,9 @@
 //! How a version answers over the rows of a dataset. One file per kind of analysis; what they share is
 //! here: the rows, the answers to them a batch at a time, and how far the work is.
 
+mod activations;
 mod check;
+mod fairness;
 mod importance;
 mod metric;
 
@@ -73,6 +75,16 @@ pub fn analyse(
         AnalysisSpec::Importance(spec) => {
             AnalysisResult::Importance(importance::importance(&mut work, spec)?)
         }
+        AnalysisSpec::Activations(spec) => {
+            let (result, told) = activations::activations(&mut work, weights, spec)?;
+            warnings.extend(told);
+            AnalysisResult::Activations(result)
+        }
+        AnalysisSpec::Fairness(spec) => {
+            let (result, told) = fairness::compared(&mut work, spec)?;
+            warnings.extend(told);
+            AnalysisResult::Fairness(Box::new(result))
+        }
     };
     warnings.sort();
     Ok(Analysed { rows, result, warnings })
@@ -82,6 +94,7 @@ pub fn analyse(
 pub(super) fn needs_truth(spec: &AnalysisSpec) -> bool {
     match spec {
         AnalysisSpec::Importance(_) => true,
+        AnalysisSpec::Activations(_) | AnalysisSpec::Fairness(_) => false,
     }
 }
 

@@ -1,3 +1,5 @@
+mod activations;
+mod fairness;
 mod importance;
 
 use serde_json::{Value, json};

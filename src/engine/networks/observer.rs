@@ -54,6 +54,8 @@ pub(crate) enum AnsweredBy {
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
     is_on: bool,
+    /// Whether it looks at attention, too.
+    maps: bool,
     /// Rows of a tensor that belong to one row of the inputs.
     series: Option<usize>,
     pub(crate) layers: Vec<Seen>,
@@ -61,9 +63,9 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// Who keeps what it sees.
-    pub(crate) fn on() -> Self {
-        Self { is_on: true, ..Self::default() }
+    /// Who keeps what it sees of layers and, where it is to look at `maps`, of attention.
+    pub(crate) fn on(maps: bool) -> Self {
+        Self { is_on: true, maps, ..Self::default() }
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -129,7 +131,7 @@ impl Observer {
         lengths: Option<&Arc<Vec<usize>>>,
         weights: impl FnOnce() -> Tensor<B, 4>,
     ) {
-        if !self.is_on {
+        if !(self.is_on && self.maps) {
             return;
         }
         let weights = weights();

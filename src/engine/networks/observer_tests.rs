@@ -50,7 +50,7 @@ fn rows(layout: &Layout) -> Tensor<Flex, 2> {
 }
 
 fn observed(network: &Network<Flex>, inputs: Tensor<Flex, 2>) -> (Vec<f32>, Observer) {
-    let mut observer = Observer::on();
+    let mut observer = Observer::on(true);
     let logits = network.observe(inputs, &mut observer);
     (logits.into_data().to_vec().unwrap(), observer)
 }

@@ -240,13 +240,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "plot",
-        summary: "losses of a version or a job, epoch by epoch; what explanations add",
+        summary: "losses of a version or a job, what explanations add, units and groups",
         parameters: &[
-            needed("of", "a version, a training job or explanations"),
+            needed("of", "a version, a training job, explanations, activations, units or fairness"),
             optional(
                 "what",
                 "\"losses\"",
-                "of a version: losses, or reliability, how probabilities of two classes came true",
+                "of a version: losses, or reliability, how probabilities of two classes came true; \
+                of activations and units a layer's name, or flow",
             ),
         ],
         notes: "Of a job that runs, up to now.",

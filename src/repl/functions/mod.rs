@@ -11,6 +11,7 @@ mod frames;
 mod help;
 mod jobs;
 mod models;
+mod observing;
 mod plotting;
 mod predicting;
 mod saving;
@@ -133,6 +134,9 @@ functions! {
     predict => predicting::predict,
     forecast => forecasting::forecast,
     explain => explaining::explain,
+    activations => observing::activations,
+    units => observing::units,
+    fairness => observing::fairness,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

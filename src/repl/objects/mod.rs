@@ -2,10 +2,12 @@
 //! fields, what can be done with it are functions of the catalogue bound to it, and one hidden
 //! field holds the value itself.
 
+mod activations;
 mod advice;
 mod comparison;
 mod dataset;
 mod explanations;
+mod fairness;
 mod findings;
 mod forecasts;
 mod frame;
@@ -34,7 +36,9 @@ use super::context::context;
 use super::outcome::{Detail, Shown};
 use super::table::{SHOWN_ROWS, Table};
 use super::text::figure;
+use crate::domain::activation::ActivationResponse;
 use crate::domain::advice::Advice;
+use crate::domain::analysis::Analysis;
 use crate::domain::dataset::DatasetVersion;
 use crate::domain::explanation::ExplanationResponse;
 use crate::domain::forecast::ForecastResponse;
@@ -44,8 +48,10 @@ use crate::error::{Context as _, Error, Result};
 use crate::frame::Frame;
 use crate::plot::Plot;
 
+pub(super) use activations::{plot as activated, units_plot};
 pub(super) use comparison::{Comparison, curves, reliability};
 pub(super) use explanations::plot as explained;
+pub(super) use fairness::plot as of_groups;
 pub(super) use findings::{Finding, Findings};
 pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
@@ -87,10 +93,12 @@ const LONG_DICT: usize = 76;
 
 /// What a value is.
 pub(super) enum Object {
+    Activations(ActivationResponse),
     Advice(Box<Advice>),
     Comparison(Comparison),
     Dataset(DatasetVersion),
     Explanations(ExplanationResponse),
+    Fairness(Box<Analysis>),
     Findings(Findings),
     Frame(Frame),
     Groups(Groups),
@@ -101,16 +109,20 @@ pub(super) enum Object {
     Predictions(Predictions),
     Forecasts(ForecastResponse),
     Move(Move),
+    /// Statistics of units.
+    Units(Box<Analysis>),
 }
 
 impl Object {
     /// What `type()` says.
     pub(super) fn kind(&self) -> &'static str {
         match self {
+            Self::Activations(_) => "activations",
             Self::Advice(_) => "advice",
             Self::Dataset(_) => "dataset",
             Self::Comparison(_) => "comparison",
             Self::Explanations(_) => "explanations",
+            Self::Fairness(_) => "fairness",
             Self::Findings(_) => "findings",
             Self::Frame(_) => "frame",
             Self::Groups(_) => "groups",
@@ -121,16 +133,19 @@ impl Object {
             Self::Predictions(_) => "predictions",
             Self::Forecasts(_) => "forecasts",
             Self::Move(_) => "move",
+            Self::Units(_) => "units",
         }
     }
 
     /// The short form, which answers the next question.
     pub(super) fn text(&self) -> String {
         match self {
+            Self::Activations(a) => activations::text(a),
             Self::Advice(a) => advice::text(a),
             Self::Dataset(d) => dataset::text(d),
             Self::Comparison(c) => c.text(),
             Self::Explanations(e) => explanations::text(e),
+            Self::Fairness(f) => fairness::text(f),
             Self::Findings(f) => f.text(),
             Self::Frame(f) => frame::text(f),
             Self::Groups(g) => g.text(),
@@ -141,6 +156,7 @@ impl Object {
             Self::Predictions(p) => p.text(),
             Self::Forecasts(f) => forecasts::text(f),
             Self::Move(m) => m.text(),
+            Self::Units(u) => activations::units_text(u),
         }
     }
 
@@ -154,14 +170,35 @@ impl Object {
             Self::Groups(_) => &["agg"],
             Self::Plot(_) => &["save"],
             Self::Model(_) => &[
-                "versions", "version", "predict", "forecast", "explain", "aliases", "history",
+                "versions",
+                "version",
+                "predict",
+                "forecast",
+                "explain",
+                "activations",
+                "units",
+                "fairness",
+                "aliases",
+                "history",
                 "describe",
             ],
             Self::Version(_) => &[
-                "promote", "predict", "forecast", "explain", "prune", "distil", "quantise", "plot",
+                "promote",
+                "predict",
+                "forecast",
+                "explain",
+                "activations",
+                "units",
+                "fairness",
+                "prune",
+                "distil",
+                "quantise",
+                "plot",
                 "describe",
             ],
-            Self::Explanations(_) => &["plot", "describe"],
+            Self::Explanations(_) | Self::Activations(_) | Self::Fairness(_) | Self::Units(_) => {
+                &["plot", "describe"]
+            }
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::Advice(_) | Self::Predictions(_) | Self::Forecasts(_) => &["describe"],
             Self::Comparison(_) | Self::Findings(_) | Self::Move(_) => &[],
@@ -170,10 +207,12 @@ impl Object {
 
     pub(super) fn fields(&self) -> Result<Map<String, Json>> {
         match self {
+            Self::Activations(a) => object(a),
             Self::Advice(a) => object(a.as_ref()),
             Self::Dataset(d) => object(d),
             Self::Comparison(c) => c.fields(),
             Self::Explanations(e) => explanations::fields(e),
+            Self::Fairness(f) => fairness::fields(f),
             Self::Findings(f) => object(f),
             Self::Frame(f) => frame::fields(f),
             Self::Groups(g) => g.fields(),
@@ -184,6 +223,7 @@ impl Object {
             Self::Predictions(p) => p.fields(),
             Self::Forecasts(f) => forecasts::fields(f),
             Self::Move(m) => object(m),
+            Self::Units(u) => activations::units_fields(u),
         }
     }
 
@@ -199,6 +239,9 @@ impl Object {
     /// What there is to say of it, a row a thing.
     pub(super) fn described(&self) -> Result<Vec<Map<String, Json>>> {
         match self {
+            Self::Activations(a) => Ok(activations::described(a)),
+            Self::Fairness(f) => fairness::described(f),
+            Self::Units(u) => Ok(activations::units_described(u)),
             Self::Advice(a) => Ok(advice::described(a)),
             Self::Dataset(d) => dataset::described(d),
             Self::Explanations(e) => Ok(explanations::described(e)),
@@ -357,6 +400,9 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
     };
     if let Some(object) = object_of(value) {
         let table = match object {
+            Object::Activations(a) => Some(activations::table(a)),
+            Object::Fairness(f) => Some(fairness::table(f)),
+            Object::Units(u) => Some(activations::units_table(u)),
             Object::Advice(a) => Some(advice::table(a)),
             Object::Version(v) => v.version.search.as_ref().map(search::table),
             Object::Frame(f) => frame::table(f, rows).ok(),
@@ -440,8 +486,11 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Model(_) => all!(Model, version::model_table),
         Object::Version(_) => all!(Version, version::table),
         Object::Job(_) => all!(Job, job::table),
-        Object::Advice(_)
+        Object::Activations(_)
+        | Object::Advice(_)
         | Object::Comparison(_)
+        | Object::Fairness(_)
+        | Object::Units(_)
         | Object::Explanations(_)
         | Object::Findings(_)
         | Object::Frame(_)

@@ -1,5 +1,6 @@
 //! The HTTP interface over a real database.
 
+mod activations;
 mod advice;
 mod aliases;
 mod analyses;
@@ -9,6 +10,7 @@ mod bodies;
 mod datasets;
 mod diverging;
 mod explanations;
+mod fairness;
 mod forecasts;
 mod idempotency;
 mod images;

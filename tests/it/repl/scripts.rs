@@ -70,7 +70,19 @@ fn every_example_of_the_help_works() {
     assert!(section("wait").contains("champion 1: 0."), "{printed}");
     assert!(section("cancel").contains("cancelled"), "{printed}");
     assert!(section("help").starts_with("train(dataset, target=None, model=None"), "{printed}");
+    examples_of_analyses(&printed);
     examples_of_magics(&printed);
+}
+
+/// What the examples that look at versions have printed.
+fn examples_of_analyses(printed: &str) {
+    let section = |name: &str| section(printed, name);
+    let activations = section("activations");
+    assert!(activations.starts_with("2 rows by default 1   1 layer"), "{printed}");
+    assert!(activations.contains("output") && activations.contains("linear"), "{printed}");
+    assert!(section("units").contains("units") && section("units").contains("dead"), "{printed}");
+    assert!(section("fairness").starts_with("fairness of blind 1 by region"), "{printed}");
+    assert!(section("fairness").contains("not a legal opinion"), "{printed}");
 }
 
 /// What the examples of the magics have printed.

@@ -2,8 +2,10 @@
 //! One file per kind.
 
 mod activations;
+mod dependence;
 mod fairness;
 mod importance;
+mod surrogate;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,9 +15,17 @@ use uuid::Uuid;
 pub use self::activations::{
     ActivationsResult, ActivationsSpec, LayerStatistics, RowActivation, UnitStatistics,
 };
+pub use self::dependence::{
+    ColumnDependence, DependenceLine, DependencePoint, DependenceResult, DependenceSpec,
+    PairDependence,
+};
 pub use self::fairness::{FAIRNESS_NOTICE, FairnessResult, FairnessSpec};
 pub use self::importance::{
     AnalysisMetric, ColumnImportance, ImportanceResult, ImportanceSpec, MetricSense,
+};
+pub use self::surrogate::{
+    SurrogateFidelity, SurrogateLinear, SurrogateNode, SurrogatePart, SurrogateResult,
+    SurrogateRule, SurrogateSpec, SurrogateSplit, SurrogateTerm, SurrogateTree,
 };
 use super::dataset::DatasetRef;
 use super::prediction::VersionRef;
@@ -58,12 +68,16 @@ mod defaults {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AnalysisSpec {
     Importance(ImportanceSpec),
+    Dependence(DependenceSpec),
+    Surrogate(SurrogateSpec),
     Activations(ActivationsSpec),
     Fairness(FairnessSpec),
 }
 
 deserialize_tagged! { AnalysisSpec by "kind":
     "importance" => Importance(ImportanceSpec),
+    "dependence" => Dependence(DependenceSpec),
+    "surrogate" => Surrogate(SurrogateSpec),
     "activations" => Activations(ActivationsSpec),
     "fairness" => Fairness(FairnessSpec),
 }
@@ -73,6 +87,8 @@ impl AnalysisSpec {
     pub fn kind(&self) -> AnalysisKind {
         match self {
             Self::Importance(_) => AnalysisKind::Importance,
+            Self::Dependence(_) => AnalysisKind::Dependence,
+            Self::Surrogate(_) => AnalysisKind::Surrogate,
             Self::Activations(_) => AnalysisKind::Activations,
             Self::Fairness(_) => AnalysisKind::Fairness,
         }
@@ -84,16 +100,21 @@ impl AnalysisSpec {
 #[serde(rename_all = "snake_case")]
 pub enum AnalysisKind {
     Importance,
+    Dependence,
+    Surrogate,
     Activations,
     Fairness,
 }
 
 impl AnalysisKind {
-    pub const ALL: &[AnalysisKind] = &[Self::Importance, Self::Activations, Self::Fairness];
+    pub const ALL: &[AnalysisKind] =
+        &[Self::Importance, Self::Dependence, Self::Surrogate, Self::Activations, Self::Fairness];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Importance => "importance",
+            Self::Dependence => "dependence",
+            Self::Surrogate => "surrogate",
             Self::Activations => "activations",
             Self::Fairness => "fairness",
         }
@@ -134,12 +155,16 @@ pub struct Analysis {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AnalysisResult {
     Importance(ImportanceResult),
+    Dependence(DependenceResult),
+    Surrogate(SurrogateResult),
     Activations(ActivationsResult),
     Fairness(Box<FairnessResult>),
 }
 
 deserialize_tagged! { AnalysisResult by "kind":
     "importance" => Importance(ImportanceResult),
+    "dependence" => Dependence(DependenceResult),
+    "surrogate" => Surrogate(SurrogateResult),
     "activations" => Activations(ActivationsResult),
     "fairness" => Fairness(Box<FairnessResult>),
 }

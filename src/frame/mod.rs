@@ -265,6 +265,24 @@ impl Frame {
         Self { columns: self.columns.clone(), batch }
     }
 
+    /// The same rows with other values of one column, of its type.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for an unknown column, values of another type, or of another length.
+    pub fn with_values(&self, name: &str, values: Values) -> Result<Self> {
+        const SETTING: &str = "setting a column's values";
+        let at = self.columns.iter().position(|c| c.name == name && c.kind == values.kind());
+        let at = at.ok_or_else(|| Error::internal(SETTING, format!("no such column: {name}")))?;
+        let mut arrays = self.batch.columns().to_vec();
+        arrays[at] = values.into_array();
+        let columns: Vec<Column> =
+            self.columns.iter().map(|column| Column { nullable: true, ..column.clone() }).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
+        let batch = RecordBatch::try_new_with_options(arrow_schema(&columns), arrays, &options)
+            .context(SETTING)?;
+        Ok(Self { columns: columns.into(), batch })
+    }
+
     /// The rows at these positions, in this order.
     ///
     /// # Errors

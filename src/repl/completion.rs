@@ -113,7 +113,12 @@ impl Completer {
                     }
                     call => {
                         let mut found = self.texts(context, call, first, typed);
-                        if !first && matches!(call, Some("train" | "search" | "advise")) {
+                        if !first
+                            && matches!(
+                                call,
+                                Some("train" | "search" | "advise" | "dependence" | "importance")
+                            )
+                        {
                             found.extend(columns(module, of.as_deref()));
                         }
                         (start, found)
@@ -147,9 +152,12 @@ impl Completer {
             }
             ("model" | "models" | "versions" | "promote" | "aliases" | "history", true)
             | ("train", false) => names.models,
-            ("predict" | "forecast" | "version" | "prune" | "distil" | "quantise", true) => {
-                names.models.into_iter().chain(names.versions).collect()
-            }
+            (
+                "predict" | "forecast" | "version" | "prune" | "distil" | "quantise" | "importance"
+                | "dependence" | "surrogate" | "units" | "fairness" | "activations" | "analyses"
+                | "analysis",
+                true,
+            ) => names.models.into_iter().chain(names.versions).collect(),
             ("predict" | "forecast", false) => {
                 let named = names.datasets.into_iter().chain(names.aliases);
                 files(typed, DATA).into_iter().chain(named).collect()

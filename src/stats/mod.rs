@@ -8,6 +8,7 @@
 mod calibration;
 mod classification;
 mod comparison;
+mod dependence;
 mod descriptive;
 mod fairness;
 mod forecasting;
@@ -16,6 +17,7 @@ mod permutation;
 mod ranking;
 mod regression;
 mod ridge;
+pub mod surrogate;
 mod thresholds;
 
 pub use calibration::{
@@ -25,6 +27,7 @@ pub use calibration::{
 };
 pub use classification::{binary_metrics, multiclass_metrics, wilson_interval};
 pub use comparison::{Difference, auc_difference, mean_difference};
+pub use dependence::{Band, Dependence, categorical_grid, numeric_grid, partial_dependence};
 pub use descriptive::{correlation, mean, quantile, quantiles, standard_deviation, variance};
 pub use fairness::{Decisions, FairnessOptions, fairness, fisher_exact};
 pub use forecasting::{

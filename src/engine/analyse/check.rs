@@ -1,8 +1,10 @@
 //! What can be said of an analysis before any row is read.
 
+use super::answer::Looked;
 use super::{fairness, needs_truth};
 use crate::domain::analysis::{
-    AnalysisMetric, AnalysisRequest, AnalysisSpec, ImportanceSpec, MAX_ANALYSED,
+    AnalysisMetric, AnalysisRequest, AnalysisSpec, DependenceSpec, ImportanceSpec, MAX_ANALYSED,
+    SurrogateSpec,
 };
 use crate::domain::model::InputKind;
 use crate::domain::name::did_you_mean;
@@ -59,6 +61,8 @@ pub fn check_analysis(
     findings.whole("/seed", request.seed, 0..=MAX_SEED);
     match &request.analysis {
         AnalysisSpec::Importance(spec) => importance(version, features, spec, &mut findings),
+        AnalysisSpec::Dependence(spec) => dependence(version, features, spec, &mut findings),
+        AnalysisSpec::Surrogate(spec) => surrogate(version, features, spec, &mut findings),
         AnalysisSpec::Activations(spec) => {
             findings.whole("/analysis/strongest", spec.strongest.into(), 0..=100);
         }
@@ -159,5 +163,96 @@ fn importance(
                 taken.push(name);
             }
         }
+    }
+}
+
+/// Numbers of the lines of single rows in one analysis.
+const MAX_LINED: u64 = 200_000;
+
+fn dependence(
+    version: &Version,
+    features: &FittedFeatures,
+    spec: &DependenceSpec,
+    findings: &mut Findings,
+) {
+    findings.whole("/analysis/points", spec.points.into(), 2..=200);
+    findings.whole("/analysis/lines", spec.lines.into(), 0..=1_000);
+    let columns = spec.columns.len() as u64;
+    if columns > 100 {
+        findings.add("/analysis/columns", format!("{columns} are more than 100: ask in parts"));
+    }
+    if spec.pairs.len() > 20 {
+        let detail = format!("{} are more than 20: ask in parts", spec.pairs.len());
+        findings.add("/analysis/pairs", detail);
+    }
+    if columns * u64::from(spec.points) * u64::from(spec.lines) > MAX_LINED {
+        let detail = format!(
+            "{} lines of {} points of {columns} columns are more than {MAX_LINED} numbers: keep fewer",
+            spec.lines, spec.points
+        );
+        findings.add("/analysis/lines", detail);
+    }
+    table_and_class(version, features, spec.class.as_deref(), findings);
+    if spec.columns.is_empty() && spec.pairs.is_empty() {
+        findings.add("/analysis/columns", "name the columns that are looked at");
+    }
+    let known: Vec<&str> = features.names().collect();
+    for (place, name) in spec.columns.iter().enumerate() {
+        is_read(&known, name, format!("/analysis/columns/{place}"), findings);
+    }
+    for (number, pair) in spec.pairs.iter().enumerate() {
+        match pair.as_slice() {
+            [first, second] if first != second => {}
+            _ => findings.add(format!("/analysis/pairs/{number}"), "it has to name two columns"),
+        }
+        for (place, name) in pair.iter().enumerate() {
+            is_read(&known, name, format!("/analysis/pairs/{number}/{place}"), findings);
+        }
+    }
+}
+
+fn surrogate(
+    version: &Version,
+    features: &FittedFeatures,
+    spec: &SurrogateSpec,
+    findings: &mut Findings,
+) {
+    findings.whole("/analysis/depth", spec.depth.into(), 1..=8);
+    findings.whole("/analysis/leaf", spec.leaf.into(), 1..=1_000_000);
+    if !(spec.penalty > 0.0 && spec.penalty <= 1e9) {
+        let detail = format!("{} has to be above 0 and at most 1e9", spec.penalty);
+        findings.add("/analysis/penalty", detail);
+    }
+    table_and_class(version, features, spec.class.as_deref(), findings);
+}
+
+/// Whether columns of a table are read, and there is one number of each answer to look at.
+fn table_and_class(
+    version: &Version,
+    features: &FittedFeatures,
+    class: Option<&str>,
+    findings: &mut Findings,
+) {
+    let other = match features.input_kind() {
+        InputKind::Tabular => None,
+        InputKind::Image => Some(("pictures", "pixel")),
+        InputKind::Text => Some(("texts", "word")),
+        InputKind::Sequence => Some(("windows of rows", "step")),
+    };
+    if let Some((what, part)) = other {
+        let detail = format!(
+            "it is of columns of a table, and the version reads {what}: ask for explanations of its \
+             answers, which say what each {part} adds"
+        );
+        findings.add("/analysis/kind", detail);
+    } else if let Err(detail) = Looked::at(&version.signature, class) {
+        findings.add("/analysis/class", detail);
+    }
+}
+
+fn is_read(known: &[&str], name: &str, pointer: String, findings: &mut Findings) {
+    if !known.contains(&name) {
+        let near = did_you_mean(name, known.iter().copied());
+        findings.add(pointer, format!("the version reads no column {name}{near}"));
     }
 }

@@ -2,10 +2,14 @@
 //! here: the rows, the answers to them a batch at a time, and how far the work is.
 
 mod activations;
+mod answer;
 mod check;
+mod dependence;
 mod fairness;
+mod grid;
 mod importance;
 mod metric;
+mod surrogate;
 
 use self::metric::Measured;
 use super::features::{FittedFeatures, Matrix};
@@ -14,7 +18,7 @@ use super::train::{Held, Wanted, held_out};
 use crate::domain::analysis::{AnalysisRequest, AnalysisResult, AnalysisSpec};
 use crate::domain::model::Task;
 use crate::domain::version::Version;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::Frame;
 
 pub use self::check::{check_analysed_columns, check_analysis};
@@ -75,18 +79,25 @@ pub fn analyse(
         AnalysisSpec::Importance(spec) => {
             AnalysisResult::Importance(importance::importance(&mut work, spec)?)
         }
+        AnalysisSpec::Dependence(spec) => {
+            AnalysisResult::Dependence(dependence::dependence(&mut work, spec)?)
+        }
+        AnalysisSpec::Surrogate(spec) => {
+            let (found, noticed) = surrogate::surrogate(&mut work, spec)?;
+            warnings.extend(noticed);
+            AnalysisResult::Surrogate(found)
+        }
         AnalysisSpec::Activations(spec) => {
-            let (result, told) = activations::activations(&mut work, weights, spec)?;
-            warnings.extend(told);
-            AnalysisResult::Activations(result)
+            let (found, noticed) = activations::activations(&mut work, weights, spec)?;
+            warnings.extend(noticed);
+            AnalysisResult::Activations(found)
         }
         AnalysisSpec::Fairness(spec) => {
-            let (result, told) = fairness::compared(&mut work, spec)?;
-            warnings.extend(told);
-            AnalysisResult::Fairness(Box::new(result))
+            let (found, noticed) = fairness::compared(&mut work, spec)?;
+            warnings.extend(noticed);
+            AnalysisResult::Fairness(Box::new(found))
         }
     };
-    warnings.sort();
     Ok(Analysed { rows, result, warnings })
 }
 
@@ -94,8 +105,16 @@ pub fn analyse(
 pub(super) fn needs_truth(spec: &AnalysisSpec) -> bool {
     match spec {
         AnalysisSpec::Importance(_) => true,
-        AnalysisSpec::Activations(_) | AnalysisSpec::Fairness(_) => false,
+        AnalysisSpec::Dependence(_)
+        | AnalysisSpec::Surrogate(_)
+        | AnalysisSpec::Activations(_)
+        | AnalysisSpec::Fairness(_) => false,
     }
+}
+
+/// What can't come of rows that were checked.
+fn undone(why: impl Into<String>) -> Error {
+    Error::internal("analysing a version", why.into())
 }
 
 /// One analysis that is being carried out.

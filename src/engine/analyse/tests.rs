@@ -1,6 +1,8 @@
 mod activations;
+mod dependence;
 mod fairness;
 mod importance;
+mod surrogate;
 
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use super::*;
 use crate::domain::training::TrainingSpec;
 use crate::engine::testing::{Record, noise, series, uniform, version_of};
 use crate::engine::train::train;
-use crate::error::{Code, Error};
+use crate::error::Code;
 use crate::frame::Values;
 
 /// Numbers, of which `y` doesn't depend on `x2`, and categories.

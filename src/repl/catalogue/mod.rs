@@ -1,6 +1,7 @@
 //! The one table of functions. Calls are checked against it, help and completion read it, and
 //! every example is run by the tests.
 
+mod analyses;
 mod data;
 mod frames;
 mod models;
@@ -57,6 +58,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         plots::FUNCTIONS,
         training::FUNCTIONS,
         models::FUNCTIONS,
+        analyses::FUNCTIONS,
         session::FUNCTIONS,
     ];
     parts.into_iter().flatten()

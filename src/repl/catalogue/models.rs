@@ -3,11 +3,6 @@
 use super::{Function, LIMIT, NONE, Parameter, needed, optional};
 
 const LAYERS: Parameter = optional("layers", NONE, "names of layers, as ['hidden.0']");
-const DATA: Parameter =
-    optional("data", NONE, "a dataset or its name; the version's own test rows when absent");
-const ANALYSED: Parameter = optional("rows", "10000", "of more rows so many are drawn");
-const SEED: Parameter = optional("seed", "0", "by which rows are drawn");
-const DETACHED: Parameter = optional("detach", "False", "True gives the job at once");
 
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
@@ -152,49 +147,5 @@ pub(super) static FUNCTIONS: &[Function] = &[
                 Attention flow is where the network looks, not what an answer is owed to: that is \
                 explain().",
         example: "activations(\"default\", loans.head(2))",
-    },
-    Function {
-        name: "units",
-        summary: "dead and saturated units of a version's layers, and what activates them",
-        parameters: &[
-            needed("model", "a version, a model, or a model's name"),
-            DATA,
-            LAYERS,
-            optional("strongest", "10", "rows that are named of each unit, at most 100"),
-            ANALYSED,
-            SEED,
-            optional("version", NONE, "a number or an alias; 'champion' when absent"),
-            DETACHED,
-        ],
-        notes: "A job. u.layers has the statistics, u.verdict what stands out; u.describe() lists each \
-                unit, u.plot(what=\"hidden.0\") draws those of a layer.",
-        example: "units(t).verdict",
-    },
-    Function {
-        name: "fairness",
-        summary: "how decisions fall on groups of a column that a version does not read",
-        parameters: &[
-            needed("model", "a version, a model, or a model's name"),
-            needed("column", "the column of groups; one that the version reads is refused"),
-            DATA,
-            optional("bins", NONE, "of numbers, where groups end: [25, 40, 60]"),
-            optional("reference", NONE, "the group that others are compared with; the largest"),
-            optional(
-                "favourable",
-                NONE,
-                "the class that is good for whoever is decided on; not the positive one",
-            ),
-            optional("threshold", NONE, "of a positive label; the version's own"),
-            optional("least_rows", "30", "of a group that is judged; smaller ones are shown"),
-            ANALYSED,
-            SEED,
-            optional("version", NONE, "a number or an alias; 'champion' when absent"),
-            DETACHED,
-        ],
-        notes: "A job. Rates, AUC and calibration of each group, each against the reference, and the \
-                distances between groups, with 95 % intervals; f.plot() draws the rates. Monitoring \
-                of differences, not a legal opinion.",
-        example: "b = train(loans, \"default\", model=\"blind\", exclude=[\"region\"], epochs=2,\n    \
-                  network=\"linear\"); fairness(b, \"region\")",
     },
 ];

@@ -240,14 +240,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "plot",
-        summary: "losses of a version or a job, what explanations add, units and groups",
+        summary: "losses of a version or a job, epoch by epoch; what explanations and analyses found",
         parameters: &[
-            needed("of", "a version, a training job, explanations, activations, units or fairness"),
+            needed("of", "a version, a training job, explanations, activations or an analysis"),
             optional(
                 "what",
                 "\"losses\"",
-                "of a version: losses, or reliability, how probabilities of two classes came true; \
-                of activations and units a layer's name, or flow",
+                "of a version: losses, or reliability, how probabilities of two classes came true; of a \
+                dependence the column, of activations and units the layer",
             ),
         ],
         notes: "Of a job that runs, up to now.",

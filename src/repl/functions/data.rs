@@ -212,18 +212,26 @@ pub(super) async fn find(
 
 /// The dataset that an argument names.
 pub(super) fn dataset_of(arguments: &Arguments<'_>, context: &Context) -> Result<DatasetVersion> {
-    let value = arguments.needed("dataset")?;
+    dataset_in(arguments, context, "dataset")
+}
+
+fn dataset_in(
+    arguments: &Arguments<'_>,
+    context: &Context,
+    argument: &str,
+) -> Result<DatasetVersion> {
+    let value = arguments.needed(argument)?;
     match (object_of(value), value.unpack_str()) {
         (Some(Object::Dataset(dataset)), _) => Ok(dataset.clone()),
         (_, Some(text)) => {
             if file_of(text)?.is_some() {
                 let problem = format!("{text} is a file; load(\"{text}\") makes it a dataset");
-                return Err(arguments.wrong("dataset", &problem));
+                return Err(arguments.wrong(argument, &problem));
             }
             let (name, number) = name_and_number(text);
             context.wait(find(&context.client(), name, number))
         }
-        _ => Err(arguments.unlike("dataset", "a dataset or its name", value)),
+        _ => Err(arguments.unlike(argument, "a dataset or its name", value)),
     }
 }
 
@@ -233,9 +241,18 @@ pub(super) fn dataset_or_rows(
     context: &Context,
     name: &str,
 ) -> Result<DatasetVersion> {
-    let value = arguments.needed("dataset")?;
+    rows_in(arguments, context, ("dataset", name))
+}
+
+/// The same of another argument.
+pub(super) fn rows_in(
+    arguments: &Arguments<'_>,
+    context: &Context,
+    (argument, name): (&str, &str),
+) -> Result<DatasetVersion> {
+    let value = arguments.needed(argument)?;
     let Some(Object::Frame(frame)) = object_of(value) else {
-        return dataset_of(arguments, context);
+        return dataset_in(arguments, context, argument);
     };
     let bytes = frame.to_parquet()?;
     let sha256: [u8; 32] = Sha256::digest(&bytes).into();

@@ -13,7 +13,6 @@ use super::super::objects::{Object, alloc, object_of};
 use super::super::progress::analysis;
 use super::super::text::grouped;
 use super::data::page;
-use super::observing::result_of;
 use super::training::trained;
 use crate::client::{Client, outcome};
 use crate::domain::job::{JobEvent, JobEventKind, JobKind, JobResult, JobState, Progress};
@@ -103,7 +102,10 @@ pub(super) fn wait<'v>(
             let made = context.wait(client.get_dataset_version(&made.dataset, made.version))?;
             alloc(Object::Dataset(made), eval)
         }
-        JobResult::Analysis(_) => alloc(result_of(context, ended)?, eval),
+        JobResult::Analysis(made) => {
+            let found = context.wait(context.client().get_analysis(&made.model, made.id))?;
+            alloc(Object::Analysis(Box::new(found)), eval)
+        }
         _ => alloc(Object::Job(Box::new(ended)), eval),
     }
 }

@@ -1,6 +1,7 @@
 //! What the functions of the catalogue do.
 
 mod advising;
+mod analysing;
 mod builtins;
 mod data;
 mod explaining;
@@ -135,8 +136,13 @@ functions! {
     forecast => forecasting::forecast,
     explain => explaining::explain,
     activations => observing::activations,
-    units => observing::units,
-    fairness => observing::fairness,
+    importance => analysing::importance,
+    dependence => analysing::dependence,
+    surrogate => analysing::surrogate,
+    units => analysing::units,
+    fairness => analysing::fairness,
+    analyses => analysing::analyses,
+    analysis => analysing::analysis,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

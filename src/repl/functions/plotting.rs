@@ -6,8 +6,8 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
-    Comparison, Object, activated, alloc, curves, explained, is_number, object_of, of_groups,
-    reliability, units_plot,
+    Comparison, Object, activated, alloc, analysed, curves, explained, is_number, object_of,
+    reliability,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -28,8 +28,6 @@ const BARS: usize = 60;
 /// Bins of histograms that are laid over each other.
 const BINS: usize = 30;
 const MICROSECONDS: f64 = 1e6;
-const NO_LAYER: &str =
-    "names no layer whose numbers are there: take one of the table, or name it in layers";
 
 /// The numbers of a column, times in seconds since 1970 UTC.
 fn numbers(frame: &Frame, name: &str) -> Result<Vec<f64>> {
@@ -243,18 +241,12 @@ pub(super) fn plot<'v>(
         }
         Some(Object::Job(_)) => of_job(arguments, context)?,
         Some(Object::Explanations(answer)) => explained(answer),
-        Some(Object::Activations(answer)) => {
-            let what = arguments.text("what")?;
-            activated(answer, what).ok_or_else(|| arguments.wrong("what", NO_LAYER))?
-        }
-        Some(Object::Units(analysis)) => {
-            let what = arguments.text("what")?;
-            units_plot(analysis, what).ok_or_else(|| arguments.wrong("what", NO_LAYER))?
-        }
-        Some(Object::Fairness(analysis)) => of_groups(analysis)
-            .ok_or_else(|| Error::internal("plotting", "the analysis is of something else"))?,
+        Some(Object::Activations(answer)) => activated(answer, arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
+        Some(Object::Analysis(analysis)) => analysed(analysis, arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
         _ => {
-            let wanted = "a version, a training job, explanations, activations, units or fairness";
+            let wanted = "a version, a training job, explanations, activations or an analysis";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

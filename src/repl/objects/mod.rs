@@ -4,10 +4,10 @@
 
 mod activations;
 mod advice;
+mod analyses;
 mod comparison;
 mod dataset;
 mod explanations;
-mod fairness;
 mod findings;
 mod forecasts;
 mod frame;
@@ -48,10 +48,10 @@ use crate::error::{Context as _, Error, Result};
 use crate::frame::Frame;
 use crate::plot::Plot;
 
-pub(super) use activations::{plot as activated, units_plot};
+pub(super) use activations::plot as activated;
+pub(super) use analyses::plot as analysed;
 pub(super) use comparison::{Comparison, curves, reliability};
 pub(super) use explanations::plot as explained;
-pub(super) use fairness::plot as of_groups;
 pub(super) use findings::{Finding, Findings};
 pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
@@ -95,10 +95,10 @@ const LONG_DICT: usize = 76;
 pub(super) enum Object {
     Activations(ActivationResponse),
     Advice(Box<Advice>),
+    Analysis(Box<Analysis>),
     Comparison(Comparison),
     Dataset(DatasetVersion),
     Explanations(ExplanationResponse),
-    Fairness(Box<Analysis>),
     Findings(Findings),
     Frame(Frame),
     Groups(Groups),
@@ -109,8 +109,6 @@ pub(super) enum Object {
     Predictions(Predictions),
     Forecasts(ForecastResponse),
     Move(Move),
-    /// Statistics of units.
-    Units(Box<Analysis>),
 }
 
 impl Object {
@@ -119,10 +117,10 @@ impl Object {
         match self {
             Self::Activations(_) => "activations",
             Self::Advice(_) => "advice",
+            Self::Analysis(_) => "analysis",
             Self::Dataset(_) => "dataset",
             Self::Comparison(_) => "comparison",
             Self::Explanations(_) => "explanations",
-            Self::Fairness(_) => "fairness",
             Self::Findings(_) => "findings",
             Self::Frame(_) => "frame",
             Self::Groups(_) => "groups",
@@ -133,7 +131,6 @@ impl Object {
             Self::Predictions(_) => "predictions",
             Self::Forecasts(_) => "forecasts",
             Self::Move(_) => "move",
-            Self::Units(_) => "units",
         }
     }
 
@@ -142,10 +139,10 @@ impl Object {
         match self {
             Self::Activations(a) => activations::text(a),
             Self::Advice(a) => advice::text(a),
+            Self::Analysis(a) => analyses::text(a),
             Self::Dataset(d) => dataset::text(d),
             Self::Comparison(c) => c.text(),
             Self::Explanations(e) => explanations::text(e),
-            Self::Fairness(f) => fairness::text(f),
             Self::Findings(f) => f.text(),
             Self::Frame(f) => frame::text(f),
             Self::Groups(g) => g.text(),
@@ -156,7 +153,6 @@ impl Object {
             Self::Predictions(p) => p.text(),
             Self::Forecasts(f) => forecasts::text(f),
             Self::Move(m) => m.text(),
-            Self::Units(u) => activations::units_text(u),
         }
     }
 
@@ -176,8 +172,13 @@ impl Object {
                 "forecast",
                 "explain",
                 "activations",
+                "importance",
+                "dependence",
+                "surrogate",
                 "units",
                 "fairness",
+                "analyses",
+                "analysis",
                 "aliases",
                 "history",
                 "describe",
@@ -188,15 +189,20 @@ impl Object {
                 "forecast",
                 "explain",
                 "activations",
+                "importance",
+                "dependence",
+                "surrogate",
                 "units",
                 "fairness",
+                "analyses",
+                "analysis",
                 "prune",
                 "distil",
                 "quantise",
                 "plot",
                 "describe",
             ],
-            Self::Explanations(_) | Self::Activations(_) | Self::Fairness(_) | Self::Units(_) => {
+            Self::Activations(_) | Self::Analysis(_) | Self::Explanations(_) => {
                 &["plot", "describe"]
             }
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
@@ -209,10 +215,10 @@ impl Object {
         match self {
             Self::Activations(a) => object(a),
             Self::Advice(a) => object(a.as_ref()),
+            Self::Analysis(a) => analyses::fields(a),
             Self::Dataset(d) => object(d),
             Self::Comparison(c) => c.fields(),
             Self::Explanations(e) => explanations::fields(e),
-            Self::Fairness(f) => fairness::fields(f),
             Self::Findings(f) => object(f),
             Self::Frame(f) => frame::fields(f),
             Self::Groups(g) => g.fields(),
@@ -223,7 +229,6 @@ impl Object {
             Self::Predictions(p) => p.fields(),
             Self::Forecasts(f) => forecasts::fields(f),
             Self::Move(m) => object(m),
-            Self::Units(u) => activations::units_fields(u),
         }
     }
 
@@ -240,9 +245,8 @@ impl Object {
     pub(super) fn described(&self) -> Result<Vec<Map<String, Json>>> {
         match self {
             Self::Activations(a) => Ok(activations::described(a)),
-            Self::Fairness(f) => fairness::described(f),
-            Self::Units(u) => Ok(activations::units_described(u)),
             Self::Advice(a) => Ok(advice::described(a)),
+            Self::Analysis(a) => Ok(analyses::described(a)),
             Self::Dataset(d) => dataset::described(d),
             Self::Explanations(e) => Ok(explanations::described(e)),
             Self::Frame(f) => frame::rows(&super::functions::described(f)?),
@@ -401,9 +405,8 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
     if let Some(object) = object_of(value) {
         let table = match object {
             Object::Activations(a) => Some(activations::table(a)),
-            Object::Fairness(f) => Some(fairness::table(f)),
-            Object::Units(u) => Some(activations::units_table(u)),
             Object::Advice(a) => Some(advice::table(a)),
+            Object::Analysis(a) => Some(analyses::table(a)),
             Object::Version(v) => v.version.search.as_ref().map(search::table),
             Object::Frame(f) => frame::table(f, rows).ok(),
             Object::Comparison(c) => Some(c.table()),
@@ -488,9 +491,8 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Job(_) => all!(Job, job::table),
         Object::Activations(_)
         | Object::Advice(_)
+        | Object::Analysis(_)
         | Object::Comparison(_)
-        | Object::Fairness(_)
-        | Object::Units(_)
         | Object::Explanations(_)
         | Object::Findings(_)
         | Object::Frame(_)

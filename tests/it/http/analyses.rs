@@ -1,7 +1,9 @@
 //! Analyses of models over HTTP: what is found, kept and listed, and what is refused.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use actuary::service::runs::Queue;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -91,6 +93,72 @@ async fn importance_is_kept_and_listed_and_outlives_its_version() {
     what_is_deleted_stays_analysed(&served, &found).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_was_learnt_is_seen_and_read() {
+    let served = trained().await;
+    let over = json!({"name": "loans", "version": 1});
+    let asked = json!({"version": 1, "dataset": over,
+        "analysis": {"kind": "dependence", "columns": ["income", "region"], "points": 8, "lines": 3,
+                     "pairs": [["region", "income"]]}});
+    let found = made(&served, &asked).await;
+    assert_eq!(found["rows"], 1200);
+    let result = &found["result"];
+    assert_eq!(result["class"], "yes");
+    let [income, region] = result["columns"].as_array().unwrap().as_slice() else { panic!() };
+    let means = |of: &Value| -> Vec<f64> {
+        of["points"].as_array().unwrap().iter().map(|p| p["mean"].as_f64().unwrap()).collect()
+    };
+    let (of_income, of_region) = (means(income), means(region));
+    assert!(of_income[0] - of_income[7] > 0.4, "the poor default: {income}");
+    assert!((of_region[0] - of_region[1]).abs() < 0.1, "wherever they live: {region}");
+    assert_eq!(income["lines"].as_array().unwrap().len(), 3);
+    assert!(income["points"][0]["value"].is_i64() && region["points"][0]["value"].is_string());
+    assert_eq!(result["pairs"][0]["means"].as_array().unwrap().len(), 2);
+
+    let asked =
+        json!({"version": 1, "dataset": over, "analysis": {"kind": "surrogate", "depth": 2}});
+    let found = made(&served, &asked).await;
+    let tree = &found["result"]["tree"];
+    assert!(tree["fidelity"]["agreement"].as_f64().unwrap() > 0.9, "{tree}");
+    assert_eq!(tree["fidelity"]["is_faithful"], true, "{tree}");
+    let root = &tree["nodes"][0]["split"];
+    assert_eq!(root["column"], "income", "{tree}");
+    let bound = root["below"].as_f64().unwrap();
+    assert!((30_000.0..50_000.0).contains(&bound), "{tree}");
+    assert!(tree["rules"][0]["conditions"][0].as_str().unwrap().starts_with("income <"), "{tree}");
+    assert_eq!(found["result"]["linear"]["terms"][0]["column"], "income");
+}
+
+/// A run that is broken off leaves nothing, and the next one finds what an unbroken one finds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_killed_ends_in_the_same_numbers() {
+    let served = trained().await;
+    let asked = json!({"version": 1, "dataset": {"name": "loans"}, "seed": 5,
+        "analysis": {"kind": "importance", "repeats": 200}});
+    let whole = made(&served, &asked).await;
+    let job =
+        served.post(PATH).header("idempotency-key", "once").json(&asked).send().await.unwrap();
+    let job = json(job, StatusCode::ACCEPTED).await;
+    let queue = Queue::connect(&served.database.url).await.unwrap();
+    let run = queue.claim("killed", Duration::from_secs(60)).await.unwrap().unwrap();
+    let claim = served.service.load_run(run).await.unwrap().unwrap();
+    let broken = tokio::time::timeout(Duration::from_millis(30), served.service.carry_out(claim));
+    assert!(broken.await.is_err(), "it was done before it could be broken off");
+    queue.release(run).await.unwrap();
+    served.work_off().await;
+    let path = format!("/api/v1/jobs/{}", job["id"].as_str().unwrap());
+    let done = json(served.get(&path).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(done["state"], "done", "{done}");
+    let found = served.get(done["result"]["location"].as_str().unwrap()).send().await.unwrap();
+    let found = json(found, StatusCode::OK).await;
+    assert_eq!(found["result"], whole["result"]);
+    // Asked once more by the same key it is the same job, which made one analysis.
+    let again = served.post(PATH).header("idempotency-key", "once").json(&asked).send().await;
+    assert_eq!(json(again.unwrap(), StatusCode::ACCEPTED).await["id"], job["id"]);
+    let listed = json(served.get(PATH).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2, "{listed}");
+}
+
 async fn what_is_deleted_stays_analysed(served: &Served, found: &Value) {
     for path in ["/api/v1/models/risk/versions/1", "/api/v1/datasets/loans/versions/1"] {
         let gone = served.request(reqwest::Method::DELETE, path).send().await.unwrap();
@@ -123,6 +191,18 @@ async fn what_can_not_be_analysed_is_said() {
             "once",
         ),
         (json!({"analysis": importance, "rows": 0}), "/rows", "2"),
+        (json!({"analysis": {"kind": "dependence"}}), "/analysis/columns", "name the columns"),
+        (
+            json!({"analysis": {"kind": "dependence", "columns": ["regio"]}}),
+            "/analysis/columns/0",
+            "did you mean region?",
+        ),
+        (
+            json!({"analysis": {"kind": "surrogate", "class": "perhaps"}}),
+            "/analysis/class",
+            "perhaps",
+        ),
+        (json!({"analysis": {"kind": "surrogate", "depth": 0}}), "/analysis/depth", "1 to 8"),
         (json!({"analysis": importance, "dataset": {"name": "none"}}), "/dataset", "none"),
         (json!({"analysis": importance, "dataset": {"name": "people"}}), "/dataset", "default"),
         (json!({"analysis": importance, "dataset": {"name": "texts"}}), "/dataset", "int64"),

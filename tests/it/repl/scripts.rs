@@ -53,6 +53,7 @@ fn every_example_of_the_help_works() {
     assert!(section("plot").contains("predicted") && section("plot").contains("observed"));
     assert!(section("explain").starts_with("plot of default 1"), "{printed}");
     assert!(section("explain").contains("income") && section("explain").contains("adds"));
+    examples_of_analyses(&printed);
     assert!(section("compare").starts_with("default 1, default 2\n"), "{printed}");
     assert!(words("compare").contains("network linear linear"), "{printed}");
     assert!(words("models").contains("default binary 4"), "{printed}");
@@ -70,19 +71,33 @@ fn every_example_of_the_help_works() {
     assert!(section("wait").contains("champion 1: 0."), "{printed}");
     assert!(section("cancel").contains("cancelled"), "{printed}");
     assert!(section("help").starts_with("train(dataset, target=None, model=None"), "{printed}");
-    examples_of_analyses(&printed);
     examples_of_magics(&printed);
 }
 
-/// What the examples that look at versions have printed.
+/// What the examples of analyses have printed.
 fn examples_of_analyses(printed: &str) {
     let section = |name: &str| section(printed, name);
+    let importance = section("importance");
+    assert!(importance.starts_with("importance for default 1   auc 0."), "{printed}");
+    assert!(importance.contains("income") && importance.contains("auc lost"), "{printed}");
+    assert!(importance.contains("plot of default 1"), "{printed}");
+    let dependence = section("dependence");
+    assert!(dependence.starts_with("dependence for default 1   income: p(1), on"), "{printed}");
+    assert!(dependence.contains("plot of default 1"), "{printed}");
+    let surrogate = section("surrogate");
+    assert!(surrogate.starts_with("surrogate for default 1   p(1): tree R2 "), "{printed}");
+    assert!(surrogate.contains("\nall: 0."), "{printed}");
+    for kind in ["surrogate", "dependence", "importance"] {
+        assert!(section("analyses").contains(kind), "{printed}");
+    }
     let activations = section("activations");
     assert!(activations.starts_with("2 rows by default 1   1 layer"), "{printed}");
     assert!(activations.contains("output") && activations.contains("linear"), "{printed}");
     assert!(section("units").contains("units") && section("units").contains("dead"), "{printed}");
-    assert!(section("fairness").starts_with("fairness of blind 1 by region"), "{printed}");
-    assert!(section("fairness").contains("not a legal opinion"), "{printed}");
+    let fairness = section("fairness");
+    assert!(fairness.starts_with("fairness for blind 1   region: "), "{printed}");
+    assert!(fairness.contains("not a legal opinion"), "{printed}");
+    assert!(section("analysis").starts_with("importance for default 1   auc 0."), "{printed}");
 }
 
 /// What the examples of the magics have printed.

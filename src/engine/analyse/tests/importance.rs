@@ -3,11 +3,13 @@ use crate::domain::analysis::{AnalysisMetric, ColumnImportance, ImportanceResult
 use crate::domain::version::Metrics;
 use crate::engine::testing::random_walk;
 
-fn importance(frame: &Frame, subject: &Subject, request: &AnalysisRequest) -> ImportanceResult {
-    let AnalysisResult::Importance(found) = run(frame, subject, request).unwrap().result else {
-        panic!()
-    };
+fn of_importance(result: AnalysisResult) -> ImportanceResult {
+    let AnalysisResult::Importance(found) = result else { panic!("{result:?}") };
     found
+}
+
+fn importance(frame: &Frame, subject: &Subject, request: &AnalysisRequest) -> ImportanceResult {
+    of_importance(run(frame, subject, request).unwrap().result)
 }
 
 fn of<'a>(found: &'a ImportanceResult, name: &str) -> &'a ColumnImportance {
@@ -27,7 +29,7 @@ fn columns_that_matter_are_told_from_one_that_does_not() {
     let analysed = run(&frame, &subject, &asked(json!({}), json!({}))).unwrap();
     let Metrics::Binary(metrics) = &subject.version.metrics else { panic!() };
     assert_eq!(analysed.rows, metrics.n, "its own test rows");
-    let AnalysisResult::Importance(found) = analysed.result.clone() else { panic!() };
+    let found = of_importance(analysed.result.clone());
     assert_eq!((found.metric, found.repeats), (AnalysisMetric::LogLoss, 10));
     assert!((found.base - metrics.log_loss).abs() < 1e-9, "as the version's own");
     let names: Vec<&str> = found.columns.iter().map(|c| c.columns[0].as_str()).collect();
@@ -73,7 +75,7 @@ fn rows_of_another_dataset_are_held_against_what_came_true() {
     let analysed =
         run(&other, &subject, &asked(json!({"metric": "ks"}), elsewhere.clone())).unwrap();
     assert_eq!((analysed.rows, analysed.warnings.len()), (700, 0));
-    let AnalysisResult::Importance(found) = analysed.result else { panic!() };
+    let found = of_importance(analysed.result);
     assert!(of(&found, "x0").mean > 0.1 && of(&found, "x2").mean.abs() < 0.05, "{found:?}");
     // Rows without a target are left out, which is said.
     let y: Vec<Option<bool>> = (0..10).map(|row| (row < 8).then_some(row % 2 == 0)).collect();
@@ -88,7 +90,7 @@ fn rows_of_another_dataset_are_held_against_what_came_true() {
         (analysed.rows, analysed.warnings),
         (8, vec!["2 rows without a y are left out".into()])
     );
-    let AnalysisResult::Importance(found) = analysed.result else { panic!() };
+    let found = of_importance(analysed.result);
     assert!(found.columns.iter().all(|c| c.mean == 0.0), "all rows are alike: {found:?}");
     // One class has no AUC.
     let one = other.take(&[]).unwrap();
@@ -146,7 +148,7 @@ fn of_windows_whole_stretches_are_exchanged() {
     let Metrics::Forecast(metrics) = &forecast.version.metrics else { panic!() };
     let analysed = run(&frame, &forecast, &asked(json!({}), json!({}))).unwrap();
     assert_eq!(analysed.rows, metrics.n);
-    let AnalysisResult::Importance(found) = analysed.result else { panic!() };
+    let found = of_importance(analysed.result);
     assert_eq!(found.metric, AnalysisMetric::Mse);
     assert!((found.base - metrics.mse).abs() < 1e-9 * metrics.mse, "{found:?}");
     assert!(of(&found, "y").mean > found.base, "another stretch forecasts nothing: {found:?}");

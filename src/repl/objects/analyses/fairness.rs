@@ -2,49 +2,31 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::super::table::Table;
-use super::super::text::{figure, grouped};
-use crate::domain::analysis::{Analysis, AnalysisResult, FairnessResult};
+use super::super::super::table::Table;
+use super::super::super::text::{figure, grouped};
+use crate::domain::analysis::FairnessResult;
 use crate::domain::fairness::{GroupDistance, GroupFairness, GroupRate};
-use crate::error::Result;
 use crate::plot::{Axis, Layer, Mark, Plot, Scale};
 
-fn result(analysis: &Analysis) -> Option<&FairnessResult> {
-    match &analysis.result {
-        AnalysisResult::Fairness(result) => Some(result.as_ref()),
-        _ => None,
-    }
+/// `region: 0 is favourable, south the reference`.
+pub(super) fn text(found: &FairnessResult) -> String {
+    let FairnessResult { column, favourable, figures, .. } = found;
+    format!("{column}: {favourable} is favourable, {} the reference", figures.reference)
 }
 
-/// `fairness of default 3 by gender over 400 rows of loans 1: rate of no against male`, and what stands
-/// out.
-pub(super) fn text(analysis: &Analysis) -> String {
-    let Some(found) = result(analysis) else { return String::new() };
-    let Analysis { model, version, dataset, dataset_version, rows, .. } = analysis;
-    let FairnessResult { column, favourable, figures, .. } = found;
-    let mut text = format!(
-        "fairness of {model} {version} by {column} over {} rows of {dataset} {dataset_version}: {} is \
-         favourable, {} the reference",
-        grouped(*rows),
-        favourable,
-        figures.reference
-    );
-    for said in found.verdict.iter().chain(&analysis.warnings) {
-        text.push_str(&format!("\n! {said}"));
-    }
+/// What stands out, and the distances between groups.
+pub(super) fn told(found: &FairnessResult) -> Vec<String> {
+    let figures = &found.figures;
     let distances = [
         ("demographic parity difference", &figures.demographic_parity_difference),
         ("demographic parity ratio", &figures.demographic_parity_ratio),
         ("equalised odds difference", &figures.equalized_odds_difference),
         ("equal opportunity difference", &figures.equal_opportunity_difference),
     ];
-    for (name, distance) in distances {
-        if let Some(shown) = shown(distance) {
-            text.push_str(&format!("\n{name} {shown}"));
-        }
-    }
-    text.push_str(&format!("\n{}", found.notice));
-    text
+    let distances =
+        distances.iter().filter_map(|(name, of)| Some(format!("{name} {}", shown(of)?)));
+    let said = found.verdict.iter().cloned().chain(distances);
+    said.chain([found.notice.clone()]).collect()
 }
 
 /// `0.21 (0.13 to 0.29)`.
@@ -60,22 +42,13 @@ fn round(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-pub(super) fn fields(analysis: &Analysis) -> Result<Map<String, Json>> {
-    let mut fields = super::object(analysis)?;
-    if let Some(result) = result(analysis) {
-        fields.extend(super::object(result)?);
-        fields.extend(super::object(&result.figures)?);
-    }
-    Ok(fields)
-}
-
 /// A row for each group.
-pub(super) fn described(analysis: &Analysis) -> Result<Vec<Map<String, Json>>> {
-    let groups = result(analysis).map(|found| found.figures.groups.as_slice()).unwrap_or_default();
-    groups.iter().map(super::object).collect()
+pub(super) fn described(found: &FairnessResult) -> Vec<Map<String, Json>> {
+    let of_group = |group: &GroupFairness| super::super::object(group).ok();
+    found.figures.groups.iter().filter_map(of_group).collect()
 }
 
-pub(super) fn table(analysis: &Analysis) -> Table {
+pub(super) fn table(found: &FairnessResult) -> Table {
     let columns = [
         ("group", false),
         ("rows", true),
@@ -89,8 +62,7 @@ pub(super) fn table(analysis: &Analysis) -> Table {
         ("ratio", true),
         ("p", true),
     ];
-    let groups = result(analysis).map(|found| found.figures.groups.as_slice()).unwrap_or_default();
-    Table::new(&columns, groups.iter().map(row).collect())
+    Table::new(&columns, found.figures.groups.iter().map(row).collect())
 }
 
 fn row(group: &GroupFairness) -> Vec<String> {
@@ -118,8 +90,7 @@ fn row(group: &GroupFairness) -> Vec<String> {
 }
 
 /// The rate at which each group is favoured, with its interval.
-pub(in crate::repl) fn plot(analysis: &Analysis) -> Option<Plot> {
-    let found = result(analysis)?;
+pub(super) fn plot(title: &str, found: &FairnessResult) -> Plot {
     let rates: Vec<(&String, GroupRate)> = found
         .figures
         .groups
@@ -131,8 +102,8 @@ pub(in crate::repl) fn plot(analysis: &Analysis) -> Option<Plot> {
     };
     let layer = |name: &str, mark, points| Layer { name: name.to_owned(), mark, points };
     let upper = rates.iter().map(|(_, rate)| rate.interval.high).collect();
-    Some(Plot {
-        title: format!("{} {} by {}", analysis.model, analysis.version, found.column),
+    Plot {
+        title: format!("{title} by {}", found.column),
         x: Axis {
             label: found.column.clone(),
             scale: Scale::Category(rates.iter().map(|(name, _)| (*name).clone()).collect()),
@@ -142,5 +113,5 @@ pub(in crate::repl) fn plot(analysis: &Analysis) -> Option<Plot> {
             layer("95 % interval", Mark::Band { upper }, points(|rate| rate.interval.low)),
             layer("selection rate", Mark::Points, points(|rate| rate.value)),
         ],
-    })
+    }
 }

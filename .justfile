@@ -57,6 +57,7 @@ ci:
 oracles:
     python3 -m venv target/oracles
     target/oracles/bin/pip install --quiet scikit-learn==1.9.1 scipy==1.17.1 numpy==2.4.6 \
-        dieboldmariano==1.1.0 scoringrules==0.10.0
+        dieboldmariano==1.1.0 scoringrules==0.10.0 fairlearn==0.15.0
     target/oracles/bin/python examples/oracles/stats.py
+    target/oracles/bin/python examples/oracles/fairness.py
     target/oracles/bin/python examples/oracles/forecasting.py

@@ -3,6 +3,7 @@
 //! Reads and creations are repeated when the connection is lost or the server is not available
 //! for a moment; a creation carries an `Idempotency-Key`, so that it happens once.
 
+mod activations;
 mod advice;
 mod aliases;
 mod analyses;

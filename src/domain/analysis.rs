@@ -1,7 +1,9 @@
 //! Analyses of a model: how one of its versions answers over the rows of a dataset, and what was found.
 //! One file per kind.
 
+mod activations;
 mod dependence;
+mod fairness;
 mod importance;
 mod surrogate;
 
@@ -10,10 +12,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::activations::{
+    ActivationsResult, ActivationsSpec, LayerStatistics, RowActivation, UnitStatistics,
+};
 pub use self::dependence::{
     ColumnDependence, DependenceLine, DependencePoint, DependenceResult, DependenceSpec,
     PairDependence,
 };
+pub use self::fairness::{FAIRNESS_NOTICE, FairnessResult, FairnessSpec};
 pub use self::importance::{
     AnalysisMetric, ColumnImportance, ImportanceResult, ImportanceSpec, MetricSense,
 };
@@ -64,12 +70,16 @@ pub enum AnalysisSpec {
     Importance(ImportanceSpec),
     Dependence(DependenceSpec),
     Surrogate(SurrogateSpec),
+    Activations(ActivationsSpec),
+    Fairness(FairnessSpec),
 }
 
 deserialize_tagged! { AnalysisSpec by "kind":
     "importance" => Importance(ImportanceSpec),
     "dependence" => Dependence(DependenceSpec),
     "surrogate" => Surrogate(SurrogateSpec),
+    "activations" => Activations(ActivationsSpec),
+    "fairness" => Fairness(FairnessSpec),
 }
 
 impl AnalysisSpec {
@@ -79,6 +89,8 @@ impl AnalysisSpec {
             Self::Importance(_) => AnalysisKind::Importance,
             Self::Dependence(_) => AnalysisKind::Dependence,
             Self::Surrogate(_) => AnalysisKind::Surrogate,
+            Self::Activations(_) => AnalysisKind::Activations,
+            Self::Fairness(_) => AnalysisKind::Fairness,
         }
     }
 }
@@ -90,16 +102,21 @@ pub enum AnalysisKind {
     Importance,
     Dependence,
     Surrogate,
+    Activations,
+    Fairness,
 }
 
 impl AnalysisKind {
-    pub const ALL: &[AnalysisKind] = &[Self::Importance, Self::Dependence, Self::Surrogate];
+    pub const ALL: &[AnalysisKind] =
+        &[Self::Importance, Self::Dependence, Self::Surrogate, Self::Activations, Self::Fairness];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Importance => "importance",
             Self::Dependence => "dependence",
             Self::Surrogate => "surrogate",
+            Self::Activations => "activations",
+            Self::Fairness => "fairness",
         }
     }
 
@@ -140,12 +157,16 @@ pub enum AnalysisResult {
     Importance(ImportanceResult),
     Dependence(DependenceResult),
     Surrogate(SurrogateResult),
+    Activations(ActivationsResult),
+    Fairness(Box<FairnessResult>),
 }
 
 deserialize_tagged! { AnalysisResult by "kind":
     "importance" => Importance(ImportanceResult),
     "dependence" => Dependence(DependenceResult),
     "surrogate" => Surrogate(SurrogateResult),
+    "activations" => Activations(ActivationsResult),
+    "fairness" => Fairness(Box<FairnessResult>),
 }
 
 /// An analysis in a list: without what it found.

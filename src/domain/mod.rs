@@ -1,6 +1,7 @@
 //! Pure values that travel between the layers and over HTTP; no input or output, no behaviour
 //! beyond checking themselves.
 
+pub mod activation;
 pub mod advice;
 pub mod analysis;
 pub mod calibration;
@@ -8,6 +9,7 @@ pub mod cost;
 pub mod counterfactual;
 pub mod dataset;
 pub mod explanation;
+pub mod fairness;
 pub mod forecast;
 pub mod job;
 pub mod key;

@@ -3,6 +3,7 @@
 //! burn stays at 0.21: from 0.22 on its CUDA backend downloads LLVM while building. A training is
 //! generic over the backend; [`train`] is the one place where a device becomes one.
 
+mod activations;
 mod advice;
 mod analyse;
 mod device;
@@ -17,6 +18,7 @@ mod train;
 mod weights;
 mod windows;
 
+pub use activations::{Inspector, Statistics, Wanted};
 pub use advice::{Source, advise};
 pub use analyse::{Analysed, OnStep, Subject, analyse, check_analysed_columns, check_analysis};
 pub use device::{

@@ -15,8 +15,10 @@ use crate::domain::page::PageQuery;
 /// Queues an analysis of a version, its champion when none is named: how it answers over many rows, its
 /// own test rows or those of a dataset. `importance` says how much worse it answers when a column is
 /// shuffled; `dependence` how its answers change with a column while all others stay; `surrogate` gives a
-/// tree of rules and a line that answer nearly as it does, and how nearly. The job's `progress` tells how
-/// far it is, its `result` links what was found, which is kept. The same request finds the same numbers.
+/// tree of rules and a line that answer nearly as it does, and how nearly; `activations` which units of
+/// its layers are dead or saturated, and which rows activate each most; `fairness` how its decisions fall
+/// on the groups of a column that it does not read (monitoring, not a legal opinion). The job's `progress`
+/// tells how far it is, its `result` links what was found, which is kept. The same request finds the same numbers.
 #[utoipa::path(
     tag = "analyses",
     request_body(content = AnalysisRequest, description = "What is looked at, and what for",

@@ -443,6 +443,31 @@ pub(super) fn counterfactual_response() -> Value {
     })
 }
 
+pub(super) fn activation_request() -> Value {
+    json!({"rows": [row()], "version": "champion", "layers": ["hidden.0"], "attention": true})
+}
+
+pub(super) fn activation_response() -> Value {
+    let summary = |mean: f64, least: f64, greatest: f64, zeros: f64| {
+        json!({
+            "mean": mean, "standard_deviation": 0.75, "least": least, "greatest": greatest,
+            "zeros": zeros, "strongest": [{"at": [2], "value": greatest}]
+        })
+    };
+    json!({
+        "activations": [{
+            "outputs": [0.40625],
+            "layers": [
+                {"layer": "hidden.0", "function": "relu", "axes": ["unit"], "shape": [4],
+                 "summary": summary(0.5, 0.0, 1.75, 0.5), "values": [0.0, 0.25, 1.75, 0.0]},
+                {"layer": "output", "function": "linear", "axes": ["output"], "shape": [1],
+                 "summary": summary(0.40625, 0.40625, 0.40625, 0.0), "values": [0.40625]}
+            ]
+        }],
+        "model": "default-risk", "version": 3
+    })
+}
+
 pub(super) fn replay() -> Value {
     json!({
         "id": PREDICTION, "model": "default-risk", "version": 3, "identical": true,
@@ -529,6 +554,7 @@ mod tests {
         check::<forecast::ForecastResponse>(forecast_response());
         check::<explanation::ExplanationResponse>(explanation_response());
         check::<counterfactual::CounterfactualResponse>(counterfactual_response());
+        check::<crate::domain::activation::ActivationResponse>(activation_response());
         check::<answer::KeyPage>(key_page());
         check::<key::Key>(revoked_key());
         check::<key::CreatedKey>(created_key());
@@ -563,6 +589,7 @@ mod tests {
         check::<explanation::ExplanationRequest>(explanation_request());
         serde_json::from_value::<counterfactual::CounterfactualRequest>(counterfactual_request())
             .unwrap();
+        check::<crate::domain::activation::ActivationRequest>(activation_request());
         check::<key::NewKey>(new_key());
     }
 

@@ -10,6 +10,7 @@
 //! | `openapi`, `examples`, `docs` | the description of all that |
 //! | the others | one file per noun |
 
+mod activations;
 mod advice;
 mod aliases;
 mod analyses;

@@ -72,6 +72,7 @@ const FURTHER: &[(&str, u16)] = &[
     ("create_advice", 429),
     ("create_counterfactual", 429),
     ("create_explanation", 429),
+    ("create_activations", 429),
     ("create_forecast", 429),
     ("create_prediction", 406),
     ("create_prediction", 429),
@@ -80,6 +81,7 @@ const FURTHER: &[(&str, u16)] = &[
 /// POSTs that change nothing and so take no Idempotency-Key.
 const READS: &[&str] = &[
     "replay_prediction",
+    "create_activations",
     "create_counterfactual",
     "create_explanation",
     "create_forecast",

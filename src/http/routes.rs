@@ -10,8 +10,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::OpenApiFactory;
 
 use super::{
-    advice, aliases, analyses, counterfactuals, datasets, docs, explanations, forecasts, health,
-    jobs, keys, metrics, models, predictions, simplifications, versions,
+    activations, advice, aliases, analyses, counterfactuals, datasets, docs, explanations,
+    forecasts, health, jobs, keys, metrics, models, predictions, simplifications, versions,
 };
 use crate::domain::key::Scope;
 
@@ -63,6 +63,7 @@ routes! {
         forecasts::create_forecast,
         explanations::create_explanation,
         counterfactuals::create_counterfactual,
+        activations::create_activations,
     ]
     Access::Scope(Scope::Read) => [
         datasets::list_datasets,

@@ -47,7 +47,15 @@ impl Service {
         });
         let (described, request) = request.await?;
         let dataset = match asked {
-            None => own,
+            None => {
+                let found = self
+                    .store()
+                    .get_dataset_version(&caller.project, &own.name, own.version)
+                    .await?;
+                let (found, _) = found.ok_or_else(|| no_rows(version, &own))?;
+                engine::check_analysed_columns(&described, &request, &found.columns)?;
+                own
+            }
             Some(asked) => {
                 let found = self
                     .store()

@@ -10,7 +10,7 @@ use moka::sync::Cache as Moka;
 
 use super::predictions::Loaded;
 use crate::domain::key::Key;
-use crate::engine::Explainer;
+use crate::engine::{Explainer, Inspector};
 use crate::store::Change;
 
 /// Long enough to spare the database, short enough that nothing lives on by a lost message.
@@ -31,6 +31,8 @@ pub(super) struct Cache {
     registered: Moka<ModelName, Arc<Registered>>,
     loaded: Moka<(ModelName, u32), Arc<Loaded>>,
     explainers: Moka<(ModelName, u32), Arc<Explainer>>,
+    /// With the bytes of their weights.
+    inspectors: Moka<(ModelName, u32), (Arc<Inspector>, u64)>,
     hearing: AtomicBool,
     /// Raised whenever something is forgotten: what was read before is not kept after.
     epoch: AtomicU64,
@@ -49,6 +51,10 @@ impl Cache {
             explainers: Moka::builder()
                 .max_capacity(model_bytes / 4)
                 .weigher(|_, one: &Arc<Explainer>| u32::try_from(one.bytes()).unwrap_or(u32::MAX))
+                .build(),
+            inspectors: Moka::builder()
+                .max_capacity(model_bytes / 8)
+                .weigher(|_, (_, bytes): &(_, u64)| u32::try_from(*bytes).unwrap_or(u32::MAX))
                 .build(),
             hearing: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
@@ -88,6 +94,7 @@ impl Cache {
     fn forget_versions(&self) {
         self.loaded.invalidate_all();
         self.explainers.invalidate_all();
+        self.inspectors.invalidate_all();
     }
 
     /// To be read before what is to be kept is read from the database.
@@ -138,6 +145,22 @@ impl Cache {
     ) {
         if self.may_keep(epoch) {
             self.explainers.insert(version, found);
+        }
+    }
+
+    pub(super) fn inspector(&self, version: &(ModelName, u32)) -> Option<Arc<Inspector>> {
+        self.inspectors.get(version).map(|(inspector, _)| inspector)
+    }
+
+    pub(super) fn keep_inspector(
+        &self,
+        epoch: u64,
+        version: (ModelName, u32),
+        found: Arc<Inspector>,
+        bytes: u64,
+    ) {
+        if self.may_keep(epoch) {
+            self.inspectors.insert(version, (found, bytes));
         }
     }
 

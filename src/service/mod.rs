@@ -1,5 +1,6 @@
 //! What the program does: one file per noun. All front ends and workers call only this.
 
+mod activations;
 mod advice;
 mod aliases;
 mod analyses;

@@ -1,4 +1,4 @@
-//! Pure functions on slices: metrics of predictions and forecasts, calibration, thresholds, tests,
+//! Pure functions on slices: metrics of predictions and forecasts, calibration, thresholds, fairness, tests,
 //! quantiles, the normal distribution.
 //!
 //! What is not defined for an input (the AUC of one class, the quantile of nothing) is `None`;
@@ -11,6 +11,7 @@ mod comparison;
 pub mod counterfactual;
 mod dependence;
 mod descriptive;
+mod fairness;
 mod forecasting;
 mod normal;
 mod permutation;
@@ -29,6 +30,7 @@ pub use classification::{binary_metrics, multiclass_metrics, wilson_interval};
 pub use comparison::{Difference, auc_difference, mean_difference};
 pub use dependence::{Band, Dependence, categorical_grid, numeric_grid, partial_dependence};
 pub use descriptive::{correlation, mean, quantile, quantiles, standard_deviation, variance};
+pub use fairness::{Decisions, FairnessOptions, fairness, fisher_exact};
 pub use forecasting::{
     DieboldMariano, crps_of_ensemble, diebold_mariano, mase, mean_pinball, pinball,
     seasonal_naive_error, smape,

@@ -1,7 +1,7 @@
 //! What can be said of an analysis before any row is read.
 
 use super::answer::Looked;
-use super::needs_truth;
+use super::{fairness, needs_truth};
 use crate::domain::analysis::{
     AnalysisMetric, AnalysisRequest, AnalysisSpec, DependenceSpec, ImportanceSpec, MAX_ANALYSED,
     SurrogateSpec,
@@ -18,14 +18,19 @@ const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// Bad fields as they are found.
 #[derive(Default)]
-struct Findings(Vec<FieldError>);
+pub(super) struct Findings(Vec<FieldError>);
 
 impl Findings {
-    fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+    pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.0.push(FieldError::new(pointer, detail));
     }
 
-    fn whole(&mut self, pointer: &str, value: u64, range: std::ops::RangeInclusive<u64>) {
+    pub(super) fn whole(
+        &mut self,
+        pointer: &str,
+        value: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) {
         if !range.contains(&value) {
             let detail = format!("{value} is not within {} to {}", range.start(), range.end());
             self.add(pointer, detail);
@@ -58,6 +63,10 @@ pub fn check_analysis(
         AnalysisSpec::Importance(spec) => importance(version, features, spec, &mut findings),
         AnalysisSpec::Dependence(spec) => dependence(version, features, spec, &mut findings),
         AnalysisSpec::Surrogate(spec) => surrogate(version, features, spec, &mut findings),
+        AnalysisSpec::Activations(spec) => {
+            findings.whole("/analysis/strongest", spec.strongest.into(), 0..=100);
+        }
+        AnalysisSpec::Fairness(spec) => fairness::check(version, features, spec, &mut findings),
     }
     findings.into_result()
 }
@@ -99,6 +108,9 @@ pub fn check_analysed_columns(
              what came true, or none for the version's own test rows"
         );
         findings.add("/dataset", detail);
+    }
+    if let AnalysisSpec::Fairness(spec) = &request.analysis {
+        fairness::check_column(spec, columns, &mut findings);
     }
     findings.into_result()
 }

@@ -1,9 +1,11 @@
 //! How a version answers over the rows of a dataset. One file per kind of analysis; what they share is
 //! here: the rows, the answers to them a batch at a time, and how far the work is.
 
+mod activations;
 mod answer;
 mod check;
 mod dependence;
+mod fairness;
 mod grid;
 mod importance;
 mod metric;
@@ -85,6 +87,16 @@ pub fn analyse(
             warnings.extend(noticed);
             AnalysisResult::Surrogate(found)
         }
+        AnalysisSpec::Activations(spec) => {
+            let (found, noticed) = activations::activations(&mut work, weights, spec)?;
+            warnings.extend(noticed);
+            AnalysisResult::Activations(found)
+        }
+        AnalysisSpec::Fairness(spec) => {
+            let (found, noticed) = fairness::compared(&mut work, spec)?;
+            warnings.extend(noticed);
+            AnalysisResult::Fairness(Box::new(found))
+        }
     };
     Ok(Analysed { rows, result, warnings })
 }
@@ -93,7 +105,10 @@ pub fn analyse(
 pub(super) fn needs_truth(spec: &AnalysisSpec) -> bool {
     match spec {
         AnalysisSpec::Importance(_) => true,
-        AnalysisSpec::Dependence(_) | AnalysisSpec::Surrogate(_) => false,
+        AnalysisSpec::Dependence(_)
+        | AnalysisSpec::Surrogate(_)
+        | AnalysisSpec::Activations(_)
+        | AnalysisSpec::Fairness(_) => false,
     }
 }
 

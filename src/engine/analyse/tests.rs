@@ -1,4 +1,6 @@
+mod activations;
 mod dependence;
+mod fairness;
 mod importance;
 mod surrogate;
 

@@ -46,17 +46,42 @@ pub(crate) fn attend<B: Backend>(x: Projected<Tensor<B, 3>>, how: Attending) -> 
 
 /// By burn's own operations.
 fn by_parts<B: Backend>((x, how): Arguments<B>) -> Tensor<B, 3> {
-    let [query, key, value] = match x {
+    let [query, key, value] = of_heads(x, how.heads);
+    let [rows, heads, places, each] = query.dims();
+    let device = query.device();
+    let mut weights = weights(query, key, &how);
+    if let Some(keep) = how.keep {
+        let keep = TensorData::new(keep.to_vec(), [rows, heads, places, places]);
+        let keep: Tensor<B, 4> = Tensor::from_data(keep, &device);
+        weights = weights * keep.swap_dims(2, 3);
+    }
+    let joined = product(weights, value, how.precision);
+    joined.swap_dims(1, 2).reshape([rows, places, heads * each])
+}
+
+/// How much each place looks at each other, `[rows, heads, places (of queries), places (of keys)]`: what
+/// [`attend`] weighs the values by, where nothing is dropped.
+pub(crate) fn attention<B: Backend>(x: &Projected<Tensor<B, 3>>, how: &Attending) -> Tensor<B, 4> {
+    let [query, key, _] = of_heads(x.clone(), how.heads);
+    weights(query, key, how)
+}
+
+/// Queries, keys and values as `[rows, heads, places, each]`.
+fn of_heads<B: Backend>(x: Projected<Tensor<B, 3>>, heads: usize) -> [Tensor<B, 4>; 3] {
+    let three = match x {
         Projected::Separate(three) => three,
         Projected::Packed(all) => {
             let width = all.dims()[2] / 3;
             [0, 1, 2].map(|part| all.clone().narrow(2, part * width, width))
         }
     };
-    let [rows, places, width] = query.dims();
-    let each = width / how.heads.max(1);
-    let [query, key, value] =
-        [query, key, value].map(|x| x.reshape([rows, places, how.heads, each]).swap_dims(1, 2));
+    let [rows, places, width] = three[0].dims();
+    let each = width / heads.max(1);
+    three.map(|x| x.reshape([rows, places, heads, each]).swap_dims(1, 2))
+}
+
+fn weights<B: Backend>(query: Tensor<B, 4>, key: Tensor<B, 4>, how: &Attending) -> Tensor<B, 4> {
+    let [_, _, places, each] = query.dims();
     let device = query.device();
     let scores = product(query, key.swap_dims(2, 3), how.precision);
     let mut scores = scores.div_scalar((each as f32).sqrt());
@@ -67,14 +92,7 @@ fn by_parts<B: Backend>((x, how): Arguments<B>) -> Tensor<B, 3> {
         let mask = TensorData::new(mask, [1, 1, places, places]);
         scores = scores + Tensor::from_data(mask, &device);
     }
-    let mut weights = activation::softmax(scores, 3);
-    if let Some(keep) = how.keep {
-        let keep = TensorData::new(keep.to_vec(), [rows, how.heads, places, places]);
-        let keep: Tensor<B, 4> = Tensor::from_data(keep, &device);
-        weights = weights * keep.swap_dims(2, 3);
-    }
-    let joined = product(weights, value, how.precision);
-    joined.swap_dims(1, 2).reshape([rows, places, width])
+    activation::softmax(scores, 3)
 }
 
 /// What a forward pass leaves behind.
@@ -221,8 +239,15 @@ mod tests {
         let ours = attend(x.clone(), how(causal, dropped));
         let theirs = by_parts((x.clone(), how(causal, dropped)));
         near(ours.clone().inner(), theirs.clone().inner());
-        let plain = attend(mapped(x, Tensor::inner), how(causal, dropped));
+        let plain = attend(mapped(x.clone(), Tensor::inner), how(causal, dropped));
         near(plain, theirs.clone().inner());
+        // The maps that are looked at are those that the values are weighed by.
+        if !dropped {
+            let [_, _, value] = of_heads(mapped(x.clone(), Tensor::inner), HEADS);
+            let maps = attention(&mapped(x, Tensor::inner), &how(causal, dropped));
+            let weighed = maps.matmul(value).swap_dims(1, 2).reshape([ROWS, PLACES, WIDTH]);
+            near(weighed, theirs.clone().inner());
+        }
         let weigh = Tensor::from_inner(random::<3>([ROWS, PLACES, WIDTH], 4).inner());
         let ours = (ours * weigh.clone()).sum().backward();
         let theirs = (theirs * weigh).sum().backward();

@@ -28,7 +28,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{DType, TensorData};
 
 pub(crate) use self::affine::affine;
-pub(crate) use self::attention::{Attending, attend};
+pub(crate) use self::attention::{Attending, attend, attention};
 pub(crate) use self::convolution::convolve;
 pub(crate) use self::embedding::embed;
 pub(crate) use self::loss::known_loss;

@@ -7,11 +7,15 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::affine::Affine;
 use super::dropout::Dropout;
+use super::observer::{AnsweredBy, Observer};
 use super::parameters::Builder;
-use super::series::{Units, apart, ascending, together};
+use super::series::{Units, apart, ascending, forecast, together};
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::{AttentionNetwork, Normalisation, Positions};
 use crate::engine::features::Ahead;
-use crate::engine::kernels::{Attending, Projected, attend, gelu, mean_of_places, normalise};
+use crate::engine::kernels::{
+    Attending, Projected, attend, attention, gelu, mean_of_places, normalise,
+};
 
 /// Tensors `input.weight` `[channels or patch, width]`, `input.bias`; `positions`
 /// `[places, width]` where they are learnt; of each layer `layers.N.query_key_value.weight`
@@ -83,30 +87,49 @@ impl<B: Backend> Layer<B> {
     }
 
     /// `[rows, places, width]` of the same.
-    fn forward(
+    fn observed(
         &self,
         x: Tensor<B, 3>,
-        heads: usize,
-        causal: bool,
-        share: f64,
+        how: &Through,
         dropout: &mut Option<&mut Dropout>,
+        observer: &mut Observer,
     ) -> Tensor<B, 3> {
+        let Through { share, number, .. } = *how;
         let mut dropped = |x: Tensor<B, 3>| match dropout {
             Some(dropout) => dropout.apply(x, share),
             None => x,
         };
-        let attended = self.attend(self.attention_norm.forward(x.clone()), heads, causal);
+        let attended = self.attend(self.attention_norm.forward(x.clone()), how, observer);
+        let name = || format!("layers.{number}.joined");
+        observer.see(name, LayerFunction::Linear, (&how.axes, 1), &attended);
         let x = x + dropped(attended);
         let up = gelu(self.up.forward(self.feed_norm.forward(x.clone())));
+        let name = || format!("layers.{number}.up");
+        observer.see(name, LayerFunction::Gelu, (&how.axes, 1), &up);
         let up = dropped(up);
         x + dropped(self.down.forward(up))
     }
 
-    fn attend(&self, x: Tensor<B, 3>, heads: usize, causal: bool) -> Tensor<B, 3> {
+    fn attend(&self, x: Tensor<B, 3>, how: &Through, observer: &mut Observer) -> Tensor<B, 3> {
+        let Through { heads, causal, number, answered_by, .. } = *how;
         let precision = self.joined.precision;
         let how = Attending { heads, causal, precision, keep: None };
-        self.joined.forward(attend(Projected::Packed(self.query_key_value.forward(x)), how))
+        let x = Projected::Packed(self.query_key_value.forward(x));
+        let name = || format!("layers.{number}");
+        observer.see_attention(name, Some(answered_by), None, || attention(&x, &how));
+        self.joined.forward(attend(x, how))
     }
+}
+
+/// How a layer is gone through.
+struct Through {
+    number: usize,
+    heads: usize,
+    causal: bool,
+    /// Of what is dropped in training.
+    share: f64,
+    answered_by: AnsweredBy,
+    axes: [&'static str; 2],
 }
 
 /// Every size of a specification.
@@ -166,30 +189,45 @@ impl<B: Backend> Attention<B> {
         windows: Tensor<B, 2>,
         dropout: Option<&mut Dropout>,
     ) -> Tensor<B, 2> {
+        self.observed(windows, dropout, &mut Observer::default())
+    }
+
+    pub(super) fn observed(
+        &self,
+        windows: Tensor<B, 2>,
+        dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
+    ) -> Tensor<B, 2> {
         let [rows, width] = windows.dims();
         let steps = width / self.channels.max(1);
         let Some(ahead) = self.ahead else {
-            let x = self.encode(windows.reshape([rows, steps, self.channels]), dropout);
+            let x = windows.reshape([rows, steps, self.channels]);
+            let x = self.encode(x, dropout, observer);
             let [_, places, width] = x.dims();
             let read = match self.spec.causal {
                 true => x.narrow(1, places.max(1) - 1, 1).reshape([rows, width]),
                 false => mean_of_places(x),
             };
-            return self.output.forward(read);
+            let logits = self.output.forward(read);
+            observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &logits);
+            return logits;
         };
         let series = apart(windows, steps, self.channels, ahead.series);
         let normalisation = self.spec.normalisation.unwrap_or(Normalisation::Revin);
         let units = Units::of(&series, normalisation);
         let series = units.as_ref().map_or(series.clone(), |units| units.apply(series));
-        let x = self.encode(self.patched(series), dropout);
+        observer.apart(ahead.series);
+        let x = self.encode(self.patched(series), dropout, observer);
         let [count, places, width] = x.dims();
         let raw = self.output.forward(x.reshape([count, places * width]));
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 2), &raw);
+        observer.together();
         let forecasts = ascending(raw, ahead);
         let forecasts = match units {
             Some(units) => units.undo(forecasts),
             None => forecasts,
         };
-        together(forecasts, ahead)
+        forecast(together(forecasts, ahead), ahead, observer)
     }
 
     /// Series `[series, steps]` as patches `[series, patches, length]`; the last value stands for
@@ -205,7 +243,12 @@ impl<B: Backend> Attention<B> {
         Tensor::cat(patches, 1)
     }
 
-    fn encode(&self, x: Tensor<B, 3>, mut dropout: Option<&mut Dropout>) -> Tensor<B, 3> {
+    fn encode(
+        &self,
+        x: Tensor<B, 3>,
+        mut dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
+    ) -> Tensor<B, 3> {
         let [rows, places, _] = x.dims();
         let device = x.device();
         let x = self.input.forward(x);
@@ -219,15 +262,27 @@ impl<B: Backend> Attention<B> {
             }
         };
         let mut x = x + positions;
+        let (place, answered_by) = match (self.ahead, self.spec.causal) {
+            (Some(_), _) => ("patch", AnsweredBy::All),
+            (None, true) => ("step", AnsweredBy::Last),
+            (None, false) => ("step", AnsweredBy::All),
+        };
+        let axes = [place, "unit"];
+        observer.see(|| "input".to_owned(), LayerFunction::Linear, (&axes, 1), &x);
         let share = self.spec.dropout.unwrap_or(0.0);
         if let Some(dropout) = &mut dropout {
             x = dropout.apply(x, share);
         }
         let heads = self.spec.heads.map_or(1, |heads| heads as usize);
-        for layer in &self.layers {
-            x = layer.forward(x, heads, self.spec.causal, share, &mut dropout);
+        for (number, layer) in self.layers.iter().enumerate() {
+            let causal = self.spec.causal;
+            let how = Through { number, heads, causal, share, answered_by, axes };
+            x = layer.observed(x, &how, &mut dropout, observer);
+            observer.see(|| format!("layers.{number}"), LayerFunction::Linear, (&axes, 1), &x);
         }
-        self.norm.forward(x)
+        let x = self.norm.forward(x);
+        observer.see(|| "norm".to_owned(), LayerFunction::Linear, (&axes, 1), &x);
+        x
     }
 }
 

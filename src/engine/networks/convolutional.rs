@@ -10,7 +10,9 @@ use burn::tensor::backend::Backend;
 
 use super::affine::Affine;
 use super::dropout::Dropout;
+use super::observer::Observer;
 use super::parameters::{Builder, Parameters};
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::{CnnNetwork, LenetNetwork, NetworkSpec};
 use crate::engine::kernels::convolve;
 use crate::error::{Error, Result};
@@ -173,12 +175,24 @@ impl<B: Backend> Convolutional<B> {
     pub(super) fn forward(
         &self,
         inputs: Tensor<B, 2>,
+        dropout: Option<&mut Dropout>,
+    ) -> Tensor<B, 2> {
+        self.observed(inputs, dropout, &mut Observer::default())
+    }
+
+    pub(super) fn observed(
+        &self,
+        inputs: Tensor<B, 2>,
         mut dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
     ) -> Tensor<B, 2> {
         let ([rows, _], [channels, height, width]) = (inputs.dims(), self.size);
         let x = inputs.reshape([rows, channels, height, width]).permute([0, 2, 3, 1]);
-        let x = self.convolution.iter().fold(x, |x, stage| {
-            convolve(x, stage.weight.val(), stage.bias.val(), self.output.precision)
+        let x = self.convolution.iter().enumerate().fold(x, |x, (number, stage)| {
+            let x = convolve(x, stage.weight.val(), stage.bias.val(), self.output.precision);
+            let name = || format!("convolution.{number}");
+            observer.see(name, LayerFunction::Relu, (&["row", "column", "channel"], 1), &x);
+            x
         });
         let [_, height, width, channels] = x.dims();
         let mut drop = |x, share| match &mut dropout {
@@ -186,10 +200,15 @@ impl<B: Backend> Convolutional<B> {
             None => x,
         };
         let mut x = drop(x.reshape([rows, height * width * channels]), self.dropout / 2.0);
-        for layer in &self.hidden {
-            x = drop(layer.rectified(x), self.dropout);
+        for (number, layer) in self.hidden.iter().enumerate() {
+            x = layer.rectified(x);
+            let name = || format!("hidden.{number}");
+            observer.see(name, LayerFunction::Relu, (&["unit"], 1), &x);
+            x = drop(x, self.dropout);
         }
-        self.output.forward(x)
+        let logits = self.output.forward(x);
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &logits);
+        logits
     }
 }
 

@@ -6,7 +6,9 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 
 use super::affine::{self, Affine};
+use super::observer::Observer;
 use super::parameters::{Builder, Parameters};
+use crate::domain::activation::LayerFunction;
 use crate::engine::features::{Group, Layout};
 use crate::engine::kernels;
 
@@ -72,6 +74,16 @@ impl<B: Backend> Linear<B> {
     }
 
     pub(super) fn forward(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.observed(inputs, &mut Observer::default())
+    }
+
+    pub(super) fn observed(&self, inputs: Tensor<B, 2>, observer: &mut Observer) -> Tensor<B, 2> {
+        let logits = self.logits(inputs);
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &logits);
+        logits
+    }
+
+    fn logits(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
         let Some(Counts { itself, size }) = &self.counts else {
             return self.output.forward(inputs);
         };

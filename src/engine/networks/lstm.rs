@@ -1,17 +1,19 @@
 //! Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al.).
 
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, activation};
 
 use super::affine::Affine;
 use super::dropout::Dropout;
+use super::observer::Observer;
 use super::parameters::Builder;
-use super::series::{Units, apart, ascending, together};
+use super::series::{Units, apart, ascending, forecast, together};
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::{LstmNetwork, Normalisation};
 use crate::domain::training::Precision;
 use crate::engine::features::Ahead;
-use crate::engine::kernels::{LstmArguments, lstm};
+use crate::engine::kernels::{LstmArguments, lstm, product};
 
 /// Layers of LSTM from zero states, and a linear layer over the last state of the last of them.
 ///
@@ -83,11 +85,22 @@ impl<B: Backend> Lstm<B> {
         windows: Tensor<B, 2>,
         dropout: Option<&mut Dropout>,
     ) -> Tensor<B, 2> {
+        self.observed(windows, dropout, &mut Observer::default())
+    }
+
+    pub(super) fn observed(
+        &self,
+        windows: Tensor<B, 2>,
+        dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
+    ) -> Tensor<B, 2> {
         let [rows, width] = windows.dims();
         let steps = width / self.channels.max(1);
         let Some(ahead) = self.ahead else {
             let windows = windows.reshape([rows, steps, self.channels]);
-            return self.output.forward(self.last_state(windows, dropout));
+            let logits = self.output.forward(self.last_state(windows, dropout, observer));
+            observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &logits);
+            return logits;
         };
         let series = apart(windows.clone(), steps, self.channels, ahead.series);
         let units = Units::of(&series, self.normalisation);
@@ -104,7 +117,8 @@ impl<B: Backend> Lstm<B> {
             }
             None => windows,
         };
-        let raw = self.output.forward(self.last_state(windows, dropout));
+        let raw = self.output.forward(self.last_state(windows, dropout, observer));
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &raw);
         // The layer's outputs are series by series.
         let raw = raw.reshape([rows * ahead.series, ahead.horizon * ahead.levels]);
         let forecasts = ascending(raw, ahead);
@@ -112,20 +126,33 @@ impl<B: Backend> Lstm<B> {
             Some(units) => units.undo(forecasts),
             None => forecasts,
         };
-        together(forecasts, ahead)
+        forecast(together(forecasts, ahead), ahead, observer)
     }
 
     /// The state after all steps of `[rows, steps, channels]`: `[rows, hidden]`, or both
     /// directions' one beside the other.
-    fn last_state(&self, windows: Tensor<B, 3>, mut dropout: Option<&mut Dropout>) -> Tensor<B, 2> {
+    fn last_state(
+        &self,
+        windows: Tensor<B, 3>,
+        mut dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
+    ) -> Tensor<B, 2> {
         let precision = self.output.precision;
         let mut x = windows.swap_dims(0, 1);
         for (index, layer) in self.layers.iter().enumerate() {
             // Of the last layer the states count that have seen every step: of one direction from the
             // first on, of the other from the last.
             let last = index + 1 == self.layers.len();
-            let run = |direction: &Direction<B>, reverse| {
-                direction.run(x.clone(), (reverse, last), precision)
+            let mut run = |direction: &Direction<B>, reverse| {
+                if !observer.is_on() {
+                    return direction.run(x.clone(), (reverse, last), precision);
+                }
+                let states = direction.run(x.clone(), (reverse, false), precision);
+                let way = if reverse { "backward" } else { "forward" };
+                let name = format!("layers.{index}.{way}");
+                direction.see(&x, &states, (reverse, precision), &name, observer);
+                let of_last = if reverse { 0 } else { states.dims()[0] - 1 };
+                if last { states.narrow(0, of_last, 1) } else { states }
             };
             let forward = run(&layer.forward, false);
             x = match &layer.backward {
@@ -169,5 +196,54 @@ impl<B: Backend> Direction<B> {
         let bias = self.input_bias.val() + self.hidden_bias.val();
         let (input, hidden) = (self.input.val(), self.hidden.val());
         lstm(LstmArguments { x, input, hidden, bias, reverse, last, precision })
+    }
+
+    /// Shows an observer the gates, the memory and the states `[steps, rows, hidden]` of what was run
+    /// over `[steps, rows, inputs]`. With the states known the gates need no recurrence.
+    fn see(
+        &self,
+        x: &Tensor<B, 3>,
+        states: &Tensor<B, 3>,
+        (reverse, precision): (bool, Precision),
+        name: &str,
+        observer: &mut Observer,
+    ) {
+        let ([steps, rows, inputs], [_, _, size]) = (x.dims(), states.dims());
+        let none = Tensor::zeros([1, rows, size], &states.device());
+        let before = match (steps, reverse) {
+            (0 | 1, _) => none,
+            (_, false) => Tensor::cat(vec![none, states.clone().narrow(0, 0, steps - 1)], 0),
+            (_, true) => Tensor::cat(vec![states.clone().narrow(0, 1, steps - 1), none], 0),
+        };
+        let bias = self.input_bias.val() + self.hidden_bias.val();
+        let read = product(x.clone().reshape([steps * rows, inputs]), self.input.val(), precision);
+        let held = product(before.reshape([steps * rows, size]), self.hidden.val(), precision);
+        let gates = (read + held + bias.unsqueeze()).reshape([steps, rows, 4 * size]);
+        let gate = |at: usize| gates.clone().narrow(2, at * size, size);
+        let [input, forget, output] = [0, 1, 3].map(|at| activation::sigmoid(gate(at)));
+        let cell = gate(2).tanh();
+        let mut memory: Vec<Tensor<B, 3>> = Vec::with_capacity(steps);
+        let added = input.clone() * cell.clone();
+        for at in 0..steps {
+            let step = if reverse { steps - 1 - at } else { at };
+            let added = added.clone().narrow(0, step, 1);
+            let kept = memory.last().map(|last| last.clone() * forget.clone().narrow(0, step, 1));
+            memory.push(kept.map_or(added.clone(), |kept| kept + added));
+        }
+        if reverse {
+            memory.reverse();
+        }
+        for (part, function, values) in [
+            ("input_gate", LayerFunction::Sigmoid, input),
+            ("forget_gate", LayerFunction::Sigmoid, forget),
+            ("cell", LayerFunction::Tanh, cell),
+            ("output_gate", LayerFunction::Sigmoid, output),
+            ("memory", LayerFunction::Linear, Tensor::cat(memory, 0)),
+            ("state", LayerFunction::Tanh, states.clone()),
+        ] {
+            let of_rows = values.swap_dims(0, 1);
+            let name = || format!("{name}.{part}");
+            observer.see(name, function, (&["step", "unit"], 1), &of_rows);
+        }
     }
 }

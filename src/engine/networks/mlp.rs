@@ -7,7 +7,9 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use super::affine::{self, Affine};
 use super::dropout::Dropout;
+use super::observer::Observer;
 use super::parameters::Builder;
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::MlpNetwork;
 
 /// Fully connected layers with ReLU and dropout between; tensors `hidden.N.weight`
@@ -43,16 +45,29 @@ impl<B: Backend> Mlp<B> {
     pub(super) fn forward(
         &self,
         inputs: Tensor<B, 2>,
+        dropout: Option<&mut Dropout>,
+    ) -> Tensor<B, 2> {
+        self.observed(inputs, dropout, &mut Observer::default())
+    }
+
+    pub(super) fn observed(
+        &self,
+        inputs: Tensor<B, 2>,
         mut dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
     ) -> Tensor<B, 2> {
         let mut x = inputs;
-        for layer in &self.hidden {
+        for (number, layer) in self.hidden.iter().enumerate() {
             x = layer.rectified(x);
+            let name = || format!("hidden.{number}");
+            observer.see(name, LayerFunction::Relu, (&["unit"], 1), &x);
             if let Some(dropout) = &mut dropout {
                 x = dropout.apply(x, self.dropout);
             }
         }
-        self.output.forward(x)
+        let logits = self.output.forward(x);
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &logits);
+        logits
     }
 }
 

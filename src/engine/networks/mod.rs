@@ -15,6 +15,7 @@ pub(crate) mod members;
 mod mlp;
 pub(crate) mod monotone;
 mod nlinear;
+pub(crate) mod observer;
 pub(crate) mod parameters;
 mod piecewise;
 mod series;
@@ -36,6 +37,7 @@ use self::lstm::Lstm;
 use self::mlp::Mlp;
 use self::monotone::Monotone;
 use self::nlinear::{DLinear, NLinear};
+use self::observer::Observer;
 use self::parameters::{Builder, Parameters};
 use self::tabm::Tabm;
 use self::text::{Tabled, TextAttention, TextCnn, TextLinear};
@@ -157,6 +159,26 @@ impl<B: Backend> Network<B> {
             Self::Attention(network) => network.forward(inputs, dropout),
             Self::NLinear(network) => network.forward(inputs),
             Self::DLinear(network) => network.forward(inputs),
+        }
+    }
+
+    /// Logits as [`Network::forward`] gives them outside training, while an observer looks at what its
+    /// layers make.
+    pub(crate) fn observe(&self, inputs: Tensor<B, 2>, observer: &mut Observer) -> Tensor<B, 2> {
+        match self {
+            Self::Linear(network) => network.observed(inputs, observer),
+            Self::Mlp(network) => network.observed(inputs, None, observer),
+            Self::Tabm(network) => network.observed(inputs, observer),
+            Self::Monotone(network) => network.observed(inputs, observer),
+            Self::Transformer(network) => network.observed(inputs, None, observer),
+            Self::Convolutional(network) => network.observed(inputs, None, observer),
+            Self::TextLinear(network) => network.observed(inputs, observer),
+            Self::TextCnn(network) => network.observed(inputs, None, observer),
+            Self::TextAttention(network) => network.observed(inputs, None, observer),
+            Self::Lstm(network) => network.observed(inputs, None, observer),
+            Self::Attention(network) => network.observed(inputs, None, observer),
+            Self::NLinear(network) => network.observed(inputs, observer),
+            Self::DLinear(network) => network.observed(inputs, observer),
         }
     }
 
@@ -295,6 +317,8 @@ fn picture(layout: &Layout) -> ImageShape {
     }
 }
 
+#[cfg(test)]
+mod observer_tests;
 #[cfg(test)]
 mod precision_tests;
 #[cfg(test)]

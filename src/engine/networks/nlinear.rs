@@ -5,8 +5,10 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::affine::Affine;
+use super::observer::Observer;
 use super::parameters::Builder;
-use super::series::{Units, apart, ascending, together};
+use super::series::{Units, apart, ascending, forecast, together};
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::{DLinearNetwork, NLinearNetwork, Normalisation};
 use crate::engine::features::Ahead;
 
@@ -42,6 +44,10 @@ impl<B: Backend> NLinear<B> {
 
     /// Forecasts `[rows, horizon * series * levels]` of windows `[rows, steps * channels]`.
     pub(super) fn forward(&self, windows: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.observed(windows, &mut Observer::default())
+    }
+
+    pub(super) fn observed(&self, windows: Tensor<B, 2>, observer: &mut Observer) -> Tensor<B, 2> {
         let [_, width] = windows.dims();
         let steps = width / self.channels.max(1);
         let series = apart(windows, steps, self.channels, self.ahead.series);
@@ -49,17 +55,20 @@ impl<B: Backend> NLinear<B> {
         let series = units.as_ref().map_or(series.clone(), |units| units.apply(series));
         // Less the last value: after RevIN, too, whose mean this takes out again.
         let last = series.clone().narrow(1, steps.max(1) - 1, 1);
-        let raw = match self.normalisation {
-            Normalisation::None => self.output.forward(series),
-            Normalisation::Last | Normalisation::Revin => {
-                self.output.forward(series - last.clone())
-            }
+        let read = match self.normalisation {
+            Normalisation::None => series,
+            Normalisation::Last | Normalisation::Revin => series - last.clone(),
         };
+        observer.apart(self.ahead.series);
+        observer.see(|| "input".to_owned(), LayerFunction::Linear, (&["step"], 2), &read);
+        let raw = self.output.forward(read);
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 2), &raw);
+        observer.together();
         let mut forecasts = ascending(raw, self.ahead);
         if let Some(units) = units {
             forecasts = units.undo(forecasts + last);
         }
-        together(forecasts, self.ahead)
+        forecast(together(forecasts, self.ahead), self.ahead, observer)
     }
 }
 
@@ -104,6 +113,10 @@ impl<B: Backend> DLinear<B> {
 
     /// Forecasts `[rows, horizon * series * levels]` of windows `[rows, steps * channels]`.
     pub(super) fn forward(&self, windows: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.observed(windows, &mut Observer::default())
+    }
+
+    pub(super) fn observed(&self, windows: Tensor<B, 2>, observer: &mut Observer) -> Tensor<B, 2> {
         let [_, width] = windows.dims();
         let steps = width / self.channels.max(1);
         let device = windows.device();
@@ -115,14 +128,26 @@ impl<B: Backend> DLinear<B> {
         let averages = moving_averages(steps, self.kernel);
         let averages = Tensor::from_data(TensorData::new(averages, [steps, steps]), &device);
         let (trend, rest) = (self.trend.val(), self.rest.val());
+        observer.apart(self.ahead.series);
+        if observer.is_on() {
+            let average = series.clone().matmul(averages.clone());
+            for (name, part, weights) in
+                [("trend", average.clone(), &trend), ("rest", series.clone() - average, &rest)]
+            {
+                let made = part.matmul(weights.clone());
+                observer.see(|| name.to_owned(), LayerFunction::Linear, (&["output"], 2), &made);
+            }
+        }
         let weights = rest.clone() + averages.matmul(trend - rest);
         let raw = series.matmul(weights) + self.bias.val().unsqueeze();
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 2), &raw);
+        observer.together();
         let forecasts = ascending(raw, self.ahead);
         let forecasts = match units {
             Some(units) => units.undo(forecasts),
             None => forecasts,
         };
-        together(forecasts, self.ahead)
+        forecast(together(forecasts, self.ahead), self.ahead, observer)
     }
 }
 

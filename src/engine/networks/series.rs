@@ -4,6 +4,8 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, activation};
 
+use super::observer::Observer;
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::Normalisation;
 use crate::engine::features::Ahead;
 
@@ -35,6 +37,23 @@ pub(super) fn together<B: Backend>(forecasts: Tensor<B, 2>, ahead: Ahead) -> Ten
         .reshape([rows, series, horizon, levels])
         .swap_dims(1, 2)
         .reshape([rows, horizon * series * levels])
+}
+
+/// A forecast `[rows, horizon * series * levels]`, shown to an observer: the last that is made of a
+/// window.
+pub(super) fn forecast<B: Backend>(
+    forecast: Tensor<B, 2>,
+    ahead: Ahead,
+    observer: &mut Observer,
+) -> Tensor<B, 2> {
+    if observer.is_on() {
+        let rows = forecast.dims()[0];
+        let Ahead { horizon, series, levels, .. } = ahead;
+        let parted = forecast.clone().reshape([rows, horizon, series, levels]);
+        let axes: (&[&'static str], usize) = (&["step", "series", "quantile"], 3);
+        observer.see(|| "forecast".to_owned(), LayerFunction::Linear, axes, &parted);
+    }
+    forecast
 }
 
 /// The units in which a series is read: of each, `[series, 1]`.

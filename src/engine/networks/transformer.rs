@@ -8,10 +8,15 @@ use burn::tensor::{Int, Tensor, TensorData, activation};
 
 use super::affine::Affine;
 use super::dropout::Dropout;
+use super::observer::{AnsweredBy, Observer};
 use super::parameters::Builder;
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::TransformerNetwork;
 use crate::engine::features::{Group, Layout};
-use crate::engine::kernels::{Attending, Projected, attend, normalise, product};
+use crate::engine::kernels::{Attending, Projected, attend, attention, normalise, product};
+
+/// What the axes are of what is made of tokens.
+const TOKENS: [&str; 2] = ["token", "unit"];
 
 /// Each column becomes a token; blocks of self-attention and feed-forward layers, normalised before
 /// each (but before the first attention); the answer is read off a token of its own, the first.
@@ -128,15 +133,31 @@ impl<B: Backend> Transformer<B> {
     pub(super) fn forward(
         &self,
         inputs: Tensor<B, 2>,
+        dropout: Option<&mut Dropout>,
+    ) -> Tensor<B, 2> {
+        self.observed(inputs, dropout, &mut Observer::default())
+    }
+
+    pub(super) fn observed(
+        &self,
+        inputs: Tensor<B, 2>,
         mut dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
     ) -> Tensor<B, 2> {
         let mut x = self.tokens(inputs);
-        for block in &self.blocks {
-            x = block.forward(x, dropout.as_deref_mut());
+        observer.see(|| "tokens".to_owned(), LayerFunction::Linear, (&TOKENS, 1), &x);
+        for (number, block) in self.blocks.iter().enumerate() {
+            x = block.observed(x, dropout.as_deref_mut(), number, observer);
+            let name = || format!("blocks.{number}");
+            observer.see(name, LayerFunction::Linear, (&TOKENS, 1), &x);
         }
         let [rows, _, width] = x.dims();
         let answer = x.slice([0..rows, 0..1, 0..width]).reshape([rows, width]);
-        self.output.forward(activation::relu(self.norm.forward(answer)))
+        let answer = activation::relu(self.norm.forward(answer));
+        observer.see(|| "norm".to_owned(), LayerFunction::Relu, (&["unit"], 1), &answer);
+        let logits = self.output.forward(answer);
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &logits);
+        logits
     }
 
     /// `[rows, inputs]` to `[rows, tokens, width]`.
@@ -185,23 +206,40 @@ impl<B: Backend> Block<B> {
         }
     }
 
-    fn forward(&self, x: Tensor<B, 3>, mut dropout: Option<&mut Dropout>) -> Tensor<B, 3> {
+    fn observed(
+        &self,
+        x: Tensor<B, 3>,
+        mut dropout: Option<&mut Dropout>,
+        number: usize,
+        observer: &mut Observer,
+    ) -> Tensor<B, 3> {
         let normal = match &self.attention_norm {
             Some(norm) => norm.forward(x.clone()),
             None => x.clone(),
         };
-        let x = x + self.attend(normal, dropout.as_deref_mut());
+        let attended = self.attend(normal, dropout.as_deref_mut(), number, observer);
+        let name = || format!("blocks.{number}.out");
+        observer.see(name, LayerFunction::Linear, (&TOKENS, 1), &attended);
+        let x = x + attended;
         let entered = self.enter.forward(self.feed_norm.forward(x.clone()));
         let [gated, gate]: [Tensor<B, 3>; 2] =
             entered.chunk(2, 2).try_into().unwrap_or_else(|_| [x.clone(), x.clone()]);
         let mut fed = gated * activation::relu(gate);
+        let name = || format!("blocks.{number}.enter");
+        observer.see(name, LayerFunction::Relu, (&TOKENS, 1), &fed);
         if let Some(dropout) = &mut dropout {
             fed = dropout.apply(fed, self.dropout);
         }
         x + self.leave.forward(fed)
     }
 
-    fn attend(&self, x: Tensor<B, 3>, dropout: Option<&mut Dropout>) -> Tensor<B, 3> {
+    fn attend(
+        &self,
+        x: Tensor<B, 3>,
+        dropout: Option<&mut Dropout>,
+        number: usize,
+        observer: &mut Observer,
+    ) -> Tensor<B, 3> {
         let [rows, tokens, _] = x.dims();
         let parts = [&self.query, &self.key, &self.value].map(|part| part.forward(x.clone()));
         let weights = rows * self.heads * tokens * tokens;
@@ -212,7 +250,10 @@ impl<B: Backend> Block<B> {
             precision: self.out.precision,
             keep: keep.map(Arc::new),
         };
-        self.out.forward(attend(Projected::Separate(parts), how))
+        let parts = Projected::Separate(parts);
+        let name = || format!("blocks.{number}");
+        observer.see_attention(name, Some(AnsweredBy::First), None, || attention(&parts, &how));
+        self.out.forward(attend(parts, how))
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Held {
     /// The rows with all columns of the dataset; of windows, the rows that their targets stand in.
     pub(crate) frame: Frame,
+    /// Which rows of the dataset these are.
+    pub(crate) rows: Vec<usize>,
     /// As the network reads them.
     pub(crate) inputs: Matrix,
     /// None where it was not wanted.
@@ -70,24 +72,25 @@ fn rows_of_table(
     wanted: Wanted,
 ) -> Result<Held> {
     let mut warnings = Vec::new();
-    let (frame, truth) = if wanted.own {
+    let (frame, truth, rows) = if wanted.own {
         let (read, _) = Read::of(frame, &of_its_own(version))?;
         let ([_, _, frame], [_, _, truth]) = (read.frames, read.truths);
-        (frame, Some(truth))
+        (frame, Some(truth), read.tested)
     } else if wanted.truth {
         let target = Target::of_signature(frame, &version.signature)?;
         warnings.extend(left_out(frame.rows() - target.rows.len(), &version.signature.target));
-        (frame.take(&target.rows)?, Some(target.truth))
+        (frame.take(&target.rows)?, Some(target.truth), target.rows)
     } else {
-        (frame.clone(), None)
+        (frame.clone(), None, (0..frame.rows()).collect())
     };
     let drawn = drawn(frame.rows(), wanted);
     let (frame, truth) = match drawn.len() == frame.rows() {
         true => (frame, truth),
         false => (frame.take(&drawn)?, truth.map(|truth| truth.take(&drawn))),
     };
+    let rows = drawn.iter().map(|row| rows[*row]).collect();
     let inputs = features.transform(&frame).map_err(of_dataset)?;
-    Ok(Held { frame, inputs, truth, ahead: None, warnings })
+    Ok(Held { frame, rows, inputs, truth, ahead: None, warnings })
 }
 
 /// The specification by which the rows were parted, wherever that was.

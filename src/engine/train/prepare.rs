@@ -121,6 +121,8 @@ pub(super) struct Read {
     target: Target,
     pub(super) frames: [Frame; 3],
     pub(super) truths: [Truth; 3],
+    /// Which rows of the frame are test rows.
+    pub(super) tested: Vec<usize>,
     rows: PartRows,
     /// Whether it is said which rows validate, and none are drawn.
     says_validation: bool,
@@ -158,7 +160,9 @@ impl Read {
         let rows = PartRows { train, validation, test };
         let frames =
             [frame.take(&parts.train)?, frame.take(&parts.validation)?, frame.take(&parts.test)?];
-        Ok((Self { target, frames, truths, rows, says_validation, weights, scale }, warnings))
+        let tested = parts.test.iter().map(|row| target.rows[*row]).collect();
+        let read = Self { target, frames, truths, tested, rows, says_validation, weights, scale };
+        Ok((read, warnings))
     }
 
     fn part(&self, features: &FittedFeatures, frame: &Frame, truth: Truth) -> Result<Part> {

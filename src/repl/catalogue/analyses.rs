@@ -69,11 +69,59 @@ pub(super) static FUNCTIONS: &[Function] = &[
         example: "s = surrogate(m, leaf=10); print(s); print(s.tree)",
     },
     Function {
+        name: "units",
+        summary: "dead and saturated units of a version's layers, and the rows that activate each",
+        parameters: &[
+            MODEL,
+            DATA,
+            optional("layers", NONE, "names of layers, as ['hidden.0']; all when absent"),
+            optional("strongest", "10", "rows that are named of each unit, at most 100"),
+            ROWS,
+            SEED,
+            VERSION,
+            DETACH,
+        ],
+        notes: "u.layers has the statistics, u.verdict what stands out; u.describe() lists each unit, \
+                u.plot(what=\"hidden.0\") draws those of a layer.",
+        example: "units(t).verdict",
+    },
+    Function {
+        name: "fairness",
+        summary: "how decisions fall on groups of a column that a version does not read",
+        parameters: &[
+            MODEL,
+            needed("column", "the column of groups; one that the version reads is refused"),
+            DATA,
+            optional("bins", NONE, "of numbers, where groups end: [25, 40, 60]"),
+            optional("reference", NONE, "the group that others are compared with; the largest"),
+            optional(
+                "favourable",
+                NONE,
+                "the class that is good for whoever is decided on; not the positive one",
+            ),
+            optional("threshold", NONE, "of a positive label; the version's own"),
+            optional("least_rows", "30", "of a group that is judged; smaller ones are shown"),
+            ROWS,
+            SEED,
+            VERSION,
+            DETACH,
+        ],
+        notes: "Rates, AUC and calibration of each group, each against the reference, and the distances \
+                between groups, with 95 % intervals; f.groups are dicts, f.plot() draws the rates. \
+                Monitoring of differences, not a legal opinion.",
+        example: "b = train(loans, \"default\", model=\"blind\", exclude=[\"region\"], epochs=2,\n    \
+                  network=\"linear\"); fairness(b, \"region\")",
+    },
+    Function {
         name: "analyses",
         summary: "what was found of a model, the newest first",
         parameters: &[
             MODEL,
-            optional("kind", NONE, "'importance', 'dependence' or 'surrogate'"),
+            optional(
+                "kind",
+                NONE,
+                "'importance', 'dependence', 'surrogate', 'activations' or 'fairness'",
+            ),
             optional("limit", "20", "at most so many, 1 to 500"),
         ],
         notes: "A list of dicts; a[0][\"id\"] is what analysis() takes.",

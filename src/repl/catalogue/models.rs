@@ -1,6 +1,8 @@
 //! Models, and what their versions answer.
 
-use super::{Function, LIMIT, NONE, needed, optional};
+use super::{Function, LIMIT, NONE, Parameter, needed, optional};
+
+const LAYERS: Parameter = optional("layers", NONE, "names of layers, as ['hidden.0']");
 
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
@@ -151,5 +153,21 @@ pub(super) static FUNCTIONS: &[Function] = &[
         notes: "What is found was scored by the version. No other column changes, and none that is \
                 missing in a row. c.changes are dicts of the smallest change of each row.",
         example: "counterfactual(\"default\", loans.head(1), change={\"income\": {\"max\": 90000}})",
+    },
+    Function {
+        name: "activations",
+        summary: "what each layer makes of rows, and where attention looks",
+        parameters: &[
+            needed("model", "a version, a model, or a model's name"),
+            needed("rows", "as predict() takes them, at most 200; of windows, the newest rows"),
+            LAYERS,
+            optional("attention", "True", "False leaves attention maps and their flow out"),
+            optional("version", NONE, "a number or an alias; 'champion' when absent"),
+        ],
+        notes: "Layers of at most 256 numbers are answered in full, others in short unless they are \
+                named. a.activations[0][\"layers\"] has them, a.plot(what=\"hidden.0\") draws one. \
+                Attention flow is where the network looks, not what an answer is owed to: that is \
+                explain().",
+        example: "activations(\"default\", loans.head(2))",
     },
 ];

@@ -248,12 +248,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "plot",
         summary: "losses of a version or a job, epoch by epoch; what explanations and analyses found",
         parameters: &[
-            needed("of", "a version, a training job, explanations or an analysis"),
+            needed("of", "a version, a training job, explanations, activations or an analysis"),
             optional(
                 "what",
                 "\"losses\"",
                 "of a version: losses, or reliability, how probabilities of two classes came true; of a \
-                dependence the column",
+                dependence the column, of activations and units the layer",
             ),
         ],
         notes: "Of a job that runs, up to now.",

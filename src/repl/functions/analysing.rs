@@ -47,6 +47,24 @@ pub(super) fn surrogate<'v>(
     analyse(arguments, AnalysisKind::Surrogate, &["of", "depth", "leaf", "penalty"], eval)
 }
 
+/// `units(model, data=None, layers=None, strongest=10, ...)`.
+pub(super) fn units<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    analyse(arguments, AnalysisKind::Activations, &["layers", "strongest"], eval)
+}
+
+/// `fairness(model, column, data=None, bins=None, reference=None, favourable=None, threshold=None,
+/// least_rows=30, ...)`.
+pub(super) fn fairness<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    let options = ["column", "bins", "reference", "favourable", "threshold", "least_rows"];
+    analyse(arguments, AnalysisKind::Fairness, &options, eval)
+}
+
 /// Asks for an analysis with these of its fields, and waits for what it finds.
 fn analyse<'v>(
     arguments: &Arguments<'v>,
@@ -62,15 +80,20 @@ fn analyse<'v>(
         let Some(value) = arguments.json(name)? else { continue };
         let (field, value) = match (*name, value) {
             ("columns", Json::String(column)) => ("columns", json!([column])),
+            ("layers", Json::String(layer)) => ("layers", json!([layer])),
             // A class is a text, also where it looks like a number.
             ("of", value @ (Json::Number(_) | Json::Bool(_))) => {
                 ("class", value.to_string().into())
             }
             ("of", value) => ("class", value),
+            (name @ ("reference" | "favourable"), value @ (Json::Number(_) | Json::Bool(_))) => {
+                (name, value.to_string().into())
+            }
             (name, value) => (name, value),
         };
         let mut alone = match kind {
             AnalysisKind::Dependence => json!({ "kind": kind.as_str(), "columns": [] }),
+            AnalysisKind::Fairness => json!({ "kind": kind.as_str(), "column": "" }),
             _ => json!({ "kind": kind.as_str() }),
         };
         alone[field] = value.clone();

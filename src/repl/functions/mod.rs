@@ -13,6 +13,7 @@ mod frames;
 mod help;
 mod jobs;
 mod models;
+mod observing;
 mod plotting;
 mod predicting;
 mod saving;
@@ -135,9 +136,12 @@ functions! {
     predict => predicting::predict,
     forecast => forecasting::forecast,
     explain => explaining::explain,
+    activations => observing::activations,
     importance => analysing::importance,
     dependence => analysing::dependence,
     surrogate => analysing::surrogate,
+    units => analysing::units,
+    fairness => analysing::fairness,
     analyses => analysing::analyses,
     analysis => analysing::analysis,
     counterfactual => counterfactual::counterfactual,

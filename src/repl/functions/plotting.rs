@@ -6,7 +6,8 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
-    Comparison, Object, alloc, analysed, curves, explained, is_number, object_of, reliability,
+    Comparison, Object, activated, alloc, analysed, curves, explained, is_number, object_of,
+    reliability,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -240,10 +241,12 @@ pub(super) fn plot<'v>(
         }
         Some(Object::Job(_)) => of_job(arguments, context)?,
         Some(Object::Explanations(answer)) => explained(answer),
+        Some(Object::Activations(answer)) => activated(answer, arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::Analysis(analysis)) => analysed(analysis, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
         _ => {
-            let wanted = "a version, a training job, explanations or an analysis";
+            let wanted = "a version, a training job, explanations, activations or an analysis";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

@@ -1,6 +1,8 @@
 //! Analyses: what was found of a version over many rows. One file per kind.
 
+mod activations;
 mod dependence;
+mod fairness;
 mod importance;
 mod surrogate;
 
@@ -23,6 +25,8 @@ pub(super) fn text(analysis: &Analysis) -> String {
         AnalysisResult::Importance(found) => importance::text(found),
         AnalysisResult::Dependence(found) => dependence::text(found),
         AnalysisResult::Surrogate(found) => surrogate::text(found),
+        AnalysisResult::Activations(found) => found.verdict.clone(),
+        AnalysisResult::Fairness(found) => fairness::text(found),
     };
     let rows = counted(analysis.rows, "row");
     let mut text = format!(
@@ -31,6 +35,11 @@ pub(super) fn text(analysis: &Analysis) -> String {
     );
     for warning in &analysis.warnings {
         text.push_str(&format!("\n! {warning}"));
+    }
+    if let AnalysisResult::Fairness(found) = &analysis.result {
+        for said in fairness::told(found) {
+            text.push_str(&format!("\n{said}"));
+        }
     }
     text
 }
@@ -49,6 +58,11 @@ pub(super) fn fields(analysis: &Analysis) -> Result<Map<String, Json>> {
             fields.insert("tree".to_owned(), found.tree.text.clone().into());
             fields.insert("rules".to_owned(), surrogate::rules(found).into());
         }
+        AnalysisResult::Activations(found) => fields.extend(super::object(found)?),
+        AnalysisResult::Fairness(found) => {
+            fields.insert("groups".to_owned(), fairness::described(found).into());
+            fields.insert("verdict".to_owned(), found.verdict.clone().into());
+        }
     }
     Ok(fields)
 }
@@ -58,6 +72,8 @@ pub(super) fn described(analysis: &Analysis) -> Vec<Map<String, Json>> {
         AnalysisResult::Importance(found) => importance::described(found),
         AnalysisResult::Dependence(found) => dependence::described(found),
         AnalysisResult::Surrogate(found) => surrogate::described(found),
+        AnalysisResult::Activations(found) => activations::described(found),
+        AnalysisResult::Fairness(found) => fairness::described(found),
     }
 }
 
@@ -66,10 +82,13 @@ pub(super) fn table(analysis: &Analysis) -> Table {
         AnalysisResult::Importance(found) => importance::table(found),
         AnalysisResult::Dependence(found) => dependence::table(found),
         AnalysisResult::Surrogate(found) => surrogate::table(found),
+        AnalysisResult::Activations(found) => activations::table(found),
+        AnalysisResult::Fairness(found) => fairness::table(found),
     }
 }
 
-/// The plot of what was found; of a dependence that of the column `what`, the first one when absent.
+/// The plot of what was found; of a dependence that of the column `what`, of units of the layer, the first
+/// one when absent.
 ///
 /// # Errors
 /// What is wrong with `what`.
@@ -77,7 +96,9 @@ pub(in crate::repl) fn plot(analysis: &Analysis, what: Option<&str>) -> Result<P
     let title = format!("{} {}", analysis.model, analysis.version);
     match (&analysis.result, what) {
         (AnalysisResult::Dependence(found), what) => dependence::plot(title, found, what),
-        (_, Some(_)) => Err("is for versions and dependences; leave it out".to_owned()),
+        (AnalysisResult::Activations(found), what) => activations::plot(&title, found, what),
+        (_, Some(_)) => Err("is for versions, dependences and units; leave it out".to_owned()),
+        (AnalysisResult::Fairness(found), None) => Ok(fairness::plot(&title, found)),
         (AnalysisResult::Importance(found), None) => Ok(importance::plot(title, found)),
         (AnalysisResult::Surrogate(found), None) => Ok(surrogate::plot(title, found)),
     }

@@ -2,6 +2,7 @@
 //! fields, what can be done with it are functions of the catalogue bound to it, and one hidden
 //! field holds the value itself.
 
+mod activations;
 mod advice;
 mod analyses;
 mod comparison;
@@ -36,6 +37,7 @@ use super::context::context;
 use super::outcome::{Detail, Shown};
 use super::table::{SHOWN_ROWS, Table};
 use super::text::figure;
+use crate::domain::activation::ActivationResponse;
 use crate::domain::advice::Advice;
 use crate::domain::analysis::Analysis;
 use crate::domain::dataset::DatasetVersion;
@@ -47,6 +49,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::frame::Frame;
 use crate::plot::Plot;
 
+pub(super) use activations::plot as activated;
 pub(super) use analyses::plot as analysed;
 pub(super) use comparison::{Comparison, curves, reliability};
 pub(super) use counterfactuals::Counterfactuals;
@@ -92,6 +95,7 @@ const LONG_DICT: usize = 76;
 
 /// What a value is.
 pub(super) enum Object {
+    Activations(ActivationResponse),
     Advice(Box<Advice>),
     Analysis(Box<Analysis>),
     Comparison(Comparison),
@@ -114,6 +118,7 @@ impl Object {
     /// What `type()` says.
     pub(super) fn kind(&self) -> &'static str {
         match self {
+            Self::Activations(_) => "activations",
             Self::Advice(_) => "advice",
             Self::Analysis(_) => "analysis",
             Self::Dataset(_) => "dataset",
@@ -136,6 +141,7 @@ impl Object {
     /// The short form, which answers the next question.
     pub(super) fn text(&self) -> String {
         match self {
+            Self::Activations(a) => activations::text(a),
             Self::Advice(a) => advice::text(a),
             Self::Analysis(a) => analyses::text(a),
             Self::Dataset(d) => dataset::text(d),
@@ -170,9 +176,12 @@ impl Object {
                 "predict",
                 "forecast",
                 "explain",
+                "activations",
                 "importance",
                 "dependence",
                 "surrogate",
+                "units",
+                "fairness",
                 "analyses",
                 "analysis",
                 "counterfactual",
@@ -185,9 +194,12 @@ impl Object {
                 "predict",
                 "forecast",
                 "explain",
+                "activations",
                 "importance",
                 "dependence",
                 "surrogate",
+                "units",
+                "fairness",
                 "analyses",
                 "analysis",
                 "counterfactual",
@@ -197,7 +209,9 @@ impl Object {
                 "plot",
                 "describe",
             ],
-            Self::Analysis(_) | Self::Explanations(_) => &["plot", "describe"],
+            Self::Activations(_) | Self::Analysis(_) | Self::Explanations(_) => {
+                &["plot", "describe"]
+            }
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::Advice(_)
             | Self::Counterfactuals(_)
@@ -209,6 +223,7 @@ impl Object {
 
     pub(super) fn fields(&self) -> Result<Map<String, Json>> {
         match self {
+            Self::Activations(a) => object(a),
             Self::Advice(a) => object(a.as_ref()),
             Self::Analysis(a) => analyses::fields(a),
             Self::Dataset(d) => object(d),
@@ -240,6 +255,7 @@ impl Object {
     /// What there is to say of it, a row a thing.
     pub(super) fn described(&self) -> Result<Vec<Map<String, Json>>> {
         match self {
+            Self::Activations(a) => Ok(activations::described(a)),
             Self::Advice(a) => Ok(advice::described(a)),
             Self::Analysis(a) => Ok(analyses::described(a)),
             Self::Counterfactuals(c) => Ok(c.described()),
@@ -400,6 +416,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
     };
     if let Some(object) = object_of(value) {
         let table = match object {
+            Object::Activations(a) => Some(activations::table(a)),
             Object::Advice(a) => Some(advice::table(a)),
             Object::Analysis(a) => Some(analyses::table(a)),
             Object::Version(v) => v.version.search.as_ref().map(search::table),
@@ -485,7 +502,8 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         Object::Model(_) => all!(Model, version::model_table),
         Object::Version(_) => all!(Version, version::table),
         Object::Job(_) => all!(Job, job::table),
-        Object::Advice(_)
+        Object::Activations(_)
+        | Object::Advice(_)
         | Object::Analysis(_)
         | Object::Comparison(_)
         | Object::Counterfactuals(_)

@@ -1,5 +1,6 @@
 //! The HTTP interface over a real database.
 
+mod activations;
 mod advice;
 mod aliases;
 mod analyses;
@@ -10,6 +11,7 @@ mod counterfactuals;
 mod datasets;
 mod diverging;
 mod explanations;
+mod fairness;
 mod forecasts;
 mod idempotency;
 mod images;

@@ -91,6 +91,13 @@ fn examples_of_analyses(printed: &str) {
     for kind in ["surrogate", "dependence", "importance"] {
         assert!(section("analyses").contains(kind), "{printed}");
     }
+    let activations = section("activations");
+    assert!(activations.starts_with("2 rows by default 1   1 layer"), "{printed}");
+    assert!(activations.contains("output") && activations.contains("linear"), "{printed}");
+    assert!(section("units").contains("units") && section("units").contains("dead"), "{printed}");
+    let fairness = section("fairness");
+    assert!(fairness.starts_with("fairness for blind 1   region: "), "{printed}");
+    assert!(fairness.contains("not a legal opinion"), "{printed}");
     assert!(section("analysis").starts_with("importance for default 1   auc 0."), "{printed}");
 }
 

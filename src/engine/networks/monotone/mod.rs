@@ -15,7 +15,9 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::dropout::Dropout;
 use super::embedding::Embedding;
+use super::observer::Observer;
 use super::parameters::{Builder, Parameters};
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::MonotoneNetwork;
 use crate::domain::training::Precision;
 use crate::engine::features::{Group, Layout};
@@ -325,11 +327,20 @@ impl<B: Backend> Monotone<B> {
         places
     }
 
+    pub(super) fn observed(&self, inputs: Tensor<B, 2>, observer: &mut Observer) -> Tensor<B, 2> {
+        self.observed_answer(self.read(inputs), None, observer)
+    }
+
     /// Logits `[members * rows, 1]` by what the first layer reads.
-    pub(super) fn answer(
+    pub(super) fn answer(&self, read: Tensor<B, 2>, dropout: Option<&mut Dropout>) -> Tensor<B, 2> {
+        self.observed_answer(read, dropout, &mut Observer::default())
+    }
+
+    fn observed_answer(
         &self,
         read: Tensor<B, 2>,
         mut dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
     ) -> Tensor<B, 2> {
         let [rows, width] = read.dims();
         let (members, steps) = (self.members(), self.steps.count());
@@ -339,6 +350,17 @@ impl<B: Backend> Monotone<B> {
         for (number, block) in self.hidden.iter().enumerate() {
             let scale = (number == 0).then(|| self.scale.val());
             (ordered, free) = block.forward(ordered, free, scale, self.precision);
+            if observer.is_on() {
+                let units = [
+                    ("ordered", LayerFunction::Clipped, &ordered),
+                    ("free", LayerFunction::Relu, &free),
+                ];
+                for (kind, function, units) in units {
+                    let of_rows = units.clone().reshape([rows, members, units.dims()[1]]);
+                    let name = || format!("hidden.{number}.{kind}");
+                    observer.see(name, function, (&["member", "unit"], 1), &of_rows);
+                }
+            }
             if let Some(dropout) = &mut dropout {
                 ordered = dropout.apply(ordered, self.dropout);
                 free = dropout.apply(free, self.dropout);
@@ -365,6 +387,11 @@ impl<B: Backend> Monotone<B> {
             + by_number;
         let bias = self.head.bias.val().reshape([1, members]);
         let logits = logits.reshape([rows, members]) + bias;
+        if observer.is_on() {
+            let of_rows: Tensor<B, 3> = logits.clone().reshape([rows, members, 1]);
+            let name = || "output".to_owned();
+            observer.see(name, LayerFunction::Linear, (&["member", "output"], 2), &of_rows);
+        }
         logits.transpose().reshape([members * rows, 1])
     }
 }

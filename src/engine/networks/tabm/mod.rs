@@ -10,7 +10,9 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::affine::Affine;
 use super::dropout::Dropout;
 use super::embedding::Embedding;
+use super::observer::Observer;
 use super::parameters::{Builder, Parameters};
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::TabmNetwork;
 use crate::domain::training::Precision;
 use crate::engine::features::{Group, Layout};
@@ -168,6 +170,22 @@ impl<B: Backend> Tabm<B> {
         self.answer(self.read(inputs), dropout)
     }
 
+    /// As [`Tabm::forward`] outside training, with an observer.
+    pub(super) fn observed(&self, inputs: Tensor<B, 2>, observer: &mut Observer) -> Tensor<B, 2> {
+        let read = self.read(inputs);
+        if let (Some(_), true) = (&self.embedding, observer.is_on()) {
+            let [rows, width] = read.dims();
+            let others = self.others.as_ref().map_or(0, |others| others.dims()[0]);
+            let [numbers] = self.numbers.dims();
+            let channels = (width - others) / numbers.max(1);
+            let embedded = read.clone().narrow(1, 0, width - others);
+            let embedded = embedded.reshape([rows, numbers, channels]);
+            let name = || "embedding".to_owned();
+            observer.see(name, LayerFunction::Linear, (&["number", "channel"], 2), &embedded);
+        }
+        self.observed_answer(read, None, observer)
+    }
+
     /// What the first layer reads of `[rows, inputs]`: the embedded numbers, then the others.
     pub(super) fn read(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
         let mut parts = Vec::new();
@@ -194,22 +212,40 @@ impl<B: Backend> Tabm<B> {
     }
 
     /// Logits by what the first layer reads.
-    pub(super) fn answer(
+    pub(super) fn answer(&self, x: Tensor<B, 2>, dropout: Option<&mut Dropout>) -> Tensor<B, 2> {
+        self.observed_answer(x, dropout, &mut Observer::default())
+    }
+
+    fn observed_answer(
         &self,
         mut x: Tensor<B, 2>,
         mut dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
     ) -> Tensor<B, 2> {
-        let rows = x.dims()[0];
+        let (rows, members) = (x.dims()[0], self.members());
         for (number, layer) in self.hidden.iter().enumerate() {
             x = match number {
                 0 => self.first(layer, x),
                 _ => layer.rectified(x),
             };
+            if observer.is_on() {
+                let units = x.dims()[1];
+                let of_rows: Tensor<B, 3> = x.clone().reshape([rows, members, units]);
+                let name = || format!("hidden.{number}");
+                observer.see(name, LayerFunction::Relu, (&["member", "unit"], 1), &of_rows);
+            }
             if let Some(dropout) = &mut dropout {
                 x = dropout.apply(x, self.dropout);
             }
         }
-        self.head.forward(x, rows)
+        let logits = self.head.forward(x, rows);
+        if observer.is_on() {
+            let outputs = logits.dims()[1];
+            let of_rows = logits.clone().reshape([members, rows, outputs]).swap_dims(0, 1);
+            let name = || "output".to_owned();
+            observer.see(name, LayerFunction::Linear, (&["member", "output"], 2), &of_rows);
+        }
+        logits
     }
 
     /// The first layer of `[rows, inputs]`, rectified, as `[rows * members, units]`: the members of a

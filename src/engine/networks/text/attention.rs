@@ -5,10 +5,12 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::{BOUND, Tabled, Words, taken};
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::TextAttentionNetwork;
 use crate::engine::kernels::{product, softmax, tanh};
 use crate::engine::networks::affine::Affine;
 use crate::engine::networks::dropout::Dropout;
+use crate::engine::networks::observer::Observer;
 use crate::engine::networks::parameters::Builder;
 
 /// In the place of minus infinity: its power of e is 0 in f32.
@@ -51,13 +53,29 @@ impl<B: Backend> TextAttention<B> {
         inputs: Tensor<B, 2>,
         dropout: Option<&mut Dropout>,
     ) -> Tensor<B, 2> {
+        self.observed(inputs, dropout, &mut Observer::default())
+    }
+
+    pub(crate) fn observed(
+        &self,
+        inputs: Tensor<B, 2>,
+        dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
+    ) -> Tensor<B, 2> {
         let device = inputs.device();
         let (inputs, width) = taken(inputs);
         let words = Words::read(&inputs, width, self.embedding.dims()[0]);
         let x = words.embed(self.embedding.val());
+        words.see(&x, "embedding", LayerFunction::Linear, observer);
         let [texts, places, width] = x.dims();
         let flat = x.clone().reshape([texts * places, width]);
-        let scores = self.heads.forward(tanh(self.hidden.forward(flat)));
+        let hidden = tanh(self.hidden.forward(flat));
+        if observer.is_on() {
+            let units = hidden.dims()[1];
+            let of_words = hidden.clone().reshape([texts, places, units]);
+            words.see(&of_words, "hidden", LayerFunction::Tanh, observer);
+        }
+        let scores = self.heads.forward(hidden);
         let [_, heads] = scores.dims();
         let is_behind = |length: &usize| {
             // A text of no words is one word of zeros.
@@ -68,12 +86,19 @@ impl<B: Backend> TextAttention<B> {
         let behind = TensorData::new(behind, [texts, places, 1]);
         let scores = scores.reshape([texts, places, heads]) + Tensor::from_data(behind, &device);
         let weights = softmax(scores.swap_dims(1, 2));
-        let x = product(weights, x, self.output.precision).reshape([texts, heads * width]);
+        let of_heads = || weights.clone().reshape([texts, heads, 1, places]);
+        observer.see_attention(|| "heads".to_owned(), None, Some(&words.places_of()), of_heads);
+        let x = product(weights.clone(), x, self.output.precision);
+        let name = || "pooled".to_owned();
+        observer.see(name, LayerFunction::Linear, (&["head", "unit"], 2), &x);
+        let x = x.reshape([texts, heads * width]);
         let x = match dropout {
             Some(dropout) => dropout.apply(x, self.dropout),
             None => x,
         };
-        self.output.forward(x)
+        let logits = self.output.forward(x);
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &logits);
+        logits
     }
 }
 

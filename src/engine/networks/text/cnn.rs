@@ -5,10 +5,12 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::{BOUND, Tabled, Words, taken};
+use crate::domain::activation::LayerFunction;
 use crate::domain::network::TextCnnNetwork;
 use crate::engine::kernels::phrases;
 use crate::engine::networks::affine::Affine;
 use crate::engine::networks::dropout::Dropout;
+use crate::engine::networks::observer::Observer;
 use crate::engine::networks::parameters::Builder;
 
 /// Tensors `embedding` `[buckets, width]`, of whose rows a word is the mean; `phrases.N.weight`
@@ -61,19 +63,34 @@ impl<B: Backend> TextCnn<B> {
         inputs: Tensor<B, 2>,
         dropout: Option<&mut Dropout>,
     ) -> Tensor<B, 2> {
+        self.observed(inputs, dropout, &mut Observer::default())
+    }
+
+    pub(crate) fn observed(
+        &self,
+        inputs: Tensor<B, 2>,
+        dropout: Option<&mut Dropout>,
+        observer: &mut Observer,
+    ) -> Tensor<B, 2> {
         let (inputs, width) = taken(inputs);
         let words = Words::read(&inputs, width, self.embedding.dims()[0]);
         let x = words.embed(self.embedding.val());
-        let of = |phrase: &Phrase<B>| {
+        words.see(&x, "embedding", LayerFunction::Linear, observer);
+        let of = |(number, phrase): (usize, &Phrase<B>)| {
             let (weight, bias) = (phrase.weight.val(), phrase.bias.val());
-            phrases(x.clone(), weight, bias, &words.lengths, self.output.precision)
+            let x = phrases(x.clone(), weight, bias, &words.lengths, self.output.precision);
+            let name = || format!("phrases.{number}");
+            observer.see(name, LayerFunction::Relu, (&["unit"], 1), &x);
+            x
         };
-        let x = Tensor::cat(self.phrases.iter().map(of).collect(), 1);
+        let x = Tensor::cat(self.phrases.iter().enumerate().map(of).collect(), 1);
         let x = match dropout {
             Some(dropout) => dropout.apply(x, self.dropout),
             None => x,
         };
-        self.output.forward(x)
+        let logits = self.output.forward(x);
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &logits);
+        logits
     }
 }
 

@@ -9,7 +9,9 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::{Tabled, part, taken};
+use crate::domain::activation::LayerFunction;
 use crate::engine::kernels::embed_bags;
+use crate::engine::networks::observer::Observer;
 use crate::engine::networks::parameters::Builder;
 
 /// Tensors `weight` `[buckets, outputs]` and `bias` `[outputs]`. A text is a vector of length 1 whose
@@ -29,9 +31,15 @@ impl<B: Backend> TextLinear<B> {
     }
 
     pub(crate) fn forward(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.observed(inputs, &mut Observer::default())
+    }
+
+    pub(crate) fn observed(&self, inputs: Tensor<B, 2>, observer: &mut Observer) -> Tensor<B, 2> {
         let (inputs, width) = taken(inputs);
         let bags = Arc::new(whole(&inputs, width, self.weight.dims()[0]));
-        embed_bags(self.weight.val(), &bags) + self.bias.val().unsqueeze()
+        let logits = embed_bags(self.weight.val(), &bags) + self.bias.val().unsqueeze();
+        observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 1), &logits);
+        logits
     }
 }
 

@@ -67,5 +67,5 @@ pub(in crate::engine::train) fn held_out(
         }
     };
     let warnings = windows.left_out();
-    Ok(Held { frame: frame.take(&rows)?, inputs, truth, ahead, warnings })
+    Ok(Held { frame: frame.take(&rows)?, rows, inputs, truth, ahead, warnings })
 }

@@ -57,6 +57,7 @@ fn the_rule_that_a_network_has_learnt_is_found_again() {
     });
     assert!((bound.unwrap() - 30.0).abs() < 3.0, "{bound:?}");
     assert_eq!(tree.text.lines().count(), tree.nodes.len());
+    assert!(!tree.text.contains('('), "nothing is missing, nothing is rare: {}", tree.text);
     // A line can't have "and": it says so.
     assert!(!found.linear.fidelity.is_faithful, "{:?}", found.linear);
     let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };

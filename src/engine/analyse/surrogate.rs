@@ -139,10 +139,11 @@ fn told_split(columns: &Columns, split: &surrogate::Split) -> SurrogateSplit {
 }
 
 /// A category of a column.
-pub(super) enum Level {
+#[derive(Debug, Clone, PartialEq)]
+enum Level {
     Known(Cell),
     Missing,
-    /// Rare ones, and those that no fitted row has.
+    /// Rare ones, and those that no fitted row has, which are not told apart.
     Others,
 }
 

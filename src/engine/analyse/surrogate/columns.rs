@@ -26,8 +26,9 @@ struct Held {
 enum Values {
     /// NaN where missing; of times, days since 1970.
     Numbers(Vec<f64>),
-    /// Behind the categories come what is missing and all others.
-    Categories { known: Vec<Cell>, codes: Vec<u32> },
+    /// The levels that the codes stand for: categories, then what is missing and all others, as far as
+    /// there are any.
+    Categories { levels: Vec<Level>, codes: Vec<u32> },
 }
 
 /// Some rows of one column.
@@ -69,9 +70,9 @@ impl Columns {
     pub(super) fn read(&self, rows: &[usize]) -> Vec<Read> {
         let read = |held: &Held| match &held.values {
             Values::Numbers(numbers) => Read::Numbers(rows.iter().map(|&r| numbers[r]).collect()),
-            Values::Categories { known, codes } => Read::Categories {
+            Values::Categories { levels, codes } => Read::Categories {
                 codes: rows.iter().map(|&row| codes[row]).collect(),
-                levels: known.len() + 2,
+                levels: levels.len(),
             },
         };
         self.0.iter().map(read).collect()
@@ -87,9 +88,7 @@ impl Columns {
             name: held.name.clone(),
             levels: match &held.values {
                 Values::Numbers(_) => Vec::new(),
-                Values::Categories { known, .. } => {
-                    known.iter().map(shown).chain([MISSING.into(), OTHERS.into()]).collect()
-                }
+                Values::Categories { levels, .. } => levels.iter().map(shown).collect(),
             },
             is_time: held.kind == ColumnType::Timestamp,
         };
@@ -108,34 +107,36 @@ impl Columns {
 
     pub(super) fn level(&self, column: usize, level: u32) -> Level {
         match self.0.get(column).map(|held| &held.values) {
-            Some(Values::Categories { known, .. }) => {
-                let level = level as usize;
-                match known.get(level) {
-                    Some(cell) => Level::Known(cell.clone()),
-                    None if level == known.len() => Level::Missing,
-                    None => Level::Others,
-                }
+            Some(Values::Categories { levels, .. }) => {
+                levels.get(level as usize).cloned().unwrap_or(Level::Others)
             }
             _ => Level::Others,
         }
     }
 }
 
-fn shown(cell: &Cell) -> String {
-    match cell {
-        Cell::Text(text) => text.clone(),
-        Cell::Bool(truth) => truth.to_string(),
-        _ => String::new(),
+fn shown(level: &Level) -> String {
+    match level {
+        Level::Known(Cell::Text(text)) => text.clone(),
+        Level::Known(Cell::Bool(truth)) => truth.to_string(),
+        Level::Known(_) => String::new(),
+        Level::Missing => MISSING.to_owned(),
+        Level::Others => OTHERS.to_owned(),
     }
 }
 
 fn categories(cells: Vec<Cell>, fitted: &[usize]) -> Values {
     let seen = fitted.iter().map(|&row| cells[row].clone()).filter(|cell| *cell != Cell::Null);
     let known = by_frequency(seen.collect(), CATEGORIES);
-    let code = |cell: &Cell| match cell {
-        Cell::Null => known.len(),
-        cell => known.iter().position(|known| known == cell).unwrap_or(known.len() + 1),
+    let level = |cell: Cell| match cell {
+        Cell::Null => Level::Missing,
+        cell if known.contains(&cell) => Level::Known(cell),
+        _ => Level::Others,
     };
-    let codes = cells.iter().map(|cell| code(cell) as u32).collect();
-    Values::Categories { known, codes }
+    let of_rows: Vec<Level> = cells.into_iter().map(level).collect();
+    let further = [Level::Missing, Level::Others].into_iter().filter(|one| of_rows.contains(one));
+    let levels: Vec<Level> = known.iter().cloned().map(Level::Known).chain(further).collect();
+    let code = |level: &Level| levels.iter().position(|known| known == level).unwrap_or(0) as u32;
+    let codes = of_rows.iter().map(code).collect();
+    Values::Categories { levels, codes }
 }

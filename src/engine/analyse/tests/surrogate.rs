@@ -57,6 +57,7 @@ fn the_rule_that_a_network_has_learnt_is_found_again() {
     });
     assert!((bound.unwrap() - 30.0).abs() < 3.0, "{bound:?}");
     assert_eq!(tree.text.lines().count(), tree.nodes.len());
+    assert!(!tree.text.contains('('), "nothing is missing, nothing is rare: {}", tree.text);
     // A line can't have "and": it says so.
     assert!(!found.linear.fidelity.is_faithful, "{:?}", found.linear);
     let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
@@ -76,8 +77,8 @@ fn the_line_of_a_linear_network_is_faithful() {
     let x = noise(1200, 3, 3);
     let y = (0..1200).map(|row| Some(5.0 + 3.0 * x[0][row] - 2.0 * x[1][row])).collect();
     let frame = crate::engine::testing::frame(&x, Values::Float64(y));
-    let more = json!({"network": {"kind": "linear"}, "epochs": 60,
-        "preprocessing": {"scaling": "standard"}});
+    let mut more = fast_line(60);
+    more["preprocessing"] = json!({"scaling": "standard"});
     let (found, _) = surrogate(&frame, &subject(&frame, &more), json!({"penalty": 0.001}));
     assert_eq!((&found.class, found.threshold), (&None, None));
     let line = &found.linear;

@@ -44,6 +44,12 @@ fn subject(frame: &Frame, more: &Value) -> Subject {
     Subject { version, features: trained.features, weights: trained.weights }
 }
 
+/// A linear network that has learnt its slopes after so many epochs.
+fn fast_line(epochs: u32) -> Value {
+    json!({"network": {"kind": "linear"}, "epochs": epochs,
+        "optimiser": {"kind": "adam", "learning_rate": 0.05}})
+}
+
 fn request(analysis: &Value, more: &Value) -> AnalysisRequest {
     let mut request = json!({ "analysis": analysis });
     request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -240,7 +240,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "plot",
-        summary: "losses of a version or a job, epoch by epoch; what explanations and analyses found",
+        summary: "losses, epoch by epoch; what explanations and analyses found",
         parameters: &[
             needed("of", "a version, a training job, explanations, activations or an analysis"),
             optional(

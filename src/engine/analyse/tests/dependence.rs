@@ -82,8 +82,8 @@ fn a_line_of_a_linear_network_is_straight_and_centred_at_nothing() {
     let x = noise(800, 2, 3);
     let y = (0..800).map(|row| Some(5.0 + 3.0 * x[0][row] - 2.0 * x[1][row])).collect();
     let frame = crate::engine::testing::frame(&x, Values::Float64(y));
-    let more = json!({"network": {"kind": "linear"}, "epochs": 60,
-        "preprocessing": {"scaling": "standard"}});
+    let mut more = fast_line(60);
+    more["preprocessing"] = json!({"scaling": "standard"});
     let subject = subject(&frame, &more);
     let analysis =
         json!({"columns": ["x0"], "pairs": [["x0", "x1"]], "centred": true, "points": 8});

@@ -53,7 +53,7 @@ fn columns_that_matter_are_told_from_one_that_does_not() {
 #[test]
 fn columns_are_shuffled_together() {
     let frame = table(1500, 5);
-    let subject = subject(&frame, &json!({"network": {"kind": "linear"}, "epochs": 20}));
+    let subject = subject(&frame, &fast_line(20));
     let groups = json!({"metric": "auc", "groups": [["x0", "x1", "region", "x2"]], "repeats": 20});
     let found = importance(&frame, &subject, &asked(groups, json!({})));
     let [all] = found.columns.as_slice() else { panic!("{found:?}") };
@@ -69,7 +69,7 @@ fn columns_are_shuffled_together() {
 #[test]
 fn rows_of_another_dataset_are_held_against_what_came_true() {
     let frame = table(1500, 1);
-    let subject = subject(&frame, &json!({"network": {"kind": "linear"}, "epochs": 20}));
+    let subject = subject(&frame, &fast_line(20));
     let elsewhere = json!({"dataset": {"name": "other"}, "rows": 700});
     let other = table(2000, 40);
     let analysed =
@@ -115,7 +115,7 @@ fn numbers_and_classes_have_metrics_of_their_own() {
     let y: Vec<f64> = (0..800).map(|row| 100.0 + 30.0 * x[0][row]).collect();
     let numbers = |y: &[f64]| Values::Float64(y.iter().copied().map(Some).collect());
     let frame = crate::engine::testing::frame(&x, numbers(&y));
-    let regression = subject(&frame, &json!({"network": {"kind": "linear"}, "epochs": 30}));
+    let regression = subject(&frame, &fast_line(30));
     let Metrics::Regression(metrics) = &regression.version.metrics else { panic!() };
     for (metric, base) in [
         (json!(null), metrics.rmse),

@@ -76,8 +76,8 @@ fn the_line_of_a_linear_network_is_faithful() {
     let x = noise(1200, 3, 3);
     let y = (0..1200).map(|row| Some(5.0 + 3.0 * x[0][row] - 2.0 * x[1][row])).collect();
     let frame = crate::engine::testing::frame(&x, Values::Float64(y));
-    let more = json!({"network": {"kind": "linear"}, "epochs": 60,
-        "preprocessing": {"scaling": "standard"}});
+    let mut more = fast_line(60);
+    more["preprocessing"] = json!({"scaling": "standard"});
     let (found, _) = surrogate(&frame, &subject(&frame, &more), json!({"penalty": 0.001}));
     assert_eq!((&found.class, found.threshold), (&None, None));
     let line = &found.linear;

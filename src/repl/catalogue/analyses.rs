@@ -70,7 +70,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "units",
-        summary: "dead and saturated units of a version's layers, and the rows that activate each",
+        summary: "dead and saturated units of a version, and the rows that activate each",
         parameters: &[
             MODEL,
             DATA,

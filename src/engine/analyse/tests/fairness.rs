@@ -177,11 +177,7 @@ fn what_can_not_be_compared_is_said_at_its_place() {
         (json!({"column": "all"}), "/analysis/column", "one group"),
         (json!({"column": "id"}), "/analysis/bins", "where its groups end"),
         (json!({"column": "age", "bins": [40, 30]}), "/analysis/bins", "ascending"),
-        (
-            json!({"column": "region", "favourable": "on"}),
-            "/analysis/favourable",
-            "did you mean no",
-        ),
+        (json!({"column": "region", "favourable": "on"}), "/analysis/favourable", "no, yes"),
         (json!({"column": "region", "reference": "nort"}), "/analysis/reference", "did you mean"),
         (json!({"column": "region", "threshold": 1.5}), "/analysis/threshold", "probability"),
         (json!({"column": "region", "least_rows": 0}), "/analysis/least_rows", "1"),

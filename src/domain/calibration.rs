@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 use super::tagged::deserialize_tagged;
 use super::version::Interval;
 
-/// How the probabilities of a binary model are calibrated, on the rows that its threshold is set by:
-/// each by networks that were not trained on it, none of them a test row.
+/// How the probabilities of a model of classes are calibrated, on the rows that a threshold is set by:
+/// each by networks that were not trained on it, none of them a test row. Those of several classes by a
+/// temperature alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CalibrationSpec {
@@ -156,4 +157,24 @@ pub struct CalibrationMetrics {
     /// Absent where the likelihood has no maximum, as where the classes are parted in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<CalibrationLine>,
+}
+
+/// How well the most probable class of each row comes true, in 15 bins of equally many rows (Guo et al.
+/// 2017).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TopLabelMetrics {
+    pub reliability: Reliability,
+    /// The same test rows by the probabilities as they were learnt; absent where these are served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Uncalibrated>,
+}
+
+/// Figures of probabilities before they are calibrated.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Uncalibrated {
+    /// Mean negative log-likelihood, in nats.
+    pub log_loss: f64,
+    pub brier: f64,
+    /// Expected calibration error of the most probable class.
+    pub expected_error: f64,
 }

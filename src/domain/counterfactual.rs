@@ -122,7 +122,7 @@ pub struct Counterfactual {
     pub goal: CounterfactualGoal,
     /// What is answered to the row as it is.
     pub prediction: Prediction,
-    /// Changes after which the goal is met, the smallest first; none holds all columns of another.
+    /// Changes after which the goal is met, the smallest first; none holds all columns of a smaller one.
     pub alternatives: Vec<Alternative>,
     /// Where none was found: what came nearest to the goal, without meeting it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -25,6 +25,7 @@ pub mod search;
 pub mod simplification;
 pub mod start;
 mod tagged;
+pub mod threshold;
 pub mod training;
 pub mod version;
 pub mod window;

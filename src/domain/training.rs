@@ -14,6 +14,7 @@ use super::optimiser::{OptimiserSpec, ScheduleSpec};
 use super::search::SearchSpec;
 use super::start::StartSpec;
 use super::tagged::deserialize_tagged;
+use super::threshold::ThresholdSpec;
 use super::window::WindowSpec;
 
 /// How a version is trained. Everything but `dataset` and `target` has a default.
@@ -527,63 +528,4 @@ impl Default for EnsembleSpec {
     fn default() -> Self {
         Self { folds: 1, seeds: 1 }
     }
-}
-
-/// How the decision threshold of a binary model is set.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-#[serde(tag = "by", rename_all = "snake_case")]
-pub enum ThresholdSpec {
-    /// Where the F1 score of the validation rows is greatest.
-    #[default]
-    F1,
-    FBeta(ThresholdFBeta),
-    Rate(ThresholdRate),
-    Value(ThresholdValue),
-    Cost(ThresholdCost),
-}
-
-deserialize_tagged! { ThresholdSpec by "by":
-    "f1" => F1,
-    "f_beta" => FBeta(ThresholdFBeta),
-    "rate" => Rate(ThresholdRate),
-    "value" => Value(ThresholdValue),
-    "cost" => Cost(ThresholdCost),
-}
-
-/// Where the weighted harmonic mean of precision and recall of the validation rows is greatest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ThresholdFBeta {
-    /// Recall counts so many times as much as precision.
-    #[schema(exclusive_minimum = 0, maximum = 1000)]
-    pub beta: f64,
-}
-
-/// The most rows, but at most such a share of the validation rows, are positive; rows of one score are
-/// never parted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ThresholdRate {
-    #[schema(minimum = 0, maximum = 1)]
-    pub rate: f64,
-}
-
-/// A fixed threshold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ThresholdValue {
-    #[schema(minimum = 0, maximum = 1)]
-    pub value: f64,
-}
-
-/// By costs: positive when p >= false_positive / (false_positive + false_negative).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ThresholdCost {
-    /// What it costs to call a negative row positive.
-    #[schema(exclusive_minimum = 0)]
-    pub false_positive: f64,
-    /// What it costs to call a positive row negative.
-    #[schema(exclusive_minimum = 0)]
-    pub false_negative: f64,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::calibration::{CalibrationChoice, CalibrationMetrics, Calibrator};
+use super::calibration::{CalibrationChoice, CalibrationMetrics, Calibrator, TopLabelMetrics};
 use super::cost::Cost;
 use super::forecast::ForecastMetrics;
 use super::model::Task;
@@ -30,7 +30,7 @@ pub struct Version {
     /// Simpler networks, trained on the same rows, and how much better this version answers.
     #[serde(default)]
     pub baselines: Vec<Baseline>,
-    /// How its probabilities were calibrated (binary); versions of earlier programs were not.
+    /// How its probabilities were calibrated (binary, multiclass); versions of earlier programs were not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationChoice>,
     /// The configurations among which this one was found, where it was searched for.
@@ -74,8 +74,9 @@ pub struct Signature {
     /// Smallest probability of the positive class that is answered by its label (binary).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
-    /// What makes a probability of the logit of the positive class; the logistic function alone when
-    /// absent (binary).
+    /// What makes a probability of the logit of the positive class (binary), or probabilities of the
+    /// logits of all classes (multiclass, a temperature); the logistic function or the softmax alone when
+    /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibrator: Option<Calibrator>,
     /// How rows become windows, every default filled in (sequences).
@@ -241,6 +242,9 @@ pub struct MulticlassMetrics {
     pub accuracy_interval: Interval,
     /// Unweighted mean of the classes' F1.
     pub macro_f1: f64,
+    /// How often the most probable class comes true; versions of earlier programs have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<TopLabelMetrics>,
     /// Row = true class, column = predicted class, in the order of the signature's classes.
     pub confusion: Vec<Vec<u64>>,
     pub per_class: Vec<ClassMetrics>,

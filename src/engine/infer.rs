@@ -44,7 +44,7 @@ pub struct LoadedModel {
     classes: usize,
     /// Index of the positive class (binary).
     positive: usize,
-    /// What makes a probability of its logit; the logistic function where there is none.
+    /// What makes probabilities of logits; the logistic function or the softmax where there is none.
     calibrator: Option<Calibrator>,
     features: FittedFeatures,
     /// Logits of a row.
@@ -338,6 +338,22 @@ impl LoadedModel {
         Self { calibrator, ..self }
     }
 
+    pub(crate) fn is_calibrated(&self) -> bool {
+        self.calibrator.is_some()
+    }
+
+    /// The probabilities of several classes as they were learnt, `[rows, classes]`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when a device fails.
+    pub(crate) fn uncalibrated(&self, inputs: &Matrix) -> Result<Vec<f64>> {
+        let mut values = Vec::with_capacity(inputs.rows * self.classes);
+        for row in self.logits_of(inputs)?.chunks_exact(self.outputs.max(1)) {
+            softmax(row, &mut values);
+        }
+        Ok(values)
+    }
+
     /// Probabilities of the positive class and of the other one.
     fn probabilities(&self, logit: f64) -> (f64, f64) {
         match &self.calibrator {
@@ -358,7 +374,14 @@ impl LoadedModel {
                 let (yes, no) = self.probabilities(logit);
                 values.extend(if self.positive == 0 { [yes, no] } else { [no, yes] });
             }
-            Task::Multiclass => softmax(logits, values),
+            Task::Multiclass => match &self.calibrator {
+                None => softmax(logits, values),
+                // Where it has no answer those that are not finite are refused.
+                Some(calibrator) => {
+                    let nothing = || vec![f64::NAN; logits.len()];
+                    values.extend(calibrator.apply_to_classes(logits).unwrap_or_else(nothing));
+                }
+            },
             Task::Regression => {
                 let scaled = logits[0];
                 values.push(self.features.target().map_or(scaled, |scale| scale.undo(scaled)));

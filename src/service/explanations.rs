@@ -19,7 +19,7 @@ use crate::domain::name::did_you_mean;
 use crate::domain::prediction::{MAX_ROWS, Row};
 use crate::domain::version::Signature;
 use crate::domain::window::WindowSpec;
-use crate::engine::{Attributed, AttributedColumn, Attributing, Explainer, Quantity};
+use crate::engine::{Attributed, AttributedColumn, Attributing, Explainer, Outputs, Quantity};
 use crate::error::{Code, Context, Error, Result};
 
 /// What is said while others' answers are explained.
@@ -62,9 +62,11 @@ impl Service {
         let explainer = self.explainer(&name, number).await?;
         let signature = &loaded.version.signature;
         let asked = asked(&request, signature, &explainer)?;
-        let labels = match &asked {
-            Some(_) => Vec::new(),
-            None => self.answered(&loaded, frame.clone()).await?,
+        // Of several classes what a temperature makes of one depends on all.
+        let several = signature.task == Task::Multiclass;
+        let answers = match asked.is_none() || (several && signature.calibrator.is_some()) {
+            true => Some(self.0.scorer.score(&loaded, frame.clone()).await?),
+            false => None,
         };
         let method = match request.method {
             ExplanationMethod::ExpectedGradients => Attributing::Expected,
@@ -72,8 +74,9 @@ impl Service {
         };
         let explained: Vec<Explained> = match asked {
             Some(one) => vec![one],
-            None => labels
-                .into_iter()
+            None => answers
+                .iter()
+                .flat_map(answered)
                 .map(|class| Explained {
                     quantity: Quantity::Class(class),
                     class: signature.classes.get(class).cloned(),
@@ -96,9 +99,11 @@ impl Service {
             .into_iter()
             .enumerate()
             .map(|(row, one)| {
-                let class = explained[row.min(explained.len() - 1)].class.clone();
+                let of = &explained[row.min(explained.len() - 1)];
+                let class = of.class.clone();
                 let probability = class.as_ref().map(|class| match &signature.calibrator {
                     None => logistic(one.value),
+                    Some(_) if several => probability(answers.as_ref(), row, of.quantity),
                     // It is of the logit of the positive class.
                     Some(of) if signature.positive_class.as_ref() == Some(class) => {
                         of.apply(one.value).unwrap_or(f64::NAN)
@@ -111,20 +116,6 @@ impl Service {
             .collect();
         let model = model.to_owned();
         Ok(ExplanationResponse { explanations, method: request.method, model, version: number })
-    }
-
-    /// The number of the class that is answered to each row, or to the newest window of each series.
-    async fn answered(
-        &self,
-        loaded: &Arc<Loaded>,
-        frame: crate::frame::Frame,
-    ) -> Result<Vec<usize>> {
-        let outputs = self.0.scorer.score(loaded, frame).await?;
-        let greatest = |row: &[f64]| {
-            let better = |best: usize, at: usize| if row[at] > row[best] { at } else { best };
-            (0..row.len()).fold(0, better)
-        };
-        Ok(outputs.values.chunks_exact(outputs.width.max(1)).map(greatest).collect())
     }
 
     /// A version with its gradients, from memory when it is there.
@@ -158,6 +149,21 @@ impl Service {
         self.0.cache.keep_explainer(epoch, key, explainer.clone());
         Ok(explainer)
     }
+}
+
+/// The number of the class that is answered to each row, or to the newest window of each series.
+fn answered(outputs: &Outputs) -> Vec<usize> {
+    let greatest = |row: &[f64]| {
+        let better = |best: usize, at: usize| if row[at] > row[best] { at } else { best };
+        (0..row.len()).fold(0, better)
+    };
+    outputs.values.chunks_exact(outputs.width.max(1)).map(greatest).collect()
+}
+
+/// The probability of the class of a quantity, as it is served.
+fn probability(outputs: Option<&Outputs>, row: usize, of: Quantity) -> f64 {
+    let (Some(outputs), Quantity::Class(class)) = (outputs, of) else { return f64::NAN };
+    outputs.values.get(row * outputs.width + class).copied().unwrap_or(f64::NAN)
 }
 
 /// The way out for whoever still waits; nobody reads it of whoever has left.

@@ -9,7 +9,9 @@ mod line;
 mod reliability;
 mod temperature;
 
-pub use choice::{choose_calibrator, cross_fitted_log_loss, fit_calibrator};
+pub use choice::{
+    choose_calibrator, choose_calibrator_multiclass, fit_calibrator, fit_calibrator_multiclass,
+};
 pub use isotonic::fit_isotonic;
 pub use line::{calibration_line, fit_platt};
 pub use reliability::{Binning, brier_decomposition, reliability, top_label_reliability};

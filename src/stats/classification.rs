@@ -3,9 +3,9 @@
 use super::ranking::Ranking;
 use super::{
     Binning, Z_95, auc, brier_decomposition, calibration_line, reliability, require_probabilities,
-    require_rows,
+    require_rows, top_label_reliability,
 };
-use crate::domain::calibration::CalibrationMetrics;
+use crate::domain::calibration::{CalibrationMetrics, TopLabelMetrics};
 use crate::domain::version::{BinaryMetrics, ClassMetrics, Interval, MulticlassMetrics};
 use crate::error::{Code, Error, Result};
 
@@ -128,6 +128,14 @@ pub fn multiclass_metrics(
         accuracy: correct as f64 / n as f64,
         accuracy_interval: wilson(correct, n),
         macro_f1: macro_f1(&per_class),
+        calibration: top_label_reliability(
+            probabilities,
+            width,
+            truth,
+            Binning::BINS,
+            Binning::Mass,
+        )
+        .map(|reliability| TopLabelMetrics { reliability, before: None }),
         per_class,
         confusion,
     })

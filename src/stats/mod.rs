@@ -22,9 +22,9 @@ pub mod surrogate;
 mod thresholds;
 
 pub use calibration::{
-    Binning, brier_decomposition, calibration_line, choose_calibrator, cross_fitted_log_loss,
-    fit_calibrator, fit_isotonic, fit_platt, fit_temperature, fit_temperature_multiclass,
-    reliability, top_label_reliability,
+    Binning, brier_decomposition, calibration_line, choose_calibrator,
+    choose_calibrator_multiclass, fit_calibrator, fit_calibrator_multiclass, fit_isotonic,
+    fit_platt, fit_temperature, fit_temperature_multiclass, reliability, top_label_reliability,
 };
 pub use classification::{binary_metrics, multiclass_metrics, wilson_interval};
 pub use comparison::{Difference, auc_difference, mean_difference};
@@ -43,8 +43,8 @@ pub use ranking::{
 pub use regression::regression_metrics;
 pub use ridge::Ridge;
 pub use thresholds::{
-    Costs, Counts, Operating, cost_threshold, operating_point, threshold_by_cost,
-    threshold_by_f_beta, threshold_by_precision, threshold_by_rate, threshold_by_recall,
+    Costs, Counts, Operating, cost_threshold, threshold_by_f_beta, threshold_by_precision,
+    threshold_by_rate, threshold_by_recall,
 };
 
 use crate::error::{Code, Error, Result};

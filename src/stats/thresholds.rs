@@ -1,4 +1,4 @@
-//! Where to label rows positive: thresholds by cost, rate, F-beta, recall and precision.
+//! Where to label rows positive: thresholds by costs, rate, F-beta, recall and precision.
 //!
 //! As everywhere, a row is positive where its score is at least the threshold. All thresholds that
 //! part the rows differently are tried, O(n log n) by one sort: halfway between the lowest score
@@ -6,16 +6,11 @@
 //! change its label; the lowest score where all are positive, and the next number above the highest
 //! where none is. Of equally good ones the greatest is taken.
 
-use serde::{Deserialize, Serialize};
-
-/// Costs that differ by less than this share of what they are summed from are equal.
-const COST_TOLERANCE: f64 = 1e-12;
-
 /// Above this, F-beta is recall.
 const GREATEST_BETA: f64 = 1e6;
 
 /// Cost of one row by its label and its truth; a gain is below 0.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Costs {
     pub false_positive: f64,
     pub false_negative: f64,
@@ -24,7 +19,7 @@ pub struct Costs {
 }
 
 /// Rows by their label and their truth.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub true_positives: u64,
     pub false_positives: u64,
@@ -33,21 +28,10 @@ pub struct Counts {
 }
 
 /// A threshold and what it achieves on the rows it was chosen on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Operating {
     pub threshold: f64,
     pub counts: Counts,
-    /// Share of rows labelled positive.
-    pub rate: f64,
-    /// Share of positive labels that are right; absent without any.
-    pub precision: Option<f64>,
-    /// Share of positive rows that are found; absent without any.
-    pub recall: Option<f64>,
-    /// F-beta; absent without any positive row or label. `beta` is 1 where it was not asked for.
-    pub beta: f64,
-    pub f_beta: Option<f64>,
-    /// Cost of all rows; absent where no costs were given.
-    pub cost: Option<f64>,
 }
 
 impl Counts {
@@ -77,43 +61,6 @@ impl Counts {
     pub fn recall(&self) -> Option<f64> {
         share(self.true_positives, self.positives())
     }
-
-    /// Weighted harmonic mean of precision and recall, recall counting `beta` times as much (van
-    /// Rijsbergen 1979). `None` without positive rows and labels, or for a `beta` that is not
-    /// above 0 and at most a million.
-    pub fn f_beta(&self, beta: f64) -> Option<f64> {
-        let size = self.labelled() as f64 + square(beta)? * self.positives() as f64;
-        let hits = (1.0 + beta * beta) * self.true_positives as f64;
-        (size > 0.0).then(|| (hits / size).min(1.0))
-    }
-
-    /// Cost of all rows; `None` if it is not finite.
-    pub fn cost(&self, costs: &Costs) -> Option<f64> {
-        let cost: f64 = self.parts(costs).iter().sum();
-        cost.is_finite().then_some(cost)
-    }
-
-    fn parts(&self, costs: &Costs) -> [f64; 4] {
-        [
-            self.false_positives as f64 * costs.false_positive,
-            self.false_negatives as f64 * costs.false_negative,
-            self.true_positives as f64 * costs.true_positive,
-            self.true_negatives as f64 * costs.true_negative,
-        ]
-    }
-
-    fn operating(self, threshold: f64, beta: f64, costs: Option<&Costs>) -> Option<Operating> {
-        Some(Operating {
-            threshold,
-            counts: self,
-            rate: self.rate()?,
-            precision: self.precision(),
-            recall: self.recall(),
-            beta,
-            f_beta: self.f_beta(beta),
-            cost: costs.and_then(|costs| self.cost(costs)),
-        })
-    }
 }
 
 /// The threshold for probabilities that are calibrated: that from which on a positive label has the
@@ -130,43 +77,6 @@ pub fn cost_threshold(costs: &Costs) -> Option<f64> {
     (is_reasonable && (of_negatives + of_positives).is_finite()).then_some(threshold)
 }
 
-/// What a given threshold achieves.
-///
-/// `truth` is true for positive rows. `None` without rows, for a score or threshold that is not
-/// finite, or lengths that differ.
-pub fn operating_point(
-    scores: &[f64],
-    truth: &[bool],
-    threshold: f64,
-    costs: Option<&Costs>,
-) -> Option<Operating> {
-    if !threshold.is_finite() {
-        return None;
-    }
-    let cuts = Cuts::new(scores, truth)?;
-    let labelled = cuts.ties.partition_point(|tie| tie.score >= threshold);
-    cuts.all().nth(labelled)?.operating(threshold, 1.0, costs)
-}
-
-/// The threshold of the least cost, which may label none or all rows.
-///
-/// `None` without rows, for a score or cost that is not finite, costs so great that they
-/// overflow, or lengths that differ.
-pub fn threshold_by_cost(scores: &[f64], truth: &[bool], costs: &Costs) -> Option<Operating> {
-    let cuts = Cuts::new(scores, truth)?;
-    if cuts.all().any(|counts| counts.cost(costs).is_none()) {
-        return None;
-    }
-    cuts.best(1.0, Some(costs), |new, old| {
-        let Some(old) = old else {
-            return true;
-        };
-        let [new, old] = [new.parts(costs), old.parts(costs)];
-        let size: f64 = new.iter().chain(&old).map(|part| part.abs()).sum();
-        new.iter().sum::<f64>() < old.iter().sum::<f64>() - COST_TOLERANCE * size
-    })
-}
-
 /// The threshold that labels the most rows positive, but at most such a share. Rows of one score
 /// are never parted, so that it may be fewer; none if too many have the highest score.
 ///
@@ -174,7 +84,7 @@ pub fn threshold_by_cost(scores: &[f64], truth: &[bool], costs: &Costs) -> Optio
 /// differ.
 pub fn threshold_by_rate(scores: &[f64], truth: &[bool], at_most: f64) -> Option<Operating> {
     let cuts = Cuts::new(scores, truth).filter(|_| (0.0..=1.0).contains(&at_most))?;
-    cuts.best(1.0, None, |new, _| new.rate().is_some_and(|rate| rate <= at_most))
+    cuts.best(|new, _| new.rate().is_some_and(|rate| rate <= at_most))
 }
 
 /// The threshold of the greatest F-beta; with `beta` 1 that of `threshold_f1`.
@@ -184,7 +94,7 @@ pub fn threshold_by_rate(scores: &[f64], truth: &[bool], at_most: f64) -> Option
 pub fn threshold_by_f_beta(scores: &[f64], truth: &[bool], beta: f64) -> Option<Operating> {
     let cuts = Cuts::new(scores, truth).filter(Cuts::has_both_classes)?;
     let square = square(beta)?;
-    cuts.best(beta, None, |new, old| {
+    cuts.best(|new, old| {
         // Products, so that equal ones stay equal where the square of beta is a short number.
         let size = |counts: &Counts| counts.labelled() as f64 + square * counts.positives() as f64;
         let hits = |counts: &Counts| counts.true_positives as f64;
@@ -202,7 +112,7 @@ pub fn threshold_by_f_beta(scores: &[f64], truth: &[bool], beta: f64) -> Option<
 /// that differ.
 pub fn threshold_by_recall(scores: &[f64], truth: &[bool], at_least: f64) -> Option<Operating> {
     let cuts = Cuts::new(scores, truth).filter(|_| (0.0..=1.0).contains(&at_least))?;
-    cuts.best(1.0, None, |new, old| {
+    cuts.best(|new, old| {
         let is_enough = new.labelled() > 0 && new.recall().is_some_and(|r| r >= at_least);
         is_enough && old.is_none_or(|old| compare_precision(new, old).is_ge())
     })
@@ -215,7 +125,7 @@ pub fn threshold_by_recall(scores: &[f64], truth: &[bool], at_least: f64) -> Opt
 /// precision outside [0, 1], or lengths that differ.
 pub fn threshold_by_precision(scores: &[f64], truth: &[bool], at_least: f64) -> Option<Operating> {
     let cuts = Cuts::new(scores, truth).filter(|_| (0.0..=1.0).contains(&at_least))?;
-    cuts.best(1.0, None, |new, old| {
+    cuts.best(|new, old| {
         let is_enough = new.positives() > 0 && new.precision().is_some_and(|p| p >= at_least);
         is_enough && old.is_none_or(|old| new.true_positives > old.true_positives)
     })
@@ -306,23 +216,17 @@ impl Cuts {
     }
 
     /// Goes down the thresholds and takes the last that is better than the one taken before.
-    fn best(
-        &self,
-        beta: f64,
-        costs: Option<&Costs>,
-        is_better: impl Fn(&Counts, Option<&Counts>) -> bool,
-    ) -> Option<Operating> {
-        let mut best: Option<(f64, Counts)> = None;
+    fn best(&self, is_better: impl Fn(&Counts, Option<&Counts>) -> bool) -> Option<Operating> {
+        let mut best: Option<Operating> = None;
         for (labelled, counts) in self.all().enumerate() {
-            if !is_better(&counts, best.as_ref().map(|best| &best.1)) {
+            if !is_better(&counts, best.as_ref().map(|best| &best.counts)) {
                 continue;
             }
             if let Some(threshold) = self.threshold(labelled) {
-                best = Some((threshold, counts));
+                best = Some(Operating { threshold, counts });
             }
         }
-        let (threshold, counts) = best?;
-        counts.operating(threshold, beta, costs)
+        best
     }
 }
 

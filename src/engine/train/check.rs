@@ -10,10 +10,12 @@ pub(super) use self::images::check_layout;
 use self::images::{check_features, check_images};
 pub(super) use self::monotone::check_order;
 pub(super) use self::texts::{check_meaning, check_table, is_table_small};
+use crate::domain::calibration::CalibrationSpec;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{ColumnSummary, ColumnType};
-use crate::domain::training::{ClassWeights, PartsSpec, ThresholdSpec, TrainingSpec};
+use crate::domain::threshold::ThresholdSpec;
+use crate::domain::training::{ClassWeights, PartsSpec, TrainingSpec};
 use crate::engine::device::{self, DeviceWish};
 use crate::engine::train::precision;
 use crate::error::{Code, Error, FieldError, Result};
@@ -242,15 +244,43 @@ fn check_parts(spec: &TrainingSpec, findings: &mut Findings) {
     }
 }
 
+/// Why answers to a task can't be calibrated so.
+pub(super) fn calibration_misfit(spec: CalibrationSpec, task: Task) -> Option<&'static str> {
+    use CalibrationSpec::{Auto, Isotonic, None as Never, Platt, Temperature};
+    match (spec, task) {
+        (Auto | Never, _) | (_, Task::Binary) | (Temperature, Task::Multiclass) => None,
+        (Platt | Isotonic, Task::Multiclass) => {
+            Some("is of two classes; of several take temperature, auto or none")
+        }
+        (_, Task::Regression | Task::Forecast) => {
+            Some("is of probabilities, and a number has none; leave it out")
+        }
+    }
+}
+
 fn check_classes(spec: &TrainingSpec, findings: &mut Findings) {
     match &spec.threshold {
         ThresholdSpec::F1 => {}
         ThresholdSpec::FBeta(wanted) => findings.real("/threshold/beta", wanted.beta, BETA),
         ThresholdSpec::Rate(wanted) => findings.real("/threshold/rate", wanted.rate, UNIT),
+        ThresholdSpec::Recall(floor) | ThresholdSpec::Precision(floor) => {
+            findings.real("/threshold/at_least", floor.at_least, UNIT);
+        }
         ThresholdSpec::Value(threshold) => findings.real("/threshold/value", threshold.value, UNIT),
         ThresholdSpec::Cost(costs) => {
             findings.real("/threshold/false_positive", costs.false_positive, POSITIVE);
             findings.real("/threshold/false_negative", costs.false_negative, POSITIVE);
+            for (field, right, wrong, of) in [
+                ("true_positive", costs.true_positive, costs.false_negative, "false_negative"),
+                ("true_negative", costs.true_negative, costs.false_positive, "false_positive"),
+            ] {
+                if wrong > 0.0 && (right >= wrong || !right.is_finite()) {
+                    let detail = format!(
+                        "{right} is not below {of}: a right label costs less than a wrong one"
+                    );
+                    findings.add(format!("/threshold/{field}"), detail);
+                }
+            }
         }
     }
     if let ClassWeights::Given(given) = &spec.class_weights {
@@ -261,6 +291,9 @@ fn check_classes(spec: &TrainingSpec, findings: &mut Findings) {
     let is_number = matches!(spec.task, Some(Task::Regression | Task::Forecast));
     if is_number && spec.class_weights != ClassWeights::None {
         findings.add("/class_weights", "a number has no classes; leave it out");
+    }
+    if let Some(detail) = spec.task.and_then(|task| calibration_misfit(spec.calibration, task)) {
+        findings.add("/calibration", detail);
     }
     if spec.task.is_some_and(|task| task != Task::Binary) && spec.positive_class.is_some() {
         findings.add("/positive_class", "only a binary model has one; leave it out");

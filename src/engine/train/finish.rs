@@ -8,11 +8,11 @@ use super::forecasting::{self, Forecasting};
 use super::plan::Recipe;
 use super::prepare::Prepared;
 use super::report;
-use crate::domain::calibration::{CalibrationChoice, Calibrator};
+use crate::domain::calibration::{CalibrationChoice, Calibrator, Uncalibrated};
 use crate::domain::model::Task;
 use crate::domain::network::{NLinearNetwork, NetworkSpec};
 use crate::domain::training::{ClassWeights, TrainingSpec};
-use crate::domain::version::{Baseline, Metrics, Signature};
+use crate::domain::version::{Baseline, Metrics, MulticlassMetrics, Signature};
 use crate::engine::device::Device;
 use crate::engine::explain;
 use crate::engine::features::FittedFeatures;
@@ -45,7 +45,7 @@ pub(super) struct Served {
 impl Finish<'_> {
     /// Threshold and metrics are of the model as it will be served.
     pub(super) fn version(&self, simple: &[baselines::Trained]) -> Result<Trained> {
-        let Prepared { data, rows, forecasting, .. } = self.prepared;
+        let Prepared { rows, forecasting, .. } = self.prepared;
         let features = self.prepared.served_features();
         let mut spec = self.prepared.spec.clone();
         let (seed, read) = (spec.seed, self.prepared.served_data());
@@ -62,22 +62,8 @@ impl Finish<'_> {
             None => encoded(&spec, &served, forecasting.as_ref())?,
         };
         let model = LoadedModel::load(&signature, &spec, features.clone(), &weights)?;
-        let mut calibration = None;
-        if let Some(served) = &self.served {
-            signature.threshold = served.threshold;
-            signature.calibrator = served.calibrator.clone();
-            calibration = served.calibration.clone();
-        } else if let (Task::Binary, Some(positive)) = (data.task, data.positive) {
-            let (logits, truth) = self.validation_logits(&model, positive)?;
-            let calibrated = report::calibrated(spec.calibration, &logits, &truth, spec.seed);
-            warnings.extend(calibrated.warning);
-            let (threshold, warning) =
-                report::threshold(&spec.threshold, &calibrated.scores, &truth);
-            signature.threshold = Some(threshold);
-            signature.calibrator = calibrated.calibrator;
-            calibration = Some(calibrated.choice);
-            warnings.extend(warning);
-        }
+        let (calibration, decided) = self.decide(&model, &mut signature)?;
+        warnings.extend(decided);
         let model = model.calibrated(signature.calibrator.clone());
         let (metrics, answers) = tested(self.prepared, &model, signature.threshold)?;
         warnings.extend(forecasting::warnings(&metrics));
@@ -117,17 +103,51 @@ impl Finish<'_> {
         })
     }
 
-    /// Logits of the validation rows, each by the networks that have not been trained on it.
-    fn validation_logits(
+    /// Sets how the version calibrates and from which probability on it says yes, by the validation rows;
+    /// beside how that was chosen, warnings.
+    fn decide(
         &self,
         model: &LoadedModel,
-        positive: usize,
-    ) -> Result<(Vec<f64>, Vec<bool>)> {
+        signature: &mut Signature,
+    ) -> Result<(Option<CalibrationChoice>, Vec<String>)> {
+        let Prepared { data, spec, .. } = self.prepared;
+        if let Some(served) = &self.served {
+            signature.threshold = served.threshold;
+            signature.calibrator = served.calibrator.clone();
+            return Ok((served.calibration.clone(), Vec::new()));
+        }
+        let mut warnings = Vec::new();
+        let calibrated = match (data.task, data.positive) {
+            (Task::Binary, Some(positive)) => {
+                let (logits, truth) = self.validation_logits(model)?;
+                let truth = report::is_positive(&truth, positive);
+                let calibrated = report::calibrated(spec.calibration, &logits, &truth, spec.seed);
+                let (threshold, warning) =
+                    report::threshold(&spec.threshold, &calibrated.scores, &truth);
+                signature.threshold = Some(threshold);
+                warnings.extend(warning);
+                calibrated
+            }
+            (Task::Multiclass, _) => {
+                let (logits, truth) = self.validation_logits(model)?;
+                let classes = signature.classes.len();
+                report::calibrated_classes(spec.calibration, &logits, classes, &truth, spec.seed)
+            }
+            _ => return Ok((None, warnings)),
+        };
+        warnings.splice(0..0, calibrated.warning);
+        signature.calibrator = calibrated.calibrator;
+        Ok((Some(calibrated.choice), warnings))
+    }
+
+    /// Logits of the validation rows, each by the networks that have not been trained on it, and their
+    /// classes.
+    fn validation_logits(&self, model: &LoadedModel) -> Result<(Vec<f64>, Vec<usize>)> {
         let Prepared { data, features, recipe, refit, .. } = self.prepared;
         let (mut logits, mut truth) = (Vec::new(), Vec::new());
         let mut add = |model: &LoadedModel, part: &Part| -> Result<()> {
             logits.extend(model.logits_of(&part.inputs)?);
-            truth.extend(report::is_positive(part.truth.classes().unwrap_or_default(), positive));
+            truth.extend(part.truth.classes().unwrap_or_default());
             Ok(())
         };
         for fold in self.folds {
@@ -189,7 +209,8 @@ impl Finish<'_> {
     }
 }
 
-/// What a model answers to the test rows, as `Outputs::values`, and how good that is.
+/// What a model answers to the test rows, as `Outputs::values`, and how good that is; of several classes
+/// beside what it was before a temperature was put to it.
 ///
 /// # Errors
 /// [`crate::error::Error::Internal`] when an output is not finite.
@@ -201,10 +222,25 @@ pub(super) fn tested(
     let Prepared { data, test, classes, forecasting, .. } = prepared;
     let inputs = prepared.served_test();
     let answers = model.score(inputs)?.values;
-    let metrics = match forecasting {
-        Some(forecasting) => forecasting.metrics(&model.logits_of(inputs)?, inputs)?,
-        None => report::metrics(data.task, classes, data.positive, threshold, &answers, &test.1)?,
+    let of = |answers: &[f64]| {
+        report::metrics(data.task, classes, data.positive, threshold, answers, &test.1)
     };
+    let mut metrics = match forecasting {
+        Some(forecasting) => forecasting.metrics(&model.logits_of(inputs)?, inputs)?,
+        None => of(&answers)?,
+    };
+    if let Metrics::Multiclass(metrics) = &mut metrics
+        && let Some(calibration) = &mut metrics.calibration
+        && model.is_calibrated()
+    {
+        let before = of(&model.uncalibrated(inputs)?)?;
+        if let Metrics::Multiclass(MulticlassMetrics { log_loss, brier, calibration: of, .. }) =
+            before
+        {
+            let expected_error = of.map_or(f64::NAN, |of| of.reliability.expected_error);
+            calibration.before = Some(Uncalibrated { log_loss, brier, expected_error });
+        }
+    }
     Ok((metrics, answers))
 }
 

@@ -107,7 +107,7 @@ pub struct Trained {
     /// Of the clock, at least, however often it was interrupted: less than these where networks were
     /// trained side by side.
     pub least_seconds: f64,
-    /// How its probabilities were calibrated (binary).
+    /// How its probabilities were calibrated (binary, multiclass).
     pub calibration: Option<CalibrationChoice>,
     /// From which version it was made, where it was made of one.
     pub simplification: Option<Simplification>,

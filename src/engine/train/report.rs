@@ -6,7 +6,8 @@ use crate::domain::calibration::{
     CalibrationChoice, CalibrationSpec, Calibrator, CalibratorKind, IsotonicRegression,
 };
 use crate::domain::model::Task;
-use crate::domain::training::{Monitor, ThresholdSpec};
+use crate::domain::threshold::{ThresholdCost, ThresholdSpec};
+use crate::domain::training::Monitor;
 use crate::domain::version::Metrics;
 use crate::error::{Error, Result};
 use crate::stats;
@@ -103,18 +104,33 @@ pub(super) fn threshold(
     match spec {
         ThresholdSpec::Value(threshold) => (threshold.value, None),
         ThresholdSpec::Cost(costs) => {
-            // Divided by the greater one first, so that huge costs don't overflow.
-            let greater = costs.false_positive.max(costs.false_negative);
-            let (positive, negative) =
-                (costs.false_positive / greater, costs.false_negative / greater);
-            (positive / (positive + negative), None)
+            let ThresholdCost { false_positive, false_negative, true_positive, true_negative } =
+                *costs;
+            let all = [false_positive, false_negative, true_positive, true_negative];
+            // Divided by the greatest one first, so that huge costs don't overflow.
+            let greatest = all.iter().fold(0.0_f64, |greatest, cost| greatest.max(cost.abs()));
+            let [false_positive, false_negative, true_positive, true_negative] =
+                all.map(|cost| cost / greatest);
+            let costs =
+                stats::Costs { false_positive, false_negative, true_positive, true_negative };
+            stats::cost_threshold(&costs)
+                .map_or_else(|| (0.5, Some(NO_THRESHOLD.into())), |threshold| (threshold, None))
+        }
+        ThresholdSpec::Recall(floor) => {
+            found(stats::threshold_by_recall(scores, truth, floor.at_least))
+        }
+        ThresholdSpec::Precision(floor) => {
+            match stats::threshold_by_precision(scores, truth, floor.at_least) {
+                None if truth.contains(&true) => (0.5, Some(never_so_precise(floor.at_least))),
+                operating => found(operating),
+            }
         }
         ThresholdSpec::FBeta(wanted) => {
             found(stats::threshold_by_f_beta(scores, truth, wanted.beta))
         }
         ThresholdSpec::Rate(wanted) => {
             let operating = stats::threshold_by_rate(scores, truth, wanted.rate);
-            let is_nobody = operating.is_some_and(|operating| operating.rate == 0.0);
+            let is_nobody = operating.is_some_and(|operating| operating.counts.rate() == Some(0.0));
             let (threshold, warning) = found(operating);
             let nobody = (is_nobody && wanted.rate > 0.0).then(|| {
                 format!(
@@ -132,6 +148,13 @@ pub(super) fn threshold(
     }
 }
 
+fn never_so_precise(at_least: f64) -> String {
+    format!(
+        "no threshold has a precision of {at_least} on the validation rows; it is 0.5: ask for less, or \
+         for a rate"
+    )
+}
+
 /// A threshold that was looked for among the validation rows.
 fn found(operating: Option<stats::Operating>) -> (f64, Option<String>) {
     match operating {
@@ -144,46 +167,69 @@ fn found(operating: Option<stats::Operating>) -> (f64, Option<String>) {
 /// What logits become.
 pub(super) struct Calibrated {
     pub(super) choice: CalibrationChoice,
-    /// None where the logistic function alone is best.
+    /// None where the logistic function alone is best, or the softmax.
     pub(super) calibrator: Option<Calibrator>,
-    /// Probabilities of the positive class.
+    /// Probabilities of the positive class; none of several classes.
     pub(super) scores: Vec<f64>,
     pub(super) warning: Option<String>,
 }
 
-/// Calibrates the logits of validation rows. Where a class is missing among them, or has one row, they
-/// stay as they are.
+/// Calibrates the logits of validation rows of two classes. Where a class is missing among them, or has
+/// one row, they stay as they are.
 pub(super) fn calibrated(
     spec: CalibrationSpec,
     logits: &[f64],
     truth: &[bool],
     seed: u64,
 ) -> Calibrated {
-    let nothing = || CalibrationChoice { kind: CalibratorKind::None, candidates: Vec::new() };
     let chosen = stats::choose_calibrator(logits, truth, CALIBRATION_FOLDS, seed);
+    let fit = |kind| stats::fit_calibrator(kind, logits, truth);
+    let mut calibrated = settled(spec, chosen, &fit);
+    calibrated.calibrator = calibrated.calibrator.map(|calibrator| smoothed(calibrator, truth));
+    let score = |logit: &f64| match &calibrated.calibrator {
+        Some(calibrator) => calibrator.apply(*logit).unwrap_or(0.5),
+        None => crate::engine::infer::sigmoid(*logit),
+    };
+    calibrated.scores = logits.iter().map(score).collect();
+    calibrated
+}
+
+/// The same of several classes, `logits` `[rows, classes]`: where fewer than two are among the rows, they
+/// stay as they are.
+pub(super) fn calibrated_classes(
+    spec: CalibrationSpec,
+    logits: &[f64],
+    classes: usize,
+    truth: &[usize],
+    seed: u64,
+) -> Calibrated {
+    let chosen =
+        stats::choose_calibrator_multiclass(logits, classes, truth, CALIBRATION_FOLDS, seed);
+    let fit = |kind| stats::fit_calibrator_multiclass(kind, logits, classes, truth);
+    settled(spec, chosen, &fit)
+}
+
+/// What is asked for where it can be fitted, else what was chosen.
+fn settled(
+    spec: CalibrationSpec,
+    chosen: Option<(CalibrationChoice, Option<Calibrator>)>,
+    fit: &dyn Fn(CalibratorKind) -> Option<Calibrator>,
+) -> Calibrated {
+    let nothing = || CalibrationChoice { kind: CalibratorKind::None, candidates: Vec::new() };
     let (choice, calibrator) = chosen.unwrap_or_else(|| (nothing(), None));
     let (kind, calibrator) = match asked(spec) {
         None => (choice.kind, calibrator),
         Some(CalibratorKind::None) => (CalibratorKind::None, None),
-        Some(kind) => match stats::fit_calibrator(kind, logits, truth) {
+        Some(kind) => match fit(kind) {
             Some(calibrator) => (kind, Some(calibrator)),
             None => (CalibratorKind::None, None),
         },
     };
-    let calibrator = calibrator.map(|calibrator| smoothed(calibrator, truth));
     let warning = asked(spec).filter(|asked| *asked != kind).map(|_| {
         "the validation rows allow no calibration; the probabilities are as they were learnt".into()
     });
-    let score = |logit: &f64| match &calibrator {
-        Some(calibrator) => calibrator.apply(*logit).unwrap_or(0.5),
-        None => crate::engine::infer::sigmoid(*logit),
-    };
-    Calibrated {
-        choice: CalibrationChoice { kind, ..choice },
-        scores: logits.iter().map(score).collect(),
-        calibrator,
-        warning,
-    }
+    let choice = CalibrationChoice { kind, ..choice };
+    Calibrated { choice, calibrator, scores: Vec::new(), warning }
 }
 
 /// Isotonic regression ends in blocks of one class, which would be answered by 0 and by 1: as the targets

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::check::calibration_misfit;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::training::TrainingSpec;
@@ -66,7 +67,7 @@ impl Target {
     /// Reads the target column.
     ///
     /// # Errors
-    /// [`Code::InvalidSpec`] with `/target`, `/task` or `/positive_class`.
+    /// [`Code::InvalidSpec`] with `/target`, `/task`, `/calibration` or `/positive_class`.
     pub(super) fn read(frame: &Frame, spec: &TrainingSpec) -> Result<Self> {
         let refuse = |pointer: &str, detail| Error::field(Code::InvalidSpec, pointer, detail);
         let kind = frame
@@ -77,6 +78,9 @@ impl Target {
         let distinct: BTreeSet<&str> = labels.iter().flatten().map(String::as_str).collect();
         let task = Task::infer(spec.task, kind, distinct.len() as u64)
             .map_err(|e| refuse(&e.pointer, format!("{} {}", spec.target, e.detail)))?;
+        if let Some(detail) = calibration_misfit(spec.calibration, task) {
+            return Err(refuse("/calibration", detail.to_owned()));
+        }
         let rows: Vec<usize> = (0..labels.len()).filter(|&r| labels[r].is_some()).collect();
         if task == Task::Regression {
             let numbers = frame.numbers(&spec.target)?;

@@ -23,9 +23,9 @@ use super::*;
 use crate::domain::calibration::CalibrationSpec;
 use crate::domain::network::{LinearNetwork, MlpNetwork, NetworkSpec};
 use crate::domain::optimiser::{Adam, AdamW, ConstantSchedule, OptimiserSpec, ScheduleSpec, Sgd};
+use crate::domain::threshold::{ThresholdCost, ThresholdSpec, ThresholdValue};
 use crate::domain::training::{
-    ClassWeights, ColumnParts, DivergenceRule, EnsembleSpec, GivenWeights, PartsSpec,
-    ThresholdCost, ThresholdSpec, ThresholdValue, TimeParts,
+    ClassWeights, ColumnParts, DivergenceRule, EnsembleSpec, GivenWeights, PartsSpec, TimeParts,
 };
 use crate::engine::infer::LoadedModel;
 use crate::engine::testing::{Record, frame, noise, spec, uniform};
@@ -379,10 +379,12 @@ fn the_threshold_is_set_as_asked() {
         run(&frame, &spec).signature.threshold.unwrap()
     };
     assert_eq!(threshold(ThresholdSpec::Value(ThresholdValue { value: 0.3 })), 0.3);
-    let costs = ThresholdCost { false_positive: 1.0, false_negative: 4.0 };
-    assert!((threshold(ThresholdSpec::Cost(costs)) - 0.2).abs() < 1e-12);
-    let costs = ThresholdCost { false_positive: 1e308, false_negative: 1e308 };
-    assert!((threshold(ThresholdSpec::Cost(costs)) - 0.5).abs() < 1e-12);
+    let costs = |false_positive, false_negative| {
+        let (true_positive, true_negative) = (0.0, 0.0);
+        ThresholdCost { false_positive, false_negative, true_positive, true_negative }
+    };
+    assert!((threshold(ThresholdSpec::Cost(costs(1.0, 4.0))) - 0.2).abs() < 1e-12);
+    assert!((threshold(ThresholdSpec::Cost(costs(1e308, 1e308))) - 0.5).abs() < 1e-12);
     assert!((0.05..0.7).contains(&threshold(ThresholdSpec::F1)));
 }
 

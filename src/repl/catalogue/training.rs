@@ -143,15 +143,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional(
                 "calibration",
                 NONE,
-                "of the probabilities of two classes, on validation rows: 'auto' (default), 'none', \
-                 'temperature', 'platt' or 'isotonic'",
+                "of probabilities, on validation rows: 'auto' (default), 'none', 'temperature' or, of \
+                 two classes, 'platt' or 'isotonic'",
             ),
             optional(
                 "threshold",
                 NONE,
                 "'f1' (default), a number, or a dict: {'by': 'cost', \
-                'false_positive': 1, 'false_negative': 5}, {'by': 'f_beta', 'beta': 2}, {'by': \
-                'rate', 'rate': 0.2}",
+                'false_positive': 1, 'false_negative': 5, 'true_positive': -0.5}, {'by': 'f_beta', \
+                'beta': 2}, {'by': 'rate', 'rate': 0.2}, {'by': 'recall', 'at_least': 0.8}, {'by': \
+                'precision', 'at_least': 0.5}",
             ),
             optional(
                 "search",
@@ -252,8 +253,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional(
                 "what",
                 "\"losses\"",
-                "of a version: losses, or reliability, how probabilities of two classes came true; of a \
-                dependence the column, of activations and units the layer",
+                "of a version: losses, or reliability, how probabilities came true (of several classes \
+                that of the one answered); of a dependence the column, of activations and units the layer",
             ),
         ],
         notes: "Of a job that runs, up to now.",

@@ -16,7 +16,7 @@ use super::{AT_ONCE, model_of};
 use crate::domain::job::{JobEventKind, Progress};
 use crate::domain::prediction::VersionRef;
 use crate::domain::schema::ColumnType;
-use crate::domain::version::{BinaryMetrics, Metrics};
+use crate::domain::version::{BinaryMetrics, Metrics, MulticlassMetrics};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 use crate::plot::{Axis, Layer, Mark, Plot, Scale, histogram};
@@ -227,10 +227,14 @@ pub(super) fn plot<'v>(
                 }
                 Some("reliability") => match &version.metrics {
                     Metrics::Binary(BinaryMetrics { calibration: Some(calibration), .. }) => {
-                        reliability(title, calibration)
+                        reliability(title, &calibration.reliability)
+                    }
+                    Metrics::Multiclass(MulticlassMetrics { calibration: Some(of), .. }) => {
+                        reliability(title, &of.reliability)
                     }
                     _ => {
-                        let problem = "is of versions of two classes, of this program or later";
+                        let problem =
+                            "is of versions that answer classes, of this program or later";
                         return Err(arguments.wrong("what", problem));
                     }
                 },

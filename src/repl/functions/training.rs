@@ -21,9 +21,10 @@ use crate::domain::network::NetworkSpec;
 use crate::domain::optimiser::{OptimiserSpec, ScheduleSpec};
 use crate::domain::search::SearchSpec;
 use crate::domain::start::StartSpec;
+use crate::domain::threshold::ThresholdSpec;
 use crate::domain::training::{
     AugmentationSpec, ClassWeights, DivergenceRule, EnsembleSpec, LossSpec, Monitor, PartsSpec,
-    Precision, PreprocessingSpec, ThresholdSpec, TrainingSpec,
+    Precision, PreprocessingSpec, TrainingSpec,
 };
 use crate::domain::window::WindowSpec;
 use crate::error::{Context as _, Error, Result};

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::super::table::Table;
 use super::super::text::{figure, grouped};
 use super::version::Trained;
-use crate::domain::calibration::{CalibrationMetrics, ReliabilityBin};
+use crate::domain::calibration::{Reliability, ReliabilityBin};
 use crate::domain::version::{EpochLoss, Version};
 use crate::error::Result;
 use crate::plot::{Axis, Layer, Mark, Plot, Scale};
@@ -120,10 +120,10 @@ fn of_epochs(title: String, layers: Vec<Layer>) -> Plot {
     }
 }
 
-/// The losses of training and validation rows, epoch by epoch; the best epoch is a point.
-/// Of the rows of bins, how many were of the positive class by how many were predicted to be.
-pub(in crate::repl) fn reliability(title: String, of: &CalibrationMetrics) -> Plot {
-    let bins = &of.reliability.bins;
+/// Of the rows of bins, how many were of the positive class, or of the one that was answered of several,
+/// by how many were predicted to be.
+pub(in crate::repl) fn reliability(title: String, of: &Reliability) -> Plot {
+    let bins = &of.bins;
     let points = |of: fn(&ReliabilityBin) -> f64| -> Vec<(f64, f64)> {
         bins.iter().map(|bin| (bin.mean_predicted, of(bin))).collect()
     };
@@ -144,6 +144,7 @@ pub(in crate::repl) fn reliability(title: String, of: &CalibrationMetrics) -> Pl
     }
 }
 
+/// The losses of training and validation rows, epoch by epoch; the best epoch is a point.
 pub(in crate::repl) fn curves(title: String, losses: &[EpochLoss], best: Option<u32>) -> Plot {
     let line = |name: &str, of: fn(&EpochLoss) -> f64| Layer {
         name: name.to_owned(),

@@ -111,10 +111,13 @@ impl Trained {
         if let Some(threshold) = version.signature.threshold {
             parts.push(format!("threshold {threshold:.2}"));
         }
-        if let (Metrics::Binary(metrics), Some(choice)) = (&version.metrics, &version.calibration)
-            && let Some(calibration) = &metrics.calibration
-        {
-            let error = short(Some(calibration.reliability.expected_error));
+        let reliability = match &version.metrics {
+            Metrics::Binary(metrics) => metrics.calibration.as_ref().map(|of| &of.reliability),
+            Metrics::Multiclass(metrics) => metrics.calibration.as_ref().map(|of| &of.reliability),
+            Metrics::Regression(_) | Metrics::Forecast(_) => None,
+        };
+        if let (Some(reliability), Some(choice)) = (reliability, &version.calibration) {
+            let error = short(Some(reliability.expected_error));
             let way = match choice.kind {
                 CalibratorKind::None => "as learnt",
                 CalibratorKind::Temperature => "temperature",

@@ -23,7 +23,8 @@ impl Block {
 /// 2002), rows of one logit taken together; between the steps by straight lines, as scikit-learn
 /// does. O(n log n), counted in whole numbers.
 ///
-/// `None` if a class is missing, a logit is not finite, or the lengths differ.
+/// `None` where all rows would get one value, which forgets their order; if a class is missing, a logit is
+/// not finite, or the lengths differ.
 pub fn fit_isotonic(logits: &[f64], truth: &[bool]) -> Option<Calibrator> {
     class_counts(logits, truth)?;
     let mut rows: Vec<(f64, bool)> = logits.iter().copied().zip(truth.iter().copied()).collect();
@@ -42,6 +43,9 @@ pub fn fit_isotonic(logits: &[f64], truth: &[bool]) -> Option<Calibrator> {
             block.rows += before.rows;
         }
         blocks.push(block);
+    }
+    if blocks.len() < 2 {
+        return None;
     }
     let (mut scores, mut values) = (Vec::new(), Vec::new());
     for block in blocks {

@@ -24,9 +24,9 @@ const NARROWEST: f64 = 1e-15;
 /// and 1 / (N + 2) for the N negative ones on the logit, by Newton's method with backtracking (Lin,
 /// Lin and Weng 2007).
 ///
-/// The slope is at least 0, so that no order is turned round: where the logits point the wrong way
-/// all rows get one probability. `None` if a class is missing, a logit is not finite or of a size
-/// that the fit overflows at, or the lengths differ.
+/// The slope is above 0, so that rows keep their order: `None` where the logits point the wrong way, or
+/// nowhere, since all rows would get one probability. `None` too if a class is missing, a logit is not
+/// finite or of a size that the fit overflows at, or the lengths differ.
 pub fn fit_platt(logits: &[f64], truth: &[bool]) -> Option<Calibrator> {
     let (positives, negatives) = class_counts(logits, truth)?;
     let (positives, negatives) = (positives as f64, negatives as f64);
@@ -34,12 +34,7 @@ pub fn fit_platt(logits: &[f64], truth: &[bool]) -> Option<Calibrator> {
     let low = 1.0 / (negatives + 2.0);
     let targets: Vec<f64> = truth.iter().map(|t| if *t { high } else { low }).collect();
     let (slope, intercept) = regress(logits, &targets)?;
-    if slope >= 0.0 {
-        return Some(Calibrator::Platt(PlattScaling { slope, intercept }));
-    }
-    // The loss is convex: the best slope that is allowed is the bound.
-    let share = (positives * high + negatives * low) / (positives + negatives);
-    Some(Calibrator::Platt(PlattScaling { slope: 0.0, intercept: (share / (1.0 - share)).ln() }))
+    (slope > 0.0).then_some(Calibrator::Platt(PlattScaling { slope, intercept }))
 }
 
 /// Slope and intercepts of the logistic regression of the truth on the logit, by maximum

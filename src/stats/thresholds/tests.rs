@@ -15,40 +15,6 @@ fn counts(tp: u64, fp: u64, tn: u64, fn_: u64) -> Counts {
     Counts { true_positives: tp, false_positives: fp, true_negatives: tn, false_negatives: fn_ }
 }
 
-#[rstest]
-#[case::dear_misses(costs(1.0, 10.0), 0.3, 2.0, counts(2, 2, 2, 0))]
-#[case::dear_alarms(costs(10.0, 1.0), 0.8, 1.0, counts(1, 0, 4, 1))]
-#[case::nothing_is_worth_a_label(costs(1.0, 0.0), 0.9_f64.next_up(), 0.0, counts(0, 0, 4, 2))]
-#[case::all_are(costs(0.0, 1.0), 0.3, 0.0, counts(2, 2, 2, 0))]
-fn the_least_cost_is_found(
-    #[case] costs: Costs,
-    #[case] threshold: f64,
-    #[case] cost: f64,
-    #[case] counts: Counts,
-) {
-    let found = threshold_by_cost(&SCORES, &TRUTH, &costs).unwrap();
-    assert!((found.threshold - threshold).abs() < 1e-15, "{found:?}");
-    assert_eq!((found.cost, found.counts), (Some(cost), counts));
-}
-
-#[test]
-fn one_class_has_a_least_cost_too() {
-    let found = threshold_by_cost(&[0.3, 0.6], &[true, true], &costs(1.0, 1.0)).unwrap();
-    assert_eq!((found.threshold, found.cost, found.recall), (0.3, Some(0.0), Some(1.0)));
-    let found = threshold_by_cost(&[0.3, 0.6], &[false, false], &costs(1.0, 1.0)).unwrap();
-    assert_eq!((found.threshold, found.rate), (0.6_f64.next_up(), 0.0));
-    assert_eq!((found.precision, found.recall, found.f_beta), (None, None, None));
-}
-
-#[test]
-fn costs_that_only_differ_by_rounding_are_equal() {
-    // Three misses at 0.1 or one alarm at 0.3: in binary the misses cost more. The greater
-    // threshold has to win all the same.
-    let truth = [true, true, true, false];
-    let found = threshold_by_cost(&[0.5; 4], &truth, &costs(0.3, 0.1)).unwrap();
-    assert_eq!(found.counts, counts(0, 0, 1, 3));
-}
-
 #[test]
 fn the_threshold_of_calibrated_probabilities_is_elkans() {
     assert_eq!(cost_threshold(&costs(1.0, 4.0)), Some(0.2));
@@ -99,29 +65,16 @@ fn recall_and_precision_are_traded_at_their_best() {
     assert_eq!(found.unwrap().threshold, 0.5);
 }
 
-#[test]
-fn a_given_threshold_is_measured() {
-    let found = operating_point(&SCORES, &TRUTH, 0.4, Some(&costs(1.0, 3.0))).unwrap();
-    assert_eq!(found.counts, counts(2, 2, 2, 0));
-    assert_eq!((found.rate, found.precision, found.recall), (4.0 / 6.0, Some(0.5), Some(1.0)));
-    assert_eq!((found.f_beta, found.cost), (Some(2.0 / 3.0), Some(2.0)));
-    assert_eq!(operating_point(&SCORES, &TRUTH, 2.0, None).unwrap().counts, counts(0, 0, 4, 2));
-    assert_eq!(operating_point(&SCORES, &TRUTH, -2.0, None).unwrap().counts, counts(2, 4, 0, 0));
-    assert_eq!(operating_point(&SCORES, &TRUTH, f64::NAN, None), None);
-}
-
 #[rstest]
 #[case::empty(&[], &[])]
 #[case::lengths(&[0.1], &[true, false])]
 #[case::nan(&[0.1, f64::NAN], &[true, false])]
 #[case::infinite(&[0.1, f64::INFINITY], &[true, false])]
 fn bad_rows_have_no_threshold(#[case] scores: &[f64], #[case] truth: &[bool]) {
-    assert_eq!(threshold_by_cost(scores, truth, &costs(1.0, 1.0)), None);
     assert_eq!(threshold_by_rate(scores, truth, 0.5), None);
     assert_eq!(threshold_by_f_beta(scores, truth, 1.0), None);
     assert_eq!(threshold_by_recall(scores, truth, 0.5), None);
     assert_eq!(threshold_by_precision(scores, truth, 0.5), None);
-    assert_eq!(operating_point(scores, truth, 0.5, None), None);
 }
 
 #[test]
@@ -134,8 +87,6 @@ fn bad_aims_have_no_threshold() {
     for bad in [f64::NAN, 0.0, -1.0, 1e7] {
         assert_eq!(threshold_by_f_beta(&SCORES, &TRUTH, bad), None);
     }
-    assert_eq!(threshold_by_cost(&SCORES, &TRUTH, &costs(f64::NAN, 1.0)), None);
-    assert_eq!(threshold_by_cost(&SCORES, &TRUTH, &costs(f64::MAX, f64::MAX)), None);
     for one_class in [[true; 6], [false; 6]] {
         assert_eq!(threshold_by_f_beta(&SCORES, &one_class, 1.0), None);
     }
@@ -145,12 +96,9 @@ fn bad_aims_have_no_threshold() {
 
 #[test]
 fn nothing_lies_above_the_greatest_number() {
-    let found = threshold_by_cost(&[f64::MAX, 0.0], &[false, false], &costs(1.0, 1.0)).unwrap();
-    assert!(found.threshold.is_finite());
-    assert_eq!(found.counts.false_positives, 1, "labelling none has no finite threshold");
     assert_eq!(threshold_by_rate(&[f64::MAX], &[true], 0.0), None);
     let odd = counts(u64::MAX, u64::MAX, u64::MAX, u64::MAX);
-    assert!(odd.rate().is_some() && odd.f_beta(1.0).is_some());
+    assert!(odd.rate().is_some() && odd.precision().is_some() && odd.recall().is_some());
 }
 
 fn tied_rows() -> impl Strategy<Value = (Vec<f64>, Vec<bool>)> {
@@ -177,12 +125,8 @@ proptest! {
     fn what_is_achieved_is_so(
         (scores, truth) in tied_rows(),
         aim in 0.0..=1.0_f64,
-        fp in 0.0..9.0_f64,
-        fn_ in 0.0..9.0_f64,
     ) {
-        let costs = costs(fp, fn_);
         let all = [
-            threshold_by_cost(&scores, &truth, &costs),
             threshold_by_rate(&scores, &truth, aim),
             threshold_by_f_beta(&scores, &truth, 0.1 + aim),
             threshold_by_recall(&scores, &truth, aim),
@@ -190,38 +134,29 @@ proptest! {
         ];
         for found in all.iter().flatten() {
             prop_assert_eq!(found.counts, counts_at(&scores, &truth, found.threshold));
-            let again = operating_point(&scores, &truth, found.threshold, None).unwrap();
-            prop_assert_eq!(again.counts, found.counts);
         }
-        prop_assert!(all[1].is_some_and(|found| found.rate <= aim));
-        prop_assert!(all[3].is_none_or(|found| found.recall.unwrap() >= aim));
-        prop_assert!(all[4].is_none_or(|found| found.precision.unwrap() >= aim));
-        let least = all[0].unwrap().cost.unwrap();
-        for score in scores.iter().chain(&[99.0]) {
-            let cost = counts_at(&scores, &truth, *score).cost(&costs).unwrap();
-            prop_assert!(least <= cost + 1e-9);
-        }
+        prop_assert!(all[0].is_some_and(|found| found.counts.rate().unwrap() <= aim));
+        prop_assert!(all[2].is_none_or(|found| found.counts.recall().unwrap() >= aim));
+        prop_assert!(all[3].is_none_or(|found| found.counts.precision().unwrap() >= aim));
     }
 
     #[test]
     fn no_numbers_lead_to_nan_or_a_panic(
         rows in prop::collection::vec((prop::num::f64::ANY, any::<bool>()), 0..9),
         aim in prop::num::f64::ANY,
-        other in prop::num::f64::ANY,
         finite in any::<bool>(),
     ) {
         let keep = |row: &(f64, bool)| !finite || row.0.is_finite();
         let (scores, truth): (Vec<f64>, Vec<bool>) = rows.into_iter().filter(keep).unzip();
         let all = [
-            threshold_by_cost(&scores, &truth, &costs(aim, other)),
             threshold_by_rate(&scores, &truth, aim),
             threshold_by_f_beta(&scores, &truth, aim),
             threshold_by_recall(&scores, &truth, aim),
             threshold_by_precision(&scores, &truth, aim),
-            operating_point(&scores, &truth, aim, Some(&costs(other, aim))),
         ];
         for found in all.iter().flatten() {
-            let parts = [Some(found.threshold), found.precision, found.recall, found.f_beta, found.cost];
+            let counts = found.counts;
+            let parts = [Some(found.threshold), counts.rate(), counts.precision(), counts.recall()];
             prop_assert!(parts.iter().flatten().all(|x| x.is_finite()));
             prop_assert_eq!(found.counts, counts_at(&scores, &truth, found.threshold));
         }

@@ -1,4 +1,4 @@
-//! Explanations over HTTP: of a table, of windows, and what is refused.
+//! Explanations over HTTP: of a table, of several classes, of windows, and what is refused.
 
 use std::fmt::Write as _;
 
@@ -131,5 +131,46 @@ async fn a_step_of_a_forecast_is_explained_by_the_steps_before() {
         let refused = problem(explain(&served, "rate", body).await, 422, "invalid_request").await;
         assert_eq!(pointers(&refused), [format!("/forecast/{field}")]);
         assert!(refused["errors"][0]["detail"].as_str().unwrap().contains(word), "{refused}");
+    }
+}
+
+/// The log odds are those before the temperature, the probability is the one that is served.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_calibrated_classes_are_explained_with_the_probability_that_is_served() {
+    let served = Served::start().await;
+    let mut csv = "a,b,kind\n".to_owned();
+    for row in 0..600_u32 {
+        let (a, b) = (row % 20, row * 7 % 30);
+        let chance = row.wrapping_mul(2_654_435_761) >> 28;
+        let kind = ["low", "middle", "top"][((a + b + chance) / 22).min(2) as usize];
+        writeln!(csv, "{a},{b},{kind}").unwrap();
+    }
+    served.upload("grid", &csv).await;
+    served.work_off().await;
+    let spec = json!({"dataset": {"name": "grid"}, "target": "kind", "epochs": 10,
+                      "network": {"kind": "mlp"}, "calibration": "temperature"});
+    train(&served, "kind", spec).await;
+    let version = served.get("/api/v1/models/kind/versions/1").send().await.unwrap();
+    let version = json(version, StatusCode::OK).await;
+    assert_eq!(version["calibration"]["kind"], "temperature");
+    assert_eq!(version["signature"]["calibrator"]["kind"], "temperature");
+    let of = &version["metrics"]["calibration"];
+    assert!(of["reliability"]["bins"].as_array().unwrap().len() > 3, "{of}");
+    assert!(of["before"]["log_loss"].as_f64().unwrap() > 0.0, "{of}");
+    let body = json!({"rows": [{"a": 3, "b": 4}, {"a": 19, "b": 25}], "version": 1});
+    let predicted = served.post("/api/v1/models/kind/predictions").json(&body).send().await;
+    let predicted = json(predicted.unwrap(), StatusCode::OK).await;
+    for class in [None, Some("middle")] {
+        let mut body = body.clone();
+        if let Some(class) = class {
+            body["class"] = json!(class);
+        }
+        let answer = json(explain(&served, "kind", body).await, StatusCode::OK).await;
+        for row in 0..2 {
+            let (one, of) = (&answer["explanations"][row], &predicted["predictions"][row]);
+            let class = class.unwrap_or_else(|| of["label"].as_str().unwrap());
+            assert_eq!((&one["class"], &one["holds"]), (&json!(class), &json!(true)));
+            assert_eq!(one["probability"], of["probabilities"][class]);
+        }
     }
 }

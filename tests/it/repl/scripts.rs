@@ -129,6 +129,20 @@ fn magics(place: &Place) -> String {
 }
 
 #[test]
+fn how_several_classes_came_true_is_drawn() {
+    let place = Place::new("repl-classes");
+    let printed = place.code(
+        "f = frame('loans.csv')\n\
+         f = f.with_column('age_group', \"case when age < 35 then 'a' when age < 50 then 'b' else 'c' end\")\n\
+         m = train(f, 'age_group', network='linear', calibration='temperature', features=['income', 'age'])\n\
+         print(m.signature['calibrator']['kind'])\n\
+         m.plot(what='reliability')\n",
+    );
+    assert!(printed.contains("temperature"), "{printed}");
+    assert!(printed.contains("predicted") && printed.contains("observed"), "{printed}");
+}
+
+#[test]
 fn a_script_is_the_same_from_a_file_a_text_and_standard_input() {
     let place = Place::new("repl-scripts");
     place.code("load('loans.csv', types={'zip': 'string'});");

@@ -14,6 +14,7 @@ mod normal;
 mod ranking;
 mod regression;
 mod ridge;
+pub mod shapley;
 mod thresholds;
 
 pub use calibration::{

@@ -20,7 +20,10 @@ pub use advice::{Source, advise};
 pub use device::{
     Device, DeviceInfo, DeviceWish, device_memory, devices, keep_kernels, peak_memory,
 };
-pub use explain::{Attributed, AttributedColumn, Attributing, Explainer, Quantity};
+pub use explain::{
+    Adverse, Asked, Attributed, AttributedColumn, Attributing, Baseline, Explainer, Quantity,
+    Typical,
+};
 pub use features::{FittedFeatures, Matrix};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{

@@ -15,6 +15,7 @@ use crate::domain::job::Job;
 use crate::domain::key::Key;
 use crate::domain::model::Model;
 use crate::domain::page::Page;
+use crate::domain::reason::ReasonTableSummary;
 use crate::domain::version::{AliasMove, VersionSummary};
 use crate::error::Result;
 use crate::service::Content;
@@ -134,6 +135,8 @@ pages! {
     AliasMovePage of AliasMove;
     /// Jobs, the newest first.
     JobPage of Job;
+    /// Reason tables of a model, the newest first.
+    ReasonTablePage of ReasonTableSummary;
     /// Keys, the newest first.
     KeyPage of Key;
 }

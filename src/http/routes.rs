@@ -11,7 +11,7 @@ use utoipa_actix_web::OpenApiFactory;
 
 use super::{
     advice, aliases, datasets, docs, explanations, forecasts, health, jobs, keys, metrics, models,
-    predictions, simplifications, versions,
+    predictions, reasons, simplifications, versions,
 };
 use crate::domain::key::Scope;
 
@@ -78,6 +78,8 @@ routes! {
         aliases::get_alias,
         aliases::list_alias_moves,
         aliases::get_alias_at,
+        reasons::list_reason_tables,
+        reasons::get_reason_table,
         predictions::get_prediction,
         jobs::list_jobs,
         jobs::get_job,
@@ -93,6 +95,7 @@ routes! {
         versions::create_model_version,
         versions::delete_model_version,
         simplifications::create_simplification,
+        reasons::create_reason_table,
         aliases::move_alias,
         aliases::delete_alias,
         aliases::roll_back_alias,

@@ -14,6 +14,7 @@ mod metrics;
 mod models;
 pub mod postgres;
 mod predictions;
+mod reasons;
 mod runs;
 mod versions;
 

@@ -248,6 +248,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
                 "\"losses\"",
                 "of a version: losses, or reliability, how probabilities of two classes came true",
             ),
+            optional(
+                "row",
+                NONE,
+                "of explanations: one answer, from its base to its value, step by step",
+            ),
         ],
         notes: "Of a job that runs, up to now.",
         example: "m.plot(what=\"reliability\")",

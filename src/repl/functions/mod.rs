@@ -13,6 +13,7 @@ mod jobs;
 mod models;
 mod plotting;
 mod predicting;
+mod reasoning;
 mod saving;
 mod simplifying;
 mod training;
@@ -133,6 +134,8 @@ functions! {
     predict => predicting::predict,
     forecast => forecasting::forecast,
     explain => explaining::explain,
+    reasons => reasoning::reasons,
+    reason_table => reasoning::reason_table,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

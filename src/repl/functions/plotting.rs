@@ -6,7 +6,7 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
-    Comparison, Object, alloc, curves, explained, is_number, object_of, reliability,
+    Comparison, Object, alloc, curves, explained, is_number, object_of, reliability, waterfall,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -209,7 +209,7 @@ pub(super) fn bar<'v>(
     alloc(Object::Plot(plot), eval)
 }
 
-/// `plot(of, what="losses")`.
+/// `plot(of, what="losses", row=None)`.
 pub(super) fn plot<'v>(
     arguments: &Arguments<'v>,
     eval: &mut Evaluator<'v, '_, '_>,
@@ -239,7 +239,17 @@ pub(super) fn plot<'v>(
             }
         }
         Some(Object::Job(_)) => of_job(arguments, context)?,
-        Some(Object::Explanations(answer)) => explained(answer),
+        Some(Object::Explanations(answer)) => match arguments.number("row", 0..=u64::MAX)? {
+            None => explained(answer),
+            Some(row) => {
+                let one = usize::try_from(row).ok().and_then(|row| answer.explanations.get(row));
+                let one = one.ok_or_else(|| {
+                    let count = answer.explanations.len();
+                    arguments.wrong("row", &format!("{row} is none of its {count}, counted from 0"))
+                })?;
+                waterfall(format!("{} {}, row {row}", answer.model, answer.version), one)
+            }
+        },
         _ => {
             let wanted = "a version, a training job or explanations";
             return Err(arguments.unlike("of", wanted, value));

@@ -15,6 +15,7 @@ mod jobs;
 mod keys;
 mod metrics;
 mod problems;
+mod reasons;
 mod search;
 mod server;
 mod simplifications;

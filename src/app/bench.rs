@@ -7,7 +7,7 @@ use super::{App, Backend, Database, url_of};
 use crate::config::Config;
 use crate::domain::training::TrainingSpec;
 use crate::engine::{
-    Attributing, Control, EpochReport, Explainer, Hooks, LoadedModel, Quantity, train,
+    Asked, Attributing, Control, EpochReport, Explainer, Hooks, LoadedModel, Quantity, train,
 };
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Values};
@@ -135,8 +135,8 @@ impl Explained {
         let mut points = 0;
         let rate = rate(time, EXPLAINED, || {
             let of = |_| Quantity::Positive { negative: false };
-            let method = Attributing::Expected;
-            let found = self.explainer.explain(&self.explained, method, &of, &mut || false)?;
+            let asked = Asked::by(Attributing::Expected, &of);
+            let found = self.explainer.explain(&self.explained, &asked, &mut || false)?;
             if !found.iter().all(|one| one.holds) {
                 return Err(Error::internal("measuring explanations", "one does not add up"));
             }

@@ -21,6 +21,7 @@ mod keys;
 mod models;
 mod page;
 mod predictions;
+mod reasons;
 mod sent;
 mod simplifications;
 mod sse;

@@ -29,6 +29,11 @@ pub struct ExplanationRequest {
     /// Which number of a forecast is explained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<ExplainedStep>,
+    /// Columns of tables and windows that are told as one, such as `[["PAY_0", "PAY_2"]]`; all others stand
+    /// alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
+    pub groups: Vec<Vec<String>>,
 }
 
 /// How an answer is attributed to its inputs. Texts are always compared with a text of no words, on one
@@ -42,6 +47,10 @@ pub enum ExplanationMethod {
     ExpectedGradients,
     /// One straight way, from what is read of the average reference row (Sundararajan et al. 2017).
     IntegratedGradients,
+    /// Shapley values of columns, or of groups of them (tables and windows): what each adds to the mean
+    /// answer to the same reference rows, on average over the orders in which they may be added. Exact for
+    /// up to 12 of them, above by KernelSHAP (Lundberg and Lee 2017) with a fixed seed and a standard error.
+    Shapley,
 }
 
 /// A number of a forecast.
@@ -96,7 +105,8 @@ pub struct Explanation {
     /// deviations of the target in the training rows. Where it is not, the
     /// attributions are too coarse to be relied on.
     pub holds: bool,
-    /// Points between rows at which gradients were taken: doubled until it holds, or a limit.
+    /// Points between rows at which gradients were taken: doubled until it holds, or a limit. Of Shapley
+    /// values, rows that were scored.
     pub points: u64,
     /// In the order in which the version reads its columns.
     pub attributions: Vec<ColumnAttribution>,
@@ -115,12 +125,20 @@ pub enum ExplanationScale {
 /// What one column adds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ColumnAttribution {
+    /// Its name; of a group the names joined by ` + `.
     pub column: String,
+    /// The columns of a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
     /// As it was sent; absent where it was not, and of windows, pictures and words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Cell>,
     pub attribution: f64,
-    /// Of each step of a window, the oldest first.
+    /// Of a Shapley value: its standard error by the coalitions that were drawn; 0 where all were counted,
+    /// absent where too few were drawn to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_error: Option<f64>,
+    /// Of each step of a window, the oldest first; not told by Shapley values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<f64>,
     /// Of each word of a text.

@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::explanation::Explanation;
+use super::reason::{Reasons, ReasonsWanted};
 use super::schema::Cell;
 
 mod scores;
 
-pub use scores::{ScoredResponse, Scores};
+pub use scores::{Further, ScoredResponse, Scores};
 
 /// Media type of rows and answers as an Arrow IPC stream (registered with IANA).
 pub const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
@@ -41,6 +43,18 @@ pub struct PredictionRequest {
     /// Whether the answer is kept as an append-only record before it leaves.
     #[serde(default)]
     pub record: bool,
+    /// Whether adverse answers get their reasons (tables, two classes): `true`, or how. They are kept with a
+    /// record. At most 1,000 rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasons: Option<Box<ReasonsWanted>>,
+    /// Whether each answer is explained, as the explanations endpoint does by default. At most 1,000
+    /// rows; not kept with a record.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub explain: bool,
+}
+
+fn is_false(truth: &bool) -> bool {
+    !truth
 }
 
 /// A row in which no column stands twice: which of the two was meant nobody can say.
@@ -104,6 +118,12 @@ pub struct PredictionResponse {
     /// Under which the answer is kept, when it was recorded: `/api/v1/predictions/{id}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
+    /// Why answers are adverse, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasons: Option<Box<Reasons>>,
+    /// What each column adds to each answer, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanations: Option<Vec<Explanation>>,
 }
 
 /// One row's prediction.
@@ -133,6 +153,9 @@ pub struct PredictionRecord {
     pub predictions: Vec<Prediction>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
+    /// Why answers are adverse, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasons: Option<Box<Reasons>>,
 }
 
 /// A recorded answer scored again by the version that gave it.
@@ -149,6 +172,13 @@ pub struct Replay {
     pub same_labels: bool,
     /// The answers of now.
     pub predictions: Vec<Prediction>,
+    /// Whether the reasons of now have the same codes, texts and columns in the same order, against the
+    /// same baseline; absent where none were recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_reasons: Option<bool>,
+    /// The reasons of now, where some were recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasons: Option<Box<Reasons>>,
 }
 
 #[cfg(test)]

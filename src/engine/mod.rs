@@ -24,7 +24,10 @@ pub use analyse::{Analysed, OnStep, Subject, analyse, check_analysed_columns, ch
 pub use device::{
     Device, DeviceInfo, DeviceWish, device_memory, devices, keep_kernels, peak_memory,
 };
-pub use explain::{Attributed, AttributedColumn, Attributing, Explainer, Quantity};
+pub use explain::{
+    Adverse, Asked, Attributed, AttributedColumn, Attributing, Baseline, Explainer, Quantity,
+    Typical,
+};
 pub use features::{FittedFeatures, Known, KnownCategory, KnownNumber, Matrix};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{

@@ -102,7 +102,8 @@ mod tests {
         let values = vec![0.9, 0.1, 0.2, 0.8];
         let scores = Scores::probabilities(&classes, vec![0, 1], values);
         let (model, id) = ("risk".to_owned(), Some(Uuid::nil()));
-        let answer = ScoredResponse { scores, threshold: Some(0.1), model, version: 3, id };
+        let answer =
+            ScoredResponse { scores, threshold: Some(0.1), model, version: 3, id, further: None };
         let read = batch(&write_answers(&answer).unwrap());
         let schema = read.schema();
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
@@ -120,8 +121,14 @@ mod tests {
     #[test]
     fn numbers_are_one_column() {
         let scores = Scores::numbers(vec![1.5, -2.0]);
-        let answer =
-            ScoredResponse { scores, threshold: None, model: "m".into(), version: 1, id: None };
+        let answer = ScoredResponse {
+            scores,
+            threshold: None,
+            model: "m".into(),
+            version: 1,
+            id: None,
+            further: None,
+        };
         let read = batch(&write_answers(&answer).unwrap());
         assert_eq!(
             *read.column_by_name("value").unwrap().as_primitive::<Float64Type>().values(),

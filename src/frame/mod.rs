@@ -8,6 +8,7 @@ mod image;
 mod ingest;
 mod parquet;
 mod query;
+mod reasons;
 mod rows;
 mod tally;
 pub mod telling;
@@ -35,6 +36,7 @@ pub use self::image::{ImageShape, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, image_pixels,
 pub use self::ingest::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, ingest};
 pub use self::parquet::{preview, read_parquet, read_parquet_rows, write_csv};
 pub use query::{query, query_in_order};
+pub use reasons::{read_reason_entries, write_reason_entries};
 pub use rows::RowReader;
 pub use texts::texts_as_csv;
 pub use time::{format_timestamp, parse_timestamp};

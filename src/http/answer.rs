@@ -16,6 +16,7 @@ use crate::domain::job::Job;
 use crate::domain::key::Key;
 use crate::domain::model::Model;
 use crate::domain::page::Page;
+use crate::domain::reason::ReasonTableSummary;
 use crate::domain::version::{AliasMove, VersionSummary};
 use crate::error::Result;
 use crate::service::Content;
@@ -137,6 +138,8 @@ pages! {
     AnalysisPage of AnalysisSummary;
     /// Jobs, the newest first.
     JobPage of Job;
+    /// Reason tables of a model, the newest first.
+    ReasonTablePage of ReasonTableSummary;
     /// Keys, the newest first.
     KeyPage of Key;
 }

@@ -4,6 +4,13 @@ use serde_json::{Value, json};
 
 use crate::error::Code;
 
+mod reasons;
+
+use self::reasons::reasons;
+pub(super) use self::reasons::{
+    new_reason_table, reason_table, reason_table_csv, reason_table_page,
+};
+
 const LOANS_SHA256: &str = "9f2c1a5e7d3b8046c2e1f0a9d8b7c6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9";
 const JOB: &str = "01920d1e-7c3a-7b52-9a41-3f6c5d2e8b10";
 const KEY: &str = "01920d1a-02b4-7f31-8c55-aa10bb20cc30";
@@ -359,7 +366,7 @@ pub(super) fn alias_move_page() -> Value {
 }
 
 pub(super) fn prediction_request() -> Value {
-    json!({"rows": [row()], "version": "champion", "record": true})
+    json!({"rows": [row()], "version": "champion", "record": true, "reasons": {"max": 2}})
 }
 
 fn predictions() -> Value {
@@ -369,14 +376,15 @@ fn predictions() -> Value {
 pub(super) fn prediction_response() -> Value {
     json!({
         "predictions": predictions(), "threshold": 0.31, "model": "default-risk", "version": 3,
-        "id": PREDICTION
+        "id": PREDICTION, "reasons": reasons()
     })
 }
 
 pub(super) fn prediction_record() -> Value {
     json!({
         "id": PREDICTION, "at": "2026-03-03T14:02:00Z", "key": KEY, "model": "default-risk",
-        "version": 3, "rows": [row()], "predictions": predictions(), "threshold": 0.31
+        "version": 3, "rows": [row()], "predictions": predictions(), "threshold": 0.31,
+        "reasons": reasons()
     })
 }
 
@@ -471,7 +479,8 @@ pub(super) fn activation_response() -> Value {
 pub(super) fn replay() -> Value {
     json!({
         "id": PREDICTION, "model": "default-risk", "version": 3, "identical": true,
-        "max_difference": 0.0, "same_labels": true, "predictions": predictions()
+        "max_difference": 0.0, "same_labels": true, "predictions": predictions(),
+        "same_reasons": true, "reasons": reasons()
     })
 }
 
@@ -522,8 +531,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        counterfactual, dataset, explanation, forecast, job, key, model, prediction, training,
-        version,
+        counterfactual, dataset, explanation, forecast, job, key, model, prediction, reason,
+        training, version,
     };
     use crate::http::answer;
 
@@ -555,6 +564,8 @@ mod tests {
         check::<explanation::ExplanationResponse>(explanation_response());
         check::<counterfactual::CounterfactualResponse>(counterfactual_response());
         check::<crate::domain::activation::ActivationResponse>(activation_response());
+        check::<answer::ReasonTablePage>(reason_table_page());
+        check::<reason::ReasonTable>(reason_table());
         check::<answer::KeyPage>(key_page());
         check::<key::Key>(revoked_key());
         check::<key::CreatedKey>(created_key());
@@ -590,6 +601,7 @@ mod tests {
         serde_json::from_value::<counterfactual::CounterfactualRequest>(counterfactual_request())
             .unwrap();
         check::<crate::domain::activation::ActivationRequest>(activation_request());
+        check::<reason::NewReasonTable>(new_reason_table());
         check::<key::NewKey>(new_key());
     }
 

@@ -13,7 +13,8 @@ use crate::domain::explanation::{ExplanationRequest, ExplanationResponse};
 /// Says of each row what each of its columns adds to the answer of a version, its champion when none is
 /// named: attributions that lead from what reference rows are answered on average (`base`) to what this
 /// one is (`value`), on the scale of log odds or of the target. They are gradients along ways through
-/// the whole network, for any network and kind of input; nothing but the rows is sent, since a version
+/// the whole network, for any network and kind of input, or Shapley values of columns and groups of them
+/// (`shapley`: tables and windows, of few rows at once); nothing but the rows is sent, since a version
 /// carries its reference rows, and the same rows have the same attributions. `gap` is how far they miss
 /// adding up, `holds` whether that is little. At most 1,000 answers, and a minute; changes nothing.
 #[utoipa::path(

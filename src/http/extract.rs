@@ -76,7 +76,12 @@ impl Call {
 
     /// The path's version.
     pub(super) fn version(&self) -> Result<u32> {
-        number("path version", self.segment("version"), 1..=i32::MAX.unsigned_abs())
+        self.place("version")
+    }
+
+    /// Another number in the path by its place in the template.
+    pub(super) fn place(&self, place: &str) -> Result<u32> {
+        number(&format!("path {place}"), self.segment(place), 1..=i32::MAX.unsigned_abs())
     }
 
     /// An identifier in the path by its place in the template.

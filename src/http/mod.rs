@@ -35,6 +35,7 @@ mod models;
 pub mod openapi;
 mod predictions;
 pub mod problem;
+mod reasons;
 mod routes;
 mod rows;
 mod schemas;

@@ -24,6 +24,7 @@ const TAGS: &[(&str, &str)] = &[
     ("predictions", "Rows scored by a version, recorded and replayed."),
     ("forecasts", "Rows to come of series, by a version that was trained on windows of them."),
     ("explanations", "Why a version answers as it does."),
+    ("reasons", "Codes and sentences by which adverse answers are told."),
     ("analyses", "How a version answers over many rows: what was looked for, and found."),
     ("jobs", "Durable work: ingestion, training, analysis."),
     ("keys", "Who may do what."),
@@ -74,6 +75,8 @@ const FURTHER: &[(&str, u16)] = &[
     ("create_explanation", 429),
     ("create_activations", 429),
     ("create_forecast", 429),
+    ("get_reason_table", 406),
+    ("replay_prediction", 429),
     ("create_prediction", 406),
     ("create_prediction", 429),
 ];
@@ -290,7 +293,8 @@ fn place(segment: &str) -> Option<Value> {
     } else {
         let schema = json!({"type": "integer", "format": "int32", "minimum": 1,
             "maximum": i32::MAX});
-        ("Number of the version", schema)
+        let text = if place == "table" { "Number of the table" } else { "Number of the version" };
+        (text, schema)
     };
     Some(json!({"name": place, "in": "path", "required": true, "description": text,
         "schema": schema}))

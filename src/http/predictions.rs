@@ -26,6 +26,14 @@ const JSON: &str = "application/json";
 /// and every wrong value is named at once. With `record`, or where the model's settings say so,
 /// the answer is kept before it leaves.
 ///
+/// With `reasons` the adverse answers of a table's two classes get up to four reasons each: the columns
+/// that add most to the log odds of the adverse class, compared with approved applicants nearest above the
+/// cut-off, of which each version carries a sample. Nothing is drawn, so that the same rows have the same
+/// reasons. Codes and texts are those of the model's newest reason table, or of the one that is named; a
+/// column without an entry is told by its value and what the approved mostly have. What adds less than
+/// 5 % of all that hurts is no reason, and a favourable answer has none. With `explain` each answer is
+/// explained as by the explanations endpoint. Both are for at most 1,000 rows of a JSON request.
+///
 /// `Accept: application/vnd.apache.arrow.stream` answers with such a stream, whatever the rows came
 /// as: one batch with `label` (text) and a column `probabilities.CLASS` for each class, or with
 /// `value` alone; `model`, `version`, `threshold` and `id` are in the schema's metadata.
@@ -48,6 +56,13 @@ const JSON: &str = "application/json";
 pub(super) async fn create_prediction(mut call: Call) -> Answer {
     let format = accepted(&call)?;
     let predict = async |call: &Call, question: Question, bytes: &Bytes| {
+        if format == Format::Arrow
+            && let Some(wanted) = question.wanted()
+        {
+            let field = if wanted.reasons.is_some() { "/reasons" } else { "/explain" };
+            let detail = "is answered in JSON only: leave it out, or accept application/json";
+            return Err(Error::field(Code::InvalidRequest, field, detail));
+        }
         let (once, model) = (call.once(bytes)?, call.name("model")?);
         call.service().predict(&call.caller, once.as_ref(), model, question).await
     };
@@ -105,7 +120,8 @@ pub(super) async fn get_prediction(call: Call) -> Answer {
 
 /// Replay a recorded prediction
 ///
-/// Scores the recorded rows again by the version that answered, and compares. Changes nothing.
+/// Scores the recorded rows again by the version that answered, and compares; recorded reasons are found
+/// again too. Changes nothing.
 #[utoipa::path(
     tag = "predictions",
     responses((status = 200, description = "How the answer of now compares", body = Replay,

@@ -11,7 +11,8 @@ use utoipa_actix_web::OpenApiFactory;
 
 use super::{
     activations, advice, aliases, analyses, counterfactuals, datasets, docs, explanations,
-    forecasts, health, jobs, keys, metrics, models, predictions, simplifications, versions,
+    forecasts, health, jobs, keys, metrics, models, predictions, reasons, simplifications,
+    versions,
 };
 use crate::domain::key::Scope;
 
@@ -83,6 +84,8 @@ routes! {
         aliases::get_alias_at,
         analyses::list_analyses,
         analyses::get_analysis,
+        reasons::list_reason_tables,
+        reasons::get_reason_table,
         predictions::get_prediction,
         jobs::list_jobs,
         jobs::get_job,
@@ -99,6 +102,7 @@ routes! {
         versions::delete_model_version,
         simplifications::create_simplification,
         analyses::create_analysis,
+        reasons::create_reason_table,
         aliases::move_alias,
         aliases::delete_alias,
         aliases::roll_back_alias,

@@ -23,11 +23,13 @@ struct Columns {
 pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) -> String {
     let categories = plot.values_by_category();
     let all = || categories.iter().flat_map(|(_, values)| values.iter().flatten().copied());
+    let lengths = || all().map(|(from, to)| to - from);
     if all().next().is_none() || width == 0 || height == 0 {
         return nothing(plot, width, height, colours);
     }
-    let values = number_labels(&all().collect::<Vec<_>>());
-    let columns = Columns::new(plot, &values, width, all());
+    let values = number_labels(&lengths().collect::<Vec<_>>());
+    let ends = all().flat_map(|(from, to)| [from, to]);
+    let columns = Columns::new(plot, &values, width, ends);
     let mut texts = values.into_iter();
     let symbols: Vec<char> = (0..plot.layers.len()).map(|layer| symbol(layer, colours)).collect();
     let mut groups: Vec<Vec<String>> = Vec::new();
@@ -35,9 +37,12 @@ pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) ->
         let mut group = Vec::new();
         for (layer, value) in values.iter().enumerate() {
             let name = if group.is_empty() { *name } else { "" };
-            let text = value.and_then(|_| texts.next()).unwrap_or_default();
+            let text = value.as_ref().and_then(|_| texts.next()).unwrap_or_default();
             let fill = symbols.get(layer).copied().unwrap_or('█');
-            let (indent, below, above) = columns.bar(value.unwrap_or(0.0), fill);
+            let (indent, below, above) = match value {
+                Some((from, to)) if *from != 0.0 => columns.span(*from, *to, fill),
+                value => columns.bar(value.map_or(0.0, |(_, to)| to), fill),
+            };
             let [below, above] = [below, above].map(|bar| painted(&bar, colour(layer), colours));
             group.push(format!("{}{indent}{below}│{above}", columns.head(name, &text)));
         }
@@ -138,12 +143,43 @@ impl Columns {
         text
     }
 
+    /// Where the axis lies, in characters.
+    fn zero(&self) -> usize {
+        let span = (self.high - self.low).max(f64::MIN_POSITIVE);
+        let zero = (-self.low / span * self.bars as f64).round().max(0.0) as usize;
+        if self.low < 0.0 { zero.max(1).min(self.bars) } else { 0 }
+    }
+
+    /// As [`Columns::bar`], of a bar that does not begin at the axis: whole characters, one at least.
+    fn span(&self, from: f64, to: f64, fill: char) -> (String, String, String) {
+        let span = (self.high - self.low).max(f64::MIN_POSITIVE);
+        let place = |value: f64| ((value - self.low) / span * self.bars as f64).round() as usize;
+        let (start, end) = (place(from.min(to)), place(from.max(to)));
+        let start = start.min(self.bars.saturating_sub(1));
+        let end = end.clamp(start + 1, self.bars.max(start + 1));
+        let zero = self.zero();
+        let fills = |count: usize| fill.to_string().repeat(count);
+        let below = fills(end.min(zero).saturating_sub(start.min(zero)));
+        let indent = start.min(zero);
+        let below = match below.is_empty() {
+            true => " ".repeat(zero - indent),
+            false => format!("{below}{}", " ".repeat(zero - end.min(zero))),
+        };
+        let above = match end > zero {
+            true => {
+                let first = start.max(zero);
+                format!("{}{}", " ".repeat(first - zero), fills(end - first))
+            }
+            false => String::new(),
+        };
+        (" ".repeat(indent), below, above)
+    }
+
     /// An indent and a bar to the left of the axis and one to its right, to an eighth of a
     /// character, or half of one where no eighths exist.
     fn bar(&self, value: f64, fill: char) -> (String, String, String) {
         let span = (self.high - self.low).max(f64::MIN_POSITIVE);
-        let zero = (-self.low / span * self.bars as f64).round().max(0.0) as usize;
-        let zero = if self.low < 0.0 { zero.max(1).min(self.bars) } else { 0 };
+        let zero = self.zero();
         let length = value.abs() / span * self.bars as f64;
         if value < 0.0 {
             let halves = ((length * 2.0).round() as usize).max(1).min(zero * 2);

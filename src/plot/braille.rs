@@ -219,7 +219,7 @@ impl Frame {
                     symbol = '█';
                     self.blocks(layer, at);
                 }
-                Mark::Band { .. } => {
+                Mark::Band { .. } | Mark::Spans { .. } => {
                     symbol = '░';
                     self.band(layer, at);
                 }

@@ -47,7 +47,7 @@ impl Frame {
 
     pub(super) fn layers(&self, sheet: &mut Sheet<'_>, plot: &Plot) -> Drawn {
         let count = |mark: fn(&Mark) -> bool| plot.layers.iter().filter(|l| mark(&l.mark)).count();
-        let bars = count(|mark| matches!(mark, Mark::Bars { .. }));
+        let bars = count(|mark| matches!(mark, Mark::Bars { .. } | Mark::Spans { .. }));
         let circles = CIRCLES / count(|mark| matches!(mark, Mark::Points)).max(1);
         let lines = count(|mark| matches!(mark, Mark::Line));
         let vertices = VERTICES / (lines + 2 * (plot.layers.len() - bars)).max(1);
@@ -58,6 +58,10 @@ impl Frame {
                 Mark::Line => self.line(sheet, layer, colour, vertices)?,
                 Mark::Points => self.points(sheet, layer, colour, circles)?,
                 Mark::Band { .. } => self.band(sheet, layer, colour, vertices)?,
+                Mark::Spans { .. } => {
+                    self.spans(sheet, layer, colour.mix(0.9))?;
+                    bar += 1;
+                }
                 Mark::Bars { .. } => {
                     let grouped = matches!(plot.x.scale, Scale::Category(_));
                     let place = if grouped { (bar, bars) } else { (0, 1) };
@@ -112,6 +116,16 @@ impl Frame {
                 [low, high] => sheet.path(&[*low, *high], colour.mix(0.5), WIDTH)?,
                 outline => sheet.polygon(outline, colour.mix(0.25))?,
             }
+        }
+        Ok(())
+    }
+
+    /// Bars that begin anywhere.
+    fn spans(&self, sheet: &mut Sheet<'_>, layer: &Layer, colour: RGBAColor) -> Drawn {
+        let half = layer.half_width();
+        let drawn = layer.spans().filter(|span| drawable(*span)).take(BARS);
+        for (x, from, to) in drawn {
+            sheet.rectangle(self.place(x - half, from), self.place(x + half, to), colour)?;
         }
         Ok(())
     }

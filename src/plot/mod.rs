@@ -57,11 +57,19 @@ pub enum Mark {
     Bars {
         width: f64,
     },
+    /// From a value of its own for each point to y.
+    Spans {
+        width: f64,
+        from: Vec<f64>,
+    },
     /// The area between y and `upper`, which has a value for each point.
     Band {
         upper: Vec<f64>,
     },
 }
+
+/// Between which values a bar lies, where there is one.
+type Ends = Option<(f64, f64)>;
 
 impl Plot {
     /// The plot in at most `height` lines of at most `width` characters. With `colours` it has ANSI
@@ -85,19 +93,23 @@ impl Plot {
     /// Names of categories are often long, so their bars lie, with the names on the left.
     fn has_lying_bars(&self) -> bool {
         matches!(self.x.scale, Scale::Category(_))
-            && self.layers.iter().all(|layer| matches!(layer.mark, Mark::Bars { .. }))
+            && self
+                .layers
+                .iter()
+                .all(|layer| matches!(layer.mark, Mark::Bars { .. } | Mark::Spans { .. }))
     }
 
-    /// Of each category, the value of each layer.
-    fn values_by_category(&self) -> Vec<(&str, Vec<Option<f64>>)> {
+    /// Of each category, between which values the bar of each layer lies.
+    fn values_by_category(&self) -> Vec<(&str, Vec<Ends>)> {
         let Scale::Category(names) = &self.x.scale else { return Vec::new() };
         let mut values: Vec<_> =
             names.iter().map(|name| (name.as_str(), vec![None; self.layers.len()])).collect();
         for (at, layer) in self.layers.iter().enumerate() {
-            for (x, _, y) in layer.spans().filter(|span| range::drawable(*span) && span.0 > -0.5) {
+            for (x, from, y) in layer.spans().filter(|span| range::drawable(*span) && span.0 > -0.5)
+            {
                 let category = values.get_mut(x.round() as usize);
                 if let Some(value) = category.and_then(|(_, values)| values.get_mut(at)) {
-                    *value = Some(y);
+                    *value = Some((from, y));
                 }
             }
         }
@@ -111,6 +123,7 @@ impl Layer {
         self.points.iter().enumerate().map(|(at, (x, y))| match &self.mark {
             Mark::Line | Mark::Points => (*x, *y, *y),
             Mark::Bars { .. } => (*x, 0.0, *y),
+            Mark::Spans { from, .. } => (*x, from.get(at).copied().unwrap_or(f64::NAN), *y),
             Mark::Band { upper } => (*x, *y, upper.get(at).copied().unwrap_or(f64::NAN)),
         })
     }
@@ -118,7 +131,11 @@ impl Layer {
     /// Half the width of a bar, 0 for other marks.
     fn half_width(&self) -> f64 {
         match self.mark {
-            Mark::Bars { width } if width > 0.0 && width <= range::LIMIT => width / 2.0,
+            Mark::Bars { width } | Mark::Spans { width, .. }
+                if width > 0.0 && width <= range::LIMIT =>
+            {
+                width / 2.0
+            }
             _ => 0.0,
         }
     }

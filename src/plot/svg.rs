@@ -220,7 +220,7 @@ fn draw_legend(sheet: &mut Sheet<'_>, plot: &Plot, entries: &[Entry]) -> Drawn {
         match &layer.mark {
             Mark::Line => sheet.path(&[(*x, *y), (x + 16.0, *y)], colour, 2.5)?,
             Mark::Points => sheet.circle((x + 8.0, *y), 4.0, colour)?,
-            Mark::Bars { .. } => {
+            Mark::Bars { .. } | Mark::Spans { .. } => {
                 sheet.rectangle((x + 2.0, y - 5.0), (x + 14.0, y + 5.0), colour)?
             }
             Mark::Band { .. } => {

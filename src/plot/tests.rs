@@ -354,3 +354,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn bars_that_begin_anywhere_lie_where_they_lead() {
+    let names = ["base", "up", "down", "value"].map(str::to_owned).to_vec();
+    let mark = Mark::Spans { width: 0.8, from: vec![0.0, -2.0, 2.0, 0.0] };
+    let points = vec![(0.0, -2.0), (1.0, 2.0), (2.0, 1.0), (3.0, 1.0)];
+    let plot = Plot {
+        title: String::new(),
+        x: Axis { label: String::new(), scale: Scale::Category(names) },
+        y: Axis { label: String::new(), scale: Scale::Number },
+        layers: vec![Layer { name: "adds".to_owned(), mark, points }],
+    };
+    let drawn = plot.braille(24, 10, false);
+    let lines: Vec<&str> = drawn.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            " base  -2 ██████│",
+            "   up   4 ██████│██████",
+            " down  -1       │   ███",
+            "value   1       │███",
+        ],
+        "\n{drawn}"
+    );
+    let svg = plot.svg(400, 300).unwrap();
+    assert!(svg.matches("<rect").count() >= 4, "{svg}");
+}

@@ -8,6 +8,7 @@ use super::Service;
 use super::cache::ModelName;
 use super::content::blocking;
 use super::predictions::{Loaded, resolve};
+use super::turns::Turn;
 use super::versions::no_version;
 use crate::domain::explanation::{
     ColumnAttribution, ExplainedStep, Explanation, ExplanationMethod, ExplanationRequest,
@@ -19,8 +20,11 @@ use crate::domain::name::did_you_mean;
 use crate::domain::prediction::{MAX_ROWS, Row};
 use crate::domain::version::Signature;
 use crate::domain::window::WindowSpec;
-use crate::engine::{Attributed, AttributedColumn, Attributing, Explainer, Outputs, Quantity};
+use crate::engine::{
+    Asked, Attributed, AttributedColumn, Attributing, Explainer, Outputs, Quantity,
+};
 use crate::error::{Code, Context, Error, Result};
+use crate::frame::Frame;
 
 /// What is said while others' answers are explained.
 pub(super) const BUSY: &str =
@@ -59,18 +63,31 @@ impl Service {
         // Pictures are decoded for long.
         let reading = (loaded.clone(), rows.to_vec());
         let frame = blocking(move || reading.0.reader.rows(&reading.1)).await?;
-        let explainer = self.explainer(&name, number).await?;
+        let explanations =
+            self.explained(&name, &loaded, (frame, rows, turn), &Asking::of(&request)).await?;
+        let model = model.to_owned();
+        Ok(ExplanationResponse { explanations, method: request.method, model, version: number })
+    }
+
+    /// Explains the answers to rows that are read; `rows` are the same as they were sent.
+    ///
+    /// # Errors
+    /// Those of [`Service::explain`].
+    pub(super) async fn explained(
+        &self,
+        name: &ModelName,
+        loaded: &Arc<Loaded>,
+        (frame, rows, turn): (Frame, &[Row], Turn),
+        asking: &Asking<'_>,
+    ) -> Result<Vec<Explanation>> {
+        let explainer = self.explainer(name, loaded.version.version).await?;
         let signature = &loaded.version.signature;
-        let asked = asked(&request, signature, &explainer)?;
+        let asked = asked(asking, signature, &explainer)?;
         // Of several classes what a temperature makes of one depends on all.
         let several = signature.task == Task::Multiclass;
         let answers = match asked.is_none() || (several && signature.calibrator.is_some()) {
-            true => Some(self.0.scorer.score(&loaded, frame.clone()).await?),
+            true => Some(self.0.scorer.score(loaded, frame.clone()).await?),
             false => None,
-        };
-        let method = match request.method {
-            ExplanationMethod::ExpectedGradients => Attributing::Expected,
-            ExplanationMethod::IntegratedGradients => Attributing::Integrated,
         };
         let explained: Vec<Explained> = match asked {
             Some(one) => vec![one],
@@ -83,43 +100,39 @@ impl Service {
                 })
                 .collect(),
         };
+        let method = match asking.method {
+            ExplanationMethod::ExpectedGradients => Attributing::Expected,
+            ExplanationMethod::IntegratedGradients => Attributing::Integrated,
+            ExplanationMethod::Shapley => Attributing::Shapley,
+        };
         let quantities: Vec<Quantity> = explained.iter().map(|one| one.quantity).collect();
-        let waiting = Waiting::default();
-        let has_left = waiting.watched();
-        let attributed = blocking(move || {
-            let _turn = turn;
+        let groups = asking.groups.to_vec();
+        let attributed = patiently(turn, move |stop| {
             let of = |row: usize| quantities[row.min(quantities.len() - 1)];
-            let began = Instant::now();
-            let mut stop = || has_left() || began.elapsed() > PATIENCE;
-            explainer.explain(&frame, method, &of, &mut stop).map_err(too_long)
+            let asked = Asked { groups: &groups, ..Asked::by(method, &of) };
+            explainer.explain(&frame, &asked, stop)
         })
         .await?;
-        drop(waiting);
-        let explanations = attributed
-            .into_iter()
-            .enumerate()
-            .map(|(row, one)| {
-                let of = &explained[row.min(explained.len() - 1)];
-                let class = of.class.clone();
-                let probability = class.as_ref().map(|class| match &signature.calibrator {
-                    None => logistic(one.value),
-                    Some(_) if several => probability(answers.as_ref(), row, of.quantity),
-                    // It is of the logit of the positive class.
-                    Some(of) if signature.positive_class.as_ref() == Some(class) => {
-                        of.apply(one.value).unwrap_or(f64::NAN)
-                    }
-                    Some(of) => 1.0 - of.apply(-one.value).unwrap_or(f64::NAN),
-                });
-                let row = rows.get(row).filter(|_| signature.window.is_none());
-                Explanation { probability, ..said(one, class, row) }
-            })
-            .collect();
-        let model = model.to_owned();
-        Ok(ExplanationResponse { explanations, method: request.method, model, version: number })
+        let explanations = attributed.into_iter().enumerate().map(|(row, one)| {
+            let of = &explained[row.min(explained.len() - 1)];
+            let class = of.class.clone();
+            let probability = class.as_ref().map(|class| match &signature.calibrator {
+                None => logistic(one.value),
+                Some(_) if several => probability(answers.as_ref(), row, of.quantity),
+                // It is of the logit of the positive class.
+                Some(of) if signature.positive_class.as_ref() == Some(class) => {
+                    of.apply(one.value).unwrap_or(f64::NAN)
+                }
+                Some(of) => 1.0 - of.apply(-one.value).unwrap_or(f64::NAN),
+            });
+            let row = rows.get(row).filter(|_| signature.window.is_none());
+            Explanation { probability, ..said(one, class, row) }
+        });
+        Ok(explanations.collect())
     }
 
     /// A version with its gradients, from memory when it is there.
-    async fn explainer(&self, name: &ModelName, number: u32) -> Result<Arc<Explainer>> {
+    pub(super) async fn explainer(&self, name: &ModelName, number: u32) -> Result<Arc<Explainer>> {
         let key = (name.clone(), number);
         if let Some(explainer) = self.0.cache.explainer(&key) {
             return Ok(explainer);
@@ -164,6 +177,52 @@ fn answered(outputs: &Outputs) -> Vec<usize> {
 fn probability(outputs: Option<&Outputs>, row: usize, of: Quantity) -> f64 {
     let (Some(outputs), Quantity::Class(class)) = (outputs, of) else { return f64::NAN };
     outputs.values.get(row * outputs.width + class).copied().unwrap_or(f64::NAN)
+}
+
+/// What is asked of each answer.
+pub(super) struct Asking<'a> {
+    method: ExplanationMethod,
+    class: Option<&'a String>,
+    forecast: Option<&'a ExplainedStep>,
+    groups: &'a [Vec<String>],
+}
+
+impl<'a> Asking<'a> {
+    fn of(request: &'a ExplanationRequest) -> Self {
+        Self {
+            method: request.method,
+            class: request.class.as_ref(),
+            forecast: request.forecast.as_ref(),
+            groups: &request.groups,
+        }
+    }
+
+    /// Nothing but the answers.
+    pub(super) fn plainly() -> Self {
+        Self { method: ExplanationMethod::default(), class: None, forecast: None, groups: &[] }
+    }
+}
+
+/// Explains on a thread of its own for as long as whoever asked waits, and no longer than a request may
+/// take; `work` looks at `stop` as it goes on.
+///
+/// # Errors
+/// Those of `work`; [`Code::InvalidRequest`] after a minute.
+pub(super) async fn patiently<T: Send + 'static>(
+    turn: Turn,
+    work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let waiting = Waiting::default();
+    let has_left = waiting.watched();
+    let outcome = blocking(move || {
+        let _turn = turn;
+        let began = Instant::now();
+        let mut stop = || has_left() || began.elapsed() > PATIENCE;
+        work(&mut stop).map_err(too_long)
+    })
+    .await;
+    drop(waiting);
+    outcome
 }
 
 /// The way out for whoever still waits; nobody reads it of whoever has left.
@@ -216,20 +275,20 @@ fn checked<'a>(request: &'a ExplanationRequest, loaded: &Loaded) -> Result<&'a [
 
 /// What is explained of every answer; None where it is the class that is answered.
 fn asked(
-    request: &ExplanationRequest,
+    request: &Asking<'_>,
     signature: &Signature,
     explainer: &Explainer,
 ) -> Result<Option<Explained>> {
     let refuse =
         |pointer: &str, detail: String| Error::field(Code::InvalidRequest, pointer, detail);
-    if let (Some(_), false) = (&request.forecast, signature.task == Task::Forecast) {
+    if let (Some(_), false) = (request.forecast, signature.task == Task::Forecast) {
         return Err(refuse("/forecast", "the version does not forecast".to_owned()));
     }
     let of_class = matches!(signature.task, Task::Binary | Task::Multiclass);
-    if let (Some(class), false) = (&request.class, of_class) {
+    if let (Some(class), false) = (request.class, of_class) {
         return Err(refuse("/class", format!("the version answers numbers, and no class {class}")));
     }
-    let class = match &request.class {
+    let class = match request.class {
         Some(class) => Some(known(class, &signature.classes)?),
         None => None,
     };
@@ -247,7 +306,7 @@ fn asked(
             class: signature.classes.get(class).cloned(),
         }),
         Task::Regression => Some(number(0)),
-        Task::Forecast => Some(number(output_of(request.forecast.as_ref(), signature)?)),
+        Task::Forecast => Some(number(output_of(request.forecast, signature)?)),
     })
 }
 
@@ -311,13 +370,15 @@ fn said(one: Attributed, class: Option<String>, row: Option<&Row>) -> Explanatio
     };
     let picture = one.picture;
     let column = |column: AttributedColumn| {
-        let AttributedColumn { name, attribution, parts, words } = column;
+        let AttributedColumn { name, columns, attribution, standard_error, parts, words } = column;
         let is_table = parts.is_empty();
         let value = row.filter(|_| is_table).and_then(|row| row.get(&name)).cloned();
         let mut said = ColumnAttribution {
             column: name,
+            columns,
             value,
             attribution,
+            standard_error,
             steps: Vec::new(),
             words: Vec::new(),
             pixels: None,

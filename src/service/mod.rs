@@ -17,6 +17,7 @@ mod keys;
 mod metrics;
 mod models;
 mod predictions;
+mod reasons;
 mod recorder;
 pub mod runs;
 mod scorer;
@@ -36,7 +37,8 @@ pub use aliases::Precondition;
 pub use content::Content;
 pub use datasets::Upload;
 pub use idempotency::Idempotency;
-pub use predictions::{Inputs, Question, Scoring, arrow_answer};
+pub use predictions::{Inputs, Question, Scoring, Wanted, arrow_answer};
+pub use reasons::reason_table_csv;
 
 use tokio::sync::Semaphore;
 

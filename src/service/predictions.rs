@@ -1,21 +1,25 @@
 //! Predictions: asked for, recorded, scored again.
 
-use std::collections::BTreeMap;
+mod question;
+mod replay;
+
 use std::sync::{Arc, LazyLock};
 
-use bytes::Bytes;
 use uuid::Uuid;
 
+pub use self::question::{Question, Wanted};
 use super::cache::{ModelName, Registered};
+use super::explanations::Asking;
+use super::reasons::{Answered, check_options};
 use super::scores::named;
 use super::versions::no_version;
 use super::{Idempotency, Service, blocking, not_found};
+use crate::domain::explanation::MAX_EXPLAINED;
 use crate::domain::key::Caller;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::prediction::{
-    MAX_ROWS, Prediction, PredictionRecord, PredictionRequest, Replay, Row, ScoredResponse,
-    VersionRef,
+    Further, MAX_ROWS, PredictionRequest, Row, ScoredResponse, Scores, VersionRef,
 };
 use crate::domain::version::Version;
 use crate::engine::{LoadedModel, Matrix};
@@ -41,31 +45,6 @@ pub(super) struct Loaded {
 /// An Arrow stream of at most so many bytes is read where it arrives: its arrays are taken as they
 /// are.
 const READ_AT_ONCE: usize = 1 << 20;
-
-/// Rows to score, and by which version.
-#[derive(Debug, Clone)]
-pub enum Question {
-    /// As JSON has them.
-    Rows(PredictionRequest),
-    /// As an Arrow IPC stream.
-    Stream { bytes: Bytes, version: Option<VersionRef>, record: bool },
-}
-
-impl Question {
-    fn version(&self) -> Option<&VersionRef> {
-        match self {
-            Self::Rows(request) => request.version.as_ref(),
-            Self::Stream { version, .. } => version.as_ref(),
-        }
-    }
-
-    fn record(&self) -> bool {
-        match self {
-            Self::Rows(request) => request.record,
-            Self::Stream { record, .. } => *record,
-        }
-    }
-}
 
 /// An answer as an Arrow IPC stream.
 ///
@@ -138,6 +117,7 @@ impl Service {
         question: Question,
     ) -> Result<ScoredResponse> {
         check_shape(&question)?;
+        let wanted = question.wanted();
         // What is rare is boxed: the future of every prediction would hold it.
         if once.is_some()
             && let Some(response) = Box::pin(self.kept(caller, once)).await?
@@ -148,23 +128,60 @@ impl Service {
         static ROWS: LazyLock<metrics::Histogram> =
             LazyLock::new(|| metrics::histogram!(names::PREDICTION_ROWS));
         ROWS.record(frame.rows() as f64);
-        let kept = record.then(|| (question, frame.clone()));
+        let kept = (record || wanted.is_some()).then(|| (question, frame.clone()));
         let outputs = self.0.scorer.score(&loaded, frame).await?;
         let signature = &loaded.version.signature;
-        let response = ScoredResponse {
+        let mut response = ScoredResponse {
             scores: named(signature, outputs),
             threshold: signature.threshold,
             model: model.to_owned(),
             version: number,
             id: None,
+            further: None,
         };
-        match kept {
-            Some((question, frame)) => {
-                let rows = rows_of(question, &frame);
-                Box::pin(self.record(caller, once, loaded.row, rows, response)).await
-            }
-            None => Ok(response),
+        let Some((question, frame)) = kept else { return Ok(response) };
+        let rows = rows_of(question, &frame);
+        if let Some(wanted) = wanted {
+            let asked = (frame, rows.as_slice());
+            let scores = &response.scores;
+            let further = Box::pin(self.further(caller, &loaded, asked, scores, wanted)).await?;
+            response.further = Some(Box::new(further));
         }
+        match record {
+            true => Box::pin(self.record(caller, once, loaded.row, rows, response)).await,
+            false => Ok(response),
+        }
+    }
+
+    /// What is told beside answers: reasons, and what each column adds. `rows` are as they were sent.
+    async fn further(
+        &self,
+        caller: &Caller,
+        loaded: &Arc<Loaded>,
+        (frame, rows): (Frame, &[Row]),
+        scores: &Scores,
+        wanted: Box<Wanted>,
+    ) -> Result<Further> {
+        check_number(frame.rows(), loaded)?;
+        let name: ModelName = (caller.project.clone(), loaded.version.model.clone());
+        let turn = self.0.explaining.take().await?;
+        let reasons = match &wanted.reasons {
+            Some(options) => {
+                let cut_off = loaded.version.signature.threshold.unwrap_or(0.5);
+                let answered = Answered { frame: &frame, scores, cut_off };
+                let reasons = self.reasons(&name, loaded, answered, options, turn.clone()).await?;
+                Some(Box::new(reasons))
+            }
+            None => None,
+        };
+        let explanations = match wanted.explain {
+            true => {
+                let asked = (frame, rows, turn);
+                Some(self.explained(&name, loaded, asked, &Asking::plainly()).await?)
+            }
+            false => None,
+        };
+        Ok(Further { reasons, explanations })
     }
 
     /// Makes an answer durable before it is given.
@@ -185,6 +202,7 @@ impl Service {
             rows,
             predictions: response.scores.predictions(),
             threshold: response.threshold,
+            reasons: response.further.as_ref().and_then(|further| further.reasons.clone()),
         };
         response.id = Some(record.id);
         if once.is_none() {
@@ -247,39 +265,6 @@ impl Service {
             question => read(&loaded.reader, question)?,
         };
         Ok(Asked { loaded, frame, number, record: question.record() || registered.record })
-    }
-
-    /// A recorded answer.
-    ///
-    /// # Errors
-    /// [`Code::NotFound`].
-    pub async fn get_prediction(&self, caller: &Caller, id: Uuid) -> Result<PredictionRecord> {
-        let found = self.store().get_prediction(&caller.project, id).await?;
-        found.ok_or_else(|| not_found("recorded prediction", &id.to_string()))
-    }
-
-    /// Scores a recorded answer's rows again by the version that gave it, and compares.
-    ///
-    /// # Errors
-    /// [`Code::NotFound`].
-    pub async fn replay_prediction(&self, caller: &Caller, id: Uuid) -> Result<Replay> {
-        let record = self.get_prediction(caller, id).await?;
-        let name: ModelName = (caller.project.clone(), record.model.clone());
-        let loaded = self.loaded(&name, record.version).await?;
-        let frame = loaded.reader.rows(&record.rows)?;
-        let outputs = self.0.scorer.score(&loaded, frame).await?;
-        let predictions = named(&loaded.version.signature, outputs).predictions();
-        let same_labels = record.predictions.len() == predictions.len()
-            && record.predictions.iter().zip(&predictions).all(|(a, b)| a.label == b.label);
-        Ok(Replay {
-            id,
-            identical: record.predictions == predictions,
-            max_difference: max_difference(&record.predictions, &predictions),
-            same_labels,
-            model: record.model,
-            version: record.version,
-            predictions,
-        })
     }
 
     /// Where a model's aliases point, from memory while changes are heard.
@@ -383,6 +368,21 @@ fn check_shape(question: &Question) -> Result<()> {
         let detail = format!("{rows} rows are more than {MAX_ROWS}: send them in several requests");
         return Err(Error::field(Code::InvalidRequest, "/rows", detail));
     }
+    match question.wanted().and_then(|wanted| wanted.reasons) {
+        Some(options) => check_options(&options),
+        None => Ok(()),
+    }
+}
+
+/// Refuses more rows than are explained at once; how many answers windows give shows later.
+fn check_number(rows: usize, loaded: &Loaded) -> Result<()> {
+    if loaded.version.signature.window.is_none() && rows > MAX_EXPLAINED {
+        let detail = format!(
+            "{rows} rows are more than {MAX_EXPLAINED} answers, of which reasons and explanations are \
+             given at once: send them in parts"
+        );
+        return Err(Error::field(Code::InvalidRequest, "/rows", detail));
+    }
     Ok(())
 }
 
@@ -431,28 +431,10 @@ fn rows_of(question: Question, frame: &Frame) -> Vec<Row> {
     rows
 }
 
-fn numbers(prediction: &Prediction) -> BTreeMap<&str, f64> {
-    let probabilities = prediction.probabilities.iter().flatten();
-    let mut numbers: BTreeMap<&str, f64> =
-        probabilities.map(|(class, p)| (class.as_str(), *p)).collect();
-    if let Some(value) = prediction.value {
-        numbers.insert("", value);
-    }
-    numbers
-}
-
-fn max_difference(then: &[Prediction], now: &[Prediction]) -> f64 {
-    let differences = then.iter().zip(now).flat_map(|(a, b)| {
-        let b = numbers(b);
-        numbers(a)
-            .into_iter()
-            .map(move |(name, value)| b.get(name).map_or(f64::MAX, |now| (value - now).abs()))
-    });
-    differences.fold(0.0, f64::max)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::domain::schema::Cell;
 
@@ -481,15 +463,5 @@ mod tests {
         assert_eq!(resolve(Some(VersionRef::Alias("challenger".into()))).unwrap(), 5);
         let error = resolve(Some(VersionRef::Alias("challanger".into()))).unwrap_err();
         assert!(error.to_string().contains("did you mean challenger?"), "{error}");
-    }
-
-    #[test]
-    fn differences_are_the_greatest_of_all_numbers() {
-        let with = |p: f64| Prediction {
-            probabilities: Some([("a".to_owned(), p), ("b".to_owned(), 1.0 - p)].into()),
-            ..Default::default()
-        };
-        assert_eq!(max_difference(&[with(0.25)], &[with(0.25)]), 0.0);
-        assert_eq!(max_difference(&[with(0.25), with(0.5)], &[with(0.25), with(0.75)]), 0.25);
     }
 }

@@ -126,6 +126,7 @@ mod tests {
             rows: Vec::new(),
             predictions: Vec::new(),
             threshold: None,
+            reasons: None,
         };
         Order { record, done: oneshot::channel().0 }
     }

@@ -18,6 +18,7 @@ mod permutation;
 mod ranking;
 mod regression;
 mod ridge;
+pub mod shapley;
 pub mod surrogate;
 mod thresholds;
 

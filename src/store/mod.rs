@@ -15,6 +15,7 @@ mod metrics;
 mod models;
 pub mod postgres;
 mod predictions;
+mod reasons;
 mod runs;
 mod versions;
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::connect::database_error;
 use super::{Store, Tx, number, version_number};
 use crate::domain::prediction::{Prediction, PredictionRecord, Row};
+use crate::domain::reason::Reasons;
 use crate::error::Result;
 
 /// An answer to be recorded.
@@ -21,6 +22,7 @@ pub struct NewRecord {
     pub rows: Vec<Row>,
     pub predictions: Vec<Prediction>,
     pub threshold: Option<f64>,
+    pub reasons: Option<Box<Reasons>>,
 }
 
 impl Store {
@@ -35,7 +37,8 @@ impl Store {
     ) -> Result<Option<PredictionRecord>> {
         let row = sqlx::query!(
             r#"SELECT p.id, at, key, m.name AS model, version, rows AS "rows: Json<Vec<Row>>",
-                predictions AS "predictions: Json<Vec<Prediction>>", threshold
+                predictions AS "predictions: Json<Vec<Prediction>>", threshold,
+                reasons AS "reasons: Json<Box<Reasons>>"
                FROM prediction p JOIN model m ON m.id = p.model
                WHERE p.project = $1 AND p.id = $2"#,
             project,
@@ -53,6 +56,7 @@ impl Store {
             rows: r.rows.0,
             predictions: r.predictions.0,
             threshold: r.threshold,
+            reasons: r.reasons.map(|reasons| reasons.0),
         }))
     }
 
@@ -84,10 +88,12 @@ async fn insert(executor: impl PgExecutor<'_>, records: &[NewRecord]) -> Result<
     let rows: Vec<_> = records.iter().map(|r| Json(&r.rows)).collect();
     let predictions: Vec<_> = records.iter().map(|r| Json(&r.predictions)).collect();
     let thresholds: Vec<Option<f64>> = records.iter().map(|r| r.threshold).collect();
+    let reasons: Vec<_> = records.iter().map(|r| r.reasons.as_ref().map(Json)).collect();
     sqlx::query!(
-        "INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold)
+        "INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold,
+                reasons)
              SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::int[],
-                $6::json[], $7::json[], $8::float8[])",
+                $6::json[], $7::json[], $8::float8[], $9::json[])",
         &ids,
         &projects as _,
         &keys,
@@ -95,7 +101,8 @@ async fn insert(executor: impl PgExecutor<'_>, records: &[NewRecord]) -> Result<
         &versions,
         rows as _,
         predictions as _,
-        &thresholds as _
+        &thresholds as _,
+        reasons as _
     )
     .execute(executor)
     .await

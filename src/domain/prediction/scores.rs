@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{Prediction, PredictionResponse};
+use crate::domain::explanation::Explanation;
+use crate::domain::reason::Reasons;
 
 /// What is answered to some rows, as columns.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -158,21 +160,40 @@ pub struct ScoredResponse {
     pub model: String,
     pub version: u32,
     pub id: Option<Uuid>,
+    /// Boxed, since most answers have none.
+    pub further: Option<Box<Further>>,
+}
+
+/// What is told beside the answers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Further {
+    pub reasons: Option<Box<Reasons>>,
+    pub explanations: Option<Vec<Explanation>>,
 }
 
 impl TryFrom<PredictionResponse> for ScoredResponse {
     type Error = String;
 
     fn try_from(response: PredictionResponse) -> Result<Self, String> {
-        let PredictionResponse { predictions, threshold, model, version, id } = response;
-        Ok(Self { scores: predictions.try_into()?, threshold, model, version, id })
+        let PredictionResponse {
+            predictions,
+            threshold,
+            model,
+            version,
+            id,
+            reasons,
+            explanations,
+        } = response;
+        let has_further = reasons.is_some() || explanations.is_some();
+        let further = has_further.then(|| Box::new(Further { reasons, explanations }));
+        Ok(Self { scores: predictions.try_into()?, threshold, model, version, id, further })
     }
 }
 
 impl Serialize for ScoredResponse {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { scores, threshold, model, version, id } = self;
-        let mut fields = serializer.serialize_struct("PredictionResponse", 5)?;
+        let Self { scores, threshold, model, version, id, further } = self;
+        let mut fields = serializer.serialize_struct("PredictionResponse", 7)?;
         fields.serialize_field("predictions", scores)?;
         if let Some(threshold) = threshold {
             fields.serialize_field("threshold", threshold)?;
@@ -181,6 +202,14 @@ impl Serialize for ScoredResponse {
         fields.serialize_field("version", version)?;
         if let Some(id) = id {
             fields.serialize_field("id", id)?;
+        }
+        if let Some(further) = further {
+            if let Some(reasons) = &further.reasons {
+                fields.serialize_field("reasons", reasons)?;
+            }
+            if let Some(explanations) = &further.explanations {
+                fields.serialize_field("explanations", explanations)?;
+            }
         }
         fields.end()
     }
@@ -191,7 +220,8 @@ mod tests {
     use super::*;
 
     fn response(scores: Scores, threshold: Option<f64>, id: Option<Uuid>) -> ScoredResponse {
-        ScoredResponse { scores, threshold, model: "risk".into(), version: 7, id }
+        let model = "risk".to_owned();
+        ScoredResponse { scores, threshold, model, version: 7, id, further: None }
     }
 
     /// The same answer row by row.
@@ -202,6 +232,8 @@ mod tests {
             model: scored.model.clone(),
             version: scored.version,
             id: scored.id,
+            reasons: scored.further.as_ref().and_then(|further| further.reasons.clone()),
+            explanations: scored.further.as_ref().and_then(|f| f.explanations.clone()),
         }
     }
 
@@ -222,6 +254,10 @@ mod tests {
                 None,
             ),
             response(Scores::numbers(Vec::new()), Some(0.25), Some(Uuid::max())),
+            ScoredResponse {
+                further: Some(Box::new(Further { reasons: None, explanations: Some(Vec::new()) })),
+                ..response(Scores::numbers(vec![1.0]), None, None)
+            },
         ] {
             let text = serde_json::to_string(&scored).unwrap();
             assert_eq!(text, serde_json::to_string(&by_rows(&scored)).unwrap());

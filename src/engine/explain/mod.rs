@@ -1,19 +1,31 @@
 //! Why a version answers as it does: what each input adds to an answer, compared with rows that the
 //! version carries.
 
+mod applicants;
 mod background;
+mod baseline;
 mod gradients;
 mod layered;
 mod paths;
+mod players;
 mod quantity;
+mod shapley;
 mod texts;
+mod way;
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
+use self::applicants::Applicants;
+pub(crate) use self::applicants::Drawn;
+use self::background::Carried;
 pub(crate) use self::background::background;
+pub use self::baseline::{Adverse, Baseline, Typical};
 use self::gradients::Differentiable;
-use self::paths::{Integrated, References, Steps, go_on, integrated};
+use self::paths::{Integrated, go_on};
+use self::players::{Player, players, told_as_one};
 pub use self::quantity::Quantity;
+use self::way::{Errors, Way};
 use super::features::{FittedFeatures, Layout, Matrix, names_of_words};
 use super::weights;
 use crate::domain::explanation::MAX_EXPLAINED;
@@ -23,12 +35,8 @@ use crate::domain::version::Signature;
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 
-/// Reference rows of expected gradients, of those that are kept.
+/// Reference rows of expected gradients and Shapley values, of those that are kept.
 const REFERENCES: usize = 64;
-/// From each of them, and from the one of integrated gradients.
-const EXPECTED: Steps = Steps { first: 4, most: 256 };
-const INTEGRATED: Steps = Steps { first: 32, most: 4096 };
-
 /// Numbers that are attributed to at once, at most.
 const NUMBERS: usize = 1 << 21;
 
@@ -39,6 +47,27 @@ pub enum Attributing {
     Expected,
     /// One way, from the mean of what is read of reference rows (Sundararajan et al. 2017).
     Integrated,
+    /// Shapley values of columns and groups of them.
+    Shapley,
+}
+
+/// What is to be attributed, and how.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub method: Attributing,
+    /// The quantity of each answer by its number.
+    pub of: &'a dyn Fn(usize) -> Quantity,
+    /// Columns that are told as one.
+    pub groups: &'a [Vec<String>],
+    /// With whom answers are compared; with the version's reference rows when absent.
+    pub against: Option<&'a Baseline>,
+}
+
+impl<'a> Asked<'a> {
+    /// Column by column, compared with the version's reference rows.
+    pub fn by(method: Attributing, of: &'a dyn Fn(usize) -> Quantity) -> Self {
+        Self { method, of, groups: &[], against: None }
+    }
 }
 
 /// A version with the gradients of its answers.
@@ -50,6 +79,11 @@ pub struct Explainer {
     /// `[rows, inputs]`; no rows where texts are read.
     references: Matrix,
     average: Matrix,
+    applicants: Option<Applicants>,
+    /// Log odds of the positive class of the applicants, or of the reference rows where there are none.
+    logits: OnceLock<Vec<f64>>,
+    /// Of a row, about.
+    multiply_adds: f64,
 }
 
 /// What each column adds to an answer.
@@ -74,8 +108,13 @@ pub struct Attributed {
 /// What a column adds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttributedColumn {
+    /// Of a group the names joined by ` + `.
     pub name: String,
+    /// The columns of a group; empty of one column.
+    pub columns: Vec<String>,
     pub attribution: f64,
+    /// Of a Shapley value that can tell.
+    pub standard_error: Option<f64>,
     /// Of its steps, the oldest first; of its words; or of its pixels, row after row. They add up to
     /// the column's.
     pub parts: Vec<f64>,
@@ -104,9 +143,21 @@ impl Explainer {
         let layout = features.layout();
         let outputs = layout.outputs(signature.task, signature.classes.len());
         let networks = Differentiable::new(network, &layout, outputs, &weights)?;
-        let references = background::decode(background, layout.width())?;
+        let Carried { references, applicants } = background::decode(background, layout.width())?;
         let average = average(&references);
-        Ok(Self { features, layout, networks, references, average })
+        let numbers = weights.iter().flat_map(|of| of.values()).map(|weights| weights.values.len());
+        let multiply_adds = shapley::work(network, &layout, numbers.sum());
+        let logits = OnceLock::new();
+        Ok(Self {
+            features,
+            layout,
+            networks,
+            references,
+            average,
+            applicants,
+            logits,
+            multiply_adds,
+        })
     }
 
     /// Bytes that it takes.
@@ -131,19 +182,20 @@ impl Explainer {
     }
 
     /// Attributes the answers to the rows of a frame, or to the newest window of each of its series:
-    /// of each the quantity that `of` gives of its number.
+    /// of each the quantity that is asked for.
     ///
     /// # Errors
     /// As [`super::LoadedModel::predict`]; [`Code::InvalidRequest`] for more than so many answers, or
-    /// numbers that are attributed to; [`Code::Cancelled`] when `stop` says so;
+    /// numbers that are attributed to, and for groups and methods that don't go with what is read;
+    /// [`Code::Cancelled`] when `stop` says so;
     /// [`Error::Internal`] when an answer or an attribution is not finite.
     pub fn explain(
         &self,
         frame: &Frame,
-        method: Attributing,
-        of: &dyn Fn(usize) -> Quantity,
+        asked: &Asked<'_>,
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<Attributed>> {
+        let players = self.players(asked)?;
         let (inputs, entities) = match self.features.sequence() {
             Some(_) => {
                 let newest = self.features.newest(frame)?;
@@ -157,43 +209,35 @@ impl Explainer {
             _ => None,
         };
         let texts = texts.transpose()?;
-        let (references, steps) = match method {
-            Attributing::Expected => (self.references(), EXPECTED),
-            Attributing::Integrated => (Cow::Borrowed(self.average.data.as_slice()), INTEGRATED),
-        };
-        let width = self.layout.width();
-        let compared = References::new(&self.networks, &references, width)?;
-        let mut bases: Vec<(Quantity, f64)> = Vec::new();
+        let mut way = Way::new(self, asked, &players)?;
+        if asked.method == Attributing::Shapley {
+            let references = way.references.len() / self.layout.width().max(1);
+            shapley::check_work(inputs.rows, players.len(), references, self.multiply_adds)?;
+        }
         let mut attributed = Vec::with_capacity(inputs.rows);
         let rows = inputs.data.chunks_exact(inputs.width.max(1)).zip(entities).enumerate();
         for (number, (row, entity)) in rows {
             go_on(stop)?;
-            let of = of(number);
-            let integrated = match &self.layout {
-                Layout::Text { .. } => {
-                    texts::integrated(&self.networks, row, of, INTEGRATED, stop)?
-                }
-                _ => {
-                    let known = bases.iter().find(|(quantity, _)| *quantity == of);
-                    let base = match known {
-                        Some((_, base)) => *base,
-                        None => {
-                            let base = self.base(&references, of)?;
-                            bases.push((of, base));
-                            base
-                        }
-                    };
-                    integrated(&self.networks, row, (&compared, base), of, steps, stop)?
-                }
-            };
+            let (integrated, errors) = way.attributed(row, (asked.of)(number), stop)?;
             let numbers = [integrated.value, integrated.base];
             if !numbers.iter().chain(&integrated.attributions).all(|n| n.is_finite()) {
                 return Err(Error::internal("explaining", "an attribution is not finite"));
             }
             let text = texts.as_ref().and_then(|texts| texts[number]);
-            attributed.push(self.folded(integrated, entity, text));
+            attributed.push(self.folded(integrated, entity, text, (&players, errors.as_ref())));
         }
         Ok(attributed)
+    }
+
+    /// The columns and groups that are told apart; none of pictures and texts.
+    fn players(&self, asked: &Asked<'_>) -> Result<Vec<Player>> {
+        let players = players(&self.features, &self.layout, asked.groups)?;
+        if asked.method == Attributing::Shapley && players.is_empty() {
+            let detail = "Shapley values are of columns, and a picture or a text is one: ask for \
+                          expected_gradients or integrated_gradients, which tell pixels and words";
+            return Err(Error::field(Code::InvalidRequest, "/method", detail));
+        }
+        Ok(players)
     }
 
     fn references(&self) -> Cow<'_, [f32]> {
@@ -208,31 +252,73 @@ impl Explainer {
             .ok_or_else(|| Error::new(Code::InvalidData, "the version carries no reference rows"))
     }
 
-    /// What inputs add, put together by columns.
-    fn folded(&self, of: Integrated, entity: Option<String>, text: Option<&str>) -> Attributed {
-        let Integrated { attributions, value, base, points, .. } = &of;
+    /// What inputs add, put together by columns; or what each player adds, with their standard errors.
+    fn folded(
+        &self,
+        of: Integrated,
+        entity: Option<String>,
+        text: Option<&str>,
+        (players, errors): (&[Player], Option<&Errors>),
+    ) -> Attributed {
+        let mut picture = None;
+        let columns = match errors {
+            Some(errors) => self.of_players(&of.attributions, errors, players),
+            None => told_as_one(self.by_columns(&of.attributions, text, &mut picture), players),
+        };
+        Attributed {
+            entity,
+            value: of.value,
+            base: of.base,
+            gap: of.gap(),
+            holds: of.holds(),
+            points: of.points,
+            columns,
+            picture,
+        }
+    }
+
+    fn of_players(
+        &self,
+        values: &[f64],
+        errors: &Errors,
+        players: &[Player],
+    ) -> Vec<AttributedColumn> {
+        let names = self.columns();
+        let told = |(at, (player, value)): (usize, (&Player, &f64))| {
+            let members: Vec<&str> =
+                player.columns.iter().filter_map(|column| names.get(*column).copied()).collect();
+            let standard_error = errors.as_ref().and_then(|errors| errors.get(at)).copied();
+            AttributedColumn { attribution: *value, standard_error, ..players::named(&members) }
+        };
+        players.iter().zip(values).enumerate().map(told).collect()
+    }
+
+    /// What the inputs of each column add.
+    fn by_columns(
+        &self,
+        attributions: &[f64],
+        text: Option<&str>,
+        picture: &mut Option<(usize, usize)>,
+    ) -> Vec<AttributedColumn> {
         let column = |name: &str, parts: Vec<f64>, words: Vec<String>| AttributedColumn {
-            name: name.to_owned(),
             attribution: parts.iter().sum(),
             parts,
             words,
+            ..players::named(&[name])
         };
         let names = || self.features.names();
-        let mut picture = None;
-        let columns = match &self.layout {
+        match &self.layout {
             Layout::Table(_) => self
                 .features
                 .spans()
                 .map(|(name, span)| AttributedColumn {
-                    name: name.to_owned(),
                     attribution: attributions[span].iter().sum(),
-                    parts: Vec::new(),
-                    words: Vec::new(),
+                    ..players::named(&[name])
                 })
                 .collect(),
             Layout::Image(shape) => {
                 let pixels = shape.height * shape.width;
-                picture = Some((shape.height, shape.width));
+                *picture = Some((shape.height, shape.width));
                 let pixel = |at: usize| {
                     (0..shape.channels).map(|channel| attributions[channel * pixels + at]).sum()
                 };
@@ -242,33 +328,16 @@ impl Explainer {
             Layout::Text { words, .. } => {
                 let words = names_of_words(text.unwrap_or_default(), *words);
                 let words: Vec<String> = words.into_iter().take(attributions.len()).collect();
-                names().map(|name| column(name, attributions.clone(), words.clone())).collect()
+                names().map(|name| column(name, attributions.to_vec(), words.clone())).collect()
             }
-            Layout::Sequence { channels, .. } => {
-                let series = self.features.sequence().map_or(&[][..], |s| &s.series);
-                let own = series.iter().enumerate().map(|(at, s)| (s.name.as_str(), at..at + 1));
-                let beside = self
-                    .features
-                    .spans()
-                    .map(|(name, span)| (name, span.start + series.len()..span.end + series.len()));
-                own.chain(beside)
-                    .map(|(name, span)| {
-                        let steps = attributions.chunks_exact(*channels);
-                        let parts = steps.map(|step| step[span.clone()].iter().sum()).collect();
-                        column(name, parts, Vec::new())
-                    })
-                    .collect()
-            }
-        };
-        Attributed {
-            entity,
-            value: *value,
-            base: *base,
-            gap: of.gap(),
-            holds: of.holds(),
-            points: *points,
-            columns,
-            picture,
+            Layout::Sequence { channels, .. } => players::columns(&self.features, &self.layout)
+                .into_iter()
+                .map(|(name, span)| {
+                    let steps = attributions.chunks_exact(*channels);
+                    let parts = steps.map(|step| step[span.clone()].iter().sum()).collect();
+                    column(name, parts, Vec::new())
+                })
+                .collect(),
         }
     }
 }

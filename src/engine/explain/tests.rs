@@ -1,3 +1,5 @@
+mod reasons;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -92,7 +94,7 @@ fn adds_up(frame: &Frame, of: &Trained, quantity: &dyn Fn(usize) -> Quantity) ->
     let served = model.logits_of(&model.inputs(&some).unwrap()).unwrap();
     let mut all = Vec::new();
     for method in [Attributing::Expected, Attributing::Integrated] {
-        let found = explainer.explain(&some, method, quantity, &mut || false).unwrap();
+        let found = explainer.explain(&some, &Asked::by(method, quantity), &mut || false).unwrap();
         for (row, one) in found.iter().enumerate() {
             assert!(one.holds, "{:?} {method:?}: {} of {}", of.spec.network, one.gap, one.value);
             let sum: f64 = one.columns.iter().map(|c| c.attribution).sum();
@@ -210,7 +212,11 @@ fn of_a_linear_network_the_attributions_are_known() {
     let of = trained(&frame, json!({"network": {"kind": "linear"}}));
     let weights = crate::engine::weights::decode(&of.weights).unwrap();
     let weight = &weights.values().find(|w| w.values.len() == 3).unwrap().values;
-    let found = explainer(&of).explain(&frame, Attributing::Expected, &|_| POSITIVE, &mut || false);
+    let found = explainer(&of).explain(
+        &frame,
+        &Asked::by(Attributing::Expected, &|_| POSITIVE),
+        &mut || false,
+    );
     let inputs = loaded(&of).inputs(&frame).unwrap();
     let references = explainer(&of).references().to_vec();
     for (row, one) in found.unwrap().iter().enumerate() {
@@ -233,7 +239,11 @@ fn what_nothing_depends_on_adds_little() {
     let of = trained(&frame, json!({"network": {"kind": "linear"}, "epochs": 20}));
     let rows: Vec<usize> = (0..200).collect();
     let some = frame.take(&rows).unwrap();
-    let found = explainer(&of).explain(&some, Attributing::Expected, &|_| POSITIVE, &mut || false);
+    let found = explainer(&of).explain(
+        &some,
+        &Asked::by(Attributing::Expected, &|_| POSITIVE),
+        &mut || false,
+    );
     let found = found.unwrap();
     let size = |at: usize| found.iter().map(|one| one.columns[at].attribution.abs()).sum::<f64>();
     let weakest = [0, 1, 3].map(size).into_iter().fold(f64::INFINITY, f64::min);
@@ -249,7 +259,9 @@ fn attributions_are_those_of_the_weights() {
     let rows: Vec<usize> = (0..60).collect();
     let some = frame.take(&rows).unwrap();
     let attributions = |explainer: &Explainer| -> Vec<Vec<f64>> {
-        let found = explainer.explain(&some, Attributing::Expected, &|_| POSITIVE, &mut || false);
+        let found =
+            explainer
+                .explain(&some, &Asked::by(Attributing::Expected, &|_| POSITIVE), &mut || false);
         let found = found.unwrap();
         (0..4).map(|c| found.iter().map(|one| one.columns[c].attribution).collect()).collect()
     };
@@ -277,54 +289,66 @@ fn attributions_are_those_of_the_weights() {
 fn who_leaves_is_not_waited_for() {
     let frame = table(100);
     let of = trained(&frame, json!({"network": {"kind": "linear"}}));
-    let found = explainer(&of).explain(&frame, Attributing::Expected, &|_| POSITIVE, &mut || true);
+    let found = explainer(&of).explain(
+        &frame,
+        &Asked::by(Attributing::Expected, &|_| POSITIVE),
+        &mut || true,
+    );
     assert_eq!(found.unwrap_err().code(), Code::Cancelled);
-    let short = background::encode(&Matrix { rows: 1, width: 2, data: vec![0.0; 2] }).unwrap();
+    let references = Matrix { rows: 1, width: 2, data: vec![0.0; 2] };
+    let short = background::encode(&Carried { references, applicants: None }).unwrap();
     let found = Explainer::load(&of.signature, &of.spec, of.features.clone(), &of.weights, &short);
     assert_eq!(found.unwrap_err().code(), Code::InvalidData);
 }
+
+/// The values of a tensor of a fixture.
+fn numbers(value: &Value) -> Vec<f32> {
+    value["values"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
+}
+
+/// The networks of a fixture, two perceptrons that answer together.
+fn of_fixture(fixture: &Value, outputs: usize) -> Differentiable {
+    let layer = |network: &Value, at: usize, name: &str| {
+        let weight = numbers(&network[format!("{at}.weight")]);
+        let bias = numbers(&network[format!("{at}.bias")]);
+        let (rows, columns) = (bias.len(), weight.len() / bias.len());
+        let turned = (0..columns).flat_map(|c| (0..rows).map(move |r| r * columns + c));
+        let weight =
+            Parameter { shape: vec![columns, rows], values: turned.map(|at| weight[at]).collect() };
+        let bias = Parameter { shape: vec![rows], values: bias };
+        [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]
+    };
+    let weights: Vec<Parameters> = fixture["networks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|network| {
+            let layers = [(0, "hidden.0"), (2, "hidden.1"), (4, "output")];
+            layers.into_iter().flat_map(|(at, name)| layer(network, at, name)).collect()
+        })
+        .collect();
+    let spec = NetworkSpec::Mlp(MlpNetwork { hidden: Some(vec![16, 8]), dropout: Some(0.0) });
+    let layout = Layout::Table((0..6).map(Group::Flag).collect());
+    Differentiable::new(&spec, &layout, outputs, &weights).unwrap()
+}
+
+const FIXTURES: [(&str, usize, Quantity); 2] = [
+    (include_str!("fixtures/two_classes.json"), 1, POSITIVE),
+    (include_str!("fixtures/three_classes.json"), 3, Quantity::Class(1)),
+];
 
 /// Attributions against those of captum, which `examples/oracles/explanations.py` has written down: of
 /// two perceptrons that answer together, of two classes and of three.
 #[test]
 fn attributions_are_those_of_captum() {
-    for (text, outputs, of) in [
-        (include_str!("fixtures/two_classes.json"), 1, POSITIVE),
-        (include_str!("fixtures/three_classes.json"), 3, Quantity::Class(1)),
-    ] {
+    for (text, outputs, of) in FIXTURES {
         let fixture: Value = serde_json::from_str(text).unwrap();
-        let numbers = |value: &Value| -> Vec<f32> {
-            value["values"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
-        };
-        let layer = |network: &Value, at: usize, name: &str| {
-            let weight = numbers(&network[format!("{at}.weight")]);
-            let bias = numbers(&network[format!("{at}.bias")]);
-            let (rows, columns) = (bias.len(), weight.len() / bias.len());
-            let turned = (0..columns).flat_map(|c| (0..rows).map(move |r| r * columns + c));
-            let weight = Parameter {
-                shape: vec![columns, rows],
-                values: turned.map(|at| weight[at]).collect(),
-            };
-            let bias = Parameter { shape: vec![rows], values: bias };
-            [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]
-        };
-        let weights: Vec<Parameters> = fixture["networks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|network| {
-                let layers = [(0, "hidden.0"), (2, "hidden.1"), (4, "output")];
-                layers.into_iter().flat_map(|(at, name)| layer(network, at, name)).collect()
-            })
-            .collect();
-        let spec = NetworkSpec::Mlp(MlpNetwork { hidden: Some(vec![16, 8]), dropout: Some(0.0) });
-        let layout = Layout::Table((0..6).map(Group::Flag).collect());
-        let networks = Differentiable::new(&spec, &layout, outputs, &weights).unwrap();
+        let networks = of_fixture(&fixture, outputs);
         let (rows, references) = (numbers(&fixture["rows"]), numbers(&fixture["references"]));
         let all = Matrix { rows: 5, width: 6, data: references.clone() };
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-4, "{a} {b}");
         for (name, references) in [("expected", &references), ("integrated", &average(&all).data)] {
-            let compared = References::new(&networks, references, 6).unwrap();
+            let compared = paths::References::new(&networks, references, 6).unwrap();
             let base = crate::stats::mean(&networks.values(references, 6, of).unwrap()).unwrap();
             if name == "expected" {
                 close(base, fixture["base"].as_f64().unwrap());
@@ -333,9 +357,10 @@ fn attributions_are_those_of_captum() {
             let values = numbers(&fixture["values"]);
             for ((row, known), value) in rows.chunks(6).zip(known.chunks(6)).zip(values) {
                 // As fine as captum's own were: those of requests are within a thousandth.
-                let steps = Steps { first: 8192, most: 8192 };
+                let steps = paths::Steps { first: 8192, most: 8192 };
                 let compared = (&compared, base);
-                let found = integrated(&networks, row, compared, of, steps, &mut || false).unwrap();
+                let found =
+                    paths::integrated(&networks, row, compared, of, steps, &mut || false).unwrap();
                 close(found.value, f64::from(value));
                 for (found, known) in found.attributions.iter().zip(known) {
                     close(*found, f64::from(*known));
@@ -363,15 +388,18 @@ fn layers_are_explained_as_by_their_graph_and_rows_as_alone() {
             let is_layered = ours.networks.layered().is_some();
             assert_eq!(is_layered, network["kind"] != "transformer");
             for method in [Attributing::Expected, Attributing::Integrated] {
-                let found = ours.explain(&some, method, &|_| POSITIVE, &mut || false).unwrap();
+                let found =
+                    ours.explain(&some, &Asked::by(method, &|_| POSITIVE), &mut || false).unwrap();
                 for (row, one) in found.iter().enumerate() {
                     let alone = frame.take(&[row]).unwrap();
-                    let alone = ours.explain(&alone, method, &|_| POSITIVE, &mut || false);
+                    let alone =
+                        ours.explain(&alone, &Asked::by(method, &|_| POSITIVE), &mut || false);
                     assert_eq!(alone.unwrap(), std::slice::from_ref(one));
                 }
                 let ours = explainer(&trained);
                 let graph = Explainer { networks: ours.networks.by_graph(), ..ours };
-                let graph = graph.explain(&some, method, &|_| POSITIVE, &mut || false).unwrap();
+                let graph =
+                    graph.explain(&some, &Asked::by(method, &|_| POSITIVE), &mut || false).unwrap();
                 for (ours, graph) in found.iter().zip(&graph) {
                     assert_eq!((ours.points, ours.holds), (graph.points, graph.holds));
                     assert!((ours.value - graph.value).abs() < 1e-5, "{ours:?} {graph:?}");
@@ -379,6 +407,32 @@ fn layers_are_explained_as_by_their_graph_and_rows_as_alone() {
                         let apart = (ours.attribution - graph.attribution).abs();
                         assert!(apart < 1e-5, "{network} {method:?}: {ours:?} {graph:?}");
                     }
+                }
+            }
+        }
+    }
+}
+
+/// Shapley values against those of shap's exact explainer, which `examples/oracles/shapley.py` has written
+/// down: of single inputs and of groups.
+#[test]
+fn shapley_values_are_those_of_shap() {
+    for (text, outputs, of) in FIXTURES {
+        let fixture: Value = serde_json::from_str(text).unwrap();
+        let networks = of_fixture(&fixture, outputs);
+        let (rows, references) = (numbers(&fixture["rows"]), numbers(&fixture["references"]));
+        let single: Vec<Vec<usize>> = (0..6).map(|input| vec![input]).collect();
+        let groups = vec![vec![0, 2], vec![1, 3], vec![4], vec![5]];
+        for (name, groups) in [("shapley", single), ("shapley_of_groups", groups)] {
+            let player = |inputs: Vec<usize>| Player { columns: Vec::new(), inputs };
+            let players: Vec<Player> = groups.into_iter().map(player).collect();
+            for (row, known) in rows.chunks(6).zip(fixture[name].as_array().unwrap()) {
+                let (found, errors) =
+                    shapley::shapley(&networks, row, &references, &players, of, &mut || false)
+                        .unwrap();
+                assert_eq!(errors, Some(vec![0.0; players.len()]));
+                for (found, known) in found.attributions.iter().zip(known.as_array().unwrap()) {
+                    assert!((found - known.as_f64().unwrap()).abs() < 1e-6, "{found} {known}");
                 }
             }
         }

@@ -49,6 +49,7 @@ impl Finish<'_> {
         let features = self.prepared.served_features();
         let mut spec = self.prepared.spec.clone();
         let (seed, read) = (spec.seed, self.prepared.served_data());
+        let drawn = self.prepared.served_drawn();
         let mut warnings = self.prepared.warnings.clone();
         let mut signature = self.prepared.signature();
         let fits: Vec<&Fit> = self.folds.iter().flat_map(|fold| &fold.fits).collect();
@@ -89,7 +90,7 @@ impl Finish<'_> {
             search: None,
             curve: first.curve.clone(),
             weights,
-            background: explain::background(&read.layout, &read.train.inputs, seed)?,
+            background: explain::background(&read.layout, &read.train.inputs, drawn, seed)?,
             best_epoch: first.best_epoch,
             rows: *rows,
             parameters: self.parameters * fits.len() as u64,

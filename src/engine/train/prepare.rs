@@ -19,6 +19,7 @@ use crate::domain::name::did_you_mean;
 use crate::domain::schema::{Column, ColumnType};
 use crate::domain::training::{ClassWeights, ImageSpec, PartsSpec, TrainingSpec};
 use crate::domain::version::{PartRows, Signature};
+use crate::engine::explain::Drawn;
 use crate::engine::features::{Answer, FittedFeatures, Layout, Matrix, Standard, leakage_warnings};
 use crate::engine::parts::{Parts, says_validation};
 use crate::error::{Code, Context, Error, Result};
@@ -45,6 +46,8 @@ pub(super) struct Prepared {
     pub(super) forecasting: Option<Forecasting>,
     /// For the networks that are served, where they are to be refitted.
     pub(super) refit: Option<Refit>,
+    /// Training rows among whom applicants of reasons are looked for.
+    pub(super) drawn: Drawn,
 }
 
 /// The training and the validation rows together, as if they were the training rows.
@@ -53,6 +56,7 @@ pub(super) struct Refit {
     pub(super) features: FittedFeatures,
     inputs: Vec<Column>,
     test: Matrix,
+    drawn: Drawn,
 }
 
 /// Prepares a training on the rows of a table. `given`: features that were fitted on them before, as
@@ -97,9 +101,10 @@ pub(super) fn prepare(
     let fingerprint = fingerprint(&spec, &features, read.rows)?;
     let data = read.data(layout, train, validation);
     let refit = match wide.filter(|_| spec.refit == Some(true)) {
-        Some((features, all)) => Some(read.refit(features, &all)?),
+        Some((features, all)) => Some(read.refit(features, &all, spec.seed)?),
         None => None,
     };
+    let drawn = Drawn::of(&read.frames[0], &features, data.task, spec.seed)?;
     Ok(Prepared {
         spec,
         recipe,
@@ -113,6 +118,7 @@ pub(super) fn prepare(
         warnings,
         forecasting: None,
         refit,
+        drawn,
     })
 }
 
@@ -183,7 +189,7 @@ impl Read {
     }
 
     /// Of all rows before the test rows, and features that were fitted on them.
-    fn refit(&self, features: FittedFeatures, all: &Frame) -> Result<Refit> {
+    fn refit(&self, features: FittedFeatures, all: &Frame, seed: u64) -> Result<Refit> {
         let [_, validation, test] = &self.frames;
         let [train_truth, validation_truth, _] = &self.truths;
         let train = self.part(&features, all, train_truth.joined(validation_truth))?;
@@ -192,6 +198,7 @@ impl Read {
             data: self.data(features.layout(), train, validation),
             inputs: features.inputs(all),
             test: features.transform(test)?,
+            drawn: Drawn::of(all, &features, self.target.task, seed)?,
             features,
         })
     }
@@ -206,6 +213,11 @@ impl Prepared {
     /// What the networks that are served learn from.
     pub(super) fn served_data(&self) -> &Data {
         self.refit.as_ref().map_or(&self.data, |refit| &refit.data)
+    }
+
+    /// Rows among these that a version carries with the values of their columns.
+    pub(super) fn served_drawn(&self) -> &Drawn {
+        self.refit.as_ref().map_or(&self.drawn, |refit| &refit.drawn)
     }
 
     /// The test rows as they read them.

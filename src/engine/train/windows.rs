@@ -18,6 +18,7 @@ use crate::domain::schema::ColumnType;
 use crate::domain::training::{PartsSpec, TrainingSpec};
 use crate::domain::version::PartRows;
 use crate::domain::window::WindowSpec;
+use crate::engine::explain::Drawn;
 use crate::engine::features::{
     FittedFeatures, FittedSequence, FittedSeries, Layout, Matrix, Standard,
 };
@@ -409,6 +410,7 @@ impl Assembly<'_> {
             warnings,
             forecasting,
             refit: None,
+            drawn: Drawn::default(),
         })
     }
 

@@ -81,6 +81,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
             ),
             optional("version", NONE, "a number or an alias; 'champion' when absent"),
             optional("record", "False", "keep the answer; its id is p.id"),
+            optional("explain", "False", "also what each column adds: p.explanations"),
+            optional(
+                "reasons",
+                "False",
+                "also why answers are adverse: p.reasons; True, or a dict of how",
+            ),
         ],
         notes: "Columns that the model does not read are left out of a dataset, of a file, and of \
                 dicts where its training data had them; others are refused. p.labels, p.scores (probability of the positive class) and p.values are lists.",
@@ -114,9 +120,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional(
                 "method",
                 "\"expected_gradients\"",
-                "expected_gradients, from 64 reference rows, or integrated_gradients, from the \
-                 average one",
+                "expected_gradients, from 64 reference rows, integrated_gradients, from the average \
+                 one, or shapley, of few rows",
             ),
+            optional("groups", NONE, "columns that are told as one: [['age', 'zip']]"),
             optional(
                 "of",
                 NONE,
@@ -130,7 +137,48 @@ pub(super) static FUNCTIONS: &[Function] = &[
         notes: "What columns add leads from what reference rows are answered to what this row is, in \
                 log odds or in the target's unit. e.attributions are dicts, one for each row; e.plot() \
                 draws them, e.describe() lists each row's.",
-        example: "explain(\"default\", loans.head(1)).plot()",
+        example: "e = explain(\"default\", loans.head(1)); e.plot(); e.plot(row=0)",
+    },
+    Function {
+        name: "reasons",
+        summary: "why answers are adverse, as codes and sentences",
+        parameters: &[
+            needed("model", "a version, a model, or a model's name; of tables and two classes"),
+            needed("rows", "as predict() takes them, at most 1,000"),
+            optional("max", "4", "at most so many for each answer, 1 to 4"),
+            optional(
+                "method",
+                "\"expected_gradients\"",
+                "expected_gradients or shapley, of few rows",
+            ),
+            optional("table", NONE, "number of a reason table; the newest one"),
+            optional("adverse", NONE, "the class that is adverse; the positive one"),
+            optional("language", NONE, "a language of the table; that of its first entry"),
+            optional("version", NONE, "a number or an alias; 'champion' when absent"),
+            optional("record", "False", "keep the answer with its reasons; its id is r.id"),
+        ],
+        notes: "Compared with approved applicants nearest above the cut-off. r.codes and r.letters are \
+                lists of texts, one for each row, empty where the answer is favourable; r.describe() \
+                lists every reason with what it adds to the log odds.",
+        example: "reasons(\"default\", loans.head(20)).letters[0]",
+    },
+    Function {
+        name: "reason_table",
+        summary: "the codes and sentences of a model's reasons",
+        parameters: &[
+            needed("model", "a model, a version of it, or its name"),
+            optional(
+                "entries",
+                NONE,
+                "a CSV file (code,columns,when,text,language) or a list of dicts: kept as a new table",
+            ),
+            optional("number", NONE, "which one is shown; the newest"),
+        ],
+        notes: "t.save(\"reasons.csv\") writes what imports again as the same table. An entry is for one \
+                column or for several that are told as one; when is high, low, missing or categories.",
+        example: "t = reason_table(\"default\", [{\"code\": \"R01\", \"columns\": [\"income\"], \
+                  \"text\": \"Low income.\"}]); t.save(\"reasons.csv\"); \
+                  reason_table(\"default\", \"reasons.csv\")",
     },
     Function {
         name: "counterfactual",

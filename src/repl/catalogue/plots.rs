@@ -52,10 +52,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "save",
-        summary: "a frame or a plot as a file",
+        summary: "a frame, a plot or a reason table as a file",
         parameters: &[
-            needed("value", "a frame or a plot"),
-            needed("path", "it ends in .csv or .parquet, of a plot in .svg"),
+            needed("value", "a frame, a plot or a reason table"),
+            needed(
+                "path",
+                "it ends in .csv or .parquet, of a plot in .svg, of a reason table in .csv",
+            ),
         ],
         notes: "A file that is there is written over.",
         example: "f.hist(\"income\").save(\"income.svg\")",

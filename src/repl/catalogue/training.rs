@@ -256,6 +256,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
                 "of a version: losses, or reliability, how probabilities came true (of several classes \
                 that of the one answered); of a dependence the column, of activations and units the layer",
             ),
+            optional(
+                "row",
+                NONE,
+                "of explanations: one answer, from its base to its value, step by step",
+            ),
         ],
         notes: "Of a job that runs, up to now.",
         example: "m.plot(what=\"reliability\")",

@@ -13,7 +13,7 @@ use crate::domain::explanation::{ExplainedStep, ExplanationRequest};
 use crate::domain::prediction::VersionRef;
 use crate::error::Result;
 
-/// `explain(model, rows, method="expected_gradients", of=None, step=None, target=None,
+/// `explain(model, rows, method="expected_gradients", groups=None, of=None, step=None, target=None,
 /// quantile=None, version=None)`.
 pub(super) fn explain<'v>(
     arguments: &Arguments<'v>,
@@ -24,6 +24,8 @@ pub(super) fn explain<'v>(
     let wanted = reference(arguments, "version")?.or(number.map(VersionRef::Number));
     let method = arguments.json("method")?;
     let method = method.map(|method| arguments.typed("method", method)).transpose()?;
+    let groups = arguments.json("groups")?;
+    let groups = groups.map(|groups| arguments.typed("groups", groups)).transpose()?;
     let step = arguments.number("step", 1..=u64::from(u32::MAX))?;
     let quantile = arguments.json("quantile")?;
     let quantile = quantile.map(|level| arguments.typed("quantile", level)).transpose()?;
@@ -39,6 +41,7 @@ pub(super) fn explain<'v>(
         version: Some(VersionRef::Number(version.version)),
         method: method.unwrap_or_default(),
         class: arguments.text("of")?.map(str::to_owned),
+        groups: groups.unwrap_or_default(),
         forecast: (forecast != ExplainedStep::default()).then_some(forecast),
     };
     let response = context.wait(context.client().explain(&model, &request))?;

@@ -16,6 +16,7 @@ mod models;
 mod observing;
 mod plotting;
 mod predicting;
+mod reasoning;
 mod saving;
 mod simplifying;
 mod training;
@@ -145,6 +146,8 @@ functions! {
     analyses => analysing::analyses,
     analysis => analysing::analysis,
     counterfactual => counterfactual::counterfactual,
+    reasons => reasoning::reasons,
+    reason_table => reasoning::reason_table,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

@@ -7,7 +7,7 @@ use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
     Comparison, Object, activated, alloc, analysed, curves, explained, is_number, object_of,
-    reliability,
+    reliability, waterfall,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -210,7 +210,7 @@ pub(super) fn bar<'v>(
     alloc(Object::Plot(plot), eval)
 }
 
-/// `plot(of, what="losses")`.
+/// `plot(of, what="losses", row=None)`.
 pub(super) fn plot<'v>(
     arguments: &Arguments<'v>,
     eval: &mut Evaluator<'v, '_, '_>,
@@ -244,7 +244,17 @@ pub(super) fn plot<'v>(
             }
         }
         Some(Object::Job(_)) => of_job(arguments, context)?,
-        Some(Object::Explanations(answer)) => explained(answer),
+        Some(Object::Explanations(answer)) => match arguments.number("row", 0..=u64::MAX)? {
+            None => explained(answer),
+            Some(row) => {
+                let one = usize::try_from(row).ok().and_then(|row| answer.explanations.get(row));
+                let one = one.ok_or_else(|| {
+                    let count = answer.explanations.len();
+                    arguments.wrong("row", &format!("{row} is none of its {count}, counted from 0"))
+                })?;
+                waterfall(format!("{} {}, row {row}", answer.model, answer.version), one)
+            }
+        },
         Some(Object::Activations(answer)) => activated(answer, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::Analysis(analysis)) => analysed(analysis, arguments.text("what")?)

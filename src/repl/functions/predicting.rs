@@ -20,7 +20,7 @@ use crate::domain::version::Version;
 use crate::error::{Code, Context as _, Error, Result};
 use crate::frame;
 
-/// `predict(model, rows, version=None, record=False)`.
+/// `predict(model, rows, version=None, record=False, explain=False, reasons=False)`.
 pub(super) fn predict<'v>(
     arguments: &Arguments<'v>,
     eval: &mut Evaluator<'v, '_, '_>,
@@ -29,6 +29,9 @@ pub(super) fn predict<'v>(
     let (model, number) = model_argument(arguments, "model")?;
     let wanted = reference(arguments, "version")?.or(number.map(VersionRef::Number));
     let record = arguments.flag("record", false)?;
+    let explain = arguments.flag("explain", false)?;
+    let reasons = arguments.json("reasons")?;
+    let reasons = reasons.map(|reasons| arguments.typed("reasons", reasons)).transpose()?;
     let rows = rows(arguments, context)?;
     let version = context.wait(resolve(&context.client(), &model, wanted.as_ref()))?;
     let rows = rows.read_by(context, &version)?;
@@ -37,6 +40,8 @@ pub(super) fn predict<'v>(
         rows: Some(rows.clone()),
         version: Some(VersionRef::Number(version.version)),
         record,
+        explain,
+        reasons,
         ..PredictionRequest::default()
     };
     let client = context.client();

@@ -1,4 +1,4 @@
-//! Frames and plots as files.
+//! Frames, plots and reason tables as files.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -11,7 +11,7 @@ use super::super::arguments::Arguments;
 use super::super::objects::{Object, object_of};
 use super::data::path_of;
 use crate::error::{Code, Error, Result};
-use crate::frame::{Frame, write_csv};
+use crate::frame::{Frame, write_csv, write_reason_entries};
 use crate::plot::Plot;
 
 /// Pixels of a plot.
@@ -31,9 +31,15 @@ pub(super) fn save<'v>(
         (Some(Object::Frame(_)), _) => {
             return Err(arguments.wrong("path", "of a frame ends in .csv or .parquet"));
         }
+        (Some(Object::ReasonTable(table)), "csv") => {
+            write(&path, &write_reason_entries(&table.entries)?)?;
+        }
+        (Some(Object::ReasonTable(_)), _) => {
+            return Err(arguments.wrong("path", "of a reason table ends in .csv"));
+        }
         (Some(Object::Plot(plot)), "svg") => write(&path, svg(plot)?.as_bytes())?,
         (Some(Object::Plot(_)), _) => return Err(arguments.wrong("path", "of a plot ends in .svg")),
-        _ => return Err(arguments.unlike("value", "a frame or a plot", value)),
+        _ => return Err(arguments.unlike("value", "a frame, a plot or a reason table", value)),
     }
     Ok(Value::new_none())
 }

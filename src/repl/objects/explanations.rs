@@ -158,6 +158,46 @@ pub(in crate::repl) fn plot(answer: &ExplanationResponse) -> Plot {
     }
 }
 
+/// Columns of a waterfall that have a bar of their own.
+const FALLS: usize = 12;
+
+/// How the parts of one answer lead from its base to its value, the strongest first; the weakest are one
+/// bar.
+pub(in crate::repl) fn waterfall(title: String, one: &Explanation) -> Plot {
+    let mut parts: Vec<(String, f64)> =
+        parts(one).into_iter().map(|(name, _, adds)| (name, adds)).collect();
+    parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let shown = if parts.len() > FALLS { FALLS - 1 } else { parts.len() };
+    let others: Vec<(String, f64)> = parts.split_off(shown);
+    if !others.is_empty() {
+        let sum = others.iter().map(|(_, adds)| adds).sum();
+        parts.push((format!("{} others", others.len()), sum));
+    }
+    let (mut names, mut from, mut points) = (vec!["base".to_owned()], vec![0.0], Vec::new());
+    points.push((0.0, one.base));
+    let mut at = one.base;
+    for (name, adds) in parts {
+        points.push((names.len() as f64, at + adds));
+        names.push(name);
+        from.push(at);
+        at += adds;
+    }
+    points.push((names.len() as f64, one.value));
+    names.push("value".to_owned());
+    from.push(0.0);
+    let label = match (&one.class, one.scale) {
+        (Some(class), ExplanationScale::LogOdds) => format!("log odds of {class}"),
+        _ => "value".to_owned(),
+    };
+    let mark = Mark::Spans { width: 0.8, from };
+    Plot {
+        title,
+        x: Axis { label: "column".to_owned(), scale: Scale::Category(names) },
+        y: Axis { label: label.clone(), scale: Scale::Number },
+        layers: vec![Layer { name: label, mark, points }],
+    }
+}
+
 /// What each step of a window adds, the newest at the right.
 fn of_steps(title: String, column: &str, steps: &[f64]) -> Plot {
     let back = |at: usize| at as f64 - (steps.len() - 1) as f64;

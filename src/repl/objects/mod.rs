@@ -16,6 +16,7 @@ mod groups;
 mod job;
 mod plot;
 mod predictions;
+mod reasons;
 mod search;
 mod version;
 
@@ -45,6 +46,7 @@ use crate::domain::explanation::ExplanationResponse;
 use crate::domain::forecast::ForecastResponse;
 use crate::domain::job::Job;
 use crate::domain::model::Model;
+use crate::domain::reason::ReasonTable;
 use crate::error::{Context as _, Error, Result};
 use crate::frame::Frame;
 use crate::plot::Plot;
@@ -53,11 +55,12 @@ pub(super) use activations::plot as activated;
 pub(super) use analyses::plot as analysed;
 pub(super) use comparison::{Comparison, curves, reliability};
 pub(super) use counterfactuals::Counterfactuals;
-pub(super) use explanations::plot as explained;
+pub(super) use explanations::{plot as explained, waterfall};
 pub(super) use findings::{Finding, Findings};
 pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
 pub(super) use predictions::Predictions;
+pub(super) use reasons::Told;
 pub(super) use version::{Move, Trained};
 
 /// The field that holds the value itself.
@@ -111,6 +114,8 @@ pub(super) enum Object {
     Plot(Plot),
     Predictions(Predictions),
     Forecasts(ForecastResponse),
+    Reasons(Box<Told>),
+    ReasonTable(ReasonTable),
     Move(Move),
 }
 
@@ -134,6 +139,8 @@ impl Object {
             Self::Job(_) => "job",
             Self::Predictions(_) => "predictions",
             Self::Forecasts(_) => "forecasts",
+            Self::Reasons(_) => "reasons",
+            Self::ReasonTable(_) => "reason_table",
             Self::Move(_) => "move",
         }
     }
@@ -157,6 +164,8 @@ impl Object {
             Self::Job(j) => job::text(j),
             Self::Predictions(p) => p.text(),
             Self::Forecasts(f) => forecasts::text(f),
+            Self::Reasons(r) => r.text(),
+            Self::ReasonTable(t) => reasons::table_text(t),
             Self::Move(m) => m.text(),
         }
     }
@@ -185,6 +194,8 @@ impl Object {
                 "analyses",
                 "analysis",
                 "counterfactual",
+                "reasons",
+                "reason_table",
                 "aliases",
                 "history",
                 "describe",
@@ -203,6 +214,8 @@ impl Object {
                 "analyses",
                 "analysis",
                 "counterfactual",
+                "reasons",
+                "reason_table",
                 "prune",
                 "distil",
                 "quantise",
@@ -213,10 +226,12 @@ impl Object {
                 &["plot", "describe"]
             }
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
+            Self::ReasonTable(_) => &["save", "describe"],
             Self::Advice(_)
             | Self::Counterfactuals(_)
             | Self::Predictions(_)
-            | Self::Forecasts(_) => &["describe"],
+            | Self::Forecasts(_)
+            | Self::Reasons(_) => &["describe"],
             Self::Comparison(_) | Self::Findings(_) | Self::Move(_) => &[],
         }
     }
@@ -239,6 +254,8 @@ impl Object {
             Self::Job(j) => object(j.as_ref()),
             Self::Predictions(p) => p.fields(),
             Self::Forecasts(f) => forecasts::fields(f),
+            Self::Reasons(r) => r.fields(),
+            Self::ReasonTable(t) => object(t),
             Self::Move(m) => object(m),
         }
     }
@@ -265,6 +282,8 @@ impl Object {
             Self::Version(v) => v.described(),
             Self::Predictions(p) => Ok(p.described()),
             Self::Forecasts(f) => Ok(forecasts::described(f)),
+            Self::Reasons(r) => Ok(r.described()),
+            Self::ReasonTable(t) => Ok(reasons::table_described(t)),
             Self::Comparison(_)
             | Self::Findings(_)
             | Self::Groups(_)
@@ -427,6 +446,8 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::Findings(f) => f.table(),
             Object::Predictions(p) => Some(p.table(rows)),
             Object::Forecasts(f) => Some(forecasts::table(f, rows)),
+            Object::Reasons(r) => Some(r.table(rows)),
+            Object::ReasonTable(t) => Some(reasons::table_table(t)),
             _ => None,
         };
         let plot = match object {
@@ -514,7 +535,9 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         | Object::Groups(_)
         | Object::Move(_)
         | Object::Plot(_)
-        | Object::Predictions(_) => None,
+        | Object::Predictions(_)
+        | Object::Reasons(_)
+        | Object::ReasonTable(_) => None,
     }
 }
 

@@ -51,18 +51,20 @@ impl Predictions {
         fields.insert("values".to_owned(), values.into());
         fields.insert("rows".to_owned(), rows);
         // Also where there is none, so that a script may ask.
-        fields.entry("id").or_insert(Json::Null);
+        for name in ["id", "reasons", "explanations"] {
+            fields.entry(name).or_insert(Json::Null);
+        }
         fields.entry("threshold").or_insert(Json::Null);
         Ok(fields)
     }
 
     /// A row for each of the rows: answer, then question.
     pub(super) fn described(&self) -> Vec<Map<String, Json>> {
-        let pairs = self.response.predictions.iter().zip(&self.rows);
-        pairs.map(|(prediction, row)| self.line(prediction, row)).collect()
+        let pairs = self.response.predictions.iter().zip(&self.rows).enumerate();
+        pairs.map(|(at, (prediction, row))| self.line(at, prediction, row)).collect()
     }
 
-    fn line(&self, prediction: &Prediction, row: &Row) -> Map<String, Json> {
+    fn line(&self, at: usize, prediction: &Prediction, row: &Row) -> Map<String, Json> {
         let mut line = Map::new();
         let one = self.positive_class.as_ref();
         for (class, p) in prediction.probabilities.iter().flatten() {
@@ -77,6 +79,10 @@ impl Predictions {
         if let Some(value) = prediction.value {
             line.insert("value".to_owned(), value.into());
         }
+        if let Some(reasons) = &self.response.reasons {
+            let codes = reasons.rows.get(at).into_iter().flatten().map(|r| r.code.as_str());
+            line.insert("reasons".to_owned(), codes.collect::<Vec<_>>().join(", ").into());
+        }
         for (name, cell) in row {
             let cell = serde_json::to_value(cell).unwrap_or_default();
             line.entry(name.clone()).or_insert(cell);
@@ -86,8 +92,9 @@ impl Predictions {
 
     /// At most so many of the first rows.
     pub(super) fn table(&self, shown: usize) -> Table {
-        let pairs = self.response.predictions.iter().zip(&self.rows).take(shown);
-        let rows: Vec<_> = pairs.map(|(prediction, row)| self.line(prediction, row)).collect();
+        let pairs = self.response.predictions.iter().zip(&self.rows).take(shown).enumerate();
+        let rows: Vec<_> =
+            pairs.map(|(at, (prediction, row))| self.line(at, prediction, row)).collect();
         let mut table = super::table_of_rows(&rows);
         // A probability is read by its decimals, one below the other.
         for (at, heading) in table.headings.iter().enumerate() {

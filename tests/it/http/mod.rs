@@ -20,6 +20,7 @@ mod keys;
 mod metrics;
 mod monotone;
 mod problems;
+mod reasons;
 mod search;
 mod server;
 mod simplifications;

@@ -55,6 +55,10 @@ fn every_example_of_the_help_works() {
     assert!(section("explain").contains("income") && section("explain").contains("adds"));
     examples_of_analyses(&printed);
     assert!(words("counterfactual").starts_with("1 row by default 1 "), "{printed}");
+    assert!(section("explain").contains("base") && section("explain").contains("value"));
+    assert!(section("reasons").contains("income is 15,000"), "{printed}");
+    assert!(words("reason_table").starts_with("reason table 2 of default 1 entry"), "{printed}");
+    assert!(words("reason_table").contains("R01 income Low income."), "{printed}");
     assert!(section("compare").starts_with("default 1, default 2\n"), "{printed}");
     assert!(words("compare").contains("network linear linear"), "{printed}");
     assert!(words("models").contains("default binary 4"), "{printed}");

@@ -1,0 +1,137 @@
+//! Training rows that a version carries to choose from whom an adverse answer is compared with, with the
+//! values of their columns: a table's that answers with one of two classes.
+
+use serde::{Deserialize, Serialize};
+
+use super::background::{NUMBERS, take};
+use crate::domain::model::Task;
+use crate::domain::schema::ColumnType;
+use crate::engine::features::{FittedFeatures, Layout, Matrix};
+use crate::engine::random::{Purpose, keyed, shuffle};
+use crate::error::{Context, Result};
+use crate::frame::Frame;
+
+/// Rows that are kept: about one in 20 of them lies near a cut-off.
+const ROWS: usize = 4096;
+/// Longer texts are cut: they are shown in sentences.
+const SHOWN: usize = 60;
+
+/// Rows that were drawn of a table, and what they have in its columns.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Drawn {
+    rows: Vec<usize>,
+    columns: Vec<KnownColumn>,
+}
+
+/// The same as a version carries it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Applicants {
+    pub(super) inputs: Matrix,
+    pub(super) columns: Vec<KnownColumn>,
+}
+
+/// The values of a column, row by row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct KnownColumn {
+    pub(super) name: String,
+    pub(super) values: KnownValues,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KnownValues {
+    Numbers(Vec<Option<f64>>),
+    /// Microseconds since 1970 in UTC.
+    Times(Vec<Option<i64>>),
+    Words {
+        words: Vec<String>,
+        /// Which of them.
+        codes: Vec<Option<u32>>,
+    },
+}
+
+impl KnownValues {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Numbers(values) => values.len(),
+            Self::Times(values) => values.len(),
+            Self::Words { codes, .. } => codes.len(),
+        }
+    }
+}
+
+impl Drawn {
+    /// Of the rows that a network learns from; none but of a table of two classes.
+    ///
+    /// # Errors
+    /// Internal, when a column is not there.
+    pub(crate) fn of(
+        frame: &Frame,
+        features: &FittedFeatures,
+        task: Task,
+        seed: u64,
+    ) -> Result<Self> {
+        let layout = features.layout();
+        if task != Task::Binary || !matches!(layout, Layout::Table(_)) {
+            return Ok(Self::default());
+        }
+        let mut rows: Vec<usize> = (0..frame.rows()).collect();
+        shuffle(&mut keyed(seed, Purpose::Background, 1, 0), &mut rows);
+        rows.truncate(ROWS.min(NUMBERS / layout.width().max(1)));
+        let some = frame.take(&rows)?;
+        let columns = features.names().map(|name| known(&some, name)).collect::<Result<_>>()?;
+        Ok(Self { rows, columns })
+    }
+
+    /// With what the networks read of these rows; None of none.
+    pub(super) fn among(&self, inputs: &Matrix) -> Option<Applicants> {
+        let is_there = !self.rows.is_empty() && self.rows.iter().all(|row| *row < inputs.rows);
+        is_there
+            .then(|| Applicants { inputs: take(inputs, &self.rows), columns: self.columns.clone() })
+    }
+}
+
+fn known(frame: &Frame, name: &str) -> Result<KnownColumn> {
+    let values = match frame.column(name).map(|column| column.kind) {
+        Some(ColumnType::Int64 | ColumnType::Float64) => {
+            let numbers = frame.numbers(name)?.into_iter();
+            KnownValues::Numbers(numbers.map(|n| n.is_finite().then_some(n)).collect())
+        }
+        Some(ColumnType::Timestamp) => KnownValues::Times(frame.timestamps(name)?),
+        _ => {
+            let mut words: Vec<String> = Vec::new();
+            let mut places = std::collections::HashMap::new();
+            let codes = frame.labels(name)?.into_iter().map(|label| {
+                let label: String = label?.chars().take(SHOWN).collect();
+                let next = u32::try_from(words.len()).ok()?;
+                Some(*places.entry(label).or_insert_with_key(|label| {
+                    words.push(label.clone());
+                    next
+                }))
+            });
+            let codes = codes.collect();
+            KnownValues::Words { words, codes }
+        }
+    };
+    Ok(KnownColumn { name: name.to_owned(), values })
+}
+
+/// The columns as bytes.
+pub(super) fn encode(columns: &[KnownColumn]) -> Result<Vec<u8>> {
+    serde_json::to_vec(columns).context("writing the values of applicants")
+}
+
+/// None for what are no columns of so many rows.
+pub(super) fn decode(bytes: &[u8], rows: usize) -> Option<Vec<KnownColumn>> {
+    let columns: Vec<KnownColumn> = serde_json::from_slice(bytes).ok()?;
+    let is_whole = |column: &KnownColumn| {
+        let codes = match &column.values {
+            KnownValues::Words { words, codes } => {
+                codes.iter().flatten().all(|code| (*code as usize) < words.len())
+            }
+            _ => true,
+        };
+        codes && column.values.len() == rows
+    };
+    columns.iter().all(is_whole).then_some(columns)
+}

@@ -1,0 +1,234 @@
+//! Approved applicants near a cut-off: with whom adverse answers are compared.
+
+use std::cmp::Ordering;
+
+use sha2::{Digest, Sha256};
+
+use super::Explainer;
+use super::applicants::{KnownColumn, KnownValues};
+use crate::domain::calibration::Calibrator;
+use crate::domain::reason::{BaselineRule, BaselineSource, ReasonBaseline};
+use crate::engine::Quantity;
+use crate::engine::features::{Group, Layout, Matrix};
+use crate::error::{Code, Error, Result};
+use crate::frame::Frame;
+
+/// Rows of a baseline where too few lie near the cut-off, and at most.
+const NEAREST: usize = 100;
+const MOST: usize = 256;
+/// Fewer say nothing.
+const LEAST: usize = 10;
+/// Half of what doubles the odds, in log odds.
+const NEAR: f64 = std::f64::consts::LN_2 / 2.0;
+/// Log odds beyond this are as good as it.
+const FAR: f64 = 40.0;
+
+/// Which answers are adverse.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adverse<'a> {
+    /// The smallest probability of the positive class that is answered by it.
+    pub cut_off: f64,
+    /// Whether the positive class is adverse, or the other one.
+    pub is_positive: bool,
+    /// What makes that probability of a logit.
+    pub calibrator: Option<&'a Calibrator>,
+    /// At most so many rows of a baseline; 256 at the utmost.
+    pub most: usize,
+}
+
+impl Adverse<'_> {
+    fn probability(&self, logit: f64) -> f64 {
+        match self.calibrator {
+            None => 1.0 / (1.0 + (-logit).exp()),
+            Some(calibrator) => calibrator.apply(logit).unwrap_or(f64::NAN),
+        }
+    }
+
+    /// By how much the log odds of an answer that is favourable lie beyond the cut-off; None of an adverse
+    /// one.
+    fn beyond(&self, logit: f64) -> Option<f64> {
+        let log_odds = |p: f64| (p.ln() - (-p).ln_1p()).clamp(-FAR, FAR);
+        let probability = self.probability(logit);
+        let is_adverse = (probability >= self.cut_off) == self.is_positive;
+        let distance = (log_odds(probability) - log_odds(self.cut_off)).abs();
+        (!is_adverse && distance.is_finite()).then_some(distance)
+    }
+
+    /// The log odds of the adverse class.
+    pub fn quantity(&self) -> Quantity {
+        Quantity::Positive { negative: !self.is_positive }
+    }
+}
+
+/// Rows that are answered favourably, nearest to a cut-off.
+#[derive(Debug, Clone)]
+pub struct Baseline {
+    pub described: ReasonBaseline,
+    /// `[rows, inputs]`, the nearest first.
+    pub(super) references: Vec<f32>,
+    /// Which of the applicants they are; empty where none are carried.
+    picked: Vec<usize>,
+}
+
+/// What the rows of a baseline mostly have in a column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Typical {
+    /// The quartiles of those that have one, and the share that has one.
+    Numbers { low: f64, median: f64, high: f64, present: f64 },
+    /// The same of microseconds since 1970 in UTC.
+    Times { low: i64, median: i64, high: i64, present: f64 },
+    /// Words with the share of rows that have them, the most frequent first.
+    Words(Vec<(String, f64)>),
+}
+
+impl Explainer {
+    /// The rows with whom adverse answers are compared: of those that the version carries and that are
+    /// answered favourably, the ones within half of what doubles the odds of the cut-off, 256 at most;
+    /// where these are not 100, the nearest 100.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] when hardly any of them is answered favourably.
+    pub fn baseline(&self, adverse: Adverse<'_>) -> Result<Baseline> {
+        let (source, rows) = match &self.applicants {
+            Some(applicants) => (BaselineSource::Applicants, &applicants.inputs),
+            None => (BaselineSource::ReferenceRows, &self.references),
+        };
+        let logits = self.logits(rows)?;
+        let mut favourable: Vec<(f64, f64, usize)> = logits
+            .iter()
+            .enumerate()
+            .filter_map(|(row, logit)| Some((adverse.beyond(*logit)?, *logit, row)))
+            .collect();
+        if favourable.len() < LEAST {
+            let detail = format!(
+                "of {} rows that the version carries {} are answered favourably at the cut-off {}: too \
+                 few to tell reasons by; name the other class in adverse, or train with a threshold that \
+                 approves some",
+                rows.rows,
+                favourable.len(),
+                adverse.cut_off
+            );
+            return Err(Error::field(Code::InvalidRequest, "/reasons", detail));
+        }
+        // Ties of a calibration by steps fall to the log odds below it.
+        let sign = if adverse.is_positive { -1.0 } else { 1.0 };
+        favourable.sort_by(|a, b| {
+            let (a_odds, b_odds) = (sign * a.1, sign * b.1);
+            a.0.total_cmp(&b.0).then(a_odds.total_cmp(&b_odds)).then(a.2.cmp(&b.2))
+        });
+        let near = favourable.iter().take_while(|(beyond, _, _)| *beyond < NEAR).count();
+        let (rule, count) = match near {
+            NEAREST.. => (BaselineRule::NearCutOff, near.min(MOST)),
+            _ => (BaselineRule::Nearest, favourable.len().min(NEAREST)),
+        };
+        favourable.truncate(count.min(adverse.most));
+        let picked: Vec<usize> = favourable.into_iter().map(|(_, _, row)| row).collect();
+        let references: Vec<f32> = rows.each(&picked).flatten().copied().collect();
+        let mut hash = Sha256::new();
+        references.iter().for_each(|number| hash.update(number.to_le_bytes()));
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let described = ReasonBaseline {
+            id: hex::encode(hash.finalize()),
+            rows: count(picked.len()),
+            rule,
+            source,
+            chosen_from: count(rows.rows),
+        };
+        let picked = if self.applicants.is_some() { picked } else { Vec::new() };
+        Ok(Baseline { described, references, picked })
+    }
+
+    /// The log odds of the positive class of what is carried, reckoned once.
+    fn logits(&self, rows: &Matrix) -> Result<&[f64]> {
+        if let Some(known) = self.logits.get() {
+            return Ok(known);
+        }
+        let positive = Quantity::Positive { negative: false };
+        let found = self.networks.values(&rows.data, rows.width, positive)?;
+        Ok(self.logits.get_or_init(|| found))
+    }
+
+    /// The columns of the version in the order in which it reads them.
+    pub fn columns(&self) -> Vec<&str> {
+        super::players::columns(&self.features, &self.layout)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// What the rows of a baseline mostly have in a column; None where that is not carried, or none of
+    /// them has anything.
+    pub fn typical(&self, baseline: &Baseline, column: &str) -> Option<Typical> {
+        let columns = &self.applicants.as_ref()?.columns;
+        let KnownColumn { values, .. } = columns.iter().find(|known| known.name == column)?;
+        let count = baseline.picked.len().max(1) as f64;
+        match values {
+            KnownValues::Numbers(values) => {
+                let some = picked(values, &baseline.picked);
+                let quartile = |at| crate::stats::quantile(&some, at);
+                Some(Typical::Numbers {
+                    low: quartile(0.25)?,
+                    median: quartile(0.5)?,
+                    high: quartile(0.75)?,
+                    present: some.len() as f64 / count,
+                })
+            }
+            KnownValues::Times(values) => {
+                let mut some = picked(values, &baseline.picked);
+                some.sort_unstable();
+                let at =
+                    |share: f64| some.get((share * (some.len() as f64 - 1.0)) as usize).copied();
+                Some(Typical::Times {
+                    low: at(0.25)?,
+                    median: at(0.5)?,
+                    high: at(0.75)?,
+                    present: some.len() as f64 / count,
+                })
+            }
+            KnownValues::Words { words, codes } => {
+                let mut counts = vec![0_usize; words.len()];
+                for code in picked(codes, &baseline.picked) {
+                    counts[code as usize] += 1;
+                }
+                let shares = words.iter().zip(counts).filter(|(_, count)| *count > 0);
+                let mut shares: Vec<(String, f64)> =
+                    shares.map(|(word, n)| (word.clone(), n as f64 / count)).collect();
+                shares.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+                (!shares.is_empty()).then_some(Typical::Words(shares))
+            }
+        }
+    }
+
+    /// How each row's number in a column lies to the median of a baseline by what the network reads, for
+    /// versions that carry no values: one list for each column; equal of what is no number.
+    ///
+    /// # Errors
+    /// As [`super::super::LoadedModel::predict`].
+    pub fn sides(&self, frame: &Frame, baseline: &Baseline) -> Result<Vec<Vec<Ordering>>> {
+        let inputs = self.features.transform(frame)?;
+        let Layout::Table(groups) = &self.layout else { return Ok(Vec::new()) };
+        let spans = self.features.spans();
+        let sides = spans.map(|(_, span)| {
+            let number = groups.iter().find_map(|group| match group {
+                Group::Number { input, .. } if span.contains(input) => Some(*input),
+                _ => None,
+            });
+            let Some(input) = number else { return vec![Ordering::Equal; inputs.rows] };
+            let of_rows = |data: &[f32]| -> Vec<f64> {
+                data.iter()
+                    .skip(input)
+                    .step_by(inputs.width.max(1))
+                    .map(|n| f64::from(*n))
+                    .collect()
+            };
+            let median = crate::stats::quantile(&of_rows(&baseline.references), 0.5);
+            let side = |n: f64| median.map_or(Ordering::Equal, |median| n.total_cmp(&median));
+            of_rows(&inputs.data).into_iter().map(side).collect()
+        });
+        Ok(sides.collect())
+    }
+}
+
+fn picked<T: Copy>(values: &[Option<T>], rows: &[usize]) -> Vec<T> {
+    rows.iter().filter_map(|row| values.get(*row).copied().flatten()).collect()
+}

@@ -1,0 +1,221 @@
+//! Baselines of reasons, Shapley values, groups.
+
+use std::cmp::Ordering;
+
+use super::*;
+use crate::domain::reason::{BaselineRule, BaselineSource};
+
+/// Two numbers, of which the second hurts, and a linear network over them.
+fn linear() -> (Frame, Trained) {
+    let x = noise(900, 3, 8);
+    let chance = uniform(900, 4);
+    let y = (0..900).map(|r| {
+        let logit = -2.0 * x[0][r] + 1.5 * x[1][r] + 0.5 * x[2][r];
+        Some(1.0 / (1.0 + (-logit).exp()) > chance[r])
+    });
+    let frame = frame(&x, Values::Bool(y.collect()));
+    let of = trained(&frame, json!({"network": {"kind": "linear"}, "epochs": 20}));
+    (frame, of)
+}
+
+fn adverse() -> Adverse<'static> {
+    Adverse { cut_off: 0.5, is_positive: true, calibrator: None, most: usize::MAX }
+}
+
+fn asked<'a>(
+    method: Attributing,
+    against: Option<&'a Baseline>,
+    groups: &'a [Vec<String>],
+) -> Asked<'a> {
+    Asked { against, groups, ..Asked::by(method, &|_| POSITIVE) }
+}
+
+#[test]
+fn a_baseline_is_approved_and_nearest_to_the_cut_off() {
+    let (_, of) = linear();
+    let explainer = explainer(&of);
+    let baseline = explainer.baseline(adverse()).unwrap();
+    let described = &baseline.described;
+    assert_eq!(described.source, BaselineSource::Applicants);
+    assert_eq!(described.chosen_from as u64, of.rows.train);
+    let width = explainer.layout.width();
+    let logits = explainer.networks.values(&baseline.references, width, POSITIVE).unwrap();
+    assert_eq!(logits.len(), described.rows as usize);
+    assert!(logits.iter().all(|logit| *logit < 0.0) && logits.is_sorted_by(|a, b| a >= b));
+    let all = &explainer.applicants.as_ref().unwrap().inputs;
+    let all = explainer.networks.values(&all.data, width, POSITIVE).unwrap();
+    let furthest = logits.last().unwrap();
+    let nearer = all.iter().filter(|logit| **logit < 0.0 && *logit > furthest).count();
+    assert!(nearer < logits.len(), "{nearer} of {}", logits.len());
+    match described.rule {
+        BaselineRule::Nearest => assert_eq!(logits.len(), 100),
+        BaselineRule::NearCutOff => assert!(*furthest > -0.35 && logits.len() >= 100),
+    }
+    assert_eq!(described.id.len(), 64);
+    assert_eq!(explainer.baseline(adverse()).unwrap().described, *described);
+    // Of the other class those above the cut-off are approved; another cut-off has others.
+    let other = explainer.baseline(Adverse { is_positive: false, ..adverse() }).unwrap();
+    let logits = explainer.networks.values(&other.references, width, POSITIVE).unwrap();
+    assert!(logits.iter().all(|logit| *logit >= 0.0));
+    let lower = explainer.baseline(Adverse { cut_off: 0.3, ..adverse() }).unwrap();
+    assert_ne!((&other.described.id, &lower.described.id), (&described.id, &described.id));
+    let few = explainer.baseline(Adverse { most: 20, ..adverse() }).unwrap();
+    assert_eq!(few.described.rows, 20);
+    let none = explainer.baseline(Adverse { cut_off: 0.0, ..adverse() }).unwrap_err();
+    assert!(none.to_string().contains("0 are answered favourably"), "{none}");
+}
+
+/// What a column adds is its weight times how far it is from the mean of the baseline: of a scorecard, the
+/// points that are lost.
+#[test]
+fn reasons_of_a_linear_network_are_the_formula() {
+    let (frame, of) = linear();
+    let weights = crate::engine::weights::decode(&of.weights).unwrap();
+    let weight = &weights.values().find(|w| w.values.len() == 3).unwrap().values;
+    let explainer = explainer(&of);
+    let baseline = explainer.baseline(adverse()).unwrap();
+    let some = frame.take(&(0..20).collect::<Vec<usize>>()).unwrap();
+    let inputs = loaded(&of).inputs(&some).unwrap();
+    let rows = baseline.references.len() / 3;
+    let mean = |at: usize| {
+        baseline.references.iter().skip(at).step_by(3).map(|v| f64::from(*v)).sum::<f64>()
+            / rows as f64
+    };
+    let gradients = asked(Attributing::Expected, Some(&baseline), &[]);
+    let found = explainer.explain(&some, &gradients, &mut || false).unwrap();
+    let shapley = asked(Attributing::Shapley, Some(&baseline), &[]);
+    let shapley = explainer.explain(&some, &shapley, &mut || false).unwrap();
+    for (row, (one, other)) in found.iter().zip(&shapley).enumerate() {
+        assert!(one.holds && other.holds && other.gap < 1e-6, "{other:?}");
+        assert_eq!(other.points, 8 * rows);
+        for (at, (column, value)) in one.columns.iter().zip(&other.columns).enumerate() {
+            let input = f64::from(inputs.data[row * 3 + at]);
+            let loss = f64::from(weight[at]) * (input - mean(at));
+            assert!((column.attribution - loss).abs() < 1e-6, "{} {loss}", column.attribution);
+            assert!((value.attribution - loss).abs() < 1e-6, "{} {loss}", value.attribution);
+            assert_eq!((value.standard_error, &value.name), (Some(0.0), &column.name));
+            // What is on the side that hurts adds, by the sign of its weight.
+            let hurts = (input - mean(at)) * f64::from(weight[at]) > 1e-6;
+            assert!(!hurts || column.attribution > 0.0);
+        }
+    }
+    assert_eq!(found, explainer.explain(&some, &gradients, &mut || false).unwrap());
+}
+
+#[test]
+fn columns_are_told_as_one() {
+    let frame = table(300);
+    let of = trained(&frame, json!({"network": {"kind": "mlp", "hidden": [8]}}));
+    let explainer = explainer(&of);
+    let some = frame.take(&[0, 1, 2]).unwrap();
+    let groups = [vec!["region".to_owned(), "x0".to_owned()]];
+    let alone = explainer.explain(&some, &asked(Attributing::Expected, None, &[]), &mut || false);
+    let alone = alone.unwrap();
+    for method in [Attributing::Expected, Attributing::Shapley] {
+        let found = explainer.explain(&some, &asked(method, None, &groups), &mut || false).unwrap();
+        for (one, alone) in found.iter().zip(&alone) {
+            let names: Vec<&str> = one.columns.iter().map(|c| c.name.as_str()).collect();
+            assert_eq!(names, ["x0 + region", "x1", "x2"]);
+            assert_eq!(one.columns[0].columns, ["x0", "region"]);
+            let sum: f64 = one.columns.iter().map(|c| c.attribution).sum();
+            assert!((sum - (one.value - one.base)).abs() < 1e-2, "{one:?}");
+            if method == Attributing::Expected {
+                let of = |at: usize| alone.columns[at].attribution;
+                assert!((one.columns[0].attribution - of(0) - of(3)).abs() < 1e-12);
+            } else {
+                assert!((sum - (one.value - one.base)).abs() < 1e-6, "{one:?}");
+                assert!((one.base - alone.base).abs() < 1e-6);
+            }
+        }
+    }
+    for (names, pointer) in [
+        (vec!["x0", "x9"], "/groups/0/1"),
+        (vec!["x0", "x0"], "/groups/0/1"),
+        (vec![], "/groups/0"),
+    ] {
+        let groups = [names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>()];
+        let refused = explainer
+            .explain(&some, &asked(Attributing::Expected, None, &groups), &mut || false)
+            .unwrap_err();
+        let Error::Problem { errors, .. } = refused else { panic!("{refused}") };
+        assert_eq!(errors[0].pointer, pointer);
+    }
+}
+
+#[test]
+fn shapley_values_add_up_whatever_is_read() {
+    let wave: Vec<f64> = (0..200).map(|t| 50.0 + 10.0 * (f64::from(t) / 4.0).sin()).collect();
+    let rows = series(&[wave]);
+    let spec = json!({"network": {"kind": "lstm", "hidden": 4},
+                      "window": {"time": "time", "horizon": 2, "look_back": 8}});
+    let of = trained(&rows, spec);
+    let quantity = explainer(&of).number(Task::Forecast, 1);
+    let of_step = |_: usize| quantity;
+    let by = Asked::by(Attributing::Shapley, &of_step);
+    let found = explainer(&of).explain(&rows, &by, &mut || false).unwrap();
+    assert_eq!((found[0].columns.len(), found[0].columns[0].parts.len()), (1, 0));
+    let [one] = found[0].columns.as_slice() else { panic!() };
+    assert!((one.attribution - (found[0].value - found[0].base)).abs() < 1e-6);
+    // More columns than are counted are drawn, and say how far they may be off.
+    let x = noise(200, 14, 3);
+    let y = (0..200).map(|r| Some(x[0][r] + x[1][r] * x[2][r] > 0.0)).collect();
+    let wide = frame(&x, Values::Bool(y));
+    let of = trained(&wide, json!({"network": {"kind": "mlp", "hidden": [8]}}));
+    let some = wide.take(&[0, 1]).unwrap();
+    let by = asked(Attributing::Shapley, None, &[]);
+    let found = explainer(&of).explain(&some, &by, &mut || false).unwrap();
+    for one in &found {
+        let sum: f64 = one.columns.iter().map(|c| c.attribution).sum();
+        assert!((sum - (one.value - one.base)).abs() < 1e-6 && one.holds);
+        let errors: Vec<f64> = one.columns.iter().filter_map(|c| c.standard_error).collect();
+        assert_eq!(errors.len(), 14);
+        assert!(errors.iter().any(|error| *error > 0.0), "{errors:?}");
+    }
+    assert_eq!(found, explainer(&of).explain(&some, &by, &mut || false).unwrap());
+}
+
+#[test]
+fn pictures_and_texts_have_no_shapley_values_of_columns() {
+    let frame = pictures(60);
+    let of = trained(&frame, json!({"network": {"kind": "mlp"}}));
+    for (asked, word) in [
+        (asked(Attributing::Shapley, None, &[]), "expected_gradients"),
+        (asked(Attributing::Expected, None, &[vec!["image".to_owned()]]), "send no groups"),
+    ] {
+        let refused = explainer(&of).explain(&frame, &asked, &mut || false).unwrap_err();
+        assert!(refused.to_string().contains(word), "{refused}");
+    }
+}
+
+/// A version of an earlier program carries 256 reference rows, and nothing of what they have.
+#[test]
+fn a_version_without_applicants_is_compared_with_its_reference_rows() {
+    let (frame, of) = linear();
+    let width = of.features.layout().width();
+    let mut carried = background::decode(&of.background, width).unwrap();
+    carried.applicants = None;
+    let older = background::encode(&carried).unwrap();
+    let explainer =
+        Explainer::load(&of.signature, &of.spec, of.features.clone(), &of.weights, &older).unwrap();
+    let baseline = explainer.baseline(adverse()).unwrap();
+    let described = &baseline.described;
+    assert_eq!((described.source, described.chosen_from), (BaselineSource::ReferenceRows, 256));
+    assert_eq!(explainer.typical(&baseline, "x0"), None);
+    let some = frame.take(&(0..9).collect::<Vec<usize>>()).unwrap();
+    let sides = explainer.sides(&some, &baseline).unwrap();
+    assert_eq!((sides.len(), sides[0].len()), (3, 9));
+    let newer = self::explainer(&of);
+    let baseline = newer.baseline(adverse()).unwrap();
+    let Some(Typical::Numbers { low, median, high, present }) = newer.typical(&baseline, "x0")
+    else {
+        panic!()
+    };
+    assert!(low <= median && median <= high && present == 1.0);
+    // Read or as it was sent, a number lies on the same side of a median.
+    let x = some.numbers("x0").unwrap();
+    let sides = newer.sides(&some, &baseline).unwrap();
+    for (x, side) in x.iter().zip(&sides[0]) {
+        assert_eq!(*side, x.total_cmp(&median), "{x} {median}");
+    }
+    assert!(sides[0].contains(&Ordering::Less) && sides[0].contains(&Ordering::Greater));
+}

@@ -1,0 +1,323 @@
+//! Reasons of adverse answers.
+
+mod tables;
+mod wording;
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+pub use tables::reason_table_csv;
+
+use self::wording::Fact;
+use super::cache::ModelName;
+use super::explanations::patiently;
+use super::predictions::Loaded;
+use super::turns::Turn;
+use super::{Service, not_found};
+use crate::domain::model::Task;
+use crate::domain::name::did_you_mean;
+use crate::domain::prediction::{Row, Scores};
+use crate::domain::reason::{
+    BaselineSource, MAX_REASONS, Reason, ReasonEntry, ReasonMethod, ReasonOptions, ReasonTable,
+    Reasons,
+};
+use crate::domain::schema::Cell;
+use crate::domain::version::Signature;
+use crate::engine::{
+    Adverse, Asked, Attributed, Attributing, Baseline, Explainer, Quantity, Typical,
+};
+use crate::error::{Code, Error, Result};
+use crate::finance::principal_reasons;
+use crate::frame::Frame;
+
+/// Rows of a baseline that Shapley values are reckoned against, at most.
+const SHAPLEY_ROWS: usize = 100;
+
+/// Rows whose adverse answers are to be given reasons.
+pub(super) struct Answered<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) scores: &'a Scores,
+    /// The probability of the positive class at which answers change: the version's threshold, or that
+    /// of a policy which decides by it.
+    pub(super) cut_off: f64,
+}
+
+impl Service {
+    /// The reasons of those answers that are adverse: what adds most to the log odds of the adverse
+    /// class, compared with approved applicants near the cut-off.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for a version of other than a table of two classes, and options that
+    /// don't hold; [`Code::NotFound`] for an unknown table, and a version that carries no reference rows.
+    pub(super) async fn reasons(
+        &self,
+        name: &ModelName,
+        loaded: &Arc<Loaded>,
+        answered: Answered<'_>,
+        options: &ReasonOptions,
+        turn: Turn,
+    ) -> Result<Reasons> {
+        let signature = &loaded.version.signature;
+        let (adverse_class, is_positive) = adverse_class(signature, options)?;
+        let max = options.max.unwrap_or(MAX_REASONS);
+        let method = options.method.unwrap_or_default();
+        let explainer = self.explainer(name, loaded.version.version).await?;
+        if signature.window.is_some() || explainer.columns().is_empty() {
+            return Err(refused(
+                "/reasons",
+                "reasons are of the columns of tables: explain answers \
+                of windows, pictures and texts by POST .../explanations",
+            ));
+        }
+        let table = self.table(name, options).await?;
+        let entries = table.as_ref().map_or(&[][..], |table| &table.entries);
+        let language = language(entries, options)?;
+        let groups = groups(entries, &explainer.columns());
+        let adverse = adverse_rows(signature, &answered, is_positive);
+        let some = answered.frame.take(&adverse)?;
+        let (calibrator, cut_off) = (signature.calibrator.clone(), answered.cut_off);
+        let (told, frame) = (groups, some.clone());
+        let found = patiently(turn, move |stop| {
+            let most = match method {
+                ReasonMethod::Shapley => SHAPLEY_ROWS,
+                ReasonMethod::ExpectedGradients => usize::MAX,
+            };
+            let calibrator = calibrator.as_ref();
+            let decision = Adverse { cut_off, is_positive, calibrator, most };
+            attributed(&explainer, (&frame, &told), decision, method, stop)
+        })
+        .await?;
+        let holds = found.attributed.iter().all(|one| one.holds);
+        let worded = Worded { entries, language: language.as_deref(), found: &found, max };
+        let mut rows = vec![Vec::new(); answered.scores.rows()];
+        for (at, (row, values)) in adverse.iter().zip(some.to_rows()).enumerate() {
+            rows[*row] = worded.reasons(at, &values);
+        }
+        Ok(Reasons {
+            rows,
+            adverse_class,
+            cut_off,
+            method,
+            max,
+            table: table.map(|table| table.number),
+            language,
+            baseline: found.baseline.described,
+            holds,
+        })
+    }
+
+    /// The table that is named, or the newest one; None where the model has none.
+    async fn table(
+        &self,
+        (project, model): &ModelName,
+        options: &ReasonOptions,
+    ) -> Result<Option<ReasonTable>> {
+        let found = self.store().get_reason_table(project, model, options.table).await?;
+        match (&found, options.table) {
+            (None, Some(number)) => {
+                let error = not_found("reason table", &format!("{number} of model {model}"));
+                Err(Error::field(Code::NotFound, "/reasons/table", error.to_string()))
+            }
+            _ => Ok(found),
+        }
+    }
+}
+
+/// Whether reasons have the same codes, texts and columns in the same order, by the same baseline.
+pub(super) fn are_same(then: &Reasons, now: &Reasons) -> bool {
+    let told = |reasons: &Reasons| -> Vec<Vec<(String, String, Vec<String>)>> {
+        let row = |row: &Vec<Reason>| {
+            row.iter().map(|r| (r.code.clone(), r.text.clone(), r.columns.clone())).collect()
+        };
+        reasons.rows.iter().map(row).collect()
+    };
+    then.baseline == now.baseline
+        && then.adverse_class == now.adverse_class
+        && told(then) == told(now)
+}
+
+/// By what recorded reasons were found, to find them again.
+pub(super) fn asked_again(reasons: &Reasons) -> ReasonOptions {
+    ReasonOptions {
+        max: Some(reasons.max),
+        method: Some(reasons.method),
+        table: reasons.table,
+        adverse: Some(reasons.adverse_class.clone()),
+        language: reasons.language.clone(),
+    }
+}
+
+/// Refuses options that can be refused before a model is known.
+///
+/// # Errors
+/// [`Code::InvalidRequest`].
+pub(super) fn check_options(options: &ReasonOptions) -> Result<()> {
+    match options.max {
+        Some(max) if !(1..=MAX_REASONS).contains(&max) => {
+            let detail = format!("{max} is not from 1 to {MAX_REASONS}");
+            Err(refused("/reasons/max", detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(pointer: &str, detail: impl Into<String>) -> Error {
+    Error::field(Code::InvalidRequest, pointer, detail)
+}
+
+/// The adverse class, and whether it is the positive one.
+fn adverse_class(signature: &Signature, options: &ReasonOptions) -> Result<(String, bool)> {
+    let (Task::Binary, Some(positive)) = (signature.task, &signature.positive_class) else {
+        let detail = "reasons are of answers with one of two classes; what columns add to others is \
+                      told by POST .../explanations";
+        return Err(refused("/reasons", detail));
+    };
+    let Some(wanted) = &options.adverse else { return Ok((positive.clone(), true)) };
+    if !signature.classes.contains(wanted) {
+        let near = did_you_mean(wanted, signature.classes.iter().map(String::as_str));
+        let detail = format!("the version knows no class {wanted}{near}");
+        return Err(refused("/reasons/adverse", detail));
+    }
+    Ok((wanted.clone(), wanted == positive))
+}
+
+/// The rows that are answered by the adverse class.
+fn adverse_rows(signature: &Signature, answered: &Answered<'_>, is_positive: bool) -> Vec<usize> {
+    let positive = signature.positive_class.as_ref();
+    let place = answered.scores.classes().iter().position(|class| Some(class) == positive);
+    let probabilities = answered.scores.column(place.unwrap_or(0)).enumerate();
+    let is_adverse = |p: f64| (p >= answered.cut_off) == is_positive;
+    probabilities.filter(|(_, p)| is_adverse(*p)).map(|(row, _)| row).collect()
+}
+
+/// The language that texts are to have: the one that is asked for, or that of the first entry.
+fn language(entries: &[ReasonEntry], options: &ReasonOptions) -> Result<Option<String>> {
+    let first = entries.first().and_then(|entry| entry.language.clone());
+    let Some(wanted) = &options.language else { return Ok(first) };
+    let mut known: Vec<&str> =
+        entries.iter().filter_map(|entry| entry.language.as_deref()).collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.contains(&wanted.as_str()) {
+        return Ok(Some(wanted.clone()));
+    }
+    let has = match known.as_slice() {
+        [] => "names no language".to_owned(),
+        known => format!("has {}", known.join(", ")),
+    };
+    let detail = format!("no text is in {wanted}: the reason table {has}");
+    Err(refused("/reasons/language", detail))
+}
+
+/// Columns of a version that a table tells as one.
+fn groups(entries: &[ReasonEntry], columns: &[&str]) -> Vec<Vec<String>> {
+    let mut groups: Vec<Vec<String>> = Vec::new();
+    for entry in entries {
+        let group = of_version(entry, columns);
+        if group.len() > 1 && !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+/// Those of an entry's columns that a version reads, in its order.
+fn of_version(entry: &ReasonEntry, columns: &[&str]) -> Vec<String> {
+    let is_of = |name: &&&str| entry.columns.iter().any(|of| of == **name);
+    columns.iter().filter(is_of).map(|name| (*name).to_owned()).collect()
+}
+
+/// What adverse answers were attributed to, and what is known of those that they are compared with.
+struct Found {
+    baseline: Baseline,
+    attributed: Vec<Attributed>,
+    columns: Vec<String>,
+    /// Of each column; none of versions that carry no values.
+    typical: Vec<Option<Typical>>,
+    /// Of each column of such versions, for each row.
+    sides: Vec<Vec<Ordering>>,
+}
+
+fn attributed(
+    explainer: &Explainer,
+    (frame, groups): (&Frame, &[Vec<String>]),
+    adverse: Adverse<'_>,
+    method: ReasonMethod,
+    stop: &mut dyn FnMut() -> bool,
+) -> Result<Found> {
+    let baseline = explainer.baseline(adverse)?;
+    let quantity = adverse.quantity();
+    let of = |_: usize| -> Quantity { quantity };
+    let method = match method {
+        ReasonMethod::ExpectedGradients => Attributing::Expected,
+        ReasonMethod::Shapley => Attributing::Shapley,
+    };
+    let asked = Asked { groups, against: Some(&baseline), ..Asked::by(method, &of) };
+    let attributed = match frame.rows() {
+        0 => Vec::new(),
+        _ => explainer.explain(frame, &asked, stop)?,
+    };
+    let columns: Vec<String> = explainer.columns().into_iter().map(str::to_owned).collect();
+    let typical = columns.iter().map(|column| explainer.typical(&baseline, column)).collect();
+    let sides = match baseline.described.source {
+        BaselineSource::Applicants => Vec::new(),
+        BaselineSource::ReferenceRows => explainer.sides(frame, &baseline)?,
+    };
+    Ok(Found { baseline, attributed, columns, typical, sides })
+}
+
+/// By what reasons are worded.
+struct Worded<'a> {
+    entries: &'a [ReasonEntry],
+    language: Option<&'a str>,
+    found: &'a Found,
+    max: u32,
+}
+
+impl Worded<'_> {
+    /// The reasons of an adverse answer by its number, to a row of these values.
+    fn reasons(&self, at: usize, values: &Row) -> Vec<Reason> {
+        let Some(one) = self.found.attributed.get(at) else { return Vec::new() };
+        let contributions: Vec<f64> = one.columns.iter().map(|column| column.attribution).collect();
+        let principal = principal_reasons(&contributions, self.max as usize);
+        let told = principal.into_iter().filter_map(|place| one.columns.get(place));
+        told.map(|told| {
+            let columns = match told.columns.as_slice() {
+                [] => std::slice::from_ref(&told.name),
+                several => several,
+            };
+            self.reason(at, columns, told.attribution, values)
+        })
+        .collect()
+    }
+
+    fn reason(&self, at: usize, columns: &[String], contribution: f64, values: &Row) -> Reason {
+        let names: Vec<&str> = self.found.columns.iter().map(String::as_str).collect();
+        let entries: Vec<&ReasonEntry> =
+            self.entries.iter().filter(|entry| of_version(entry, &names) == columns).collect();
+        let missing = Cell::Null;
+        let fact = match columns {
+            [column] => Some(self.fact(at, column, values.get(column).unwrap_or(&missing))),
+            _ => None,
+        };
+        let entry = wording::entry_for(&entries, fact, self.language);
+        let (code, text) = match (entry, fact) {
+            (Some(entry), _) => (entry.code.clone(), entry.text.clone()),
+            (None, Some(fact)) => (fact.column.to_owned(), wording::default_text(fact)),
+            // A group is told by one of its entries at least.
+            (None, None) => (columns.join(" + "), columns.join(", ")),
+        };
+        Reason { code, text, columns: columns.to_vec(), contribution }
+    }
+
+    fn fact<'f>(&'f self, at: usize, column: &'f str, cell: &'f Cell) -> Fact<'f> {
+        let place = self.found.columns.iter().position(|name| name == column).unwrap_or(usize::MAX);
+        let typical = self.found.typical.get(place).and_then(Option::as_ref);
+        let of_inputs = || self.found.sides.get(place)?.get(at).copied();
+        let side = match typical {
+            Some(typical) => wording::side(cell, typical),
+            None => of_inputs().unwrap_or(Ordering::Equal),
+        };
+        Fact { column, cell, typical, side }
+    }
+}

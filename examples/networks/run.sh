@@ -67,6 +67,7 @@ def each(kinds, data, target, **more):
         print(kind, "has", v.provenance["parameters"], "numbers to learn")
 
 each(["linear", "mlp", "tabm", "transformer"], load("loans.csv"), "default")
+each(["monotone"], load("loans.csv"), "default", monotone={"income": "decreasing"})
 # Few pictures are few steps: too few for the plain SGD that is LeNet's default.
 parts = {"by": "column", "column": "part"}
 each(["lenet", "cnn"], load("pictures/"), "label", parts=parts, optimiser="adamw")

@@ -11,8 +11,8 @@
 Tables are CSV (.gz, too; separated by comma, semicolon or tab) with a column that says of each row
 whether it is for `train`, `validation` or `test`; other rows are left out. The linear model is
 trained on train and validation, boosting on train, stopped by validation ("boosting_refitted": with
-as many trees on both). They are judged on test: by AUC for two classes, accuracy for more, R2 for
-numbers. One JSON object a file, and one with means and standard errors after several. One thread.
+as many trees on both), held to `--increasing` and `--decreasing` where these are given. They are
+judged on test: by AUC for two classes, accuracy for more, R2 for numbers. One JSON object a file, and one with means and standard errors after several. One thread.
 """
 
 import argparse
@@ -76,6 +76,10 @@ class Table:
         self.x = rows.drop(columns=[arguments.part, arguments.target, *excluded])
         self.numbers = [n for n in self.x if pd.api.types.is_numeric_dtype(self.x[n])]
         self.categories = [n for n in self.x if n not in self.numbers]
+        ways = ((arguments.increasing, 1), (arguments.decreasing, -1))
+        self.order = {name: way for names, way in ways for name in names.split(",") if name}
+        if not set(self.order) <= set(self.numbers):
+            raise SystemExit(f"{path}: not all of {sorted(self.order)} are columns of numbers")
         self.x[self.categories] = self.x[self.categories].astype("str").fillna("missing")
         self.x[self.numbers] = self.x[self.numbers].astype("float64")
         self.task = arguments.task or self.guess(target)
@@ -131,6 +135,10 @@ def boosting(table):
     columns = prepared(table, "passthrough").set_params(sparse_threshold=0)
     x, y = table.rows("train")
     x = columns.fit_transform(x)
+    if table.order:
+        # Numbers come first.
+        ways = [table.order.get(name, 0) for name in table.numbers]
+        settings["monotone_constraints"] = ways + [0] * (x.shape[1] - len(ways))
     unseen_x, unseen_y = table.rows("validation")
     model = of_task(n_estimators=300, **settings)
     model.fit(
@@ -302,6 +310,8 @@ def main():
     parser.add_argument("--target", help="column to predict")
     parser.add_argument("--positive", help="class whose probability is judged; else the last one")
     parser.add_argument("--exclude", default="", help="columns to leave out, with commas between")
+    parser.add_argument("--increasing", default="", help="columns that boosting's answer rises with")
+    parser.add_argument("--decreasing", default="", help="columns that it falls with")
     parser.add_argument("--task", choices=("binary", "multiclass", "regression"))
     parser.add_argument("--images", metavar="FOLDER", help="MNIST's four files")
     parser.add_argument("--text", nargs=2, metavar=("TRAIN", "VALID"), help="text, ..., label")

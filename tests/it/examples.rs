@@ -51,6 +51,7 @@ fn every_network_is_tried_once() {
         "mlp",
         "tabm",
         "transformer",
+        "monotone",
         "lenet",
         "cnn",
         "text_cnn",

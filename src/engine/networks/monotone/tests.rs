@@ -189,7 +189,8 @@ fn a_network_is_served_as_it_was_trained(#[case] number: usize) {
         lacking.insert(name.clone(), Parameter { shape: vec![1], values: vec![0.0] });
         let spec = NetworkSpec::Monotone(spec());
         let refused = serving::Serving::new(&spec, layout, 1, &lacking).is_err();
-        assert!(refused || name.ends_with("bias"), "{name} of another shape");
+        // Those of an embedding are held against its size where a version is loaded.
+        assert!(refused || name.starts_with("embedding"), "{name} of another shape");
     }
 }
 

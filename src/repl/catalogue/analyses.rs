@@ -109,8 +109,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         notes: "Rates, AUC and calibration of each group, each against the reference, and the distances \
                 between groups, with 95 % intervals; f.groups are dicts, f.plot() draws the rates. \
                 Monitoring of differences, not a legal opinion.",
-        example: "b = train(loans, \"default\", model=\"blind\", exclude=[\"region\"], epochs=2,\n    \
-                  network=\"linear\"); fairness(b, \"region\")",
+        example: "b = train(loans, \"default\", model=\"blind\", exclude=[\"region\"], \
+                  network=\"linear\")\nfairness(b, \"region\")",
     },
     Function {
         name: "analyses",

@@ -76,7 +76,7 @@ async fn layers_of_rows_lead_to_what_is_predicted() {
         assert_eq!(pointers(&refused), [pointer], "{refused}");
         assert!(refused["detail"].as_str().unwrap().contains(word), "{refused}");
     }
-    let wrong = json!({"version": 1, "rows": [{"income": "much"}]});
+    let wrong = json!({"version": 1, "rows": [{"income": "much", "region": null}]});
     let refused = problem(ask(&served, &wrong).await, 422, "invalid_rows").await;
     assert_eq!(pointers(&refused), ["/rows/0/income"], "{refused}");
     let unknown = json!({"version": 9, "rows": rows});

@@ -14,8 +14,8 @@ pub enum ThresholdSpec {
     F1,
     FBeta(ThresholdFBeta),
     Rate(ThresholdRate),
-    Recall(ThresholdFloor),
-    Precision(ThresholdFloor),
+    Recall(ThresholdRecall),
+    Precision(ThresholdPrecision),
     Value(ThresholdValue),
     Cost(ThresholdCost),
 }
@@ -24,8 +24,8 @@ deserialize_tagged! { ThresholdSpec by "by":
     "f1" => F1,
     "f_beta" => FBeta(ThresholdFBeta),
     "rate" => Rate(ThresholdRate),
-    "recall" => Recall(ThresholdFloor),
-    "precision" => Precision(ThresholdFloor),
+    "recall" => Recall(ThresholdRecall),
+    "precision" => Precision(ThresholdPrecision),
     "value" => Value(ThresholdValue),
     "cost" => Cost(ThresholdCost),
 }
@@ -56,12 +56,19 @@ pub struct ThresholdValue {
     pub value: f64,
 }
 
-/// At least such a share of the positive validation rows is found with the greatest precision (by
-/// `recall`), or such a share of the positive labels is right while as many as can be are found (by
-/// `precision`).
+/// At least such a share of the positive validation rows is found, with the greatest precision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ThresholdFloor {
+pub struct ThresholdRecall {
+    #[schema(minimum = 0, maximum = 1)]
+    pub at_least: f64,
+}
+
+/// At least such a share of the validation rows that are called positive is so, and as many as can be are
+/// found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdPrecision {
     #[schema(minimum = 0, maximum = 1)]
     pub at_least: f64,
 }

@@ -263,8 +263,11 @@ fn check_classes(spec: &TrainingSpec, findings: &mut Findings) {
         ThresholdSpec::F1 => {}
         ThresholdSpec::FBeta(wanted) => findings.real("/threshold/beta", wanted.beta, BETA),
         ThresholdSpec::Rate(wanted) => findings.real("/threshold/rate", wanted.rate, UNIT),
-        ThresholdSpec::Recall(floor) | ThresholdSpec::Precision(floor) => {
-            findings.real("/threshold/at_least", floor.at_least, UNIT);
+        ThresholdSpec::Recall(wanted) => {
+            findings.real("/threshold/at_least", wanted.at_least, UNIT);
+        }
+        ThresholdSpec::Precision(wanted) => {
+            findings.real("/threshold/at_least", wanted.at_least, UNIT);
         }
         ThresholdSpec::Value(threshold) => findings.real("/threshold/value", threshold.value, UNIT),
         ThresholdSpec::Cost(costs) => {

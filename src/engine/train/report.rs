@@ -116,12 +116,12 @@ pub(super) fn threshold(
             stats::cost_threshold(&costs)
                 .map_or_else(|| (0.5, Some(NO_THRESHOLD.into())), |threshold| (threshold, None))
         }
-        ThresholdSpec::Recall(floor) => {
-            found(stats::threshold_by_recall(scores, truth, floor.at_least))
+        ThresholdSpec::Recall(wanted) => {
+            found(stats::threshold_by_recall(scores, truth, wanted.at_least))
         }
-        ThresholdSpec::Precision(floor) => {
-            match stats::threshold_by_precision(scores, truth, floor.at_least) {
-                None if truth.contains(&true) => (0.5, Some(never_so_precise(floor.at_least))),
+        ThresholdSpec::Precision(wanted) => {
+            match stats::threshold_by_precision(scores, truth, wanted.at_least) {
+                None if truth.contains(&true) => (0.5, Some(never_so_precise(wanted.at_least))),
                 operating => found(operating),
             }
         }

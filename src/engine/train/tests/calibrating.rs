@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::calibration::{CalibrationMetrics, Calibrator, CalibratorKind};
-use crate::domain::threshold::{ThresholdFloor, ThresholdRate};
+use crate::domain::threshold::{ThresholdPrecision, ThresholdRate};
 
 fn asked(more: Value) -> TrainingSpec {
     let mut spec = json!({"dataset": {"name": "d"}, "target": "y", "baselines": false, "epochs": 12,
@@ -126,7 +126,7 @@ fn classes(rows: usize) -> Frame {
     let x = noise(rows, 3, 5);
     let u = uniform(rows, 6);
     let class = (0..rows).map(|r| {
-        let weights = [0, 1, 2].map(|column: usize| (1.5 * x[column][r]).exp());
+        let weights = [0, 1, 2].map(|column: usize| (4.0 * x[column][r]).exp());
         let mut left = u[r] * weights.iter().sum::<f64>();
         let found = weights.iter().position(|weight| {
             left -= weight;
@@ -189,7 +189,7 @@ fn several_classes_are_calibrated_by_a_temperature() {
 fn a_temperature_is_chosen_for_several_classes_where_it_helps() {
     let frame = classes(3000);
     let smoothed = |calibration: &str| {
-        run(&frame, &asked(json!({"loss": {"label_smoothing": 0.6}, "calibration": calibration})))
+        run(&frame, &asked(json!({"loss": {"label_smoothing": 0.3}, "calibration": calibration})))
     };
     let (plain, chosen) = (smoothed("none"), smoothed("auto"));
     let choice = chosen.calibration.as_ref().unwrap();
@@ -246,9 +246,9 @@ fn costs_and_floors_set_the_threshold() {
     let (precision, warning) = found(json!({"by": "precision", "at_least": 0.8}));
     assert!(share(precision, false) >= 0.8 && warning.is_none());
     assert!(precision < 0.5, "more can be found than those that are certain");
-    let floor = ThresholdSpec::Precision(ThresholdFloor { at_least: 0.99 });
+    let wanted = ThresholdSpec::Precision(ThresholdPrecision { at_least: 0.99 });
     let never: Vec<bool> = (0..100).map(|row| row % 2 == 0).collect();
-    let (threshold, warning) = report::threshold(&floor, &scores, &never);
+    let (threshold, warning) = report::threshold(&wanted, &scores, &never);
     assert!(threshold == 0.5 && warning.unwrap().contains("ask for less"));
 }
 

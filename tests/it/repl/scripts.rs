@@ -52,7 +52,7 @@ fn every_example_of_the_help_works() {
     assert!(section("plot").starts_with("plot of default 1"), "{printed}");
     assert!(section("plot").contains("predicted") && section("plot").contains("observed"));
     assert!(section("explain").starts_with("plot of default 1"), "{printed}");
-    assert!(section("explain").contains("income") && section("explain").contains("adds"));
+    assert!(section("explain").contains("income") && section("explain").contains("log odds of 1"));
     assert!(section("explain").contains("base") && section("explain").contains("value"));
     assert!(section("reasons").contains("income is 15,000"), "{printed}");
     assert!(words("reason_table").starts_with("reason table 2 of default 1 entry"), "{printed}");

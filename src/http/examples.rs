@@ -4,8 +4,13 @@ use serde_json::{Value, json};
 
 use crate::error::Code;
 
+mod explaining;
 mod reasons;
 
+pub(super) use self::explaining::{
+    activation_request, activation_response, counterfactual_request, counterfactual_response,
+    explanation_request, explanation_response,
+};
 use self::reasons::reasons;
 pub(super) use self::reasons::{
     new_reason_table, reason_table, reason_table_csv, reason_table_page,
@@ -405,74 +410,6 @@ pub(super) fn forecast_response() -> Value {
             "steps": [step(1, 18.8, 17.6, 20.4), step(2, 18.7, 17.1, 21.2)]
         }],
         "model": "vix", "version": 2, "beats_random_walk": false
-    })
-}
-
-pub(super) fn explanation_request() -> Value {
-    json!({"rows": [row()], "version": "champion", "method": "expected_gradients"})
-}
-
-pub(super) fn explanation_response() -> Value {
-    let column = |name: &str, value: Value, attribution: f64| json!({"column": name, "value": value, "attribution": attribution});
-    json!({
-        "explanations": [{
-            "class": "default", "scale": "log_odds", "value": 0.41, "base": -1.27,
-            "probability": 0.6010878788483698, "gap": 0.0004, "holds": true, "points": 256,
-            "attributions": [
-                column("income", json!(42000.0), 1.02), column("age", json!(31), 0.24),
-                column("education", json!("master"), 0.42)
-            ]
-        }],
-        "method": "expected_gradients", "model": "default-risk", "version": 3
-    })
-}
-
-pub(super) fn counterfactual_request() -> Value {
-    json!({
-        "rows": [row()], "version": "champion",
-        "change": {
-            "income": {"min": 30000.0, "max": 80000.0, "direction": "increase", "step": 500.0},
-            "education": {"values": ["master", "phd"]}
-        }
-    })
-}
-
-pub(super) fn counterfactual_response() -> Value {
-    let answer = |p: f64, label: &str| json!({"probabilities": {"default": p, "paid": 1.0 - p}, "label": label});
-    let income = json!({"column": "income", "from": 42000.0, "to": 55500.0, "cost": 0.84});
-    json!({
-        "counterfactuals": [{
-            "outcome": "found", "goal": {"class": "paid"}, "prediction": answer(0.3125, "default"),
-            "alternatives": [
-                {"changes": [income], "cost": 0.84, "prediction": answer(0.1875, "paid")}
-            ]
-        }],
-        "threshold": 0.21, "model": "default-risk", "version": 3
-    })
-}
-
-pub(super) fn activation_request() -> Value {
-    json!({"rows": [row()], "version": "champion", "layers": ["hidden.0"], "attention": true})
-}
-
-pub(super) fn activation_response() -> Value {
-    let summary = |mean: f64, least: f64, greatest: f64, zeros: f64| {
-        json!({
-            "mean": mean, "standard_deviation": 0.75, "least": least, "greatest": greatest,
-            "zeros": zeros, "strongest": [{"at": [2], "value": greatest}]
-        })
-    };
-    json!({
-        "activations": [{
-            "outputs": [0.40625],
-            "layers": [
-                {"layer": "hidden.0", "function": "relu", "axes": ["unit"], "shape": [4],
-                 "summary": summary(0.5, 0.0, 1.75, 0.5), "values": [0.0, 0.25, 1.75, 0.0]},
-                {"layer": "output", "function": "linear", "axes": ["output"], "shape": [1],
-                 "summary": summary(0.40625, 0.40625, 0.40625, 0.0), "values": [0.40625]}
-            ]
-        }],
-        "model": "default-risk", "version": 3
     })
 }
 

@@ -52,7 +52,7 @@ fn every_example_of_the_help_works() {
     assert!(section("plot").starts_with("plot of default 1"), "{printed}");
     assert!(section("plot").contains("predicted") && section("plot").contains("observed"));
     assert!(section("explain").starts_with("plot of default 1"), "{printed}");
-    assert!(section("explain").contains("income") && section("explain").contains("adds"));
+    assert!(section("explain").contains("income") && section("explain").contains("log odds of 1"));
     examples_of_analyses(&printed);
     assert!(words("counterfactual").starts_with("1 row by default 1 "), "{printed}");
     assert!(section("explain").contains("base") && section("explain").contains("value"));

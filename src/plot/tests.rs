@@ -366,7 +366,7 @@ fn bars_that_begin_anywhere_lie_where_they_lead() {
         y: Axis { label: String::new(), scale: Scale::Number },
         layers: vec![Layer { name: "adds".to_owned(), mark, points }],
     };
-    let drawn = plot.braille(24, 10, false);
+    let drawn = plot.braille(23, 10, false);
     let lines: Vec<&str> = drawn.lines().collect();
     assert_eq!(
         lines,

@@ -90,8 +90,9 @@ pub fn choose_calibrator(
 
 /// The same of several classes: the logits as they are, or a temperature.
 ///
-/// `logits` is row-major, rows x `classes`; `truth` holds each row's class. `None` below two folds, unless
-/// two classes are seen wherever a fold is left out, and as for [`fit_temperature_multiclass`].
+/// `logits` is row-major, rows x `classes`; `truth` holds each row's class. A temperature is no candidate
+/// unless two classes are seen wherever a fold is left out. `None` below two folds, and as for
+/// [`fit_temperature_multiclass`].
 pub fn choose_calibrator_multiclass(
     logits: &[f64],
     classes: usize,

@@ -91,6 +91,21 @@ fn the_analyst_explores_compares_and_promotes() {
     let mut optimisers = actuary(scratch.path());
     optimisers.args(["run", &path("analyst/optimisers.star")]);
     says_all(&mut optimisers, &["momentum at", "adam at", "as far as sgd in epoch"]);
+    let mut explained = actuary(scratch.path());
+    explained.args(["run", &path("analyst/explain.star")]);
+    says_all(
+        &mut explained,
+        &[
+            "3 answers by demo-default 1",
+            "letters for 60 applicants",
+            "2 rows by demo-default 1",
+            "importance for demo-default 1",
+            "dependence for demo-default 1",
+            "surrogate for demo-default 1",
+            "not a legal opinion",
+            "debt_to_income increasing, late_payments_12m increasing",
+        ],
+    );
     let mut searched = actuary(scratch.path());
     searched.args(["run", &path("analyst/search.star")]);
     says_all(

@@ -164,24 +164,22 @@ impl Explainer {
         let count = baseline.picked.len().max(1) as f64;
         match values {
             KnownValues::Numbers(values) => {
-                let some = picked(values, &baseline.picked);
-                let quartile = |at| crate::stats::quantile(&some, at);
+                let mut some = picked(values, &baseline.picked);
+                some.sort_unstable_by(f64::total_cmp);
                 Some(Typical::Numbers {
-                    low: quartile(0.25)?,
-                    median: quartile(0.5)?,
-                    high: quartile(0.75)?,
+                    low: ranked(&some, 0.25)?,
+                    median: ranked(&some, 0.5)?,
+                    high: ranked(&some, 0.75)?,
                     present: some.len() as f64 / count,
                 })
             }
             KnownValues::Times(values) => {
                 let mut some = picked(values, &baseline.picked);
                 some.sort_unstable();
-                let at =
-                    |share: f64| some.get((share * (some.len() as f64 - 1.0)) as usize).copied();
                 Some(Typical::Times {
-                    low: at(0.25)?,
-                    median: at(0.5)?,
-                    high: at(0.75)?,
+                    low: ranked(&some, 0.25)?,
+                    median: ranked(&some, 0.5)?,
+                    high: ranked(&some, 0.75)?,
                     present: some.len() as f64 / count,
                 })
             }
@@ -221,7 +219,9 @@ impl Explainer {
                     .map(|n| f64::from(*n))
                     .collect()
             };
-            let median = crate::stats::quantile(&of_rows(&baseline.references), 0.5);
+            let mut some = of_rows(&baseline.references);
+            some.sort_unstable_by(f64::total_cmp);
+            let median = ranked(&some, 0.5);
             let side = |n: f64| median.map_or(Ordering::Equal, |median| n.total_cmp(&median));
             of_rows(&inputs.data).into_iter().map(side).collect()
         });
@@ -229,6 +229,26 @@ impl Explainer {
     }
 }
 
+/// A quantile of sorted values that is one of them: a sentence names what somebody has.
+fn ranked<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
+    let last = sorted.len().checked_sub(1)?;
+    sorted.get((share * last as f64).round() as usize).copied()
+}
+
 fn picked<T: Copy>(values: &[Option<T>], rows: &[usize]) -> Vec<T> {
     rows.iter().filter_map(|row| values.get(*row).copied().flatten()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_what_somebody_has() {
+        let pay = [-1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 2.0];
+        let quartiles = [0.25, 0.5, 0.75].map(|share| ranked(&pay, share));
+        assert_eq!(quartiles, [Some(0.0), Some(0.0), Some(1.0)]);
+        assert_eq!(ranked(&[-1.0, 2.0], 0.75), Some(2.0));
+        assert_eq!(ranked::<f64>(&[], 0.5), None);
+    }
 }

@@ -31,7 +31,7 @@ const JSON: &str = "application/json";
 /// cut-off, of which each version carries a sample. Nothing is drawn, so that the same rows have the same
 /// reasons. Codes and texts are those of the model's newest reason table, or of the one that is named; a
 /// column without an entry is told by its value and what the approved mostly have. What adds less than
-/// 5 % of all that hurts is no reason, and a favourable answer has none. With `explain` each answer is
+/// 5 % of what hurts most is no reason, and a favourable answer has none. With `explain` each answer is
 /// explained as by the explanations endpoint. Both are for at most 1,000 rows of a JSON request.
 ///
 /// `Accept: application/vnd.apache.arrow.stream` answers with such a stream, whatever the rows came

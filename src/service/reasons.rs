@@ -40,6 +40,8 @@ pub(super) struct Answered<'a> {
     /// The probability of the positive class at which answers change: the version's threshold, or that
     /// of a policy which decides by it.
     pub(super) cut_off: f64,
+    /// Whether they were told before: where no table was named then, none is read now.
+    pub(super) is_again: bool,
 }
 
 impl Service {
@@ -69,7 +71,10 @@ impl Service {
                 of windows, pictures and texts by POST .../explanations",
             ));
         }
-        let table = self.table(name, options).await?;
+        let table = match answered.is_again && options.table.is_none() {
+            true => None,
+            false => self.table(name, options).await?,
+        };
         let entries = table.as_ref().map_or(&[][..], |table| &table.entries);
         let language = language(entries, options)?;
         let groups = groups(entries, &explainer.columns());

@@ -24,6 +24,8 @@ const MISSING: &str = "(missing)";
 const RESAMPLES: u32 = 1_000;
 /// Above it a difference is said to be one that chance may explain.
 const LEVEL: f64 = 0.05;
+/// Of the rate of another group (Uniform Guidelines on Employee Selection Procedures 1978).
+const FOUR_FIFTHS: f64 = 0.8;
 
 /// What of a request can't hold, whatever the rows are.
 pub(super) fn check(
@@ -333,9 +335,11 @@ fn verdict(figures: &Fairness, favourable: &str) -> Vec<String> {
     }
     let below = figures.groups.iter().filter_map(|group| of_group(group, reference));
     let mut said: Vec<String> = below.collect();
+    said.extend(figures.groups.iter().filter_map(|group| of_reference(group, reference)));
     if said.is_empty() {
         said.push(format!(
-            "no judged group is answered {favourable} at less than four fifths of the rate of {reference}"
+            "no judged group is answered {favourable} at less than four fifths of the rate of {reference}, \
+             nor {reference} at less than four fifths of any other's"
         ));
     }
     let small: Vec<&str> =
@@ -344,6 +348,22 @@ fn verdict(figures: &Fairness, favourable: &str) -> Vec<String> {
         said.push(format!("too few rows to judge: {}", small.join(", ")));
     }
     said
+}
+
+/// Where the reference itself is favoured at less than four fifths of the rate of a group: it is the
+/// largest group where none is named, and that may be the one that is not favoured.
+fn of_reference(group: &GroupFairness, reference: &str) -> Option<String> {
+    let impact = group.impact.filter(|_| group.judged)?;
+    let ratio = impact.ratio.filter(|ratio| *ratio > 1.0 / FOUR_FIFTHS)?;
+    let chance = match impact.p_value {
+        Some(p) if p > LEVEL => format!("; chance may explain it (Fisher's p {p:.2})"),
+        _ => String::new(),
+    };
+    let name = &group.name;
+    Some(format!(
+        "{reference}, the reference, is favoured at {:.2} of the rate of {name}, below four fifths{chance}",
+        1.0 / ratio
+    ))
 }
 
 /// Of a group that is favoured at less than four fifths of the rate of the reference.

@@ -36,7 +36,8 @@ impl Service {
         let reasons = match &record.reasons {
             Some(then) => {
                 let turn = self.0.explaining.take().await?;
-                let answered = Answered { frame: &frame, scores: &scores, cut_off: then.cut_off };
+                let (scores, cut_off) = (&scores, then.cut_off);
+                let answered = Answered { frame: &frame, scores, cut_off, is_again: true };
                 let options = asked_again(then);
                 Some(self.reasons(&name, &loaded, answered, &options, turn).await?)
             }

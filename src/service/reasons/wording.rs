@@ -99,7 +99,7 @@ pub(super) fn default_text(fact: Fact<'_>) -> String {
     let as_most = format!("{column} is {value}, together with the other values given");
     let Some(mostly) = mostly else {
         return match typical {
-            Typical::Words(words) => of_rare(column, &value, words),
+            Typical::Words(words) => of_rare(column, (&value, &carried(cell)), words),
             _ => format!("{column} is {value}; most approved applicants have none"),
         };
     };
@@ -112,9 +112,7 @@ pub(super) fn default_text(fact: Fact<'_>) -> String {
             (time < *low || time > *high, (time != *median).then(|| day(*median)))
         }
         (Typical::Words(words), _, cell) => {
-            let label = label(cell).unwrap_or_default();
-            let label: String = label.chars().take(SHOWN).collect();
-            (!frequent(words).0.contains(&label.as_str()), None)
+            (!frequent(words).0.contains(&carried(cell).as_str()), None)
         }
         _ => (false, None),
     };
@@ -161,8 +159,13 @@ fn frequent(words: &[(String, f64)]) -> (Vec<&str>, f64) {
     (named, sum)
 }
 
-fn of_rare(column: &str, value: &str, words: &[(String, f64)]) -> String {
-    let share = words.iter().find(|(word, _)| word == value).map_or(0.0, |(_, share)| *share);
+/// A category as a baseline has it: cut off where it is long.
+fn carried(cell: &Cell) -> String {
+    label(cell).unwrap_or_default().chars().take(SHOWN).collect()
+}
+
+fn of_rare(column: &str, (value, word): (&str, &str), words: &[(String, f64)]) -> String {
+    let share = words.iter().find(|(known, _)| known == word).map_or(0.0, |(_, share)| *share);
     match (share * 100.0).round() {
         percent if percent >= 1.0 => {
             format!("{column} is {value}, which {percent} % of approved applicants have")
@@ -295,6 +298,8 @@ mod tests {
         };
         let two = words(&[("north", 0.5), ("south", 0.4), ("west", 0.1)]);
         let many = words(&[("a", 0.1), ("b", 0.1), ("c", 0.1), ("d", 0.05)]);
+        let cut = "x".repeat(60);
+        let long = words(&[(cut.as_str(), 0.4)]);
         let time = Typical::Times {
             low: parse_timestamp(b"2015-01-01").unwrap(),
             median: parse_timestamp(b"2018-01-01").unwrap(),
@@ -314,6 +319,10 @@ mod tests {
             (
                 text("job", json!("d"), Some(&many)),
                 "job is d, which 5 % of approved applicants have".to_owned(),
+            ),
+            (
+                text("job", json!("x".repeat(70)), Some(&long)),
+                format!("job is {}…, which 40 % of approved applicants have", "x".repeat(60)),
             ),
             (
                 text("job", json!("e"), Some(&many)),

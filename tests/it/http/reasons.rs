@@ -98,7 +98,14 @@ async fn records_keep_them(served: &Served) {
         {"code": "R01", "columns": ["income", "age"], "text": "Income and age.", "language": "en"},
         {"code": "R02", "columns": ["region"], "when": ["north"], "text": "Region."}
     ]);
+    // Before there is any table.
+    let untold = json!({"rows": rows(), "version": 1, "record": true, "reasons": true});
+    let untold = predicted(served, untold).await;
+    assert_eq!(untold["reasons"]["table"], Value::Null, "{untold}");
     json(create(served, entries).await, StatusCode::CREATED).await;
+    let path = format!("/api/v1/predictions/{}/replay", untold["id"].as_str().unwrap());
+    let replay = json(served.post(&path).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!((&replay["same_reasons"], &replay["reasons"]), (&json!(true), &untold["reasons"]));
     for options in [json!({}), json!({"method": "shapley", "max": 1, "language": "en"})] {
         let body = json!({"rows": rows(), "version": 1, "record": true, "reasons": options});
         let answer = predicted(served, body).await;

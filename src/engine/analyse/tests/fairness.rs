@@ -109,6 +109,12 @@ fn a_known_bias_is_found_and_counted_as_by_hand() {
     assert!(impact.p_value.unwrap() < 1e-6 && impact.interval.unwrap().high < 0.8);
     assert!(found.verdict[0].starts_with("south is favoured at 0."), "{:?}", found.verdict);
     assert!(found.figures.demographic_parity_difference.interval.unwrap().low > 0.1);
+    // Held against the group that is not favoured, it is not all clear.
+    let against = json!({"column": "region", "reference": "south"});
+    let (against, _) = compared(&frame, &subject, &asked(against, all()));
+    let said = &against.verdict[0];
+    assert!(said.starts_with("south, the reference, is favoured at 0."), "{said}");
+    assert!(said.contains("of the rate of north, below four fifths"), "{said}");
     // Its own test rows, by the other group, and the other way round.
     let turned = json!({"column": "region", "reference": "south", "favourable": "yes"});
     let (turned, _) = compared(&frame, &subject, &asked(turned, json!({})));

@@ -16,7 +16,6 @@
 //! | [`frame`] | typed columns; CSV, JSON lines and Parquet |
 //! | [`notebook`] | notebooks as files: percent scripts and .ipynb |
 //! | [`plot`] | plots, drawn in a terminal and as SVG |
-//! | [`finance`] | pure financial calculations |
 //! | [`stats`] | pure statistics |
 //! | [`domain`] | pure values that travel |
 //! | [`error`] | the one error and the one table of codes |
@@ -28,7 +27,6 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod error;
-pub mod finance;
 pub mod frame;
 pub mod http;
 pub mod jobs;

@@ -4,6 +4,7 @@ mod backup;
 mod bench;
 mod database;
 mod doctor;
+pub mod loan_book;
 mod psql;
 
 use std::net::SocketAddr;
@@ -30,7 +31,6 @@ pub use psql::{Psql, create_day_key};
 
 // What the command line reaches through here, since it names no layer below.
 pub use crate::engine::{Drawn, Rehearsal, devices, elementwise_times};
-pub use crate::finance::loan_book;
 pub use crate::http::bench::Peers;
 pub use crate::http::openapi::document as openapi;
 pub use crate::jobs::Niceness;

@@ -6,6 +6,8 @@ mod wording;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use actuary_finance::principal_reasons;
+
 pub use tables::reason_table_csv;
 
 use self::wording::Fact;
@@ -27,7 +29,6 @@ use crate::engine::{
     Adverse, Asked, Attributed, Attributing, Baseline, Explainer, Quantity, Typical,
 };
 use crate::error::{Code, Error, Result};
-use crate::finance::principal_reasons;
 use crate::frame::Frame;
 
 /// Rows of a baseline that Shapley values are reckoned against, at most.

@@ -19,9 +19,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("stats", &["domain"]),
     ("frame", &["domain", "stats"]),
     ("engine", &["frame", "domain", "stats"]),
-    ("finance", &["domain", "stats"]),
     ("store", &["domain"]),
-    ("service", &["store", "engine", "finance", "frame", "stats", "domain"]),
+    ("service", &["store", "engine", "frame", "stats", "domain"]),
     ("jobs", &["service", "domain"]),
     ("http", &["service", "domain"]),
     ("client", &["domain"]),
@@ -34,8 +33,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "config", "store", "engine", "finance", "frame", "stats", "service", "jobs", "http",
-            "client", "repl", "domain",
+            "config", "store", "engine", "frame", "stats", "service", "jobs", "http", "client",
+            "repl", "domain",
         ],
     ),
     ("cli", &["app", "config", "client", "kernel", "repl", "domain"]),
@@ -48,6 +47,7 @@ const EVERYWHERE: &[&str] = &["error", "telemetry"];
 
 /// Families of crates (`burn` and every `burn_*`), and the only layers that may name them.
 const CONFINED: &[(&str, &[&str])] = &[
+    ("actuary_finance", &["service", "engine"]),
     ("burn", &["engine"]),
     ("cubecl", &["engine"]),
     ("sqlx", &["store"]),

@@ -5,6 +5,7 @@
 //! speed.
 
 mod affine;
+mod aligned;
 mod attention;
 mod bags;
 mod convolution;

@@ -148,7 +148,11 @@ impl Explained {
 }
 
 /// So many things at a time, in a second.
-fn rate(time: Duration, things: usize, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+pub(super) fn rate(
+    time: Duration,
+    things: usize,
+    mut work: impl FnMut() -> Result<()>,
+) -> Result<f64> {
     work()?;
     let (start, mut done) = (Instant::now(), 0);
     while start.elapsed() < time {
@@ -159,7 +163,7 @@ fn rate(time: Duration, things: usize, mut work: impl FnMut() -> Result<()>) -> 
 }
 
 /// Rows of numbers between -2 and 2, and a class that bends with four of them.
-fn drawn(rows: usize, columns: usize, seed: u64) -> Result<Frame> {
+pub(super) fn drawn(rows: usize, columns: usize, seed: u64) -> Result<Frame> {
     // Multiplicative congruential, whose high bits are spread well enough for rows to be scored.
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
@@ -183,7 +187,7 @@ fn drawn(rows: usize, columns: usize, seed: u64) -> Result<Frame> {
 }
 
 /// Hooks of a training that nobody looks at.
-struct Quiet;
+pub(super) struct Quiet;
 
 impl Hooks for Quiet {
     fn epoch(&mut self, _: &EpochReport) -> Result<Control> {

@@ -4,6 +4,7 @@ mod backup;
 mod bench;
 mod database;
 mod doctor;
+mod folding;
 pub mod loan_book;
 mod psql;
 
@@ -27,6 +28,7 @@ pub use backup::{BackedUp, Restored, backup, restore};
 pub use bench::{Explained, arrow_stream, serve_bench, time_database};
 use database::Database;
 pub use doctor::{Finding, Health, examine, size};
+pub use folding::{Folding, Served};
 pub use psql::{Psql, create_day_key};
 
 // What the command line reaches through here, since it names no layer below.

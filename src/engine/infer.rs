@@ -103,6 +103,20 @@ impl LoadedModel {
         Self::load_on(Device::Cpu, signature, spec, features, weights)
     }
 
+    /// The same by the layers as they were trained, with nothing folded: what folding is measured against.
+    ///
+    /// # Errors
+    /// As [`LoadedModel::load`].
+    pub fn load_unfolded(
+        signature: &Signature,
+        spec: &TrainingSpec,
+        features: FittedFeatures,
+        weights: &[u8],
+    ) -> Result<Self> {
+        let (network, weights) = parted(spec, weights)?;
+        Self::on_cpu(signature, network, features, &weights, |network, _, _| network)
+    }
+
     /// The same on a device. A GPU answers only after it has agreed with the CPU on random rows:
     /// a driver or a matrix unit that rounds more coarsely must not decide.
     ///
@@ -115,12 +129,8 @@ impl LoadedModel {
         features: FittedFeatures,
         weights: &[u8],
     ) -> Result<Self> {
-        let network = spec.network.as_ref().ok_or_else(|| {
-            Error::new(Code::InvalidData, "the version's specification names no network")
-        })?;
-        let count = spec.ensemble.as_ref().map_or(1, |e| (e.folds * e.seeds) as usize);
-        let weights = weights::parted(weights::decode(weights)?, count)?;
-        let model = Self::on_cpu(signature, network, features, &weights)?;
+        let (network, weights) = parted(spec, weights)?;
+        let model = Self::on_cpu(signature, network, features, &weights, Serving::folded)?;
         match device {
             Device::Cpu => Ok(model),
             Device::Cuda(number) => {
@@ -134,6 +144,7 @@ impl LoadedModel {
         network: &NetworkSpec,
         features: FittedFeatures,
         weights: &[Parameters],
+        prepare: fn(Serving, &Layout, &Parameters) -> Serving,
     ) -> Result<Self> {
         let classes = signature.classes.len();
         let positive = signature.positive_class.as_ref();
@@ -145,7 +156,8 @@ impl LoadedModel {
         let placed = weights.iter().map(|weights| {
             // To be sure that the weights are those of the network.
             build::<Flex>(network, &layout, outputs, weights, &FlexDevice)?;
-            Serving::new(network, &layout, outputs, weights).map(Placed::Cpu)
+            let serving = Serving::new(network, &layout, outputs, weights)?;
+            Ok(Placed::Cpu(prepare(serving, &layout, weights)))
         });
         let networks = placed.collect::<Result<_>>()?;
         let levels = layout.sequence().2.map_or(1, |ahead| ahead.levels);
@@ -218,6 +230,15 @@ impl LoadedModel {
             Placed::Elsewhere(_) => u64::MAX,
         });
         work.fold(0, u64::saturating_add)
+    }
+
+    /// Memory of what was made of the weights to be faster, beside them.
+    pub fn table_bytes(&self) -> u64 {
+        let bytes = self.networks.iter().map(|network| match network {
+            Placed::Cpu(network) => network.table_bytes() as u64,
+            Placed::Elsewhere(_) => 0,
+        });
+        bytes.sum()
     }
 
     pub fn is_on_cpu(&self) -> bool {
@@ -413,6 +434,18 @@ impl Placed {
             Self::Elsewhere(placed) => forward(&placed.0, rows, width, &placed.1),
         }
     }
+}
+
+/// The network of a version, and the weights of each that it consists of.
+fn parted<'a>(
+    spec: &'a TrainingSpec,
+    weights: &[u8],
+) -> Result<(&'a NetworkSpec, Vec<Parameters>)> {
+    let network = spec.network.as_ref().ok_or_else(|| {
+        Error::new(Code::InvalidData, "the version's specification names no network")
+    })?;
+    let count = spec.ensemble.as_ref().map_or(1, |e| (e.folds * e.seeds) as usize);
+    Ok((network, weights::parted(weights::decode(weights)?, count)?))
 }
 
 pub(super) fn build<B: Backend>(

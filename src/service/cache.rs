@@ -106,7 +106,7 @@ impl Cache {
         self.hearing.load(Ordering::SeqCst) && self.epoch() == epoch
     }
 
-    /// Number of loaded versions, and the bytes of their weights.
+    /// Number of loaded versions, and the bytes of their weights and tables.
     pub(super) fn size(&self) -> (u64, u64) {
         // Counted when its own work is done, which nothing else may have asked for lately.
         self.loaded.run_pending_tasks();

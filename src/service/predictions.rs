@@ -38,7 +38,7 @@ pub(super) struct Loaded {
     pub(super) reader: RowReader,
     /// Row's number of the model.
     pub(super) row: i64,
-    /// Size of the weights.
+    /// Size of the weights, and of tables that were made of them.
     pub(super) bytes: u64,
 }
 
@@ -314,7 +314,7 @@ impl Service {
             let (signature, spec) = (&version.signature, &version.provenance.spec);
             let model = LoadedModel::load_on(device, signature, spec, features, &weights)?;
             let reader = RowReader::new(&version.signature.inputs);
-            let bytes = weights.len() as u64;
+            let bytes = weights.len() as u64 + model.table_bytes();
             Ok(Arc::new(Loaded { model, reader, row: servable.model, bytes, version }))
         };
         let loaded = self.0.scorer.load(parameters, load).await?;

@@ -5,6 +5,7 @@ use safetensors::serialize;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::*;
+use crate::domain::training::Scaling;
 use crate::engine::testing::{Record, frame, noise, spec, uniform};
 use crate::engine::{Trained, train};
 use crate::frame::Values;
@@ -282,10 +283,83 @@ fn what_is_served_answers_as_the_network_does(#[case] network: serde_json::Value
     let expected = forward(&network, &inputs.data, inputs.width, &FlexDevice).unwrap();
     let serving = Serving::new(spec, &layout, 1, &weights).unwrap();
     assert_eq!(serving.members(), network.members());
-    let found = serving.logits(&inputs.data, inputs.width).unwrap();
-    assert_eq!(found.len(), 300 * network.members());
-    for (found, expected) in found.iter().zip(&expected) {
-        assert!((found - expected).abs() <= 1e-5 * expected.abs().max(1.0), "{found} {expected}");
+    for serving in
+        [serving, Serving::new(spec, &layout, 1, &weights).unwrap().folded(&layout, &weights)]
+    {
+        let found = serving.logits(&inputs.data, inputs.width).unwrap();
+        assert_eq!(found.len(), 300 * network.members());
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!(
+                (found - expected).abs() <= 1e-5 * expected.abs().max(1.0),
+                "{found} {expected}"
+            );
+        }
+    }
+}
+
+/// Numbers of all kinds, some missing, one far out, and categories: a version answers with folded
+/// embeddings as it does with what was trained, a row alike alone and among others.
+#[rstest]
+#[case(Scaling::Quantile)]
+#[case(Scaling::Standard)]
+fn a_folded_version_answers_as_the_unfolded_one(#[case] scaling: Scaling) {
+    let (rows, columns) = (1500, noise(1500, 4, 1));
+    let number = |at: usize, of: &dyn Fn(f64) -> Option<f64>| {
+        Values::Float64(columns[at].iter().map(|value| of(*value)).collect())
+    };
+    // A missing number, one of three values, one that is 0 but for a few, one with a long tail.
+    let x = vec![
+        ("missing", number(0, &|x| (x < 0.7).then_some(x))),
+        ("few", number(1, &|x| Some((x * 1.5).round()))),
+        ("mostly_zero", number(2, &|x| Some((x - 0.95).max(0.0)))),
+        ("long", number(3, &|x| Some((x * 9.0).exp()))),
+        ("only_or_missing", number(0, &|x| (x < 0.5).then_some(4.0))),
+    ];
+    let kinds = ["a", "b", "c"].iter().cycle().take(rows).map(|kind| Some((*kind).to_owned()));
+    let target = columns[0].iter().zip(&columns[1]).map(|(a, b)| Some(a * b + a > 0.1));
+    let mut named: Vec<(String, Values)> =
+        x.into_iter().map(|(name, values)| (name.to_owned(), values)).collect();
+    named.push(("kind".to_owned(), Values::String(kinds.collect())));
+    named.push(("y".to_owned(), Values::Bool(target.collect())));
+    let table = Frame::new(rows, named.clone()).unwrap();
+    let mut spec = spec("y");
+    spec.epochs = Some(4);
+    spec.baselines = false;
+    spec.preprocessing.scaling = scaling;
+    let network = serde_json::json!({"kind": "tabm", "members": 3, "width": 40, "embedding": 16});
+    spec.network = Some(serde_json::from_value(network).unwrap());
+    let trained = train(&table, &spec, None, &mut Record::default()).unwrap();
+    let folded = load(&trained, &trained.weights).unwrap();
+    let features = trained.features.clone();
+    let unfolded =
+        LoadedModel::load_unfolded(&trained.signature, &trained.spec, features, &trained.weights);
+    let unfolded = unfolded.unwrap();
+    assert!(folded.table_bytes() > 0 && unfolded.table_bytes() == 0);
+    assert!(folded.work() < unfolded.work());
+    // Values that no training row has, held where the training rows end or 100 deviations away.
+    let far = [f64::MIN, -1e9, 0.013, 1e9, f64::MAX, f64::INFINITY, f64::NAN];
+    for (name, values) in &mut named {
+        if let Values::Float64(values) = values {
+            let shift = name.len();
+            values
+                .iter_mut()
+                .zip(far.iter().cycle().skip(shift))
+                .for_each(|(v, far)| *v = Some(*far));
+        }
+    }
+    let beyond = Frame::new(rows, named).unwrap();
+    for frame in [table, beyond] {
+        let inputs = folded.inputs(&frame).unwrap();
+        let [found, expected] = [&folded, &unfolded].map(|model| model.logits_of(&inputs).unwrap());
+        let largest = expected.iter().fold(1_f64, |largest, z| largest.max(z.abs()));
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found - expected).abs() <= 1e-6 * largest, "{found} {expected}");
+        }
+        let together = folded.predict(&frame).unwrap();
+        for row in (0..rows).step_by(77) {
+            let alone = folded.predict(&frame.take(&[row]).unwrap()).unwrap().values;
+            assert_eq!(alone, together.values[row * together.width..][..together.width]);
+        }
     }
 }
 

@@ -2,17 +2,18 @@
 
 use super::parameters::{Parameters, of_member};
 
-/// A number's embedding, by its values at the edges of the bins: between them it is linear.
+/// What a number is embedded as at the edges of its bins: between them, and beyond, it is linear.
 #[derive(Debug)]
-pub(super) struct Piecewise {
-    input: usize,
+pub(super) struct Knots {
+    /// Its place among the inputs.
+    pub(super) input: usize,
     /// At least two, ascending; of a number without bins, 0 and 1.
-    edges: Vec<f32>,
+    pub(super) edges: Vec<f32>,
     /// `[edges, width]`.
-    knots: Vec<f32>,
+    pub(super) values: Vec<f64>,
 }
 
-impl Piecewise {
+impl Knots {
     /// Of the embedding's number of this place; None where the parameters don't fit.
     pub(super) fn new(
         input: usize,
@@ -26,7 +27,7 @@ impl Piecewise {
         let has_bins = edges.len() >= 2;
         let edges = if has_bins { edges.to_vec() } else { vec![0.0, 1.0] };
         let mut sums = vec![0.0; weight.len()];
-        let mut knots = Vec::with_capacity(edges.len() * weight.len());
+        let mut values = Vec::with_capacity(edges.len() * weight.len());
         for (edge, x) in edges.iter().enumerate() {
             if let Some(before) = edge.checked_sub(1).filter(|_| has_bins) {
                 let bin = bins.chunks_exact(weight.len().max(1)).nth(before)?;
@@ -34,9 +35,31 @@ impl Piecewise {
             }
             let linear =
                 weight.iter().zip(bias).map(|(w, b)| f64::from(*w) * f64::from(*x) + f64::from(*b));
-            knots.extend(linear.zip(&sums).map(|(linear, sum)| (linear + sum) as f32));
+            values.extend(linear.zip(&sums).map(|(linear, sum)| linear + sum));
         }
-        Some(Self { input, edges, knots })
+        Some(Self { input, edges, values })
+    }
+}
+
+/// A number's embedding.
+#[derive(Debug)]
+pub(super) struct Piecewise {
+    input: usize,
+    edges: Vec<f32>,
+    /// `[edges, width]`.
+    knots: Vec<f32>,
+}
+
+impl Piecewise {
+    /// Of the embedding's number of this place; None where the parameters don't fit.
+    pub(super) fn new(
+        input: usize,
+        edges: &[f32],
+        number: usize,
+        parameters: &Parameters,
+    ) -> Option<Self> {
+        let Knots { input, edges, values } = Knots::new(input, edges, number, parameters)?;
+        Some(Self { input, edges, knots: values.into_iter().map(|value| value as f32).collect() })
     }
 
     /// Appends what its value in a row of inputs becomes.

@@ -2,6 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
+use crate::aligned::Aligned;
 use crate::level::dispatch;
 
 /// Columns of a row are padded to a multiple of this: the lanes of the widest vectors.
@@ -17,7 +18,7 @@ pub struct Dense {
     inputs: usize,
     outputs: usize,
     /// `[inputs, stride]`, zeros after the outputs.
-    weights: Vec<f32>,
+    weights: Aligned,
     /// `[stride]`.
     bias: Vec<f32>,
     rectified: bool,
@@ -32,7 +33,7 @@ impl Dense {
             return None;
         }
         let stride = outputs.next_multiple_of(PADDING);
-        let mut padded = vec![0.0; inputs * stride];
+        let mut padded = Aligned::zeros(inputs.checked_mul(stride)?);
         for (row, from) in padded.chunks_exact_mut(stride).zip(weights.chunks_exact(outputs)) {
             row[..outputs].copy_from_slice(from);
         }

@@ -5,6 +5,7 @@
 //! speed.
 
 mod affine;
+mod aligned;
 mod attention;
 mod bags;
 mod convolution;
@@ -24,6 +25,7 @@ mod quotients;
 mod reference;
 mod room;
 mod softmax;
+mod tables;
 
 pub use affine::{Affine, AffineGradients};
 pub use attention::{Attention, Projected, Weights};
@@ -40,3 +42,4 @@ pub use optimisers::{Adam, square_sum};
 pub use phrases::{PhraseGradients, Phrases, Texts};
 pub use quotients::quotients;
 pub use softmax::{softmax, softmax_gradient};
+pub use tables::{Edges, Place, Table};

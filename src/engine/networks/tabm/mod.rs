@@ -1,6 +1,7 @@
 //! TabM-mini (Gorishniy et al. 2025, "TabM: advancing tabular deep learning with
 //! parameter-efficient ensembling").
 
+mod folded;
 mod serving;
 
 use burn::module::{Module, Param};

@@ -1,6 +1,9 @@
 use burn::optim::GradientsParams;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rstest::rstest;
 
+use super::folded::probes;
 use super::*;
 use crate::domain::model::Task;
 use crate::domain::training::LossSpec;
@@ -8,6 +11,7 @@ use crate::engine::networks::fixture::{
     Fixture, Tracked, assert_near, gradients, loaded, numbers, rows, transposed, values,
 };
 use crate::engine::networks::parameters::{Parameter, detached, parameters};
+use crate::engine::random::{Purpose, keyed, symmetric};
 use crate::engine::testing::spec;
 use crate::engine::train::{Loss, Optimiser, Recipe, batch_loss};
 
@@ -181,6 +185,125 @@ fn it_is_served_as_it_was_trained() {
     let serving = crate::engine::networks::serving::Serving::Tabm(serving);
     let two_thirds = expected.len() / 3 * 2;
     assert_near("kept", &serving.logits(&inputs, 7).unwrap(), &expected[..two_thirds], 1e-5);
+}
+
+/// Random weights, with bins that say something.
+fn drawn(layout: &Layout, spec: &TabmNetwork, outputs: usize, seed: u64, size: f32) -> Parameters {
+    let device = Default::default();
+    let mut builder = Builder::<Tracked>::random(seed, &device);
+    let network = Tabm::new(spec, layout, outputs, &mut builder);
+    let mut all = parameters(&network).unwrap();
+    let mut rng = keyed(seed, Purpose::Sample, 0, 0);
+    if let Some(bins) = all.get_mut("embedding.bins") {
+        bins.values.iter_mut().for_each(|value| *value = symmetric(&mut rng, size));
+    }
+    all
+}
+
+fn spec_of(value: serde_json::Value) -> TabmNetwork {
+    serde_json::from_value(value).unwrap()
+}
+
+proptest! {
+    // The same cases each time: how far roundings lie apart is a matter of chance.
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(6), ..ProptestConfig::with_cases(96) })]
+
+    /// At edges, between and beyond them, and of a number without any.
+    #[test]
+    fn folded_numbers_give_the_logits_of_embedded_ones(
+        bins in proptest::collection::vec(0_usize..12, 1..6), categories in 0_usize..4,
+        width in 2_u32..70, blocks in 1_u32..4, members in 1_u32..4, outputs in 1_usize..4,
+        size in 0.01_f32..0.5, seed in any::<u64>(),
+    ) {
+        let mut rng = keyed(seed, Purpose::Probe, 0, 0);
+        let mut edges_of = |bins: usize| -> Vec<f32> {
+            let mut edges: Vec<f32> = (0..=bins).map(|_| symmetric(&mut rng, 5.2)).collect();
+            edges.sort_unstable_by(f32::total_cmp);
+            edges.dedup();
+            if edges.len() < 2 { Vec::new() } else { edges }
+        };
+        let numbers: Vec<Vec<f32>> = bins.iter().map(|bins| edges_of(*bins)).collect();
+        let mut groups: Vec<Group> = numbers
+            .iter()
+            .enumerate()
+            .map(|(input, edges)| Group::Number { input, edges: edges.clone() })
+            .collect();
+        let count = numbers.len();
+        groups.extend((categories > 0).then(|| Group::Category(count..count + categories)));
+        let layout = Layout::Table(groups);
+        let spec = spec_of(serde_json::json!({
+            "members": members, "blocks": blocks, "width": width, "embedding": 16, "dropout": 0.0
+        }));
+        let parameters = drawn(&layout, &spec, outputs, seed, size);
+        let embedded = Serving::new(&spec, &layout, &parameters).unwrap();
+        let folded = Serving::new(&spec, &layout, &parameters).unwrap().folded(&layout, &parameters);
+        prop_assert!(folded.table_bytes() > 0, "it is not folded");
+        let width = count + categories;
+        let mut rows = probes(&Inputs::of(&layout), width);
+        for _ in 0..50 {
+            for edges in &numbers {
+                let (first, last) = match edges.as_slice() {
+                    [first, .., last] => (*first, *last),
+                    _ => (-100.0, 100.0),
+                };
+                let share = symmetric(&mut rng, 0.6) + 0.5;
+                rows.push(first + share * (last - first));
+            }
+            rows.extend((0..categories).map(|_| symmetric(&mut rng, 1.0)));
+        }
+        let (found, expected) = (folded.logits(&rows, width), embedded.logits(&rows, width));
+        let largest = expected.iter().fold(1_f32, |largest, z| largest.max(z.abs()));
+        for (found, expected) in found.iter().zip(&expected) {
+            prop_assert!((found - expected).abs() <= 1e-6 * largest, "{} {}", found, expected);
+        }
+        // A row has the same bits alone.
+        let count = rows.len() / width;
+        let alone = rows.chunks(width).map(|row| folded.logits(row, width));
+        for (row, alone) in alone.enumerate() {
+            for (member, alone) in alone.chunks(outputs).enumerate() {
+                let together = &found[(member * count + row) * outputs..][..outputs];
+                prop_assert!(alone.iter().zip(together).all(|(a, b)| a.to_bits() == b.to_bits()));
+            }
+        }
+    }
+}
+
+/// What is not worth it, has no numbers, or does not hold.
+#[test]
+fn numbers_are_folded_only_where_that_is_faster_and_exact() {
+    let many: Vec<f32> = (0..129).map(|edge| edge as f32 * 0.05 - 3.0).collect();
+    let number = |input, edges: &[f32]| Group::Number { input, edges: edges.to_vec() };
+    let is_folded = |groups: Vec<Group>, spec: &TabmNetwork| {
+        let layout = Layout::Table(groups);
+        let parameters = drawn(&layout, spec, 1, 1, 1.0);
+        let serving = Serving::new(spec, &layout, &parameters).unwrap();
+        serving.folded(&layout, &parameters).table_bytes() > 0
+    };
+    let spec = |width: u32, embedding: u32| {
+        spec_of(serde_json::json!({
+            "members": 1, "blocks": 2, "width": width, "embedding": embedding, "dropout": 0.0
+        }))
+    };
+    assert!(is_folded(vec![number(0, &many)], &spec(16, 16)));
+    // Tables are far larger than the weights, or beyond the limit.
+    assert!(!is_folded(vec![number(0, &many)], &spec(16, 8)));
+    let wide = (0..40).map(|input| number(input, &many)).collect();
+    assert!(!is_folded(wide, &spec(1024, 16)));
+    assert!(!is_folded(vec![Group::Category(0..3)], &spec(16, 16)));
+
+    // Much that adds up to little is rounded otherwise in another order.
+    let (layout, spec) = (Layout::Table(vec![number(0, &many)]), spec(16, 16));
+    let mut parameters = drawn(&layout, &spec, 1, 1, 1.0);
+    let much = 1e6_f32;
+    let scale = f64::from(parameters["scale"].values[0]);
+    let weights: Vec<f64> =
+        parameters["hidden.0.weight"].values.iter().map(|w| f64::from(*w) * scale).collect();
+    let sums = (0..16).map(|unit| weights.iter().skip(unit).step_by(16).sum::<f64>());
+    let against = sums.map(|sum| (-sum * f64::from(much)) as f32).collect();
+    parameters.get_mut("embedding.bias").unwrap().values.fill(much);
+    parameters.get_mut("hidden.0.bias").unwrap().values = against;
+    let serving = Serving::new(&spec, &layout, &parameters).unwrap();
+    assert_eq!(serving.folded(&layout, &parameters).table_bytes(), 0);
 }
 
 #[test]

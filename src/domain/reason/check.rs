@@ -35,6 +35,7 @@ pub fn check_table(entries: &[ReasonEntry], columns: &[TableColumn]) -> Vec<Fiel
     }
     checks.groups(entries);
     checks.codes(entries);
+    checks.texts(entries);
     checks.overlaps(entries);
     checks.errors.truncate(MAX_ERRORS);
     checks.errors
@@ -200,6 +201,25 @@ impl Checks<'_> {
         }
     }
 
+    /// Nobody is told a sentence twice: in a language it is of one set of columns. Entries of the same
+    /// columns, for other values, are never told together.
+    fn texts(&mut self, entries: &[ReasonEntry]) {
+        let mut first: BTreeMap<String, Vec<(usize, Told<'_>)>> = BTreeMap::new();
+        for (at, entry) in entries.iter().enumerate() {
+            let told = Told { columns: entry.columns.iter().collect(), language: &entry.language };
+            let alike = first.entry(entry.text.trim().to_lowercase()).or_default();
+            if let Some((earlier, _)) = alike.iter().find(|(_, other)| told.is_beside(other)) {
+                let detail = format!(
+                    "reads as that of entry {earlier}, of other columns: an applicant would be told it \
+                     twice; put the columns in one group, or word them apart"
+                );
+                self.add(at, "text", detail);
+            } else if alike.iter().all(|(_, other)| *other != told) {
+                alike.push((at, told));
+            }
+        }
+    }
+
     /// No value of a column has two entries in a language.
     fn overlaps(&mut self, entries: &[ReasonEntry]) {
         let mut taken: BTreeMap<Key<'_>, usize> = BTreeMap::new();
@@ -214,6 +234,23 @@ impl Checks<'_> {
                 break;
             }
         }
+    }
+}
+
+/// Of what a text is told, and in which language.
+#[derive(PartialEq)]
+struct Told<'a> {
+    columns: BTreeSet<&'a String>,
+    language: &'a Option<String>,
+}
+
+impl Told<'_> {
+    /// Whether one answer can be told both: of other columns in one language, where one without goes with
+    /// any.
+    fn is_beside(&self, other: &Self) -> bool {
+        let is_one_language =
+            self.language.is_none() || other.language.is_none() || self.language == other.language;
+        is_one_language && self.columns != other.columns
     }
 }
 
@@ -336,6 +373,30 @@ mod tests {
             let named = found.iter().any(|(p, detail)| p == pointer && detail.contains(word));
             assert!(named, "{entries}: {found:?}");
         }
+    }
+
+    #[test]
+    fn no_sentence_is_told_twice() {
+        let entry = |code: &str, columns: Value, text: &str, more: Value| {
+            let mut entry = json!({"code": code, "columns": columns, "text": text});
+            entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            entry
+        };
+        let first = entry("R", json!(["PAY_0"]), "Payments were late.", json!({"language": "en"}));
+        for more in [json!({"language": "en"}), json!({})] {
+            let second = entry("S", json!(["PAY_2"]), "Payments were LATE.", more);
+            let found = faults(json!([first, second]));
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].0, "/entries/1/text");
+            assert!(found[0].1.contains("put the columns in one group"), "{found:?}");
+        }
+        // Never told together.
+        let spanish =
+            entry("S", json!(["PAY_2"]), "Payments were late.", json!({"language": "es"}));
+        assert_eq!(faults(json!([first, spanish])), []);
+        let of =
+            |code: &str, when: &str| entry(code, json!(["PAY_0"]), "Late.", json!({"when": when}));
+        assert_eq!(faults(json!([of("R", "high"), of("S", "missing")])), []);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MAX_ENTRIES, ReasonCondition, ReasonEntry, ReasonValue};
+use super::{MAX_ENTRIES, ReasonCondition, ReasonEntry, ReasonValue, number_category};
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::ColumnType;
 use crate::error::FieldError;
@@ -140,25 +140,30 @@ impl Checks<'_> {
                     format!("{column} is a {kind}, which is neither high nor low"),
                 );
             }
-            ReasonCondition::OneOf(values) => {
-                let unique: BTreeSet<&String> = values.iter().collect();
-                let is_long = |v: &String| v.chars().count() > MAX_CATEGORY || v.contains('\0');
-                if values.is_empty() || values.len() > MAX_COLUMNS {
-                    self.add(at, "when", format!("must have 1 to {MAX_COLUMNS} categories"));
-                } else if unique.len() < values.len() {
-                    self.add(at, "when", "has a category twice");
-                } else if values.iter().any(is_long) {
-                    self.add(
-                        at,
-                        "when",
-                        format!(
-                            "has a category of more than {MAX_CATEGORY} \
-                        characters, or with U+0000"
-                        ),
-                    );
-                }
-            }
+            ReasonCondition::OneOf(values) => self.categories(at, column, values),
             ReasonCondition::Is(_) => {}
+        }
+    }
+
+    fn categories(&mut self, at: usize, column: &str, values: &[String]) {
+        let kinds = self.find(column).map_or(&[][..], |column| &column.kinds);
+        let unique: BTreeSet<String> =
+            values.iter().map(|value| compared(kinds, value).unwrap_or_default()).collect();
+        let is_long = |v: &String| v.chars().count() > MAX_CATEGORY || v.contains('\0');
+        let strange = values.iter().find(|value| compared(kinds, value).is_none());
+        if values.is_empty() || values.len() > MAX_COLUMNS {
+            self.add(at, "when", format!("must have 1 to {MAX_COLUMNS} categories"));
+        } else if values.iter().any(is_long) {
+            let detail =
+                format!("has a category of more than {MAX_CATEGORY} characters, or with U+0000");
+            self.add(at, "when", detail);
+        } else if let Some(value) = strange {
+            let detail = format!(
+                "{value} is no number, and {column} is one: give numbers, or high, low or missing"
+            );
+            self.add(at, "when", detail);
+        } else if unique.len() < values.len() {
+            self.add(at, "when", "has a category twice");
         }
     }
 
@@ -224,7 +229,7 @@ impl Checks<'_> {
     fn overlaps(&mut self, entries: &[ReasonEntry]) {
         let mut taken: BTreeMap<Key<'_>, usize> = BTreeMap::new();
         for (at, entry) in entries.iter().enumerate() {
-            for key in keys(entry) {
+            for key in self.keys(entry) {
                 let what = key.2.clone();
                 let Some(earlier) = taken.insert(key, at).filter(|earlier| *earlier != at) else {
                     continue;
@@ -233,6 +238,25 @@ impl Checks<'_> {
                 self.add(at, "when", format!("entry {earlier} is for {what} of the same columns"));
                 break;
             }
+        }
+    }
+
+    fn keys<'e>(&self, entry: &'e ReasonEntry) -> Vec<Key<'e>> {
+        let mut columns: Vec<&String> = entry.columns.iter().collect();
+        columns.sort();
+        let key = |value: String| (columns.clone(), entry.language.as_ref(), value);
+        let kinds = match entry.columns.as_slice() {
+            [column] => self.find(column).map_or(&[][..], |column| &column.kinds),
+            _ => &[],
+        };
+        let category = |value: &String| compared(kinds, value).unwrap_or_else(|| value.clone());
+        match &entry.when {
+            None => vec![key(String::new())],
+            Some(ReasonCondition::Is(value)) => vec![key(value.as_str().to_owned())],
+            Some(ReasonCondition::OneOf(values)) => values
+                .iter()
+                .map(|value| key(format!("the category {}", category(value))))
+                .collect(),
         }
     }
 }
@@ -257,16 +281,11 @@ impl Told<'_> {
 /// What an entry is for: columns, a language, and some of the values.
 type Key<'a> = (Vec<&'a String>, Option<&'a String>, String);
 
-fn keys(entry: &ReasonEntry) -> Vec<Key<'_>> {
-    let mut columns: Vec<&String> = entry.columns.iter().collect();
-    columns.sort();
-    let key = |value: String| (columns.clone(), entry.language.as_ref(), value);
-    match &entry.when {
-        None => vec![key(String::new())],
-        Some(ReasonCondition::Is(value)) => vec![key(value.as_str().to_owned())],
-        Some(ReasonCondition::OneOf(values)) => {
-            values.iter().map(|value| key(format!("the category {value}"))).collect()
-        }
+/// A category as it is compared with values of a column; None of text where all of these are numbers.
+fn compared(kinds: &[ColumnType], category: &str) -> Option<String> {
+    match !kinds.is_empty() && kinds.iter().all(|kind| kind.is_numeric()) {
+        true => number_category(category),
+        false => Some(category.to_owned()),
     }
 }
 
@@ -362,6 +381,22 @@ mod tests {
                 json!([{"code": "R", "columns": ["region"], "text": "a", "when": ["a", "a"]}]),
                 "/entries/0/when",
                 "twice",
+            ),
+            (
+                json!([{"code": "R", "columns": ["PAY_0"], "text": "a", "when": ["2", "two"]}]),
+                "/entries/0/when",
+                "two is no number",
+            ),
+            (
+                json!([{"code": "R", "columns": ["PAY_0"], "text": "a", "when": ["2", 2.0]}]),
+                "/entries/0/when",
+                "twice",
+            ),
+            (
+                json!([{"code": "R", "columns": ["PAY_0"], "text": "a", "when": [2]},
+                       {"code": "S", "columns": ["PAY_0"], "text": "a", "when": ["2.0"]}]),
+                "/entries/1/when",
+                "the category 2",
             ),
             (
                 json!([{"code": "R", "columns": ["PAY_0", "PAY_2"], "text": "a", "when": "low"}]),

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use crate::domain::reason::{ReasonCondition, ReasonEntry, ReasonValue};
+use crate::domain::reason::{ReasonCondition, ReasonEntry, ReasonValue, number_category};
 use crate::domain::schema::Cell;
 use crate::engine::Typical;
 use crate::frame::{format_timestamp, parse_timestamp};
@@ -56,7 +56,7 @@ pub(super) fn entry_for<'a>(
             (*fact.cell == Cell::Null).then_some(0)
         }
         (Some(ReasonCondition::OneOf(values)), Some(fact)) => {
-            label(fact.cell).is_some_and(|label| values.contains(&label)).then_some(1)
+            is_one_of(fact.cell, values).then_some(1)
         }
         (Some(ReasonCondition::Is(value)), Some(fact)) => {
             let wanted = match value {
@@ -75,6 +75,15 @@ pub(super) fn entry_for<'a>(
     let ranked =
         entries.iter().filter_map(|entry| Some(((fits(entry)?, in_language(entry)?), entry)));
     ranked.min_by_key(|(rank, _)| *rank).map(|(_, entry)| *entry)
+}
+
+/// Whether a value is among categories; numbers are compared as such.
+fn is_one_of(cell: &Cell, categories: &[String]) -> bool {
+    let Some(label) = label(cell) else { return false };
+    match number(cell).and_then(|_| number_category(&label)) {
+        Some(number) => categories.iter().any(|c| number_category(c).as_ref() == Some(&number)),
+        None => categories.contains(&label),
+    }
 }
 
 /// `PAY_0 is 2; approved applicants mostly have -1 to 0`.
@@ -349,7 +358,7 @@ mod tests {
             {"code": "high", "columns": ["x"], "when": "high", "text": "a"},
             {"code": "low", "columns": ["x"], "when": "low", "text": "a"},
             {"code": "none", "columns": ["x"], "when": "missing", "text": "a"},
-            {"code": "two", "columns": ["x"], "when": ["2"], "text": "a"}
+            {"code": "two", "columns": ["x"], "when": ["2.0"], "text": "a"}
         ]))
         .unwrap();
         let entries: Vec<&ReasonEntry> = entries.iter().collect();
@@ -362,6 +371,8 @@ mod tests {
         };
         assert_eq!(code(json!(3)), Some("high"));
         assert_eq!(code(json!(2)), Some("two"));
+        assert_eq!(code(json!(2.0)), Some("two"));
+        assert_eq!(code(json!("2")), Some("any"), "a text is none");
         assert_eq!(code(json!(0.5)), Some("low"));
         assert_eq!(code(json!(1)), Some("any"));
         assert_eq!(code(json!(null)), Some("none"));

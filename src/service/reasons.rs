@@ -129,12 +129,12 @@ impl Service {
     }
 }
 
-/// Whether reasons have the same codes, texts and columns in the same order, by the same baseline.
+/// Whether reasons have the same codes and columns in the same order, by the same baseline. Texts of a table
+/// go with their codes, and other sentences may be put otherwise by a newer program.
 pub(super) fn are_same(then: &Reasons, now: &Reasons) -> bool {
-    let told = |reasons: &Reasons| -> Vec<Vec<(String, String, Vec<String>)>> {
-        let row = |row: &Vec<Reason>| {
-            row.iter().map(|r| (r.code.clone(), r.text.clone(), r.columns.clone())).collect()
-        };
+    let told = |reasons: &Reasons| -> Vec<Vec<(String, Vec<String>)>> {
+        let row =
+            |row: &Vec<Reason>| row.iter().map(|r| (r.code.clone(), r.columns.clone())).collect();
         reasons.rows.iter().map(row).collect()
     };
     then.baseline == now.baseline
@@ -325,5 +325,34 @@ impl Worded<'_> {
             None => of_inputs().unwrap_or(Ordering::Equal),
         };
         Fact { column, cell, typical, side }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_sentence_put_otherwise_is_the_same_reason() {
+        let told = |code: &str, text: &str| -> Reasons {
+            let reason =
+                json!({"code": code, "text": text, "columns": ["age"], "contribution": 0.2});
+            let baseline = json!({"id": "00", "rows": 100, "rule": "nearest", "source": "applicants",
+                                  "chosen_from": 4096});
+            serde_json::from_value(json!({"rows": [[reason]], "adverse_class": "1", "cut_off": 0.5,
+                "method": "expected_gradients", "max": 4, "holds": true, "baseline": baseline}))
+            .unwrap()
+        };
+        let then = told("age", "age is 31; approved applicants mostly have 36 to 52");
+        assert!(are_same(
+            &then,
+            &told("age", "age is 31; approved applicants mostly have 33 to 60")
+        ));
+        assert!(!are_same(
+            &then,
+            &told("R01", "age is 31; approved applicants mostly have 36 to 52")
+        ));
     }
 }

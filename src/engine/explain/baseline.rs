@@ -73,10 +73,11 @@ pub struct Baseline {
 /// What the rows of a baseline mostly have in a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Typical {
-    /// The quartiles of those that have one, and the share that has one.
-    Numbers { low: f64, median: f64, high: f64, present: f64 },
+    /// The middle range that three quarters of all rows have at least, where so many have a number; the
+    /// median of those that have one, and the share of rows that has one.
+    Numbers { range: Option<[f64; 2]>, median: f64, present: f64 },
     /// The same of microseconds since 1970 in UTC.
-    Times { low: i64, median: i64, high: i64, present: f64 },
+    Times { range: Option<[i64; 2]>, median: i64, present: f64 },
     /// Words with the share of rows that have them, the most frequent first.
     Words(Vec<(String, f64)>),
 }
@@ -161,15 +162,15 @@ impl Explainer {
     pub fn typical(&self, baseline: &Baseline, column: &str) -> Option<Typical> {
         let columns = &self.applicants.as_ref()?.columns;
         let KnownColumn { values, .. } = columns.iter().find(|known| known.name == column)?;
-        let count = baseline.picked.len().max(1) as f64;
+        let rows = baseline.picked.len();
+        let count = rows.max(1) as f64;
         match values {
             KnownValues::Numbers(values) => {
                 let mut some = picked(values, &baseline.picked);
                 some.sort_unstable_by(f64::total_cmp);
                 Some(Typical::Numbers {
-                    low: ranked(&some, 0.25)?,
+                    range: middle(&some, rows),
                     median: ranked(&some, 0.5)?,
-                    high: ranked(&some, 0.75)?,
                     present: some.len() as f64 / count,
                 })
             }
@@ -177,9 +178,8 @@ impl Explainer {
                 let mut some = picked(values, &baseline.picked);
                 some.sort_unstable();
                 Some(Typical::Times {
-                    low: ranked(&some, 0.25)?,
+                    range: middle(&some, rows),
                     median: ranked(&some, 0.5)?,
-                    high: ranked(&some, 0.75)?,
                     present: some.len() as f64 / count,
                 })
             }
@@ -235,6 +235,14 @@ fn ranked<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
     sorted.get((share * last as f64).round() as usize).copied()
 }
 
+/// The range in the middle of sorted values that three quarters of so many rows have at least, between
+/// values that somebody has; None where fewer rows have any.
+fn middle<T: Copy>(sorted: &[T], rows: usize) -> Option<[T; 2]> {
+    let spare = sorted.len().checked_sub((3 * rows).div_ceil(4))?;
+    let cut = spare / 2;
+    Some([*sorted.get(cut)?, *sorted.get(sorted.len() - 1 - cut)?])
+}
+
 fn picked<T: Copy>(values: &[Option<T>], rows: &[usize]) -> Vec<T> {
     rows.iter().filter_map(|row| values.get(*row).copied().flatten()).collect()
 }
@@ -246,9 +254,28 @@ mod tests {
     #[test]
     fn a_quantile_is_what_somebody_has() {
         let pay = [-1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 2.0];
-        let quartiles = [0.25, 0.5, 0.75].map(|share| ranked(&pay, share));
-        assert_eq!(quartiles, [Some(0.0), Some(0.0), Some(1.0)]);
+        assert_eq!(ranked(&pay, 0.5), Some(0.0));
         assert_eq!(ranked(&[-1.0, 2.0], 0.75), Some(2.0));
         assert_eq!(ranked::<f64>(&[], 0.5), None);
+    }
+
+    #[test]
+    fn three_quarters_of_all_rows_have_what_is_said_of_most() {
+        for rows in 1..=40_usize {
+            for count in 0..=rows {
+                let values: Vec<usize> = (0..count).collect();
+                let found = middle(&values, rows);
+                assert_eq!(
+                    found.is_some(),
+                    count > 0 && 4 * count >= 3 * rows,
+                    "{count} of {rows}"
+                );
+                let Some([low, high]) = found else { continue };
+                let inside = values.iter().filter(|value| (low..=high).contains(*value)).count();
+                assert!(4 * inside >= 3 * rows, "{inside} of {rows}");
+                // None could be left out at both ends.
+                assert!(4 * inside.saturating_sub(2) < 3 * rows, "{inside} of {rows}");
+            }
+        }
     }
 }

@@ -206,7 +206,8 @@ fn a_version_without_applicants_is_compared_with_its_reference_rows() {
     assert_eq!((sides.len(), sides[0].len()), (3, 9));
     let newer = self::explainer(&of);
     let baseline = newer.baseline(adverse()).unwrap();
-    let Some(Typical::Numbers { low, median, high, present }) = newer.typical(&baseline, "x0")
+    let Some(Typical::Numbers { range: Some([low, high]), median, present }) =
+        newer.typical(&baseline, "x0")
     else {
         panic!()
     };

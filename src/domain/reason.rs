@@ -117,7 +117,9 @@ pub struct Reasons {
     /// In which language the texts are, where the table says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    pub baseline: ReasonBaseline,
+    /// With whom adverse answers are compared; absent where no answer is adverse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<ReasonBaseline>,
     /// Whether the contributions of every adverse answer add up, as `holds` of an explanation says.
     pub holds: bool,
 }

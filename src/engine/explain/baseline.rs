@@ -47,7 +47,6 @@ impl Adverse<'_> {
     /// By how much the log odds of an answer that is favourable lie beyond the cut-off; None of an adverse
     /// one.
     fn beyond(&self, logit: f64) -> Option<f64> {
-        let log_odds = |p: f64| (p.ln() - (-p).ln_1p()).clamp(-FAR, FAR);
         let probability = self.probability(logit);
         let is_adverse = (probability >= self.cut_off) == self.is_positive;
         let distance = (log_odds(probability) - log_odds(self.cut_off)).abs();
@@ -58,6 +57,13 @@ impl Adverse<'_> {
     pub fn quantity(&self) -> Quantity {
         Quantity::Positive { negative: !self.is_positive }
     }
+}
+
+/// The log odds of a probability, and of a cut-off, which is just above 1 where nobody is to be answered by the
+/// positive class.
+fn log_odds(probability: f64) -> f64 {
+    let p = probability.clamp(0.0, 1.0);
+    (p.ln() - (-p).ln_1p()).clamp(-FAR, FAR)
 }
 
 /// Rows that are answered favourably, nearest to a cut-off.
@@ -257,6 +263,21 @@ mod tests {
         assert_eq!(ranked(&pay, 0.5), Some(0.0));
         assert_eq!(ranked(&[-1.0, 2.0], 0.75), Some(2.0));
         assert_eq!(ranked::<f64>(&[], 0.5), None);
+    }
+
+    #[test]
+    fn cut_offs_at_an_end_and_beyond_are_as_far_as_any() {
+        for (cut_off, is_positive) in [(0.0, false), (1.0, true), (1.0 + f64::EPSILON, true)] {
+            let adverse = Adverse { cut_off, is_positive, calibrator: None, most: 9 };
+            let beyond = [-2.0, 0.0, 2.0].map(|logit| adverse.beyond(logit).unwrap());
+            // Log odds of 40 stand for certainty.
+            let end = if is_positive { 40.0 } else { -40.0 };
+            for (found, logit) in beyond.into_iter().zip([-2.0, 0.0, 2.0]) {
+                assert!((found - (end - logit as f64).abs()).abs() < 1e-9, "{cut_off}: {found}");
+            }
+        }
+        let half = Adverse { cut_off: 0.5, is_positive: true, calibrator: None, most: 9 };
+        assert_eq!((half.beyond(-800.0), half.beyond(800.0)), (Some(FAR), None));
     }
 
     #[test]

@@ -383,6 +383,21 @@ mod tests {
                 "twice",
             ),
             (
+                json!([{"code": "R", "columns": ["PAY_0", "PAY_2"], "text": "a", "when": "low"}]),
+                "/entries/0/when",
+                "one column",
+            ),
+        ] {
+            let found = faults(entries.clone());
+            let named = found.iter().any(|(p, detail)| p == pointer && detail.contains(word));
+            assert!(named, "{entries}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn categories_of_numbers_are_numbers() {
+        for (entries, pointer, word) in [
+            (
                 json!([{"code": "R", "columns": ["PAY_0"], "text": "a", "when": ["2", "two"]}]),
                 "/entries/0/when",
                 "two is no number",
@@ -397,11 +412,6 @@ mod tests {
                        {"code": "S", "columns": ["PAY_0"], "text": "a", "when": ["2.0"]}]),
                 "/entries/1/when",
                 "the category 2",
-            ),
-            (
-                json!([{"code": "R", "columns": ["PAY_0", "PAY_2"], "text": "a", "when": "low"}]),
-                "/entries/0/when",
-                "one column",
             ),
         ] {
             let found = faults(entries.clone());

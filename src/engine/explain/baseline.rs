@@ -271,9 +271,9 @@ mod tests {
             let adverse = Adverse { cut_off, is_positive, calibrator: None, most: 9 };
             let beyond = [-2.0, 0.0, 2.0].map(|logit| adverse.beyond(logit).unwrap());
             // Log odds of 40 stand for certainty.
-            let end = if is_positive { 40.0 } else { -40.0 };
+            let end: f64 = if is_positive { 40.0 } else { -40.0 };
             for (found, logit) in beyond.into_iter().zip([-2.0, 0.0, 2.0]) {
-                assert!((found - (end - logit as f64).abs()).abs() < 1e-9, "{cut_off}: {found}");
+                assert!((found - (end - logit).abs()).abs() < 1e-9, "{cut_off}: {found}");
             }
         }
         let half = Adverse { cut_off: 0.5, is_positive: true, calibrator: None, most: 9 };

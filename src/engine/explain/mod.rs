@@ -163,7 +163,9 @@ impl Explainer {
 
     /// Bytes that it takes.
     pub fn bytes(&self) -> u64 {
-        (4 * (self.networks.size() + self.references.data.len())) as u64
+        let numbers = self.networks.size() + self.references.data.len();
+        let applicants = self.applicants.as_ref().map_or(0, Applicants::bytes);
+        (4 * numbers + applicants) as u64
     }
 
     /// The quantity that stands for an output of a regression or a forecast, in its column's unit.

@@ -200,6 +200,9 @@ fn a_version_without_applicants_is_compared_with_its_reference_rows() {
     let baseline = explainer.baseline(adverse()).unwrap();
     let described = &baseline.described;
     assert_eq!((described.source, described.chosen_from), (BaselineSource::ReferenceRows, 256));
+    // Three numbers that are read of each applicant, and three that it had.
+    let carried = self::explainer(&of).bytes() - explainer.bytes();
+    assert_eq!(carried, of.rows.train * 3 * (4 + 16));
     assert_eq!(explainer.typical(&baseline, "x0"), None);
     let some = frame.take(&(0..9).collect::<Vec<usize>>()).unwrap();
     let sides = explainer.sides(&some, &baseline).unwrap();

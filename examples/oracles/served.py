@@ -141,10 +141,16 @@ def attributions(server, rng):
         if len(starts) == 1:
             held(f"{name}, captum by as many points", ours,
                  along(starts, [one["points"] for one in found]), 1e-4)
+        # `holds` promises the sum: a thousandth of the difference and a ten-thousandth.
+        with torch.no_grad():
+            differences = (network(inputs) - network(starts).mean()).numpy()
+        promised = 1e-3 * np.abs(differences) + 1e-4
+        held(f"{name}, their sum and PyTorch's difference", ours.sum(1) / promised,
+             differences / promised, 1, "of what holds promises")
+        # A column may be off by as much; at 8,192 points a way the engine's own tests hold each to 1e-4.
         # Of several ways each is looked at in other places than captum's.
         count = 6_400 // len(starts)
-        held(f"{name}, captum by {count:,} points a way", ours, along(starts, [count] * len(rows)), 1e-3,
-             "holds: within 0.001 of the difference")
+        held(f"{name}, captum by {count:,} points a way", ours, along(starts, [count] * len(rows)), 1e-3)
     log_odds = lambda x: network(torch.tensor(x)).detach().numpy()
     masker = shap.maskers.Independent(references.numpy(), max_samples=len(references))
     theirs = shap.explainers.ExactExplainer(log_odds, masker)(inputs.numpy()).values

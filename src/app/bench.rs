@@ -212,12 +212,23 @@ mod tests {
     #[test]
     fn what_is_measured_answers_and_explains() {
         let spec = json!({"dataset": {"name": "bench"}, "target": "y", "device": "cpu", "epochs": 1,
-                          "baselines": false, "network": {"kind": "mlp", "hidden": [8]}});
+                          "baselines": false, "network": {"kind": "mlp", "hidden": [8]},
+                          "calibration": "none"});
         let spec = serde_json::from_value(spec).unwrap();
         let explained = Explained::train(&spec, 5).unwrap();
         let moment = Duration::from_millis(5);
         let (rate, points) = explained.explains(moment).unwrap();
         assert!(rate > 0.0 && points >= 256.0, "{rate} {points}");
-        assert!(explained.scores(moment).unwrap() > rate);
+        assert!(explained.scores(moment).unwrap() > 0.0);
+        // Which is of the same rows: what is explained is what is answered.
+        let of = |_| Quantity::Positive { negative: false };
+        let asked = Asked::by(Attributing::Expected, &of);
+        let found =
+            explained.explainer.explain(&explained.explained, &asked, &mut || false).unwrap();
+        let answered = explained.model.predict(&explained.explained).unwrap();
+        for (one, answer) in found.iter().zip(answered.values.chunks_exact(2)) {
+            let probability = 1.0 / (1.0 + (-one.value).exp());
+            assert!((probability - answer[1]).abs() < 1e-6, "{probability} {answer:?}");
+        }
     }
 }

@@ -172,8 +172,9 @@ pub struct Replay {
     pub same_labels: bool,
     /// The answers of now.
     pub predictions: Vec<Prediction>,
-    /// Whether the reasons of now have the same codes, texts and columns in the same order, against the
-    /// same baseline; absent where none were recorded.
+    /// Whether the reasons of now have the same codes and columns in the same order, against the same
+    /// baseline; absent where none were recorded. The record keeps the sentences that were told: those of
+    /// columns without an entry in the table are the program's, and may be put otherwise by a newer one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_reasons: Option<bool>,
     /// The reasons of now, where some were recorded.

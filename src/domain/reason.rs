@@ -117,7 +117,9 @@ pub struct Reasons {
     /// In which language the texts are, where the table says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    pub baseline: ReasonBaseline,
+    /// With whom adverse answers are compared; absent where no answer is adverse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<ReasonBaseline>,
     /// Whether the contributions of every adverse answer add up, as `holds` of an explanation says.
     pub holds: bool,
 }
@@ -200,7 +202,7 @@ pub struct ReasonEntry {
 }
 
 /// Values of a column: `high` or `low` against the median of the baseline, `missing`, or a list of
-/// categories.
+/// categories, which are compared as numbers where the column is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ReasonCondition {
@@ -231,6 +233,18 @@ impl ReasonValue {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|value| value.as_str() == text)
     }
+}
+
+/// A category of a column of numbers as it is compared: `2.0`, `2` and `+2` are one; None of what is no
+/// finite number.
+pub fn number_category(text: &str) -> Option<String> {
+    // Whole numbers beyond 2^53 keep all digits.
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(whole.to_string());
+    }
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    // -0 is 0.
+    Some((number + 0.0).to_string())
 }
 
 impl<'de> Deserialize<'de> for ReasonCondition {
@@ -291,6 +305,20 @@ mod tests {
         let wrong = read(r#"{"maxi": 2}"#).unwrap_err().to_string();
         assert!(wrong.contains("unknown field `maxi`"), "{wrong}");
         assert!(read("3").unwrap_err().to_string().contains("true, false or an object"));
+    }
+
+    #[test]
+    fn a_number_is_one_category_however_it_is_written() {
+        for text in ["2", "2.0", "+2", "2e0", "002"] {
+            assert_eq!(number_category(text).as_deref(), Some("2"), "{text}");
+        }
+        assert_eq!(number_category("-0.0").as_deref(), Some("0"));
+        assert_eq!(number_category("0.25").as_deref(), Some("0.25"));
+        let large = "9007199254740993";
+        assert_eq!(number_category(large).as_deref(), Some(large));
+        for text in ["", "two", "2,0", "NaN", "inf", " 2"] {
+            assert_eq!(number_category(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -286,15 +286,16 @@ pub struct ColumnParts {
     pub validation: f64,
 }
 
-/// How much a row of each class counts in the loss.
+/// How much a row of each class counts in the loss. What that adds to the logits, ln w for a class of weight w,
+/// is taken from them in the version, whose probabilities are those of the data whatever its calibration;
+/// act on a rare class by `threshold`. Of several classes the one of the greatest of these is answered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum ClassWeights {
     /// Every row counts 1: probabilities stay those of the data.
     #[default]
     None,
-    /// Rows of every class together count the same; the probabilities then are those of balanced
-    /// classes.
+    /// Rows of every class together count the same.
     Balanced,
     Given(GivenWeights),
 }

@@ -212,28 +212,34 @@ pub(super) async fn patiently<T: Send + 'static>(
     turn: Turn,
     work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    let detail = "explaining takes longer than a minute: send fewer rows, or shorter texts";
+    patiently_or(turn, || Error::field(Code::InvalidRequest, "/rows", detail), work).await
+}
+
+/// The same with a way out of one's own for whoever still waits when it takes too long; nobody reads it of
+/// whoever has left.
+///
+/// # Errors
+/// Those of `work`, and `too_long`.
+pub(super) async fn patiently_or<T: Send + 'static>(
+    turn: Turn,
+    too_long: impl FnOnce() -> Error,
+    work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let waiting = Waiting::default();
     let has_left = waiting.watched();
     let outcome = blocking(move || {
         let _turn = turn;
         let began = Instant::now();
         let mut stop = || has_left() || began.elapsed() > PATIENCE;
-        work(&mut stop).map_err(too_long)
+        work(&mut stop)
     })
     .await;
     drop(waiting);
-    outcome
-}
-
-/// The way out for whoever still waits; nobody reads it of whoever has left.
-fn too_long(error: Error) -> Error {
-    match error.code() {
-        Code::Cancelled => {
-            let detail = "explaining takes longer than a minute: send fewer rows, or shorter texts";
-            Error::field(Code::InvalidRequest, "/rows", detail)
-        }
+    outcome.map_err(|error| match error.code() {
+        Code::Cancelled => too_long(),
         _ => error,
-    }
+    })
 }
 
 /// Says that whoever asked has left, once it is dropped.

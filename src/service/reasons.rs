@@ -12,7 +12,7 @@ pub use tables::reason_table_csv;
 
 use self::wording::Fact;
 use super::cache::ModelName;
-use super::explanations::patiently;
+use super::explanations::patiently_or;
 use super::predictions::Loaded;
 use super::turns::Turn;
 use super::{Service, not_found};
@@ -80,36 +80,36 @@ impl Service {
         let language = language(entries, options)?;
         let groups = groups(entries, &explainer.columns());
         let adverse = adverse_rows(signature, &answered, is_positive);
-        let some = answered.frame.take(&adverse)?;
-        let (calibrator, cut_off) = (signature.calibrator.clone(), answered.cut_off);
-        let (told, frame) = (groups, some.clone());
-        let found = patiently(turn, move |stop| {
-            let most = match method {
-                ReasonMethod::Shapley => SHAPLEY_ROWS,
-                ReasonMethod::ExpectedGradients => usize::MAX,
-            };
-            let calibrator = calibrator.as_ref();
-            let decision = Adverse { cut_off, is_positive, calibrator, most };
-            attributed(&explainer, (&frame, &told), decision, method, stop)
-        })
-        .await?;
-        let holds = found.attributed.iter().all(|one| one.holds);
-        let worded = Worded { entries, language: language.as_deref(), found: &found, max };
+        let cut_off = answered.cut_off;
         let mut rows = vec![Vec::new(); answered.scores.rows()];
-        for (at, (row, values)) in adverse.iter().zip(some.to_rows()).enumerate() {
-            rows[*row] = worded.reasons(at, &values);
+        let (mut baseline, mut holds) = (None, true);
+        // Where nobody is refused it takes nobody to compare with.
+        if !adverse.is_empty() {
+            let some = answered.frame.take(&adverse)?;
+            let (calibrator, frame) = (signature.calibrator.clone(), some.clone());
+            let found = patiently_or(
+                turn,
+                || takes_too_long(method),
+                move |stop| {
+                    let most = match method {
+                        ReasonMethod::Shapley => SHAPLEY_ROWS,
+                        ReasonMethod::ExpectedGradients => usize::MAX,
+                    };
+                    let calibrator = calibrator.as_ref();
+                    let decision = Adverse { cut_off, is_positive, calibrator, most };
+                    attributed(&explainer, (&frame, &groups), decision, method, stop)
+                },
+            )
+            .await?;
+            holds = found.attributed.iter().all(|one| one.holds);
+            let worded = Worded { entries, language: language.as_deref(), found: &found, max };
+            for (at, (row, values)) in adverse.iter().zip(some.to_rows()).enumerate() {
+                rows[*row] = worded.reasons(at, &values);
+            }
+            baseline = Some(found.baseline.described);
         }
-        Ok(Reasons {
-            rows,
-            adverse_class,
-            cut_off,
-            method,
-            max,
-            table: table.map(|table| table.number),
-            language,
-            baseline: found.baseline.described,
-            holds,
-        })
+        let table = table.map(|table| table.number);
+        Ok(Reasons { rows, adverse_class, cut_off, method, max, table, language, baseline, holds })
     }
 
     /// The table that is named, or the newest one; None where the model has none.
@@ -129,17 +129,35 @@ impl Service {
     }
 }
 
-/// Whether reasons have the same codes, texts and columns in the same order, by the same baseline.
+/// The way out for whoever waits for reasons longer than a request may take.
+fn takes_too_long(method: ReasonMethod) -> Error {
+    match method {
+        ReasonMethod::Shapley => refused(
+            "/reasons/method",
+            "Shapley values of these adverse answers take longer than a minute: ask for expected_gradients, \
+             or send fewer rows",
+        ),
+        ReasonMethod::ExpectedGradients => {
+            let detail = "finding reasons takes longer than a minute: send fewer rows at once";
+            refused("/reasons", detail)
+        }
+    }
+}
+
+/// Whether reasons have the same codes and columns in the same order, by the same baseline. Texts of a table
+/// go with their codes, and other sentences may be put otherwise by a newer program.
 pub(super) fn are_same(then: &Reasons, now: &Reasons) -> bool {
-    let told = |reasons: &Reasons| -> Vec<Vec<(String, String, Vec<String>)>> {
-        let row = |row: &Vec<Reason>| {
-            row.iter().map(|r| (r.code.clone(), r.text.clone(), r.columns.clone())).collect()
-        };
+    let told = |reasons: &Reasons| -> Vec<Vec<(String, Vec<String>)>> {
+        let row =
+            |row: &Vec<Reason>| row.iter().map(|r| (r.code.clone(), r.columns.clone())).collect();
         reasons.rows.iter().map(row).collect()
     };
-    then.baseline == now.baseline
-        && then.adverse_class == now.adverse_class
-        && told(then) == told(now)
+    // Records of earlier programs have a baseline where nobody was refused.
+    let is_one_baseline = match (&then.baseline, &now.baseline) {
+        (Some(then), Some(now)) => then == now,
+        _ => now.baseline.is_none() || told(then).iter().all(Vec::is_empty),
+    };
+    is_one_baseline && then.adverse_class == now.adverse_class && told(then) == told(now)
 }
 
 /// By what recorded reasons were found, to find them again.
@@ -259,10 +277,7 @@ fn attributed(
         ReasonMethod::Shapley => Attributing::Shapley,
     };
     let asked = Asked { groups, against: Some(&baseline), ..Asked::by(method, &of) };
-    let attributed = match frame.rows() {
-        0 => Vec::new(),
-        _ => explainer.explain(frame, &asked, stop)?,
-    };
+    let attributed = explainer.explain(frame, &asked, stop)?;
     let columns: Vec<String> = explainer.columns().into_iter().map(str::to_owned).collect();
     let typical = columns.iter().map(|column| explainer.typical(&baseline, column)).collect();
     let sides = match baseline.described.source {
@@ -325,5 +340,36 @@ impl Worded<'_> {
             None => of_inputs().unwrap_or(Ordering::Equal),
         };
         Fact { column, cell, typical, side }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_sentence_put_otherwise_is_the_same_reason() {
+        let told = |code: &str, text: &str| -> Reasons {
+            let reason =
+                json!({"code": code, "text": text, "columns": ["age"], "contribution": 0.2});
+            let baseline = json!({"id": "00", "rows": 100, "rule": "nearest", "source": "applicants",
+                                  "chosen_from": 4096});
+            serde_json::from_value(json!({"rows": [[reason]], "adverse_class": "1", "cut_off": 0.5,
+                "method": "expected_gradients", "max": 4, "holds": true, "baseline": baseline}))
+            .unwrap()
+        };
+        let then = told("age", "age is 31; approved applicants mostly have 36 to 52");
+        assert!(are_same(
+            &then,
+            &told("age", "age is 31; approved applicants mostly have 33 to 60")
+        ));
+        let nobody = Reasons { rows: vec![Vec::new()], ..then.clone() };
+        assert!(are_same(&nobody, &Reasons { baseline: None, ..nobody.clone() }));
+        assert!(!are_same(
+            &then,
+            &told("R01", "age is 31; approved applicants mostly have 36 to 52")
+        ));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MAX_ENTRIES, ReasonCondition, ReasonEntry, ReasonValue};
+use super::{MAX_ENTRIES, ReasonCondition, ReasonEntry, ReasonValue, number_category};
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::ColumnType;
 use crate::error::FieldError;
@@ -35,6 +35,7 @@ pub fn check_table(entries: &[ReasonEntry], columns: &[TableColumn]) -> Vec<Fiel
     }
     checks.groups(entries);
     checks.codes(entries);
+    checks.texts(entries);
     checks.overlaps(entries);
     checks.errors.truncate(MAX_ERRORS);
     checks.errors
@@ -139,25 +140,30 @@ impl Checks<'_> {
                     format!("{column} is a {kind}, which is neither high nor low"),
                 );
             }
-            ReasonCondition::OneOf(values) => {
-                let unique: BTreeSet<&String> = values.iter().collect();
-                let is_long = |v: &String| v.chars().count() > MAX_CATEGORY || v.contains('\0');
-                if values.is_empty() || values.len() > MAX_COLUMNS {
-                    self.add(at, "when", format!("must have 1 to {MAX_COLUMNS} categories"));
-                } else if unique.len() < values.len() {
-                    self.add(at, "when", "has a category twice");
-                } else if values.iter().any(is_long) {
-                    self.add(
-                        at,
-                        "when",
-                        format!(
-                            "has a category of more than {MAX_CATEGORY} \
-                        characters, or with U+0000"
-                        ),
-                    );
-                }
-            }
+            ReasonCondition::OneOf(values) => self.categories(at, column, values),
             ReasonCondition::Is(_) => {}
+        }
+    }
+
+    fn categories(&mut self, at: usize, column: &str, values: &[String]) {
+        let kinds = self.find(column).map_or(&[][..], |column| &column.kinds);
+        let unique: BTreeSet<String> =
+            values.iter().map(|value| compared(kinds, value).unwrap_or_default()).collect();
+        let is_long = |v: &String| v.chars().count() > MAX_CATEGORY || v.contains('\0');
+        let strange = values.iter().find(|value| compared(kinds, value).is_none());
+        if values.is_empty() || values.len() > MAX_COLUMNS {
+            self.add(at, "when", format!("must have 1 to {MAX_COLUMNS} categories"));
+        } else if values.iter().any(is_long) {
+            let detail =
+                format!("has a category of more than {MAX_CATEGORY} characters, or with U+0000");
+            self.add(at, "when", detail);
+        } else if let Some(value) = strange {
+            let detail = format!(
+                "{value} is no number, and {column} is one: give numbers, or high, low or missing"
+            );
+            self.add(at, "when", detail);
+        } else if unique.len() < values.len() {
+            self.add(at, "when", "has a category twice");
         }
     }
 
@@ -200,11 +206,30 @@ impl Checks<'_> {
         }
     }
 
+    /// Nobody is told a sentence twice: in a language it is of one set of columns. Entries of the same
+    /// columns, for other values, are never told together.
+    fn texts(&mut self, entries: &[ReasonEntry]) {
+        let mut first: BTreeMap<String, Vec<(usize, Told<'_>)>> = BTreeMap::new();
+        for (at, entry) in entries.iter().enumerate() {
+            let told = Told { columns: entry.columns.iter().collect(), language: &entry.language };
+            let alike = first.entry(entry.text.trim().to_lowercase()).or_default();
+            if let Some((earlier, _)) = alike.iter().find(|(_, other)| told.is_beside(other)) {
+                let detail = format!(
+                    "reads as that of entry {earlier}, of other columns: an applicant would be told it \
+                     twice; put the columns in one group, or word them apart"
+                );
+                self.add(at, "text", detail);
+            } else if alike.iter().all(|(_, other)| *other != told) {
+                alike.push((at, told));
+            }
+        }
+    }
+
     /// No value of a column has two entries in a language.
     fn overlaps(&mut self, entries: &[ReasonEntry]) {
         let mut taken: BTreeMap<Key<'_>, usize> = BTreeMap::new();
         for (at, entry) in entries.iter().enumerate() {
-            for key in keys(entry) {
+            for key in self.keys(entry) {
                 let what = key.2.clone();
                 let Some(earlier) = taken.insert(key, at).filter(|earlier| *earlier != at) else {
                     continue;
@@ -215,21 +240,52 @@ impl Checks<'_> {
             }
         }
     }
+
+    fn keys<'e>(&self, entry: &'e ReasonEntry) -> Vec<Key<'e>> {
+        let mut columns: Vec<&String> = entry.columns.iter().collect();
+        columns.sort();
+        let key = |value: String| (columns.clone(), entry.language.as_ref(), value);
+        let kinds = match entry.columns.as_slice() {
+            [column] => self.find(column).map_or(&[][..], |column| &column.kinds),
+            _ => &[],
+        };
+        let category = |value: &String| compared(kinds, value).unwrap_or_else(|| value.clone());
+        match &entry.when {
+            None => vec![key(String::new())],
+            Some(ReasonCondition::Is(value)) => vec![key(value.as_str().to_owned())],
+            Some(ReasonCondition::OneOf(values)) => values
+                .iter()
+                .map(|value| key(format!("the category {}", category(value))))
+                .collect(),
+        }
+    }
+}
+
+/// Of what a text is told, and in which language.
+#[derive(PartialEq)]
+struct Told<'a> {
+    columns: BTreeSet<&'a String>,
+    language: &'a Option<String>,
+}
+
+impl Told<'_> {
+    /// Whether one answer can be told both: of other columns in one language, where one without goes with
+    /// any.
+    fn is_beside(&self, other: &Self) -> bool {
+        let is_one_language =
+            self.language.is_none() || other.language.is_none() || self.language == other.language;
+        is_one_language && self.columns != other.columns
+    }
 }
 
 /// What an entry is for: columns, a language, and some of the values.
 type Key<'a> = (Vec<&'a String>, Option<&'a String>, String);
 
-fn keys(entry: &ReasonEntry) -> Vec<Key<'_>> {
-    let mut columns: Vec<&String> = entry.columns.iter().collect();
-    columns.sort();
-    let key = |value: String| (columns.clone(), entry.language.as_ref(), value);
-    match &entry.when {
-        None => vec![key(String::new())],
-        Some(ReasonCondition::Is(value)) => vec![key(value.as_str().to_owned())],
-        Some(ReasonCondition::OneOf(values)) => {
-            values.iter().map(|value| key(format!("the category {value}"))).collect()
-        }
+/// A category as it is compared with values of a column; None of text where all of these are numbers.
+fn compared(kinds: &[ColumnType], category: &str) -> Option<String> {
+    match !kinds.is_empty() && kinds.iter().all(|kind| kind.is_numeric()) {
+        true => number_category(category),
+        false => Some(category.to_owned()),
     }
 }
 
@@ -336,6 +392,56 @@ mod tests {
             let named = found.iter().any(|(p, detail)| p == pointer && detail.contains(word));
             assert!(named, "{entries}: {found:?}");
         }
+    }
+
+    #[test]
+    fn categories_of_numbers_are_numbers() {
+        for (entries, pointer, word) in [
+            (
+                json!([{"code": "R", "columns": ["PAY_0"], "text": "a", "when": ["2", "two"]}]),
+                "/entries/0/when",
+                "two is no number",
+            ),
+            (
+                json!([{"code": "R", "columns": ["PAY_0"], "text": "a", "when": ["2", 2.0]}]),
+                "/entries/0/when",
+                "twice",
+            ),
+            (
+                json!([{"code": "R", "columns": ["PAY_0"], "text": "a", "when": [2]},
+                       {"code": "S", "columns": ["PAY_0"], "text": "a", "when": ["2.0"]}]),
+                "/entries/1/when",
+                "the category 2",
+            ),
+        ] {
+            let found = faults(entries.clone());
+            let named = found.iter().any(|(p, detail)| p == pointer && detail.contains(word));
+            assert!(named, "{entries}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn no_sentence_is_told_twice() {
+        let entry = |code: &str, columns: Value, text: &str, more: Value| {
+            let mut entry = json!({"code": code, "columns": columns, "text": text});
+            entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            entry
+        };
+        let first = entry("R", json!(["PAY_0"]), "Payments were late.", json!({"language": "en"}));
+        for more in [json!({"language": "en"}), json!({})] {
+            let second = entry("S", json!(["PAY_2"]), "Payments were LATE.", more);
+            let found = faults(json!([first, second]));
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].0, "/entries/1/text");
+            assert!(found[0].1.contains("put the columns in one group"), "{found:?}");
+        }
+        // Never told together.
+        let spanish =
+            entry("S", json!(["PAY_2"]), "Payments were late.", json!({"language": "es"}));
+        assert_eq!(faults(json!([first, spanish])), []);
+        let of =
+            |code: &str, when: &str| entry(code, json!(["PAY_0"]), "Late.", json!({"when": when}));
+        assert_eq!(faults(json!([of("R", "high"), of("S", "missing")])), []);
     }
 
     #[test]

@@ -30,6 +30,14 @@ pub(super) struct Applicants {
     pub(super) columns: Vec<KnownColumn>,
 }
 
+impl Applicants {
+    /// Bytes that they take in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let of_columns = self.columns.iter().map(|column| column.values.bytes());
+        self.inputs.data.len() * size_of::<f32>() + of_columns.sum::<usize>()
+    }
+}
+
 /// The values of a column, row by row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct KnownColumn {
@@ -51,6 +59,17 @@ pub(super) enum KnownValues {
 }
 
 impl KnownValues {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Numbers(values) => size_of_val(values.as_slice()),
+            Self::Times(values) => size_of_val(values.as_slice()),
+            Self::Words { words, codes } => {
+                let texts = words.iter().map(|word| size_of::<String>() + word.len());
+                size_of_val(codes.as_slice()) + texts.sum::<usize>()
+            }
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Numbers(values) => values.len(),

@@ -47,7 +47,6 @@ impl Adverse<'_> {
     /// By how much the log odds of an answer that is favourable lie beyond the cut-off; None of an adverse
     /// one.
     fn beyond(&self, logit: f64) -> Option<f64> {
-        let log_odds = |p: f64| (p.ln() - (-p).ln_1p()).clamp(-FAR, FAR);
         let probability = self.probability(logit);
         let is_adverse = (probability >= self.cut_off) == self.is_positive;
         let distance = (log_odds(probability) - log_odds(self.cut_off)).abs();
@@ -58,6 +57,13 @@ impl Adverse<'_> {
     pub fn quantity(&self) -> Quantity {
         Quantity::Positive { negative: !self.is_positive }
     }
+}
+
+/// The log odds of a probability, and of a cut-off, which is just above 1 where nobody is to be answered by the
+/// positive class.
+fn log_odds(probability: f64) -> f64 {
+    let p = probability.clamp(0.0, 1.0);
+    (p.ln() - (-p).ln_1p()).clamp(-FAR, FAR)
 }
 
 /// Rows that are answered favourably, nearest to a cut-off.
@@ -73,10 +79,11 @@ pub struct Baseline {
 /// What the rows of a baseline mostly have in a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Typical {
-    /// The quartiles of those that have one, and the share that has one.
-    Numbers { low: f64, median: f64, high: f64, present: f64 },
+    /// The middle range that three quarters of all rows have at least, where so many have a number; the
+    /// median of those that have one, and the share of rows that has one.
+    Numbers { range: Option<[f64; 2]>, median: f64, present: f64 },
     /// The same of microseconds since 1970 in UTC.
-    Times { low: i64, median: i64, high: i64, present: f64 },
+    Times { range: Option<[i64; 2]>, median: i64, present: f64 },
     /// Words with the share of rows that have them, the most frequent first.
     Words(Vec<(String, f64)>),
 }
@@ -161,15 +168,15 @@ impl Explainer {
     pub fn typical(&self, baseline: &Baseline, column: &str) -> Option<Typical> {
         let columns = &self.applicants.as_ref()?.columns;
         let KnownColumn { values, .. } = columns.iter().find(|known| known.name == column)?;
-        let count = baseline.picked.len().max(1) as f64;
+        let rows = baseline.picked.len();
+        let count = rows.max(1) as f64;
         match values {
             KnownValues::Numbers(values) => {
                 let mut some = picked(values, &baseline.picked);
                 some.sort_unstable_by(f64::total_cmp);
                 Some(Typical::Numbers {
-                    low: ranked(&some, 0.25)?,
+                    range: middle(&some, rows),
                     median: ranked(&some, 0.5)?,
-                    high: ranked(&some, 0.75)?,
                     present: some.len() as f64 / count,
                 })
             }
@@ -177,9 +184,8 @@ impl Explainer {
                 let mut some = picked(values, &baseline.picked);
                 some.sort_unstable();
                 Some(Typical::Times {
-                    low: ranked(&some, 0.25)?,
+                    range: middle(&some, rows),
                     median: ranked(&some, 0.5)?,
-                    high: ranked(&some, 0.75)?,
                     present: some.len() as f64 / count,
                 })
             }
@@ -235,6 +241,14 @@ fn ranked<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
     sorted.get((share * last as f64).round() as usize).copied()
 }
 
+/// The range in the middle of sorted values that three quarters of so many rows have at least, between
+/// values that somebody has; None where fewer rows have any.
+fn middle<T: Copy>(sorted: &[T], rows: usize) -> Option<[T; 2]> {
+    let spare = sorted.len().checked_sub((3 * rows).div_ceil(4))?;
+    let cut = spare / 2;
+    Some([*sorted.get(cut)?, *sorted.get(sorted.len() - 1 - cut)?])
+}
+
 fn picked<T: Copy>(values: &[Option<T>], rows: &[usize]) -> Vec<T> {
     rows.iter().filter_map(|row| values.get(*row).copied().flatten()).collect()
 }
@@ -246,9 +260,43 @@ mod tests {
     #[test]
     fn a_quantile_is_what_somebody_has() {
         let pay = [-1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 2.0];
-        let quartiles = [0.25, 0.5, 0.75].map(|share| ranked(&pay, share));
-        assert_eq!(quartiles, [Some(0.0), Some(0.0), Some(1.0)]);
+        assert_eq!(ranked(&pay, 0.5), Some(0.0));
         assert_eq!(ranked(&[-1.0, 2.0], 0.75), Some(2.0));
         assert_eq!(ranked::<f64>(&[], 0.5), None);
+    }
+
+    #[test]
+    fn cut_offs_at_an_end_and_beyond_are_as_far_as_any() {
+        for (cut_off, is_positive) in [(0.0, false), (1.0, true), (1.0 + f64::EPSILON, true)] {
+            let adverse = Adverse { cut_off, is_positive, calibrator: None, most: 9 };
+            let beyond = [-2.0, 0.0, 2.0].map(|logit| adverse.beyond(logit).unwrap());
+            // Log odds of 40 stand for certainty.
+            let end: f64 = if is_positive { 40.0 } else { -40.0 };
+            for (found, logit) in beyond.into_iter().zip([-2.0, 0.0, 2.0]) {
+                assert!((found - (end - logit).abs()).abs() < 1e-9, "{cut_off}: {found}");
+            }
+        }
+        let half = Adverse { cut_off: 0.5, is_positive: true, calibrator: None, most: 9 };
+        assert_eq!((half.beyond(-800.0), half.beyond(800.0)), (Some(FAR), None));
+    }
+
+    #[test]
+    fn three_quarters_of_all_rows_have_what_is_said_of_most() {
+        for rows in 1..=40_usize {
+            for count in 0..=rows {
+                let values: Vec<usize> = (0..count).collect();
+                let found = middle(&values, rows);
+                assert_eq!(
+                    found.is_some(),
+                    count > 0 && 4 * count >= 3 * rows,
+                    "{count} of {rows}"
+                );
+                let Some([low, high]) = found else { continue };
+                let inside = values.iter().filter(|value| (low..=high).contains(*value)).count();
+                assert!(4 * inside >= 3 * rows, "{inside} of {rows}");
+                // None could be left out at both ends.
+                assert!(4 * inside.saturating_sub(2) < 3 * rows, "{inside} of {rows}");
+            }
+        }
     }
 }

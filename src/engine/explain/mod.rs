@@ -25,6 +25,7 @@ use self::gradients::Differentiable;
 use self::paths::{Integrated, go_on};
 use self::players::{Player, players, told_as_one};
 pub use self::quantity::Quantity;
+use self::shapley::Asker;
 use self::way::{Errors, Way};
 use super::features::{FittedFeatures, Layout, Matrix, names_of_words};
 use super::weights;
@@ -59,7 +60,7 @@ pub struct Asked<'a> {
     pub of: &'a dyn Fn(usize) -> Quantity,
     /// Columns that are told as one.
     pub groups: &'a [Vec<String>],
-    /// With whom answers are compared; with the version's reference rows when absent.
+    /// With whom answers are compared, for reasons; with the version's reference rows when absent.
     pub against: Option<&'a Baseline>,
 }
 
@@ -162,7 +163,9 @@ impl Explainer {
 
     /// Bytes that it takes.
     pub fn bytes(&self) -> u64 {
-        (4 * (self.networks.size() + self.references.data.len())) as u64
+        let numbers = self.networks.size() + self.references.data.len();
+        let applicants = self.applicants.as_ref().map_or(0, Applicants::bytes);
+        (4 * numbers + applicants) as u64
     }
 
     /// The quantity that stands for an output of a regression or a forecast, in its column's unit.
@@ -212,7 +215,12 @@ impl Explainer {
         let mut way = Way::new(self, asked, &players)?;
         if asked.method == Attributing::Shapley {
             let references = way.references.len() / self.layout.width().max(1);
-            shapley::check_work(inputs.rows, players.len(), references, self.multiply_adds)?;
+            let asker = match asked.against {
+                Some(_) => Asker::Reasons,
+                None => Asker::Explanation,
+            };
+            let counts = (inputs.rows, players.len());
+            shapley::check_work(asker, counts, references, self.multiply_adds)?;
         }
         let mut attributed = Vec::with_capacity(inputs.rows);
         let rows = inputs.data.chunks_exact(inputs.width.max(1)).zip(entities).enumerate();

@@ -37,21 +37,40 @@ pub(super) fn work(spec: &NetworkSpec, layout: &Layout, weights: usize) -> f64 {
     (weights * each.max(1)) as f64
 }
 
+/// Who asks for Shapley values: whose fields a refusal names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A request for explanations, with rows and groups of its own.
+    Explanation,
+    /// A prediction whose adverse answers are given reasons: its groups are those of a reason table.
+    Reasons,
+}
+
 /// Refuses more rows than may be asked about at once.
 ///
 /// # Errors
 /// [`Code::InvalidRequest`], naming how many may be asked.
 pub(super) fn check_work(
-    rows: usize,
-    players: usize,
+    asker: Asker,
+    (rows, players): (usize, usize),
     references: usize,
     multiply_adds: f64,
 ) -> Result<()> {
-    let refuse = |pointer: &str, detail| Err(Error::field(Code::InvalidRequest, pointer, detail));
     let most_players = Coalition::BITS as usize;
+    let (groups, fewer) = match asker {
+        Asker::Explanation => ("groups", "send"),
+        Asker::Reasons => ("groups of the reason table", "ask for the reasons of"),
+    };
+    let refuse = |pointer: &str, detail| {
+        let pointer = match asker {
+            Asker::Explanation => pointer,
+            Asker::Reasons => "/reasons/method",
+        };
+        Err(Error::field(Code::InvalidRequest, pointer, detail))
+    };
     if players > most_players {
         let detail = format!(
-            "{players} columns are more than {most_players}: tell some as one by groups, or ask for \
+            "{players} columns are more than {most_players}: tell some as one by {groups}, or ask for \
              expected_gradients"
         );
         return refuse("/groups", detail);
@@ -61,12 +80,16 @@ pub(super) fn check_work(
     if rows as f64 > most.floor() {
         let scored = coalitions(players) * references;
         let way = match most.floor() as usize {
-            0 => "tell more columns as one by groups".to_owned(),
-            1 => "send 1 row at most, or fewer columns by groups".to_owned(),
-            most => format!("send {most} at most, or fewer columns by groups"),
+            0 => format!("tell more columns as one by {groups}"),
+            1 => format!("{fewer} 1 at most, or fewer columns by {groups}"),
+            most => format!("{fewer} {most} at most, or fewer columns by {groups}"),
+        };
+        let what = match asker {
+            Asker::Explanation => "rows",
+            Asker::Reasons => "adverse answers",
         };
         let detail = format!(
-            "{rows} rows are too many: Shapley values of {players} columns score {scored} rows for each \
+            "{rows} {what} are too many: Shapley values of {players} columns score {scored} rows for each \
              of them; {way}, or ask for expected_gradients"
         );
         return refuse("/rows", detail);
@@ -114,15 +137,37 @@ mod tests {
 
     #[test]
     fn so_many_rows_may_be_asked_about() {
-        assert!(check_work(10, 12, 64, 1e5).is_ok());
-        let refused = check_work(100, 12, 64, 1e5).unwrap_err().to_string();
-        let says = "send 15 at most";
-        assert!(refused.contains(says), "{refused}");
-        assert!(check_work(15, 12, 64, 1e5).is_ok());
-        assert!(check_work(16, 12, 64, 1e5).is_err());
-        let refused = check_work(1, 23, 64, 1e8).unwrap_err().to_string();
+        let check = |rows, players, multiply_adds| {
+            check_work(Asker::Explanation, (rows, players), 64, multiply_adds)
+        };
+        assert!(check(10, 12, 1e5).is_ok());
+        let refused = check(100, 12, 1e5).unwrap_err().to_string();
+        assert!(refused.contains("send 15 at most"), "{refused}");
+        assert!(check(15, 12, 1e5).is_ok());
+        assert!(check(16, 12, 1e5).is_err());
+        let refused = check(1, 23, 1e8).unwrap_err().to_string();
         assert!(refused.contains("tell more columns as one"), "{refused}");
-        let refused = check_work(1, 129, 64, 1.0).unwrap_err().to_string();
+        let refused = check(1, 129, 1.0).unwrap_err().to_string();
         assert!(refused.contains("129 columns are more than 128"), "{refused}");
+    }
+
+    /// A prediction has no groups, and may have no rows either but columns.
+    #[test]
+    fn reasons_are_refused_by_their_method() {
+        for (rows, players, multiply_adds, way) in [
+            (100, 12, 1e5, "15 at most"),
+            (1, 23, 1e8, "tell more columns as one by groups of the reason table"),
+            (1, 129, 1.0, "129 columns are more than 128"),
+        ] {
+            let refused =
+                check_work(Asker::Reasons, (rows, players), 64, multiply_adds).unwrap_err();
+            let Error::Problem { errors, .. } = refused else { panic!("{refused}") };
+            assert_eq!(errors[0].pointer, "/reasons/method");
+            let detail = &errors[0].detail;
+            assert!(
+                detail.contains(way) && detail.contains("ask for expected_gradients"),
+                "{detail}"
+            );
+        }
     }
 }

@@ -1,5 +1,6 @@
 mod reasons;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
@@ -233,10 +234,16 @@ fn of_a_linear_network_the_attributions_are_known() {
     }
 }
 
-#[test]
-fn what_nothing_depends_on_adds_little() {
-    let frame = table(6000);
-    let of = trained(&frame, json!({"network": {"kind": "linear"}, "epochs": 20}));
+#[rstest]
+#[case::linear(json!({"network": {"kind": "linear"}}))]
+#[case::mlp(json!({"network": {"kind": "mlp", "hidden": [8], "dropout": 0.0}}))]
+// By 128 bins of each number it learns noise of few rows, and a category late.
+#[case::tabm(json!({"network": {"kind": "tabm", "width": 16, "members": 8}, "epochs": 30}))]
+fn what_nothing_depends_on_adds_little(#[case] network: Value) {
+    let frame = table(if network["network"]["kind"] == "tabm" { 24_000 } else { 6000 });
+    let mut spec = json!({"epochs": 20});
+    spec.as_object_mut().unwrap().extend(network.as_object().unwrap().clone());
+    let of = trained(&frame, spec);
     let rows: Vec<usize> = (0..200).collect();
     let some = frame.take(&rows).unwrap();
     let found = explainer(&of).explain(
@@ -247,7 +254,55 @@ fn what_nothing_depends_on_adds_little() {
     let found = found.unwrap();
     let size = |at: usize| found.iter().map(|one| one.columns[at].attribution.abs()).sum::<f64>();
     let weakest = [0, 1, 3].map(size).into_iter().fold(f64::INFINITY, f64::min);
-    assert!(size(2) < 0.1 * weakest, "{} {weakest}", size(2));
+    assert!(size(2) < 0.1 * weakest, "{} of {:?}", size(2), [0, 1, 3].map(size));
+}
+
+/// The reasons that are told by gradients are those that Shapley values tell, against the same baseline.
+#[rstest]
+#[case::mlp(json!({"kind": "mlp", "hidden": [16, 8]}))]
+#[case::tabm(json!({"kind": "tabm", "width": 16, "members": 8}))]
+fn gradients_rank_columns_as_shapley_values_do(#[case] network: Value) {
+    let x = noise(2000, 6, 12);
+    let chance = uniform(2000, 13);
+    let y = (0..2000).map(|r| {
+        let bends = 3.0 * x[0][r] * x[0][r].abs() - 2.0 * x[1][r] + 1.4 * (2.0 * x[2][r]).sin();
+        let meets = 0.9 * x[3][r] * (1.0 + x[1][r]) + 0.5 * x[4][r] + 0.2 * x[5][r];
+        Some(1.0 / (1.0 + (-bends - meets).exp()) > chance[r])
+    });
+    let frame = frame(&x, Values::Bool(y.collect()));
+    let of = trained(&frame, json!({"network": network, "epochs": 20}));
+    let explainer = explainer(&of);
+    let adverse = Adverse { cut_off: 0.5, is_positive: true, calibrator: None, most: 100 };
+    let baseline = explainer.baseline(adverse).unwrap();
+    let some = frame.take(&(0..40).collect::<Vec<usize>>()).unwrap();
+    let by = |method| -> Vec<Vec<f64>> {
+        let asked = Asked { against: Some(&baseline), ..Asked::by(method, &|_| POSITIVE) };
+        let found = explainer.explain(&some, &asked, &mut || false).unwrap();
+        found.iter().map(|one| one.columns.iter().map(|c| c.attribution).collect()).collect()
+    };
+    let (gradients, shapley) = (by(Attributing::Expected), by(Attributing::Shapley));
+    let mean = |of: &[Vec<f64>]| -> Vec<f64> {
+        (0..6).map(|at| of.iter().map(|row| row[at].abs()).sum::<f64>() / 40.0).collect()
+    };
+    let strongest = |of: &[f64]| (0..6).max_by(|a, b| of[*a].total_cmp(&of[*b])).unwrap();
+    let (ours, theirs) = (mean(&gradients), mean(&shapley));
+    assert_eq!(strongest(&ours), strongest(&theirs), "{ours:?} {theirs:?}");
+    assert!(alike(&ours, &theirs) >= 0.8, "{ours:?} {theirs:?}");
+    // Row by row as well: the column that hurts most is the same, but where two hurt alike.
+    let mut same = 0;
+    for (ours, theirs) in gradients.iter().zip(&shapley) {
+        assert!(alike(ours, theirs) >= 0.8, "{ours:?} {theirs:?}");
+        same += usize::from(strongest(ours) == strongest(theirs));
+    }
+    assert!(same >= 36, "{same} of 40");
+}
+
+/// Spearman's correlation of numbers without ties.
+fn alike(a: &[f64], b: &[f64]) -> f64 {
+    let ranks = |of: &[f64]| -> Vec<f64> {
+        of.iter().map(|v| of.iter().filter(|other| *other < v).count() as f64).collect()
+    };
+    crate::stats::correlation(&ranks(a), &ranks(b)).unwrap()
 }
 
 /// A column whose weights are zero adds nothing; shuffled weights explain otherwise (Adebayo et al.

@@ -7,6 +7,7 @@ use super::fit::{Fit, Part};
 use super::forecasting::{self, Forecasting};
 use super::plan::Recipe;
 use super::prepare::Prepared;
+use super::prior::Prior;
 use super::report;
 use crate::domain::calibration::{CalibrationChoice, Calibrator, Uncalibrated};
 use crate::domain::model::Task;
@@ -60,7 +61,10 @@ impl Finish<'_> {
                 let networks = served.into_iter().cloned().collect();
                 weights::encode(&weights::joined(networks), *form)?
             }
-            None => encoded(&spec, &served, forecasting.as_ref())?,
+            None => {
+                let prior = &self.prepared.prior;
+                encoded(&spec, &served, (forecasting.as_ref(), prior))?
+            }
         };
         let model = LoadedModel::load(&signature, &spec, features.clone(), &weights)?;
         let (calibration, decided) = self.decide(&model, &mut signature)?;
@@ -257,7 +261,7 @@ pub(super) fn loaded(
 ) -> Result<LoadedModel> {
     let mut spec = of_networks(&prepared.spec, weights.len());
     recipe.fill(&mut spec);
-    let weights = encoded(&spec, weights, None)?;
+    let weights = encoded(&spec, weights, (None, &prepared.prior))?;
     let features = if recipe.is_free { features.free() } else { features.clone() };
     LoadedModel::load(&prepared.signature(), &spec, features, &weights)
 }
@@ -270,23 +274,25 @@ fn of_networks(spec: &TrainingSpec, count: usize) -> TrainingSpec {
     spec
 }
 
-/// The weights of networks as they are served, joined with the ridge where that is wanted.
+/// The weights of networks as they are served: what class weights did is taken back, and they are joined
+/// with the ridge where that is wanted.
 fn encoded(
     spec: &TrainingSpec,
     weights: &[&Parameters],
-    forecasting: Option<&Forecasting>,
+    (forecasting, prior): (Option<&Forecasting>, &Prior),
 ) -> Result<Vec<u8>> {
     let parameters = weights.iter().map(|&weights| {
         let mut weights = weights.clone();
+        prior.take_from(&mut weights)?;
         if let Some(forecasting) = forecasting.filter(|_| joins_ridge(spec)) {
             forecasting.join_ridge(&mut weights);
         }
-        match &spec.network {
+        Ok(match &spec.network {
             Some(network) => for_serving(network, weights),
             None => weights,
-        }
+        })
     });
-    weights::encode(&weights::joined(parameters.collect()), Form::Whole)
+    weights::encode(&weights::joined(parameters.collect::<Result<_>>()?), Form::Whole)
 }
 
 /// Whether the trained layer is joined with the ridge.

@@ -20,6 +20,7 @@ mod optimiser;
 mod plan;
 mod precision;
 mod prepare;
+mod prior;
 mod probe;
 mod rehearsal;
 mod report;

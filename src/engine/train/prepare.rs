@@ -12,6 +12,7 @@ use super::fitted::Fitted;
 use super::forecasting::Forecasting;
 use super::loss::row_loss;
 use super::plan::{Recipe, texts};
+use super::prior::Prior;
 use super::target::{Target, Truth};
 use super::windows;
 use crate::domain::model::Task;
@@ -46,6 +47,8 @@ pub(super) struct Prepared {
     pub(super) forecasting: Option<Forecasting>,
     /// For the networks that are served, where they are to be refitted.
     pub(super) refit: Option<Refit>,
+    /// What class weights do to the logits.
+    pub(super) prior: Prior,
     /// Training rows among whom applicants of reasons are looked for.
     pub(super) drawn: Drawn,
 }
@@ -105,10 +108,12 @@ pub(super) fn prepare(
         None => None,
     };
     let drawn = Drawn::of(&read.frames[0], &features, data.task, spec.seed)?;
+    let prior = Prior::of(data.task, data.positive, read.weights.as_deref());
     Ok(Prepared {
         spec,
         recipe,
         data,
+        prior,
         fingerprint,
         test: (features.transform(test)?, test_truth.clone()),
         features,

@@ -20,6 +20,7 @@ use super::fit::{Data, Fit};
 use super::hooks::Hooks;
 use super::plan::{Kept, Recipe, Start, Teaching};
 use super::prepare::{Prepared, prepare};
+use super::prior::Prior;
 use super::runs::{Runs, side_by_side};
 use super::{Trained, count_parameters, estimate};
 use crate::domain::optimiser::{CosineSchedule, ScheduleSpec};
@@ -141,10 +142,13 @@ impl Work<'_> {
         let mut runs = Runs::new(device, fingerprint, networks.len(), self.resume, hooks);
         let rows_of =
             |fold| (folds > 1).then(|| rows_of_fold(&self.prepared.data, recipe.seed, fold, folds));
+        let prior = &self.prepared.prior;
         let fits = runs.each(networks.len(), |chain, number| {
             let rows = rows_of(number as u32 / seeds);
             let own = rows.map(|rows| refold(&self.prepared.data, &rows));
-            let weights = networks[number].clone();
+            // They learn from weighted rows again.
+            let mut weights = networks[number].clone();
+            prior.give_to(&mut weights)?;
             let recipe = Recipe {
                 seed: recipe.seed.wrapping_add(number as u64),
                 start: Some(Arc::new(Start { weights, is_pruned: true })),
@@ -154,7 +158,9 @@ impl Work<'_> {
                 0 => "fine-tuning".to_owned(),
                 number => format!("fine-tuning {}", number + 1),
             };
-            chain.run(&name, own.as_ref().unwrap_or(data), &recipe)
+            let mut fit = chain.run(&name, own.as_ref().unwrap_or(data), &recipe)?;
+            prior.take_from(&mut fit.weights)?;
+            Ok(fit)
         })?;
         let mut fits = fits.into_iter();
         let fold =
@@ -175,9 +181,10 @@ impl Work<'_> {
         let teaching = Some(Teaching { share, temperature });
         self.prepared.recipe.teaching = teaching;
         let recipe = self.prepared.recipe.clone();
-        teach(&mut self.prepared.data, teacher)?;
+        let prior = &self.prepared.prior;
+        teach(&mut self.prepared.data, teacher, prior)?;
         if let Some(refit) = &mut self.prepared.refit {
-            teach(&mut refit.data, teacher)?;
+            teach(&mut refit.data, teacher, prior)?;
         }
         let device = self.device(&recipe)?;
         self.expect(device, hooks)?;
@@ -293,15 +300,16 @@ fn prune(weights: &mut Parameters, sparsity: f64) {
     all.into_iter().take(count).for_each(|(_, weight)| *weight = 0.0);
 }
 
-/// Puts what a teacher answers to the training rows beside their targets.
-fn teach(data: &mut Data, teacher: &LoadedModel) -> Result<()> {
+/// Puts what a teacher answers to the training rows beside their targets, as it would to weighted ones.
+fn teach(data: &mut Data, teacher: &LoadedModel, prior: &Prior) -> Result<()> {
     let logits = teacher.logits_of(&data.train.inputs)?;
     let targets = &mut data.train.targets;
     let outputs = logits.len() / targets.rows.max(1);
     let rows = targets.data.chunks_exact(targets.width).zip(logits.chunks_exact(outputs.max(1)));
     let widened: Vec<f32> = rows
         .flat_map(|(targets, logits)| {
-            targets.iter().copied().chain(logits.iter().map(|logit| *logit as f32))
+            let logits = prior.added(logits).into_iter().map(|logit| logit as f32);
+            targets.iter().copied().chain(logits)
         })
         .collect();
     targets.width += outputs;

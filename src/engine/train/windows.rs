@@ -11,6 +11,7 @@ use super::plan::Recipe;
 use super::prepare::{
     MAX_NUMBERS, Prepared, class_weights, fingerprint, guess, leakage, row_weights, targets,
 };
+use super::prior::Prior;
 use super::target::{Target, Truth};
 use crate::domain::model::Task;
 use crate::domain::network::{LstmNetwork, NetworkSpec};
@@ -397,10 +398,12 @@ impl Assembly<'_> {
         let inputs = self.features.inputs(self.windows.frame);
         let levels = self.sequence.window.quantiles;
         let data = Data { layout, task, levels, outputs, positive, train, validation, guess };
+        let prior = Prior::of(task, positive, weights.as_deref());
         Ok(Prepared {
             spec,
             recipe,
             data,
+            prior,
             fingerprint,
             test: (test_part.inputs, test_part.truth),
             features: self.features,

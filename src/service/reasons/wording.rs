@@ -3,17 +3,20 @@
 
 use std::cmp::Ordering;
 
-use crate::domain::reason::{ReasonCondition, ReasonEntry, ReasonValue};
+use crate::domain::reason::{ReasonCondition, ReasonEntry, ReasonValue, number_category};
 use crate::domain::schema::Cell;
 use crate::engine::Typical;
 use crate::frame::{format_timestamp, parse_timestamp};
 
 /// Characters of a text that are shown.
 const SHOWN: usize = 60;
-/// Most words that are named as frequent, and the share of the approved that they are to have together.
+/// Most words that are named as frequent, and the share of the approved that has one of them.
 const WORDS: usize = 3;
 const MOST_OF: f64 = 0.6;
 const HALF: f64 = 0.5;
+/// Digits of a number that matter, and as many as tell any two apart.
+const DIGITS: usize = 4;
+const ALL_DIGITS: usize = 17;
 /// Whole numbers from here on have their thousands parted: years have not.
 const PARTED: f64 = 10_000.0;
 
@@ -56,7 +59,7 @@ pub(super) fn entry_for<'a>(
             (*fact.cell == Cell::Null).then_some(0)
         }
         (Some(ReasonCondition::OneOf(values)), Some(fact)) => {
-            label(fact.cell).is_some_and(|label| values.contains(&label)).then_some(1)
+            is_one_of(fact.cell, values).then_some(1)
         }
         (Some(ReasonCondition::Is(value)), Some(fact)) => {
             let wanted = match value {
@@ -77,86 +80,128 @@ pub(super) fn entry_for<'a>(
     ranked.min_by_key(|(rank, _)| *rank).map(|(_, entry)| *entry)
 }
 
-/// `PAY_0 is 2; approved applicants mostly have -1 to 0`.
+/// Whether a value is among categories; numbers are compared as such.
+fn is_one_of(cell: &Cell, categories: &[String]) -> bool {
+    let Some(label) = label(cell) else { return false };
+    match number(cell).and_then(|_| number_category(&label)) {
+        Some(number) => categories.iter().any(|c| number_category(c).as_ref() == Some(&number)),
+        None => categories.contains(&label),
+    }
+}
+
+/// `PAY_0 is 2; approved applicants mostly have -1 to 0`: three quarters of them at least, and the value lies
+/// outside.
 pub(super) fn default_text(fact: Fact<'_>) -> String {
     let Fact { column, cell, typical, .. } = fact;
-    let Some(typical) = typical else {
-        return match cell {
-            Cell::Null => format!("{column} is missing"),
-            cell => format!("{column} is {}", shown(cell)),
-        };
-    };
-    let mostly = mostly(typical);
-    if *cell == Cell::Null {
-        return match mostly {
-            Some(mostly) => {
-                format!("{column} is missing; approved applicants mostly have {mostly}")
-            }
-            None => format!("{column} is missing, together with the other values given"),
-        };
-    }
-    let value = shown(cell);
-    let as_most = format!("{column} is {value}, together with the other values given");
-    let Some(mostly) = mostly else {
-        return match typical {
-            Typical::Words(words) => of_rare(column, (&value, &carried(cell)), words),
-            _ => format!("{column} is {value}; most approved applicants have none"),
-        };
-    };
-    let (is_outside, middle) = match (typical, number(cell), cell) {
-        (Typical::Numbers { low, median, high, .. }, Some(value), _) => {
-            (value < *low || value > *high, (value != *median).then(|| figure(*median)))
+    match (typical, cell) {
+        (None, Cell::Null) => format!("{column} is missing"),
+        (None, cell) => format!("{column} is {}", shown(cell)),
+        (Some(typical), Cell::Null) => of_missing(column, typical),
+        (Some(Typical::Words(words)), cell) => of_word(column, cell, words),
+        (Some(Typical::Numbers { range, median, present }), cell) => {
+            let value = number(cell).unwrap_or(*median);
+            let digits = telling(value, range.iter().flatten().chain([median]));
+            let place = Place { value, range: *range, median: *median, present: *present };
+            place.told(column, &shown_in(cell, digits), &|number| figure(number, digits))
         }
-        (Typical::Times { low, median, high, .. }, _, Cell::Text(text)) => {
-            let time = parse_timestamp(text.as_bytes()).unwrap_or(*median);
-            (time < *low || time > *high, (time != *median).then(|| day(*median)))
+        (Some(Typical::Times { range, median, present }), cell) => {
+            let value = match cell {
+                Cell::Text(text) => parse_timestamp(text.as_bytes()),
+                _ => None,
+            };
+            let value = value.unwrap_or(*median);
+            let is_of_day = |time: &i64| *time != value && day(*time) == day(value);
+            let is_close = range.iter().flatten().chain([median]).any(is_of_day);
+            let moment = |time| if is_close { moment(time) } else { day(time) };
+            let place = Place { value, range: *range, median: *median, present: *present };
+            place.told(column, &shown(cell), &moment)
         }
-        (Typical::Words(words), _, cell) => {
-            (!frequent(words).0.contains(&carried(cell).as_str()), None)
-        }
-        _ => (false, None),
-    };
-    match (is_outside, middle) {
-        (true, _) => format!("{column} is {value}; approved applicants mostly have {mostly}"),
-        (false, Some(middle)) => {
-            format!("{column} is {value}; the median of approved applicants is {middle}")
-        }
-        (false, None) => as_most,
     }
 }
 
-/// What most of a baseline have; None where nothing is had by most.
-fn mostly(typical: &Typical) -> Option<String> {
-    let range = |low: String, high: String| match low == high {
-        true => low,
-        false => format!("{low} to {high}"),
-    };
-    match typical {
-        Typical::Numbers { low, high, present, .. } if *present >= HALF => {
-            Some(range(figure(*low), figure(*high)))
+/// Where a value lies among those of a baseline.
+struct Place<T> {
+    value: T,
+    range: Option<[T; 2]>,
+    median: T,
+    present: f64,
+}
+
+impl<T: Copy + PartialOrd> Place<T> {
+    fn told(&self, column: &str, value: &str, say: &dyn Fn(T) -> String) -> String {
+        if let Some(range) = self.range
+            && (self.value < range[0] || self.value > range[1])
+        {
+            let mostly = between(range, say);
+            return format!("{column} is {value}; approved applicants mostly have {mostly}");
         }
-        Typical::Times { low, high, present, .. } if *present >= HALF => {
-            Some(range(day(*low), day(*high)))
+        if self.present < HALF {
+            return format!("{column} is {value}; most approved applicants have none");
         }
-        Typical::Words(words) => match frequent(words) {
-            (frequent, share) if share >= HALF => Some(alternatives(&frequent)),
-            _ => None,
-        },
-        Typical::Numbers { .. } | Typical::Times { .. } => None,
+        if self.value == self.median {
+            return as_usual(column, value);
+        }
+        let median = say(self.median);
+        let whose = if self.present < 1.0 { " that have one" } else { "" };
+        format!("{column} is {value}; the median of approved applicants{whose} is {median}")
     }
 }
 
-/// The most frequent words, and the share that has one of them.
-fn frequent(words: &[(String, f64)]) -> (Vec<&str>, f64) {
+/// What is nothing special by itself.
+fn as_usual(column: &str, value: &str) -> String {
+    format!("{column} is {value}, together with the other values given")
+}
+
+fn between<T: Copy>([low, high]: [T; 2], say: &dyn Fn(T) -> String) -> String {
+    match (say(low), say(high)) {
+        (low, high) if low == high => low,
+        (low, high) => format!("{low} to {high}"),
+    }
+}
+
+fn of_missing(column: &str, typical: &Typical) -> String {
+    let (mostly, present) = match typical {
+        Typical::Numbers { range, present, .. } => {
+            (range.map(|range| between(range, &|number| figure(number, DIGITS))), *present)
+        }
+        Typical::Times { range, present, .. } => {
+            (range.map(|range| between(range, &day)), *present)
+        }
+        Typical::Words(words) => {
+            let present = words.iter().map(|(_, share)| *share).sum();
+            (frequent(words).map(|words| alternatives(&words)), present)
+        }
+    };
+    match mostly {
+        Some(mostly) => format!("{column} is missing; approved applicants mostly have {mostly}"),
+        None if present > HALF => format!("{column} is missing; most approved applicants have one"),
+        None => as_usual(column, "missing"),
+    }
+}
+
+fn of_word(column: &str, cell: &Cell, words: &[(String, f64)]) -> String {
+    let (value, word) = (shown(cell), carried(cell));
+    match frequent(words) {
+        Some(frequent) if frequent.contains(&word.as_str()) => as_usual(column, &value),
+        Some(frequent) => {
+            let mostly = alternatives(&frequent);
+            format!("{column} is {value}; approved applicants mostly have {mostly}")
+        }
+        None => of_rare(column, (&value, &word), words),
+    }
+}
+
+/// The most frequent words, as few as three fifths of all rows have; None where it would take too many.
+fn frequent(words: &[(String, f64)]) -> Option<Vec<&str>> {
     let (mut named, mut sum) = (Vec::new(), 0.0);
     for (word, share) in words.iter().take(WORDS) {
-        if sum >= MOST_OF {
-            break;
-        }
         named.push(word.as_str());
         sum += share;
+        if sum >= MOST_OF {
+            return Some(named);
+        }
     }
-    (named, sum)
+    None
 }
 
 /// A category as a baseline has it: cut off where it is long.
@@ -202,8 +247,21 @@ fn label(cell: &Cell) -> Option<String> {
 }
 
 fn shown(cell: &Cell) -> String {
+    shown_in(cell, DIGITS)
+}
+
+/// As few digits as tell a number from each of the others.
+fn telling<'a>(number: f64, others: impl Iterator<Item = &'a f64> + Clone) -> usize {
+    let is_told = |digits: &usize| {
+        let shown = figure(number, *digits);
+        others.clone().all(|other| *other == number || figure(*other, *digits) != shown)
+    };
+    (DIGITS..ALL_DIGITS).find(is_told).unwrap_or(ALL_DIGITS)
+}
+
+fn shown_in(cell: &Cell, digits: usize) -> String {
     if let Some(number) = number(cell) {
-        return figure(number);
+        return figure(number, digits);
     }
     let text = label(cell).unwrap_or_default();
     if let Some(date) = text.strip_suffix("T00:00:00Z") {
@@ -219,17 +277,25 @@ fn day(time: i64) -> String {
     format_timestamp(time).chars().take(10).collect()
 }
 
-/// A number in a sentence: whole ones as they are, others with four digits that matter.
-fn figure(number: f64) -> String {
+fn moment(time: i64) -> String {
+    shown(&Cell::Text(format_timestamp(time)))
+}
+
+/// A number in a sentence: whole ones as they are, others with so many digits that matter.
+fn figure(number: f64, digits: usize) -> String {
     let size = number.abs();
     if number == 0.0 {
         return "0".to_owned();
     }
     if !(1e-4..1e15).contains(&size) {
-        return format!("{number:.3e}");
+        return format!("{number:.*e}", digits - 1);
     }
     let whole = size.log10().floor() as i32;
-    let decimals = if number.fract() == 0.0 { 0 } else { usize::try_from(3 - whole).unwrap_or(0) };
+    let decimals = if number.fract() == 0.0 {
+        0
+    } else {
+        usize::try_from(digits as i32 - 1 - whole).unwrap_or(0)
+    };
     let mut text = format!("{size:.decimals$}");
     if text.contains('.') {
         text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
@@ -250,7 +316,7 @@ mod tests {
     use super::*;
 
     fn numbers(low: f64, median: f64, high: f64) -> Typical {
-        Typical::Numbers { low, median, high, present: 1.0 }
+        Typical::Numbers { range: Some([low, high]), median, present: 1.0 }
     }
 
     fn text(column: &str, cell: Value, typical: Option<&Typical>) -> String {
@@ -282,10 +348,43 @@ mod tests {
                 text("income", json!(null), Some(&limit)),
                 format!("income is missing; {mostly} 50,000 to 230,000"),
             ),
+            (
+                text("rate", json!(0.123_42), Some(&numbers(0.1, 0.11, 0.123_41))),
+                format!("rate is 0.12342; {mostly} 0.1 to 0.12341"),
+            ),
+            (
+                text("debt", json!(60_124.2), Some(&numbers(1.0, 60_124.0, 70_000.0))),
+                "debt is 60,124.2; the median of approved applicants is 60,124".to_owned(),
+            ),
             (text("income", json!(null), None), "income is missing".to_owned()),
             (text("rate", json!(0.123456), None), "rate is 0.1235".to_owned()),
             (text("balance", json!(-1234567.5), None), "balance is -1,234,568".to_owned()),
             (text("x", json!(1e-7), None), "x is 1.000e-7".to_owned()),
+        ] {
+            assert_eq!(found, wanted);
+        }
+    }
+
+    /// Where too many lack a value there is no range that most have.
+    #[test]
+    fn nothing_is_said_of_most_where_too_many_have_none() {
+        let some = |present| Typical::Numbers { range: None, median: 3.0, present };
+        let (few, many) = (some(0.4), some(0.7));
+        for (found, wanted) in [
+            (text("x", json!(9), Some(&few)), "x is 9; most approved applicants have none"),
+            (
+                text("x", json!(9), Some(&many)),
+                "x is 9; the median of approved applicants that have one is 3",
+            ),
+            (text("x", json!(3), Some(&many)), "x is 3, together with the other values given"),
+            (
+                text("x", json!(null), Some(&many)),
+                "x is missing; most approved applicants have one",
+            ),
+            (
+                text("x", json!(null), Some(&few)),
+                "x is missing, together with the other values given",
+            ),
         ] {
             assert_eq!(found, wanted);
         }
@@ -301,9 +400,11 @@ mod tests {
         let cut = "x".repeat(60);
         let long = words(&[(cut.as_str(), 0.4)]);
         let time = Typical::Times {
-            low: parse_timestamp(b"2015-01-01").unwrap(),
+            range: Some([
+                parse_timestamp(b"2015-01-01").unwrap(),
+                parse_timestamp(b"2020-01-01T08:30:00Z").unwrap(),
+            ]),
             median: parse_timestamp(b"2018-01-01").unwrap(),
-            high: parse_timestamp(b"2020-01-01").unwrap(),
             present: 0.9,
         };
         let mostly = "approved applicants mostly have";
@@ -333,6 +434,15 @@ mod tests {
                 format!("since is 2024-05-01; {mostly} 2015-01-01 to 2020-01-01"),
             ),
             (
+                text("since", json!("2020-01-01T09:00:00Z"), Some(&time)),
+                format!("since is 2020-01-01T09:00:00Z; {mostly} 2015-01-01 to 2020-01-01T08:30:00Z"),
+            ),
+            (
+                text("since", json!("2016-01-01T00:00:00Z"), Some(&time)),
+                "since is 2016-01-01; the median of approved applicants that have one is 2018-01-01"
+                    .to_owned(),
+            ),
+            (
                 text("own", json!(true), Some(&words(&[("false", 0.9)]))),
                 format!("own is true; {mostly} false"),
             ),
@@ -349,7 +459,7 @@ mod tests {
             {"code": "high", "columns": ["x"], "when": "high", "text": "a"},
             {"code": "low", "columns": ["x"], "when": "low", "text": "a"},
             {"code": "none", "columns": ["x"], "when": "missing", "text": "a"},
-            {"code": "two", "columns": ["x"], "when": ["2"], "text": "a"}
+            {"code": "two", "columns": ["x"], "when": ["2.0"], "text": "a"}
         ]))
         .unwrap();
         let entries: Vec<&ReasonEntry> = entries.iter().collect();
@@ -362,6 +472,8 @@ mod tests {
         };
         assert_eq!(code(json!(3)), Some("high"));
         assert_eq!(code(json!(2)), Some("two"));
+        assert_eq!(code(json!(2.0)), Some("two"));
+        assert_eq!(code(json!("2")), Some("any"), "a text is none");
         assert_eq!(code(json!(0.5)), Some("low"));
         assert_eq!(code(json!(1)), Some("any"));
         assert_eq!(code(json!(null)), Some("none"));

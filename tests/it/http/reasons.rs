@@ -86,6 +86,14 @@ async fn adverse_answers_have_reasons_that_are_kept() {
         assert_eq!(columns.len(), adds.len(), "no column twice");
     }
     assert_eq!(predicted(&served, body).await, answer, "nothing is drawn");
+    // Where nobody is refused there is nobody to compare with.
+    let favourable = json!({"rows": [rows()[1]], "version": 1, "record": true, "reasons": true});
+    let favourable = predicted(&served, favourable).await;
+    assert_eq!(favourable["reasons"]["rows"], json!([[]]));
+    assert_eq!(favourable["reasons"]["baseline"], Value::Null, "{favourable}");
+    let path = format!("/api/v1/predictions/{}/replay", favourable["id"].as_str().unwrap());
+    let replay = json(served.post(&path).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!((&replay["same_reasons"], &replay["identical"]), (&json!(true), &json!(true)));
     records_keep_them(&served).await;
     explanations_come_with_them(&served).await;
     wrong_requests_are_told_where(&served).await;
@@ -263,12 +271,19 @@ async fn faults_are_named(served: &Served) {
     let bad = json!([
         {"code": "R01", "columns": ["incme"], "text": "a"},
         {"code": "R01", "columns": ["age"], "text": " "},
-        {"code": "R03", "columns": ["region"], "when": "high", "text": "a"}
+        {"code": "R03", "columns": ["region"], "when": "high", "text": "A"},
+        {"code": "R04", "columns": ["income"], "when": ["low", 2], "text": "Income."}
     ]);
     let refused = problem(create(served, bad).await, 422, "invalid_request").await;
     let found = pointers(&refused);
-    for pointer in ["/entries/0/columns/0", "/entries/1/code", "/entries/1/text", "/entries/2/when"]
-    {
+    for pointer in [
+        "/entries/0/columns/0",
+        "/entries/1/code",
+        "/entries/1/text",
+        "/entries/2/when",
+        "/entries/2/text",
+        "/entries/3/when",
+    ] {
         assert!(found.contains(&pointer), "{pointer} {refused}");
     }
     assert!(refused.to_string().contains("did you mean income?"));

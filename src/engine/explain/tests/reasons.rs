@@ -200,13 +200,17 @@ fn a_version_without_applicants_is_compared_with_its_reference_rows() {
     let baseline = explainer.baseline(adverse()).unwrap();
     let described = &baseline.described;
     assert_eq!((described.source, described.chosen_from), (BaselineSource::ReferenceRows, 256));
+    // Three numbers that are read of each applicant, and three that it had.
+    let carried = self::explainer(&of).bytes() - explainer.bytes();
+    assert_eq!(carried, of.rows.train * 3 * (4 + 16));
     assert_eq!(explainer.typical(&baseline, "x0"), None);
     let some = frame.take(&(0..9).collect::<Vec<usize>>()).unwrap();
     let sides = explainer.sides(&some, &baseline).unwrap();
     assert_eq!((sides.len(), sides[0].len()), (3, 9));
     let newer = self::explainer(&of);
     let baseline = newer.baseline(adverse()).unwrap();
-    let Some(Typical::Numbers { low, median, high, present }) = newer.typical(&baseline, "x0")
+    let Some(Typical::Numbers { range: Some([low, high]), median, present }) =
+        newer.typical(&baseline, "x0")
     else {
         panic!()
     };

@@ -164,7 +164,9 @@ fn loaded(trained: &Trained) -> LoadedModel {
 fn keeps(trained: &Trained, table: &Table, rows: usize, unit: f64) {
     let (against, along) = steps(&loaded(trained), table, rows);
     let network = &trained.spec.network;
-    assert!(against <= 1e-6 * unit, "{against} against the order: {network:?}");
+    // On a CPU not even the last bit goes the wrong way; a calibrator's own arithmetic may.
+    let bound = if trained.signature.calibrator.is_some() { 1e-6 * unit } else { 0.0 };
+    assert!(against <= bound, "{against} against the order: {network:?}");
     assert!(along > 1e-3 * unit, "nothing moves: {network:?}");
 }
 
@@ -243,6 +245,7 @@ fn any_weights_keep_to_it() {
             &asked(json!({"network": network, "epochs": 1, "ensemble": {"seeds": 2}})),
         );
         let known = weights::decode(&trained.weights).unwrap();
+        let mut moves = 0;
         for seed in 0..6 {
             let mut rng = keyed(seed, Purpose::Sample, 0, 0);
             let mut drawn: Parameters = known.clone();
@@ -250,9 +253,11 @@ fn any_weights_keep_to_it() {
                 parameter.values.iter_mut().for_each(|v| *v += symmetric(&mut rng, 0.5));
             }
             trained.weights = weights::encode(&drawn, Form::Whole).unwrap();
-            let (against, _) = steps(&loaded(&trained), &table, 40);
-            assert!(against <= 1e-6, "{against}: {network}");
+            let (against, along) = steps(&loaded(&trained), &table, 40);
+            assert_eq!(against, 0.0, "{network} {seed}");
+            moves += usize::from(along > 1e-3);
         }
+        assert_eq!(moves, 6, "answers that never move keep to any order: {network}");
     }
 }
 

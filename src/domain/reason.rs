@@ -201,8 +201,8 @@ pub struct ReasonEntry {
     pub language: Option<String>,
 }
 
-/// Values of a column: `high` or `low` against the median of the baseline, `missing`, or a list of
-/// categories, which are compared as numbers where the column is one.
+/// Values of a column: `high` or `low` against both the median and the mean of the baseline, between which
+/// a value is neither, `missing`, or a list of categories, which are compared as numbers where the column is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ReasonCondition {

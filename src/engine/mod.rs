@@ -26,7 +26,7 @@ pub use device::{
 };
 pub use explain::{
     Adverse, Asked, Attributed, AttributedColumn, Attributing, Baseline, Explainer, Quantity,
-    Typical,
+    Typical, beyond,
 };
 pub use features::{FittedFeatures, Known, KnownCategory, KnownNumber, Matrix};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};

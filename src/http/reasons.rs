@@ -20,8 +20,8 @@ const CSV: &str = "text/csv";
 /// Keeps the codes and sentences by which adverse answers of a model are told (`reasons` in a prediction),
 /// under the next number; tables are never changed, and the newest is used where a request names none. An
 /// entry is for a column or for a group of columns that are told as one, and for all values or for some:
-/// `high` or `low` against the median of the approved, `missing`, or a list of categories. A column without
-/// an entry is told by a sentence that is made of its value. As `text/csv` it has the header
+/// `high` or `low` against both the median and the mean of the approved, `missing`, or a list of categories. A
+/// column without an entry is told by a sentence that is made of its value. As `text/csv` it has the header
 /// `code,columns,when,text,language` (`when` and `language` may be left out); several columns are joined by
 /// `;`, categories are written `in north;south`. Every entry that does not hold is named, columns that no
 /// version of the model reads too.

@@ -12,6 +12,7 @@ use crate::engine::Quantity;
 use crate::engine::features::{Group, Layout, Matrix};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
+use crate::stats::mean;
 
 /// Rows of a baseline where too few lie near the cut-off, and at most.
 const NEAREST: usize = 100;
@@ -80,10 +81,10 @@ pub struct Baseline {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Typical {
     /// The middle range that three quarters of all rows have at least, where so many have a number; the
-    /// median of those that have one, and the share of rows that has one.
-    Numbers { range: Option<[f64; 2]>, median: f64, present: f64 },
+    /// median and the mean of those that have one, and the share of rows that has one.
+    Numbers { range: Option<[f64; 2]>, median: f64, mean: f64, present: f64 },
     /// The same of microseconds since 1970 in UTC.
-    Times { range: Option<[i64; 2]>, median: i64, present: f64 },
+    Times { range: Option<[i64; 2]>, median: i64, mean: i64, present: f64 },
     /// Words with the share of rows that have them, the most frequent first.
     Words(Vec<(String, f64)>),
 }
@@ -177,6 +178,7 @@ impl Explainer {
                 Some(Typical::Numbers {
                     range: middle(&some, rows),
                     median: ranked(&some, 0.5)?,
+                    mean: mean(&some)?,
                     present: some.len() as f64 / count,
                 })
             }
@@ -186,6 +188,7 @@ impl Explainer {
                 Some(Typical::Times {
                     range: middle(&some, rows),
                     median: ranked(&some, 0.5)?,
+                    mean: mean(&some.iter().map(|time| *time as f64).collect::<Vec<_>>())? as i64,
                     present: some.len() as f64 / count,
                 })
             }
@@ -203,8 +206,9 @@ impl Explainer {
         }
     }
 
-    /// How each row's number in a column lies to the median of a baseline by what the network reads, for
-    /// versions that carry no values: one list for each column; equal of what is no number.
+    /// On which side of a baseline each row's number in a column lies by what the network reads, for
+    /// versions that carry no values: one list for each column; equal of what is no number, and between
+    /// the baseline's median and its mean.
     ///
     /// # Errors
     /// As [`super::super::LoadedModel::predict`].
@@ -227,11 +231,23 @@ impl Explainer {
             };
             let mut some = of_rows(&baseline.references);
             some.sort_unstable_by(f64::total_cmp);
-            let median = ranked(&some, 0.5);
-            let side = |n: f64| median.map_or(Ordering::Equal, |median| n.total_cmp(&median));
+            let centre = ranked(&some, 0.5).zip(mean(&some));
+            let side = |n: f64| {
+                centre.map_or(Ordering::Equal, |(median, mean)| beyond(&n, &median, &mean))
+            };
             of_rows(&inputs.data).into_iter().map(side).collect()
         });
         Ok(sides.collect())
+    }
+}
+
+/// On which side of both its median and its mean a value lies; equal between them. What a column adds is
+/// reckoned against all rows of a baseline, about their mean, which a word such as "high" must not contradict;
+/// what most of them have is the median.
+pub fn beyond<T: PartialOrd>(value: &T, median: &T, mean: &T) -> Ordering {
+    match (value.partial_cmp(median), value.partial_cmp(mean)) {
+        (Some(side), Some(other)) if side == other => side,
+        _ => Ordering::Equal,
     }
 }
 

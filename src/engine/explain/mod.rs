@@ -20,7 +20,7 @@ use self::applicants::Applicants;
 pub(crate) use self::applicants::Drawn;
 use self::background::Carried;
 pub(crate) use self::background::background;
-pub use self::baseline::{Adverse, Baseline, Typical};
+pub use self::baseline::{Adverse, Baseline, Typical, beyond};
 use self::gradients::Differentiable;
 use self::paths::{Integrated, go_on};
 use self::players::{Player, players, told_as_one};

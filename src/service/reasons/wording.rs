@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use crate::domain::reason::{ReasonCondition, ReasonEntry, ReasonValue, number_category};
 use crate::domain::schema::Cell;
-use crate::engine::Typical;
+use crate::engine::{Typical, beyond};
 use crate::frame::{format_timestamp, parse_timestamp};
 
 /// Characters of a text that are shown.
@@ -27,18 +27,20 @@ pub(super) struct Fact<'a> {
     pub(super) cell: &'a Cell,
     /// What the baseline has; None of versions that don't carry it.
     pub(super) typical: Option<&'a Typical>,
-    /// How the value lies to the baseline's median.
+    /// On which side of the baseline the value lies.
     pub(super) side: Ordering,
 }
 
-/// How a value lies to the median of a baseline; equal of what is no number.
+/// On which side of a baseline a value lies; equal of what is no number, and between the baseline's median
+/// and its mean.
 pub(super) fn side(cell: &Cell, typical: &Typical) -> Ordering {
     match (typical, cell) {
-        (Typical::Numbers { median, .. }, cell) => {
-            number(cell).map_or(Ordering::Equal, |number| number.total_cmp(median))
+        (Typical::Numbers { median, mean, .. }, cell) => {
+            number(cell).map_or(Ordering::Equal, |number| beyond(&number, median, mean))
         }
-        (Typical::Times { median, .. }, Cell::Text(text)) => {
-            parse_timestamp(text.as_bytes()).map_or(Ordering::Equal, |time| time.cmp(median))
+        (Typical::Times { median, mean, .. }, Cell::Text(text)) => {
+            let time = parse_timestamp(text.as_bytes());
+            time.map_or(Ordering::Equal, |time| beyond(&time, median, mean))
         }
         _ => Ordering::Equal,
     }
@@ -98,13 +100,14 @@ pub(super) fn default_text(fact: Fact<'_>) -> String {
         (None, cell) => format!("{column} is {}", shown(cell)),
         (Some(typical), Cell::Null) => of_missing(column, typical),
         (Some(Typical::Words(words)), cell) => of_word(column, cell, words),
-        (Some(Typical::Numbers { range, median, present }), cell) => {
+        (Some(Typical::Numbers { range, median, mean, present }), cell) => {
             let value = number(cell).unwrap_or(*median);
             let digits = telling(value, range.iter().flatten().chain([median]));
-            let place = Place { value, range: *range, median: *median, present: *present };
+            let (range, median, mean, present) = (*range, *median, *mean, *present);
+            let place = Place { value, range, median, mean, present };
             place.told(column, &shown_in(cell, digits), &|number| figure(number, digits))
         }
-        (Some(Typical::Times { range, median, present }), cell) => {
+        (Some(Typical::Times { range, median, mean, present }), cell) => {
             let value = match cell {
                 Cell::Text(text) => parse_timestamp(text.as_bytes()),
                 _ => None,
@@ -113,7 +116,8 @@ pub(super) fn default_text(fact: Fact<'_>) -> String {
             let is_of_day = |time: &i64| *time != value && day(*time) == day(value);
             let is_close = range.iter().flatten().chain([median]).any(is_of_day);
             let moment = |time| if is_close { moment(time) } else { day(time) };
-            let place = Place { value, range: *range, median: *median, present: *present };
+            let (range, median, mean, present) = (*range, *median, *mean, *present);
+            let place = Place { value, range, median, mean, present };
             place.told(column, &shown(cell), &moment)
         }
     }
@@ -124,12 +128,16 @@ struct Place<T> {
     value: T,
     range: Option<[T; 2]>,
     median: T,
+    mean: T,
     present: f64,
 }
 
 impl<T: Copy + PartialOrd> Place<T> {
     fn told(&self, column: &str, value: &str, say: &dyn Fn(T) -> String) -> String {
+        // Between median and mean, neither says which way the value hurts.
+        let has_side = beyond(&self.value, &self.median, &self.mean) != Ordering::Equal;
         if let Some(range) = self.range
+            && has_side
             && (self.value < range[0] || self.value > range[1])
         {
             let mostly = between(range, say);
@@ -138,7 +146,7 @@ impl<T: Copy + PartialOrd> Place<T> {
         if self.present < HALF {
             return format!("{column} is {value}; most approved applicants have none");
         }
-        if self.value == self.median {
+        if !has_side {
             return as_usual(column, value);
         }
         let median = say(self.median);
@@ -316,7 +324,7 @@ mod tests {
     use super::*;
 
     fn numbers(low: f64, median: f64, high: f64) -> Typical {
-        Typical::Numbers { range: Some([low, high]), median, present: 1.0 }
+        Typical::Numbers { range: Some([low, high]), median, mean: median, present: 1.0 }
     }
 
     fn text(column: &str, cell: Value, typical: Option<&Typical>) -> String {
@@ -365,10 +373,31 @@ mod tests {
         }
     }
 
+    /// What a column adds is reckoned about the mean, and most have the median: between the two neither a
+    /// word nor a sentence says which way a value hurts.
+    #[test]
+    fn between_median_and_mean_a_value_has_no_side() {
+        let skewed =
+            Typical::Numbers { range: Some([10.0, 30.0]), median: 20.0, mean: 40.0, present: 1.0 };
+        for (value, wanted) in [
+            (25, "x is 25, together with the other values given"),
+            (35, "x is 35, together with the other values given"),
+            (45, "x is 45; approved applicants mostly have 10 to 30"),
+            (15, "x is 15; the median of approved applicants is 20"),
+        ] {
+            assert_eq!(text("x", json!(value), Some(&skewed)), wanted);
+        }
+        let at = |value| side(&Cell::Int(value), &skewed);
+        assert_eq!(
+            [15, 25, 35, 45].map(at),
+            [Ordering::Less, Ordering::Equal, Ordering::Equal, Ordering::Greater]
+        );
+    }
+
     /// Where too many lack a value there is no range that most have.
     #[test]
     fn nothing_is_said_of_most_where_too_many_have_none() {
-        let some = |present| Typical::Numbers { range: None, median: 3.0, present };
+        let some = |present| Typical::Numbers { range: None, median: 3.0, mean: 3.0, present };
         let (few, many) = (some(0.4), some(0.7));
         for (found, wanted) in [
             (text("x", json!(9), Some(&few)), "x is 9; most approved applicants have none"),
@@ -405,6 +434,7 @@ mod tests {
                 parse_timestamp(b"2020-01-01T08:30:00Z").unwrap(),
             ]),
             median: parse_timestamp(b"2018-01-01").unwrap(),
+            mean: parse_timestamp(b"2017-11-01").unwrap(),
             present: 0.9,
         };
         let mostly = "approved applicants mostly have";

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::*;
 use crate::domain::reason::{BaselineRule, BaselineSource};
+use crate::engine::explain::beyond;
 
 /// Two numbers, of which the second hurts, and a linear network over them.
 fn linear() -> (Frame, Trained) {
@@ -209,17 +210,20 @@ fn a_version_without_applicants_is_compared_with_its_reference_rows() {
     assert_eq!((sides.len(), sides[0].len()), (3, 9));
     let newer = self::explainer(&of);
     let baseline = newer.baseline(adverse()).unwrap();
-    let Some(Typical::Numbers { range: Some([low, high]), median, present }) =
+    let Some(Typical::Numbers { range: Some([low, high]), median, mean, present }) =
         newer.typical(&baseline, "x0")
     else {
         panic!()
     };
     assert!(low <= median && median <= high && present == 1.0);
-    // Read or as it was sent, a number lies on the same side of a median.
+    // Read or as it was sent, a number lies on the same side, wherever it is on one.
     let x = some.numbers("x0").unwrap();
     let sides = newer.sides(&some, &baseline).unwrap();
     for (x, side) in x.iter().zip(&sides[0]) {
-        assert_eq!(*side, x.total_cmp(&median), "{x} {median}");
+        let (sent, of_median) = (beyond(x, &median, &mean), x.total_cmp(&median));
+        for side in [*side, sent] {
+            assert!(side == Ordering::Equal || side == of_median, "{x} {median} {mean}");
+        }
     }
     assert!(sides[0].contains(&Ordering::Less) && sides[0].contains(&Ordering::Greater));
 }

@@ -22,6 +22,7 @@ pub mod page;
 pub mod prediction;
 pub mod prices;
 pub mod reason;
+pub mod risk;
 pub mod schema;
 pub mod search;
 pub mod simplification;

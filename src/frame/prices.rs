@@ -73,6 +73,27 @@ impl Returns {
         shown_time(self.times[at], self.is_timestamp)
     }
 
+    /// The first row at or after a time as a request writes it, the number of rows where there is none; None
+    /// for what is no time.
+    pub fn first_from(&self, text: &str) -> Option<usize> {
+        let from = moment(text, self.is_timestamp, false)?;
+        Some(self.times.partition_point(|time| *time < from))
+    }
+
+    /// How many rows there are up to a time, which is included: a date with all its hours.
+    pub fn count_to(&self, text: &str) -> Option<usize> {
+        let to = moment(text, self.is_timestamp, true)?;
+        Some(self.times.partition_point(|time| *time <= to))
+    }
+
+    /// The newest rows alone, so many.
+    pub fn newest(mut self, rows: usize) -> Self {
+        let gone = self.times.len().saturating_sub(rows);
+        self.times.drain(..gone);
+        self.values.drain(..gone * self.assets.len());
+        self
+    }
+
     /// The returns of all assets that are complete at a time.
     pub fn row(&self, at: usize) -> &[f64] {
         let width = self.assets.len();
@@ -94,6 +115,16 @@ fn shown_time(time: f64, is_timestamp: bool) -> String {
         Some(date) => date.to_owned(),
         None => text,
     }
+}
+
+/// A time as a request writes it; the end of a date is its last moment.
+fn moment(text: &str, is_timestamp: bool, is_end: bool) -> Option<f64> {
+    if !is_timestamp {
+        return text.parse().ok().filter(|value: &f64| value.is_finite());
+    }
+    let whole_day = is_end && text.len() == 10;
+    let micros = parse_timestamp(text.as_bytes())? as f64;
+    Some(micros + if whole_day { MICROS_PER_DAY - 1.0 } else { 0.0 })
 }
 
 /// Which columns of a table are read.
@@ -327,14 +358,7 @@ impl Span {
         let mut errors = Vec::new();
         let mut read = |field: &str, text: &Option<String>, otherwise: f64| {
             let Some(text) = text else { return otherwise };
-            let value = match is_timestamp {
-                true => parse_timestamp(text.as_bytes()).map(|micros| {
-                    let whole_day = field == "to" && text.len() == 10;
-                    micros as f64 + if whole_day { MICROS_PER_DAY - 1.0 } else { 0.0 }
-                }),
-                false => text.parse().ok().filter(|value: &f64| value.is_finite()),
-            };
-            value.unwrap_or_else(|| {
+            moment(text, is_timestamp, field == "to").unwrap_or_else(|| {
                 let form = if is_timestamp { "a date such as 2026-01-31" } else { "a number" };
                 let detail = format!("'{}' is not {form}", super::shown(text));
                 errors.push(FieldError::new(format!("/prices/{field}"), detail));

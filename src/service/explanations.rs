@@ -212,13 +212,21 @@ pub(super) async fn patiently<T: Send + 'static>(
     turn: Turn,
     work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    within_a_minute(turn, work).await.map_err(too_long)
+}
+
+/// The same; what was given up is [`Code::Cancelled`].
+pub(super) async fn within_a_minute<T: Send + 'static>(
+    turn: Turn,
+    work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let waiting = Waiting::default();
     let has_left = waiting.watched();
     let outcome = blocking(move || {
         let _turn = turn;
         let began = Instant::now();
         let mut stop = || has_left() || began.elapsed() > PATIENCE;
-        work(&mut stop).map_err(too_long)
+        work(&mut stop)
     })
     .await;
     drop(waiting);

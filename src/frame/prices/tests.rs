@@ -70,6 +70,12 @@ fn a_wide_table_is_put_in_the_order_of_time() {
     let returns = read.returns(ReturnKind::Simple);
     assert!(returns.values.iter().all(|value| (value - 0.1).abs() < 1e-15));
     assert_eq!((returns.shown(0), returns.row(1).len()), ("1970-01-02".to_owned(), 1));
+    assert_eq!(
+        (returns.first_from("1970-01-03"), returns.count_to("1970-01-02")),
+        (Some(1), Some(1))
+    );
+    assert_eq!((returns.first_from("1971-01-01"), returns.first_from("soon")), (Some(2), None));
+    assert_eq!(returns.clone().newest(1).times, returns.times[1..]);
     let log = read.returns(ReturnKind::Log);
     assert!(log.column(0).iter().all(|value| (value - 1.1_f64.ln()).abs() < 1e-15));
 }

@@ -30,6 +30,22 @@ pub struct Exposure {
 }
 
 impl Exposure {
+    /// # Errors
+    /// A [`Fault`] for the first number that is not within its bounds, with a pointer such as `/exposure`.
+    pub fn check(&self) -> Result<()> {
+        for (pointer, value, most) in [
+            ("/default_probability", self.default_probability, 1.0),
+            ("/loss_given_default", self.loss_given_default, 1.0),
+            ("/correlation", self.correlation, 0.99),
+            ("/exposure", self.exposure, 1e15),
+        ] {
+            if !(0.0..=most).contains(&value) {
+                return Err(Fault::new(pointer, format!("{value} is not from 0 to {most}")));
+            }
+        }
+        Ok(())
+    }
+
     fn at_default(&self) -> f64 {
         self.exposure * self.loss_given_default
     }
@@ -103,23 +119,7 @@ impl Book {
             return Err(Fault::new("", detail));
         }
         for (at, one) in exposures.iter().enumerate() {
-            let share = |field: &str, value: f64, most: f64| {
-                let is_in = (0.0..=1.0).contains(&value) && value <= most;
-                match is_in {
-                    true => Ok(()),
-                    false => Err(Fault::new(
-                        format!("/{at}/{field}"),
-                        format!("{value} is not from 0 to {most}"),
-                    )),
-                }
-            };
-            share("default_probability", one.default_probability, 1.0)?;
-            share("loss_given_default", one.loss_given_default, 1.0)?;
-            share("correlation", one.correlation, 0.99)?;
-            if !one.exposure.is_finite() || one.exposure < 0.0 || one.exposure > 1e15 {
-                let detail = format!("{} is not an amount from 0 to 1e15", one.exposure);
-                return Err(Fault::new(format!("/{at}/exposure"), detail));
-            }
+            one.check().map_err(|f| Fault::new(format!("/{at}{}", f.pointer), f.detail))?;
         }
         let threshold = |one: &Exposure| match one.default_probability {
             0.0 => f64::NEG_INFINITY,

@@ -76,6 +76,13 @@ fn every_example_of_the_help_works() {
     assert!(section("wait").contains("champion 1: 0."), "{printed}");
     assert!(section("cancel").contains("cancelled"), "{printed}");
     assert!(section("help").starts_with("train(dataset, target=None, model=None"), "{printed}");
+    let risk = section("risk");
+    assert!(risk.starts_with("risk of 1 asset   at 0.95 "), "{printed}");
+    assert!(risk.contains("plot of loss under stress") && risk.contains("ewma"), "{printed}");
+    let tested = section("backtest_risk");
+    assert!(tested.starts_with("backtest at 0.95   99 days from 2025-04-"), "{printed}");
+    assert!(tested.contains("plot of historical at 0.95: "), "{printed}");
+    assert!(section("credit_losses").starts_with("losses of 600 loans   "), "{printed}");
     examples_of_magics(&printed);
 }
 

@@ -193,6 +193,8 @@ mod defaults {
 /// The answer to a [`RiskRequest`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RiskAssessment {
+    /// The snapshot that was read.
+    pub dataset: DatasetRef,
     /// The first and the last time of the returns that were read.
     pub from: String,
     pub to: String,

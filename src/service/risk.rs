@@ -89,6 +89,7 @@ fn answer(
             .extend(request.levels.iter().map(|level| parts(method, *level, portfolio, request)));
     }
     RiskAssessment {
+        dataset: portfolio.dataset.clone(),
         from: returns.shown(0),
         to: returns.shown(count - 1),
         observations: count as u64,

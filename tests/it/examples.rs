@@ -115,7 +115,7 @@ fn the_analyst_explores_compares_and_promotes() {
             "filtered_historical: returns over their volatility",
             "plot of parts of the",
             "shares fall by a third: 264000 of 1000000 lost",
-            "499 days from 401",
+            "499 days from 402",
             "plot of filtered_historical at 0.99",
             "losses of 1,500 loans",
         ],

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{RiskMethod, RiskSettings};
+use crate::domain::dataset::DatasetRef;
 use crate::domain::prices::PricesRequest;
 
 /// Most estimations of a model of variance in one request, and most returns that are read for all forecasts.
@@ -61,6 +62,8 @@ mod defaults {
 /// The answer to a [`RiskBacktestRequest`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RiskBacktest {
+    /// The snapshot that was read.
+    pub dataset: DatasetRef,
     pub level: f64,
     pub window: u32,
     pub refit_every: u32,

@@ -127,6 +127,9 @@ pub struct CreditLossAnswer {
     pub largest: Vec<LoanContribution>,
     pub simulations: u64,
     pub seed: u64,
+    /// The snapshot that was read, where loans stand in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<DatasetRef>,
     /// The version that told probabilities of default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,

@@ -34,6 +34,7 @@ pub(in crate::http) fn risk_assessment() -> Value {
     let stressed =
         |asset: &str, shock: f64, loss: f64| json!({"asset": asset, "shock": shock, "loss": loss});
     json!({
+        "dataset": {"name": "stocks", "version": 1},
         "from": "2013-02-11", "to": "2018-02-07", "observations": 1258, "horizon": 1, "value": 1000000.0,
         "weights": {"AAPL": 0.6, "JPM": 0.4},
         "methods": [
@@ -85,7 +86,7 @@ pub(in crate::http) fn risk_backtest_request() -> Value {
 
 pub(in crate::http) fn risk_backtest() -> Value {
     json!({
-        "level": 0.99, "window": 500, "refit_every": 20, "from": "2015-08-10", "to": "2018-02-07",
+        "dataset": {"name": "stocks", "version": 1}, "level": 0.99, "window": 500, "refit_every": 20, "from": "2015-08-10", "to": "2018-02-07",
         "days": 629, "expected": 6.29, "weights": {"AAPL": 0.6, "JPM": 0.4},
         "methods": [{
             "method": "filtered_historical",

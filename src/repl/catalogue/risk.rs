@@ -38,7 +38,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             SEED,
         ],
         notes: "Losses are positive shares of the value. k.value_at_risk is a dict by method and level; \
-                k.methods, k.contributions and k.stress have all; k.plot(), k.plot(what=\"stress\") and \
+                k.methods, k.contributions, k.stress and k.warnings have all; k.plot(), k.plot(what=\"stress\") and \
                 k.plot(what=\"contributions\") draw.",
         example: "k = risk(rates, levels=0.95, methods=[\"historical\", \"gaussian\", \"ewma\"]); print(k); \
                   k.plot(what=\"stress\")",

@@ -46,7 +46,21 @@ pub(super) fn text(risk: &RiskAssessment) -> String {
         _ => "no method applies".to_owned(),
     };
     let returns = counted(risk.observations, "return");
-    format!("{of}   {told}   {returns} to {}", risk.to)
+    let warned = match warnings(risk).len() as u64 {
+        0 => String::new(),
+        count => format!("   {}", counted(count, "warning")),
+    };
+    format!("{of}   {told}   {returns} to {}{warned}", risk.to)
+}
+
+/// Those of the portfolio, then those of each method.
+fn warnings(risk: &RiskAssessment) -> Vec<String> {
+    let of = risk.methods.iter().flat_map(|method| {
+        let refused = method.refused.iter().map(|why| format!("does not apply: {why}"));
+        let told = refused.chain(method.warnings.iter().cloned());
+        told.map(|warning| format!("{}: {warning}", method.method.as_str()))
+    });
+    risk.warnings.iter().cloned().chain(of).collect()
 }
 
 /// A row for each method and level.
@@ -86,7 +100,7 @@ pub(super) fn table(risk: &RiskAssessment) -> Table {
             row.insert("value_at_risk".to_owned(), Json::Null);
             row.insert("level".to_owned(), Json::Null);
             let name = row["method"].as_str().unwrap_or_default();
-            let name = format!("{name} (refused: describe() says why)");
+            let name = format!("{name} (refused)");
             row.insert("method".to_owned(), name.into());
         }
         row
@@ -105,6 +119,7 @@ pub(super) fn fields(risk: &RiskAssessment) -> crate::error::Result<Map<String, 
         of.insert(method.method.as_str().to_owned(), levels.collect::<Map<String, Json>>().into());
     }
     fields.insert("value_at_risk".to_owned(), of.into());
+    fields.insert("warnings".to_owned(), warnings(risk).into());
     Ok(fields)
 }
 
@@ -192,7 +207,7 @@ pub(super) fn backtest_table(test: &RiskBacktest) -> Table {
     let short = |mut row: Map<String, Json>| {
         if row.remove("refused").is_some() {
             let name = row["method"].as_str().unwrap_or_default();
-            let name = format!("{name} (refused: describe() says why)");
+            let name = format!("{name} (refused)");
             row.insert("method".to_owned(), name.into());
         }
         row
@@ -303,7 +318,7 @@ pub(super) fn credit_table(losses: &CreditLossAnswer) -> Table {
 
 pub(super) fn credit_fields(losses: &CreditLossAnswer) -> crate::error::Result<Map<String, Json>> {
     let mut fields = super::object(losses)?;
-    for name in ["concentration", "version"] {
+    for name in ["concentration", "dataset", "version"] {
         fields.entry(name).or_insert(Json::Null);
     }
     Ok(fields)

@@ -144,6 +144,7 @@ fn run(
     }
     let shown = (rolling.first..whole.len()).map(|at| returns.shown(at));
     Ok(RiskBacktest {
+        dataset: portfolio.dataset.clone(),
         level: request.level,
         window: request.window,
         refit_every: request.refit_every,

@@ -9,6 +9,7 @@ use actuary_finance::risk::{
 
 use super::check::{self, Faults};
 use super::{calculated, going_on, refused};
+use crate::domain::dataset::DatasetRef;
 use crate::domain::key::Caller;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
@@ -36,8 +37,17 @@ const PERCENTILES: [f64; 23] = [
 struct Loans {
     names: Vec<String>,
     book: Book,
+    /// The snapshot that they stand in.
+    dataset: Option<DatasetRef>,
     /// The version that told probabilities of default.
     version: Option<u32>,
+}
+
+impl Loans {
+    /// Such as were sent.
+    fn new(names: Vec<String>, book: Book) -> Self {
+        Self { names, book, dataset: None, version: None }
+    }
 }
 
 impl Service {
@@ -111,7 +121,9 @@ impl Service {
             (None, None) => Vec::new(),
         };
         let version = scored.map(|(loaded, _)| loaded.version.version);
-        of_frame(&frame, book, request, &probabilities, version)
+        let loans = of_frame(&frame, book, request, &probabilities)?;
+        let dataset = DatasetRef { name: dataset.dataset, version: Some(dataset.version) };
+        Ok(Loans { dataset: Some(dataset), version, ..loans })
     }
 
     /// The version that tells probabilities of default, and the place of the class.
@@ -234,7 +246,6 @@ fn of_frame(
     book: &CreditBook,
     request: &CreditLossRequest,
     probabilities: &[f64],
-    version: Option<u32>,
 ) -> Result<Loans> {
     let column = |name: &Option<String>| name.as_ref().map(|name| frame.numbers(name)).transpose();
     let amounts = frame.numbers(&book.exposure)?;
@@ -274,7 +285,7 @@ fn of_frame(
         label.unwrap_or_else(|| (row + 1).to_string())
     };
     let names = (0..frame.rows()).map(name).collect();
-    Ok(Loans { names, book: Book::new(exposures).map_err(refused)?, version })
+    Ok(Loans::new(names, Book::new(exposures).map_err(refused)?))
 }
 
 fn no_loss_given_default() -> Error {
@@ -312,7 +323,7 @@ fn sent(request: &CreditLossRequest) -> Result<Loans> {
         loan.name.clone().unwrap_or_else(|| (at + 1).to_string())
     };
     let names = loans.iter().enumerate().map(name).collect();
-    Ok(Loans { names, book: Book::new(exposures).map_err(refused)?, version: None })
+    Ok(Loans::new(names, Book::new(exposures).map_err(refused)?))
 }
 
 fn answer(loans: &Loans, made: &CreditLosses, request: &CreditLossRequest) -> CreditLossAnswer {
@@ -350,6 +361,7 @@ fn answer(loans: &Loans, made: &CreditLosses, request: &CreditLossRequest) -> Cr
         largest: largest(loans, request),
         simulations: u64::from(request.simulations),
         seed: request.seed,
+        dataset: loans.dataset.clone(),
         version: loans.version,
         assumptions: assumptions(loans),
         warnings: warnings(made, &figures, concentration),

@@ -58,6 +58,13 @@ pub(super) fn by(method: RiskMethod, portfolio: &Portfolio, request: &RiskReques
             made.figures = figures.iter().map(figure).collect();
             made.parameters = named(&parameters);
             made.warnings = warnings;
+            let is_long = portfolio.weights.iter().all(|weight| *weight >= 0.0)
+                && portfolio.weights.iter().sum::<f64>() <= 1.0 + 1e-6;
+            if is_long && made.figures.iter().any(|figure| figure.value_at_risk > 1.0) {
+                let warning = "more than all would be lost, which can't be: what holds for one row does \
+                               not hold so far ahead";
+                made.warnings.push(warning.to_owned());
+            }
         }
         Err(fault) => made.refused = Some(fault.detail),
     }

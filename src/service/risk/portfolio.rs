@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::check::Faults;
 use super::pointed;
+use crate::domain::dataset::DatasetRef;
 use crate::domain::key::Caller;
 use crate::domain::name::did_you_mean;
 use crate::domain::prices::{PriceValues, PricesRequest, ReturnKind};
@@ -19,6 +20,8 @@ const LEAST_RETURNS: usize = 50;
 
 /// Assets with their returns and weights.
 pub(super) struct Portfolio {
+    /// The snapshot that prices were read of.
+    pub(super) dataset: DatasetRef,
     pub(super) returns: Returns,
     pub(super) returns_are_log: bool,
     /// In the order of the assets.
@@ -65,6 +68,7 @@ impl Service {
         let pointer = format!("{at}/{field}");
         let units = holdings.positions.as_ref().or(holdings.weights.as_ref());
         let mut request = request.clone();
+        request.dataset = self.newest(caller, &request.dataset).await?;
         // What is not held need not be read.
         let names = match (&request.assets, units) {
             (None, Some(units)) => Some(units.keys().cloned().collect::<Vec<_>>()),
@@ -98,6 +102,7 @@ impl Service {
             return Err(Error::field(Code::InvalidRequest, "/prices", detail));
         }
         let mut portfolio = Portfolio {
+            dataset: request.dataset,
             returns,
             returns_are_log: request.returns == ReturnKind::Log,
             weights,
@@ -107,6 +112,17 @@ impl Service {
         };
         portfolio.warnings = warnings(&portfolio, &prices, window);
         Ok(portfolio)
+    }
+}
+
+impl Service {
+    /// The same with its number, so that an answer can say what it rests on; an unknown one stays as it
+    /// is, for whoever reads it to refuse.
+    async fn newest(&self, caller: &Caller, asked: &DatasetRef) -> Result<DatasetRef> {
+        let found =
+            self.store().get_dataset_version(&caller.project, &asked.name, asked.version).await?;
+        let version = found.map(|(dataset, _)| dataset.version).or(asked.version);
+        Ok(DatasetRef { name: asked.name.clone(), version })
     }
 }
 

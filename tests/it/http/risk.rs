@@ -99,6 +99,7 @@ async fn a_portfolio_is_assessed_by_every_method() {
     let weights = [100.0 * last[0] / value, 0.0, 20.0 * last[2] / value];
     assert!((number(&found["value"]) - value).abs() < 1e-9);
     assert!((number(&found["weights"]["ash"]) - weights[0]).abs() < 1e-12);
+    assert_eq!(found["dataset"], json!({"name": "stocks", "version": 1}));
     assert_eq!((&found["observations"], &found["to"]), (&json!(420), &json!(day(420))));
     assert_eq!(found["methods"].as_array().unwrap().len(), 8);
     let of = |name: &str| {
@@ -337,6 +338,7 @@ async fn a_book_of_loans_loses_as_its_probabilities_say() {
     let off = (number(&of_column["simulated_loss"]) - expected).abs();
     assert!(off < 5.0 * number(&of_column["simulated_error"]), "{of_column}");
     assert!(of_column.get("version").is_none());
+    assert_eq!(of_column["dataset"], json!({"name": "loans", "version": 1}));
     for figure in of_column["figures"].as_array().unwrap() {
         let [var, pool] = ["value_at_risk", "large_pool"].map(|name| number(&figure[name]));
         assert!((0.9..1.1).contains(&(var / pool)), "{figure}");

@@ -214,7 +214,8 @@ pub fn assess(
                 warnings.push(format!(
                     "{level} is left out: {} observations have none beyond it, and {} would be needed",
                     returns.len(),
-                    (1.0 / (1.0 - level)).ceil()
+                    // A level is no exact number: 1 - 0.9999 is a little less than 0.0001.
+                    (1.0 / (1.0 - level) - 1e-6).ceil()
                 ));
                 continue;
             }

@@ -74,7 +74,7 @@ pub(super) fn minimise(mut of: impl FnMut(&[f64]) -> f64, start: &[f64]) -> Mini
         if gain > GAIN * value.abs().max(1.0) {
             is_fresh = false;
         } else if is_fresh {
-            has_converged = true;
+            has_converged = slope.iter().all(|part| part.is_finite());
             break;
         } else {
             // Once more along the gradient itself, lest a bad approximation end the search.

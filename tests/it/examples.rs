@@ -218,11 +218,7 @@ fn the_notebooks_run_on_small_data() {
             "prices.csv",
             &["random_walk: mean squared error", "<svg", "1 forecast by volatility-notebook 1"],
         ),
-        (
-            "risk",
-            "stocks.csv",
-            &["risk of 2 assets", "<svg", "backtest at 0.95", "champion of risk-notebook-tail"],
-        ),
+        ("risk", "stocks.csv", &["risk of 2 assets", "<svg", "backtest at 0.95", "by 2 methods"]),
         ("sentiment", "news.csv", &["<svg", "of the headlines aside are right", "negative"]),
     ] {
         let output = file(&format!("{notebook}.ipynb"));

@@ -76,7 +76,6 @@ fn every_example_of_the_help_works() {
     assert!(section("wait").contains("champion 1: 0."), "{printed}");
     assert!(section("cancel").contains("cancelled"), "{printed}");
     assert!(section("help").starts_with("train(dataset, target=None, model=None"), "{printed}");
-    examples_of_risk(&printed);
     examples_of_magics(&printed);
 }
 
@@ -104,6 +103,7 @@ fn examples_of_analyses(printed: &str) {
     assert!(fairness.starts_with("fairness for blind 1   region: "), "{printed}");
     assert!(fairness.contains("not a legal opinion"), "{printed}");
     assert!(section("analysis").starts_with("importance for default 1   auc 0."), "{printed}");
+    examples_of_risk(printed);
 }
 
 /// What the examples of risks have printed.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the three notebooks of this folder on small data that it makes itself, and leaves each as .ipynb
+# Runs the four notebooks of this folder on small data that it makes itself, and leaves each as .ipynb
 # with what its cells gave, to be opened in Jupyter or looked at on GitHub.
 #
 #     examples/notebooks/run.sh [DIRECTORY]
@@ -30,6 +30,18 @@ awk 'function gauss() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307 * ra
         printf "%s,%.4f\n", strftime("%Y-%m-%d", 1420070400 + 86400 * day, 1), close_
     } }' >"$place/prices.csv"
 
+awk 'function gauss() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand()) }
+    BEGIN { srand(9); print "date,bank,shop,mine,ship"; log_ = log(0.01)
+    for (i = 1; i <= 4; i++) close_[i] = 50 * i
+    for (day = 0; day < 1200; day++) {
+        log_ += 0.05 * (log(0.01) - log_) + 0.12 * gauss(); common = gauss()
+        line = strftime("%Y-%m-%d", 1420070400 + 86400 * day, 1)
+        for (i = 1; i <= 4; i++) {
+            close_[i] *= exp(exp(log_) * (0.6 * common + 0.8 * gauss())); line = line sprintf(",%.4f", close_[i])
+        }
+        print line
+    } }' >"$place/stocks.csv"
+
 awk 'BEGIN { srand(7); print "text,sentiment"
     split("rise grow beat surge improve", good, " "); split("fall decline miss plunge weaken", bad, " ")
     split("profits sales orders margins revenues", what, " "); split("quarter year month week", when, " ")
@@ -47,6 +59,7 @@ run() {
 }
 run credit loans.csv 2> >(grep -v '^first admin key' >&2)
 run volatility prices.csv
+run risk stocks.csv
 run sentiment news.csv
-[[ -z ${NBCONVERT:-} ]] || "$NBCONVERT" --log-level=WARN --to html "$out"/{credit,volatility,sentiment}.ipynb
+[[ -z ${NBCONVERT:-} ]] || "$NBCONVERT" --log-level=WARN --to html "$out"/{credit,volatility,risk,sentiment}.ipynb
 ls "$out"

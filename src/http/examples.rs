@@ -6,6 +6,7 @@ use crate::error::Code;
 
 mod explaining;
 mod reasons;
+mod risk;
 
 pub(super) use self::explaining::{
     activation_request, activation_response, counterfactual_request, counterfactual_response,
@@ -14,6 +15,10 @@ pub(super) use self::explaining::{
 use self::reasons::reasons;
 pub(super) use self::reasons::{
     new_reason_table, reason_table, reason_table_csv, reason_table_page,
+};
+pub(super) use self::risk::{
+    credit_loss_request, credit_losses, risk_assessment, risk_backtest, risk_backtest_request,
+    risk_request,
 };
 
 const LOANS_SHA256: &str = "9f2c1a5e7d3b8046c2e1f0a9d8b7c6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9";
@@ -468,7 +473,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        counterfactual, dataset, explanation, forecast, job, key, model, prediction, reason,
+        counterfactual, dataset, explanation, forecast, job, key, model, prediction, reason, risk,
         training, version,
     };
     use crate::http::answer;
@@ -503,6 +508,9 @@ mod tests {
         check::<crate::domain::activation::ActivationResponse>(activation_response());
         check::<answer::ReasonTablePage>(reason_table_page());
         check::<reason::ReasonTable>(reason_table());
+        check::<risk::RiskAssessment>(risk_assessment());
+        check::<risk::backtest::RiskBacktest>(risk_backtest());
+        check::<risk::credit::CreditLossAnswer>(credit_losses());
         check::<answer::KeyPage>(key_page());
         check::<key::Key>(revoked_key());
         check::<key::CreatedKey>(created_key());
@@ -539,6 +547,10 @@ mod tests {
             .unwrap();
         check::<crate::domain::activation::ActivationRequest>(activation_request());
         check::<reason::NewReasonTable>(new_reason_table());
+        serde_json::from_value::<risk::RiskRequest>(risk_request()).unwrap();
+        serde_json::from_value::<risk::backtest::RiskBacktestRequest>(risk_backtest_request())
+            .unwrap();
+        check::<risk::credit::CreditLossRequest>(credit_loss_request());
         check::<key::NewKey>(new_key());
     }
 

@@ -36,6 +36,7 @@ pub mod openapi;
 mod predictions;
 pub mod problem;
 mod reasons;
+mod risk;
 mod routes;
 mod rows;
 mod schemas;

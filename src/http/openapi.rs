@@ -25,6 +25,7 @@ const TAGS: &[(&str, &str)] = &[
     ("forecasts", "Rows to come of series, by a version that was trained on windows of them."),
     ("explanations", "Why a version answers as it does."),
     ("reasons", "Codes and sentences by which adverse answers are told."),
+    ("risk", "What a portfolio or a book of loans may lose."),
     ("analyses", "How a version answers over many rows: what was looked for, and found."),
     ("jobs", "Durable work: ingestion, training, analysis."),
     ("keys", "Who may do what."),
@@ -75,6 +76,9 @@ const FURTHER: &[(&str, u16)] = &[
     ("create_explanation", 429),
     ("create_activations", 429),
     ("create_forecast", 429),
+    ("create_risk_assessment", 429),
+    ("create_risk_backtest", 429),
+    ("create_credit_losses", 429),
     ("get_reason_table", 406),
     ("replay_prediction", 429),
     ("create_prediction", 406),
@@ -88,6 +92,9 @@ const READS: &[&str] = &[
     "create_counterfactual",
     "create_explanation",
     "create_forecast",
+    "create_risk_assessment",
+    "create_risk_backtest",
+    "create_credit_losses",
     "create_advice",
 ];
 

@@ -11,7 +11,7 @@ use utoipa_actix_web::OpenApiFactory;
 
 use super::{
     activations, advice, aliases, analyses, counterfactuals, datasets, docs, explanations,
-    forecasts, health, jobs, keys, metrics, models, predictions, reasons, simplifications,
+    forecasts, health, jobs, keys, metrics, models, predictions, reasons, risk, simplifications,
     versions,
 };
 use crate::domain::key::Scope;
@@ -65,6 +65,9 @@ routes! {
         explanations::create_explanation,
         counterfactuals::create_counterfactual,
         activations::create_activations,
+        risk::create_risk_assessment,
+        risk::create_risk_backtest,
+        risk::create_credit_losses,
     ]
     Access::Scope(Scope::Read) => [
         datasets::list_datasets,

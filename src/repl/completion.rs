@@ -116,7 +116,16 @@ impl Completer {
                         if !first
                             && matches!(
                                 call,
-                                Some("train" | "search" | "advise" | "dependence" | "importance")
+                                Some(
+                                    "train"
+                                        | "search"
+                                        | "advise"
+                                        | "dependence"
+                                        | "importance"
+                                        | "risk"
+                                        | "backtest_risk"
+                                        | "credit_losses"
+                                )
                             )
                         {
                             found.extend(columns(module, of.as_deref()));

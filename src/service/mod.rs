@@ -17,8 +17,10 @@ mod keys;
 mod metrics;
 mod models;
 mod predictions;
+mod prices;
 mod reasons;
 mod recorder;
+mod risk;
 pub mod runs;
 mod scorer;
 mod scores;
@@ -105,6 +107,8 @@ struct Inner {
     forecasting: Turns,
     /// Explanations that may be made at once: each takes a core, and half of them are for others.
     explaining: Turns,
+    /// Calculations of risk that may be made at once, likewise.
+    calculating: Turns,
 }
 
 impl Service {
@@ -129,6 +133,7 @@ impl Service {
             probing: Turns::new(1, advice::BUSY),
             forecasting: Turns::new(2, forecasts::BUSY),
             explaining: Turns::new((cores / 2).max(1), explanations::BUSY),
+            calculating: Turns::new((cores / 2).max(1), risk::BUSY),
         });
         tokio::spawn(listen(Arc::downgrade(&inner), inner.store.clone()));
         Self(inner)

@@ -106,6 +106,20 @@ fn the_analyst_explores_compares_and_promotes() {
             "debt_to_income increasing, late_payments_12m increasing",
         ],
     );
+    let mut risked = actuary(scratch.path());
+    risked.args(["run", &path("analyst/risk.star")]);
+    says_all(
+        &mut risked,
+        &[
+            "risk of 3 assets   at 0.99 ",
+            "filtered_historical: returns over their volatility",
+            "plot of parts of the",
+            "shares fall by a third: 264000 of 1000000 lost",
+            "499 days from 402",
+            "plot of filtered_historical at 0.99",
+            "losses of 1,500 loans",
+        ],
+    );
     let mut searched = actuary(scratch.path());
     searched.args(["run", &path("analyst/search.star")]);
     says_all(
@@ -116,6 +130,41 @@ fn the_analyst_explores_compares_and_promotes() {
             "best of 9 configurations",
             "the same again: True",
             "searched 1",
+        ],
+    );
+}
+
+/// On prices of its own: a row for each price, three stocks, one of which lacks some.
+#[test]
+fn the_investor_sees_whether_values_at_risk_hold() {
+    let scratch = Scratch::new("examples-investor");
+    let noise = |row: u32| f64::from(row.wrapping_mul(2_654_435_761) >> 12) / f64::from(1 << 20);
+    let mut text = "date,name,close\n".to_owned();
+    let mut price = [30.0, 60.0, 90.0];
+    for row in 0..300_u32 {
+        let day =
+            chrono::DateTime::from_timestamp(1_420_070_400 + 86_400 * i64::from(row), 0).unwrap();
+        for (at, name) in ["ash", "birch", "cedar"].into_iter().enumerate() {
+            let drawn: f64 = (0..6).map(|n| noise(97 * row + 31 * at as u32 + 1009 * n + 5)).sum();
+            price[at] *= 1.0 + 0.01 * (drawn - 3.0);
+            if !(name == "cedar" && row % 50 == 9) {
+                text.push_str(&format!("{},{name},{:.4}\n", day.format("%Y-%m-%d"), price[at]));
+            }
+        }
+    }
+    let data = scratch.path().join("prices.csv");
+    std::fs::write(&data, text).unwrap();
+    let mut command = actuary(scratch.path());
+    command.args(["run", &path("investor/var.star"), "-p", "window=100", "-p"]);
+    command.arg(format!("data={}", data.display()));
+    says_all(
+        &mut command,
+        &[
+            "2 stocks with all of 300 prices",
+            "historical: ",
+            "Kupiec p ",
+            "plot of filtered_historical",
+            "of 2 stocks (",
         ],
     );
 }
@@ -135,7 +184,9 @@ fn the_notebooks_run_on_small_data() {
     let mut loans = "income,age,collections_fee,default\n".to_owned();
     let mut prices = "date,close\n".to_owned();
     let mut news = "text,sentiment\n".to_owned();
+    let mut stocks = "date,bank,mine\n".to_owned();
     let mut price = 100.0;
+    let (mut bank, mut mine) = (40.0, 90.0);
     for row in 0..400 {
         let (income, bad) =
             (15_000.0 + 70_000.0 * noise(row), noise(row) + noise(7 * row + 1) < 0.8);
@@ -145,10 +196,15 @@ fn the_notebooks_run_on_small_data() {
         let day =
             chrono::DateTime::from_timestamp(1_420_070_400 + 86_400 * i64::from(row), 0).unwrap();
         prices.push_str(&format!("{},{price:.4}\n", day.format("%Y-%m-%d")));
+        bank *= 1.0 + 0.03 * (noise(11 * row + 3) - 0.5);
+        mine *= 1.0 + 0.05 * (noise(13 * row + 7) - 0.5);
+        stocks.push_str(&format!("{},{bank:.4},{mine:.4}\n", day.format("%Y-%m-%d")));
         let (word, mood) = if bad { ("fall", "negative") } else { ("rise", "positive") };
         news.push_str(&format!("profits of company {row} {word} in the quarter,{mood}\n"));
     }
-    for (name, text) in [("loans.csv", loans), ("prices.csv", prices), ("news.csv", news)] {
+    let files =
+        [("loans.csv", loans), ("prices.csv", prices), ("news.csv", news), ("stocks.csv", stocks)];
+    for (name, text) in files {
         std::fs::write(file(name), text).unwrap();
     }
     for (notebook, data, says) in [
@@ -162,6 +218,7 @@ fn the_notebooks_run_on_small_data() {
             "prices.csv",
             &["random_walk: mean squared error", "<svg", "1 forecast by volatility-notebook 1"],
         ),
+        ("risk", "stocks.csv", &["risk of 2 assets", "<svg", "backtest at 0.95", "by 2 methods"]),
         ("sentiment", "news.csv", &["<svg", "of the headlines aside are right", "negative"]),
     ] {
         let output = file(&format!("{notebook}.ipynb"));

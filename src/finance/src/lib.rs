@@ -6,6 +6,7 @@
 
 mod fault;
 mod reasons;
+pub mod risk;
 mod scaling;
 
 pub use fault::{Fault, Result};

@@ -6,6 +6,7 @@ mod data;
 mod frames;
 mod models;
 mod plots;
+mod risk;
 mod session;
 mod training;
 
@@ -59,6 +60,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         training::FUNCTIONS,
         models::FUNCTIONS,
         analyses::FUNCTIONS,
+        risk::FUNCTIONS,
         session::FUNCTIONS,
     ];
     parts.into_iter().flatten()

@@ -247,14 +247,19 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "plot",
-        summary: "losses, epoch by epoch; what explanations and analyses found",
+        summary: "losses, epoch by epoch; what explanations, analyses and risks are",
         parameters: &[
-            needed("of", "a version, a training job, explanations, activations or an analysis"),
+            needed(
+                "of",
+                "a version, a training job, explanations, activations, an analysis, or what risk(), \
+                backtest_risk() and credit_losses() give",
+            ),
             optional(
                 "what",
                 "\"losses\"",
                 "of a version: losses, or reliability, how probabilities came true (of several classes \
-                that of the one answered); of a dependence the column, of activations and units the layer",
+                that of the one answered); of a dependence the column, of activations and units the layer; of a \
+                risk methods, contributions or stress, of its backtest the method",
             ),
             optional(
                 "row",

@@ -17,6 +17,7 @@ mod observing;
 mod plotting;
 mod predicting;
 mod reasoning;
+mod risk;
 mod saving;
 mod simplifying;
 mod training;
@@ -148,6 +149,9 @@ functions! {
     fairness => analysing::fairness,
     analyses => analysing::analyses,
     analysis => analysing::analysis,
+    risk => risk::risk,
+    backtest_risk => risk::backtest_risk,
+    credit_losses => risk::credit_losses,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

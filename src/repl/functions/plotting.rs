@@ -6,8 +6,8 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
-    Comparison, Object, activated, alloc, analysed, curves, explained, is_number, object_of,
-    reliability, waterfall,
+    Comparison, Object, activated, alloc, analysed, backtest_plot, credit_plot, curves, explained,
+    is_number, object_of, reliability, risk_plot, waterfall,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -259,8 +259,14 @@ pub(super) fn plot<'v>(
             .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::Analysis(analysis)) => analysed(analysis, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
+        Some(Object::Risk(risk)) => risk_plot(risk, arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
+        Some(Object::RiskBacktest(test)) => backtest_plot(test, arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
+        Some(Object::CreditLosses(losses)) => credit_plot(losses),
         _ => {
-            let wanted = "a version, a training job, explanations, activations or an analysis";
+            let wanted = "a version, a training job, explanations, activations, an analysis, or what \
+                          risk(), backtest_risk() and credit_losses() give";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

@@ -5,6 +5,7 @@
 mod activations;
 mod advice;
 mod analyses;
+mod cells;
 mod comparison;
 mod counterfactuals;
 mod dataset;
@@ -17,6 +18,7 @@ mod job;
 mod plot;
 mod predictions;
 mod reasons;
+mod risk;
 mod search;
 mod version;
 
@@ -37,7 +39,6 @@ use starlark::values::{StarlarkPagablePanic, Value};
 use super::context::context;
 use super::outcome::{Detail, Shown};
 use super::table::{SHOWN_ROWS, Table};
-use super::text::figure;
 use crate::domain::activation::ActivationResponse;
 use crate::domain::advice::Advice;
 use crate::domain::analysis::Analysis;
@@ -47,12 +48,17 @@ use crate::domain::forecast::ForecastResponse;
 use crate::domain::job::Job;
 use crate::domain::model::Model;
 use crate::domain::reason::ReasonTable;
+use crate::domain::risk::RiskAssessment;
+use crate::domain::risk::backtest::RiskBacktest;
+use crate::domain::risk::credit::CreditLossAnswer;
 use crate::error::{Context as _, Error, Result};
 use crate::frame::Frame;
 use crate::plot::Plot;
 
 pub(super) use activations::plot as activated;
 pub(super) use analyses::plot as analysed;
+use cells::cell_of;
+pub(super) use cells::table_of_rows;
 pub(super) use comparison::{Comparison, curves, reliability};
 pub(super) use counterfactuals::Counterfactuals;
 pub(super) use explanations::{plot as explained, waterfall};
@@ -61,6 +67,7 @@ pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
 pub(super) use predictions::Predictions;
 pub(super) use reasons::Told;
+pub(super) use risk::{backtest_plot, credit_plot, plot as risk_plot};
 pub(super) use version::{Move, Trained};
 
 /// The field that holds the value itself.
@@ -116,6 +123,9 @@ pub(super) enum Object {
     Forecasts(ForecastResponse),
     Reasons(Box<Told>),
     ReasonTable(ReasonTable),
+    Risk(Box<RiskAssessment>),
+    RiskBacktest(Box<RiskBacktest>),
+    CreditLosses(Box<CreditLossAnswer>),
     Move(Move),
 }
 
@@ -141,6 +151,9 @@ impl Object {
             Self::Forecasts(_) => "forecasts",
             Self::Reasons(_) => "reasons",
             Self::ReasonTable(_) => "reason_table",
+            Self::Risk(_) => "risk",
+            Self::RiskBacktest(_) => "risk_backtest",
+            Self::CreditLosses(_) => "credit_losses",
             Self::Move(_) => "move",
         }
     }
@@ -166,6 +179,9 @@ impl Object {
             Self::Forecasts(f) => forecasts::text(f),
             Self::Reasons(r) => r.text(),
             Self::ReasonTable(t) => reasons::table_text(t),
+            Self::Risk(r) => risk::text(r),
+            Self::RiskBacktest(t) => risk::backtest_text(t),
+            Self::CreditLosses(l) => risk::credit_text(l),
             Self::Move(m) => m.text(),
         }
     }
@@ -222,9 +238,12 @@ impl Object {
                 "plot",
                 "describe",
             ],
-            Self::Activations(_) | Self::Analysis(_) | Self::Explanations(_) => {
-                &["plot", "describe"]
-            }
+            Self::Activations(_)
+            | Self::Analysis(_)
+            | Self::Explanations(_)
+            | Self::Risk(_)
+            | Self::RiskBacktest(_)
+            | Self::CreditLosses(_) => &["plot", "describe"],
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::ReasonTable(_) => &["save", "describe"],
             Self::Advice(_)
@@ -256,6 +275,9 @@ impl Object {
             Self::Forecasts(f) => forecasts::fields(f),
             Self::Reasons(r) => r.fields(),
             Self::ReasonTable(t) => object(t),
+            Self::Risk(r) => risk::fields(r),
+            Self::RiskBacktest(t) => risk::backtest_fields(t),
+            Self::CreditLosses(l) => risk::credit_fields(l),
             Self::Move(m) => object(m),
         }
     }
@@ -284,6 +306,9 @@ impl Object {
             Self::Forecasts(f) => Ok(forecasts::described(f)),
             Self::Reasons(r) => Ok(r.described()),
             Self::ReasonTable(t) => Ok(reasons::table_described(t)),
+            Self::Risk(r) => Ok(risk::described(r)),
+            Self::RiskBacktest(t) => Ok(risk::backtest_described(t)),
+            Self::CreditLosses(l) => Ok(risk::credit_described(l)),
             Self::Comparison(_)
             | Self::Findings(_)
             | Self::Groups(_)
@@ -448,6 +473,9 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::Forecasts(f) => Some(forecasts::table(f, rows)),
             Object::Reasons(r) => Some(r.table(rows)),
             Object::ReasonTable(t) => Some(reasons::table_table(t)),
+            Object::Risk(r) => Some(risk::table(r)),
+            Object::RiskBacktest(t) => Some(risk::backtest_table(t)),
+            Object::CreditLosses(l) => Some(risk::credit_table(l)),
             _ => None,
         };
         let plot = match object {
@@ -537,49 +565,9 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         | Object::Plot(_)
         | Object::Predictions(_)
         | Object::Reasons(_)
-        | Object::ReasonTable(_) => None,
-    }
-}
-
-/// Rows of any fields as a table, the columns in the order in which they come.
-pub(super) fn table_of_rows(rows: &[Map<String, Json>]) -> Table {
-    let mut names: Vec<&String> = Vec::new();
-    for name in rows.iter().flat_map(Map::keys) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    let columns: Vec<(&str, bool)> = names
-        .iter()
-        .map(|name| {
-            let mut values = rows.iter().filter_map(|row| row.get(*name)).filter(|v| !v.is_null());
-            (name.as_str(), values.all(Json::is_number))
-        })
-        .collect();
-    let line = |row: &Map<String, Json>| {
-        names.iter().map(|name| row.get(*name).map(cell_of).unwrap_or_default()).collect()
-    };
-    Table::new(&columns, rows.iter().map(line).collect())
-}
-
-/// A JSON value in a cell.
-fn cell_of(value: &Json) -> String {
-    match value {
-        Json::Null => String::new(),
-        Json::String(text) => text.clone(),
-        Json::Number(number) => match number.as_i64() {
-            Some(whole) => whole.to_string(),
-            None => number.as_f64().map_or_else(|| number.to_string(), figure),
-        },
-        Json::Bool(truth) => truth.to_string(),
-        Json::Array(items) => {
-            let items: Vec<String> = items.iter().map(cell_of).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Json::Object(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{name}: {}", cell_of(value))).collect();
-            fields.join(", ")
-        }
+        | Object::ReasonTable(_)
+        | Object::Risk(_)
+        | Object::RiskBacktest(_)
+        | Object::CreditLosses(_) => None,
     }
 }

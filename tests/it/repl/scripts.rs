@@ -103,6 +103,19 @@ fn examples_of_analyses(printed: &str) {
     assert!(fairness.starts_with("fairness for blind 1   region: "), "{printed}");
     assert!(fairness.contains("not a legal opinion"), "{printed}");
     assert!(section("analysis").starts_with("importance for default 1   auc 0."), "{printed}");
+    examples_of_risk(printed);
+}
+
+/// What the examples of risks have printed.
+fn examples_of_risk(printed: &str) {
+    let section = |name: &str| section(printed, name);
+    let risk = section("risk");
+    assert!(risk.starts_with("risk of 1 asset   at 0.95 "), "{printed}");
+    assert!(risk.contains("plot of loss under stress"), "{printed}");
+    let tested = section("backtest_risk");
+    assert!(tested.starts_with("backtest at 0.95   99 days from 2025-04-"), "{printed}");
+    assert!(tested.contains("plot of historical at 0.95: "), "{printed}");
+    assert!(section("credit_losses").starts_with("losses of 600 loans   "), "{printed}");
 }
 
 /// What the examples of the magics have printed.

@@ -398,18 +398,29 @@ pub(super) fn forecast_request() -> Value {
     json!({
         "rows": [{"date": "2026-02-27T00:00:00Z", "close": 18.4},
                  {"date": "2026-02-28T00:00:00Z", "close": 18.9}],
-        "horizon": 2, "quantiles": [0.1, 0.9], "version": "champion"
+        "horizon": 2, "quantiles": [0.1, 0.9], "coverage": 0.9, "version": "champion"
     })
 }
 
 pub(super) fn forecast_response() -> Value {
-    let step = |step: u32, value: f64, low: f64, high: f64| json!({"step": step, "value": value, "quantiles": {"0.1": low, "0.9": high}});
+    let step = |step: u32, value: f64, low: f64, high: f64| json!({"step": step, "value": value,
+        "quantiles": {"0.1": low, "0.9": high},
+        "intervals": {"0.9": {"low": low - 0.5, "high": high + 0.5}}});
     json!({
         "forecasts": [{
             "target": "close", "from": "2026-02-28T00:00:00Z",
             "steps": [step(1, 18.8, 17.6, 20.4), step(2, 18.7, 17.1, 21.2)]
         }],
-        "model": "vix", "version": 2, "beats_random_walk": false
+        "model": "vix", "version": 2, "beats_random_walk": false,
+        "against_random_walk": {
+            "beats": false, "r2": 0.004, "statistic": -0.83, "p_value": 0.407,
+            "text": "does not beat the random walk (Diebold-Mariano p = 0.41)"
+        },
+        "intervals": [{
+            "coverage": 0.9, "method": "quantile", "calibrated_on": 610, "covered": 0.884,
+            "interval": {"low": 0.852, "high": 0.91}, "trials": 452, "mean_width": 0.61,
+            "adaptive": {"covered": 0.897, "rate": 0.005, "unbounded": 0.0, "mean_width": 0.64}
+        }]
     })
 }
 

@@ -109,7 +109,7 @@ pub(super) fn prepare(
     window.season.get_or_insert(all.season() as u32);
     let mut sequence = match given.and_then(FittedFeatures::sequence) {
         Some(fitted) => fitted.clone(),
-        None => FittedSequence { window, task, series: Vec::new() },
+        None => FittedSequence { window, task, series: Vec::new(), intervals: None },
     };
 
     let part = row_parts(frame, &spec, asked, &all)?.of_rows(frame.rows());
@@ -456,6 +456,7 @@ impl Assembly<'_> {
                 .map(|error| error.filter(|error| *error > 0.0))
                 .collect(),
             origins: test.iter().map(last).collect(),
+            tested: test.to_vec(),
             truth: part.targets.clone(),
             ridge: None,
         })

@@ -6,8 +6,8 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
-    Comparison, Object, activated, alloc, analysed, curves, explained, is_number, object_of,
-    reliability, waterfall,
+    Comparison, Object, activated, alloc, analysed, curves, explained, forecasted, is_number,
+    object_of, reliability, waterfall,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -255,12 +255,16 @@ pub(super) fn plot<'v>(
                 waterfall(format!("{} {}, row {row}", answer.model, answer.version), one)
             }
         },
+        Some(Object::Forecasts(answer)) => {
+            forecasted(answer, arguments.number("row", 0..=u64::MAX)?)
+                .map_err(|problem| arguments.wrong("row", &problem))?
+        }
         Some(Object::Activations(answer)) => activated(answer, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::Analysis(analysis)) => analysed(analysis, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
         _ => {
-            let wanted = "a version, a training job, explanations, activations or an analysis";
+            let wanted = "a version, a training job, forecasts, explanations, activations or an analysis";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

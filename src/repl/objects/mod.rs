@@ -57,6 +57,7 @@ pub(super) use comparison::{Comparison, curves, reliability};
 pub(super) use counterfactuals::Counterfactuals;
 pub(super) use explanations::{plot as explained, waterfall};
 pub(super) use findings::{Finding, Findings};
+pub(super) use forecasts::plot as forecasted;
 pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
 pub(super) use predictions::Predictions;
@@ -222,15 +223,15 @@ impl Object {
                 "plot",
                 "describe",
             ],
-            Self::Activations(_) | Self::Analysis(_) | Self::Explanations(_) => {
-                &["plot", "describe"]
-            }
+            Self::Activations(_)
+            | Self::Analysis(_)
+            | Self::Explanations(_)
+            | Self::Forecasts(_) => &["plot", "describe"],
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::ReasonTable(_) => &["save", "describe"],
             Self::Advice(_)
             | Self::Counterfactuals(_)
             | Self::Predictions(_)
-            | Self::Forecasts(_)
             | Self::Reasons(_) => &["describe"],
             Self::Comparison(_) | Self::Findings(_) | Self::Move(_) => &[],
         }

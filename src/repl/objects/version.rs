@@ -104,6 +104,7 @@ impl Trained {
                     format!("{} {}", kind.as_str().replace('_', " "), short(Some(b.mse)))
                 }));
             }
+            parts.push(m.verdict().text);
         }
         if let Some((number, value)) = self.champion {
             parts.push(format!("champion {number}: {}", short(value)));
@@ -139,6 +140,11 @@ impl Trained {
         if let Some(record) = &version.search {
             text.push_str(&format!("\n  {}", super::search::text(record)));
         }
+        if let Metrics::Forecast(m) = &version.metrics {
+            for measured in &m.intervals {
+                text.push_str(&format!("\n  {}", measured.text()));
+            }
+        }
         for baseline in &version.baselines {
             let beside = if order.is_empty() { "" } else { ", held to no order" };
             text.push_str(&format!("\n  {}{beside}", baseline_text(baseline)));
@@ -164,6 +170,9 @@ impl Trained {
         let mut rows: Vec<(String, Json)> = Vec::new();
         for (name, value) in super::object(&version.metrics)? {
             match value {
+                Json::Object(said) if said.contains_key("text") => {
+                    rows.extend(said.get("text").map(|text| (name, text.clone())));
+                }
                 Json::Object(range) => {
                     let ends = [range.get("low"), range.get("high")]
                         .map(|end| end.and_then(Json::as_f64).map(figure).unwrap_or_default());

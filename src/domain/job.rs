@@ -174,7 +174,7 @@ pub struct TrainingProgress {
 pub struct AnalysisProgress {
     /// What is being done: `reading`, then the kind of the analysis.
     pub stage: String,
-    /// Of `total`: rows that were answered, each as often as it is.
+    /// Of `total`: rows that were answered, each as often as it is, or trainings that are over.
     pub done: u64,
     pub total: u64,
 }

@@ -210,7 +210,8 @@ pub(super) fn model_settings() -> Value {
 }
 
 pub(super) fn advice_request() -> Value {
-    json!({"dataset": {"name": "loans"}, "target": "default", "horizon": 1, "minutes": 10.0})
+    json!({"dataset": {"name": "loans"}, "purpose": "lending", "target": "default", "horizon": 1,
+           "minutes": 10.0})
 }
 
 fn estimate() -> Value {
@@ -253,6 +254,24 @@ pub(super) fn advice() -> Value {
             "estimate": estimate(), "rows_per_second": 61000.0, "parameters": 11_000,
             "why_not": "tabm bins numbers and averages several networks, and mostly answers better; \
                         it takes 0.2 times as long"
+        }],
+        "services": [{
+            "purpose": "lending", "path": "/api/v1/loans/policies",
+            "text": "a loan book, whose default tells what became of each loan: a policy decides on \
+                     applications by the probability of default, with reasons, expected loss, limit and \
+                     rate",
+            "steps": [
+                {"request": "POST /api/v1/models/{model}/versions",
+                 "text": "train the recommended network; estimate tells what that takes"},
+                {"request": "POST /api/v1/loans/policies",
+                 "text": "say where to approve, refer and decline"}
+            ],
+            "needs_training": true,
+            "missing": [{
+                "code": "no_exposure",
+                "text": "no column tells what is owed (amount, balance, limit): expected loss needs an \
+                         exposure for each loan, in the dataset or in each assessment"
+            }]
         }],
         "probe": {"seconds": 5.1, "limit_seconds": 8.0, "rows": 20000, "device": "cpu (avx2)",
                   "rows_per_second": 7300.0}
@@ -403,9 +422,11 @@ pub(super) fn forecast_request() -> Value {
 }
 
 pub(super) fn forecast_response() -> Value {
-    let step = |step: u32, value: f64, low: f64, high: f64| json!({"step": step, "value": value,
+    let step = |step: u32, value: f64, low: f64, high: f64| {
+        json!({"step": step, "value": value,
         "quantiles": {"0.1": low, "0.9": high},
-        "intervals": {"0.9": {"low": low - 0.5, "high": high + 0.5}}});
+        "intervals": {"0.9": {"low": low - 0.5, "high": high + 0.5}}})
+    };
     json!({
         "forecasts": [{
             "target": "close", "from": "2026-02-28T00:00:00Z",

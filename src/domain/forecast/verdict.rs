@@ -39,8 +39,10 @@ impl AgainstRandomWalk {
                 format!("does not beat the random walk, it is worse ({})", chance(test.p_value))
             }
             Some(test) => format!("does not beat the random walk ({})", chance(test.p_value)),
-            None => "does not beat the random walk (the windows are too few, or too alike, for a test)"
-                .to_owned(),
+            None => {
+                "does not beat the random walk (the windows are too few, or too alike, for a test)"
+                    .to_owned()
+            }
         };
         Self {
             beats,
@@ -104,10 +106,7 @@ mod tests {
             of(4.0, 1e-9).text,
             "does not beat the random walk, it is worse (Diebold-Mariano p < 0.001)"
         );
-        assert_eq!(
-            of(-2.0, 0.0499).text,
-            "beats the random walk (Diebold-Mariano p = 0.050)"
-        );
+        assert_eq!(of(-2.0, 0.0499).text, "beats the random walk (Diebold-Mariano p = 0.050)");
         let untested = AgainstRandomWalk::of(0.0, 0.0, None);
         assert_eq!((untested.beats, untested.r2, untested.p_value), (false, None, None));
         assert!(untested.text.contains("too few"));

@@ -163,8 +163,7 @@ impl Finish<'_> {
         model: &LoadedModel,
         metrics: &mut Metrics,
     ) -> Result<Option<FittedIntervals>> {
-        let (Some(forecasting), Metrics::Forecast(metrics)) =
-            (&self.prepared.forecasting, metrics)
+        let (Some(forecasting), Metrics::Forecast(metrics)) = (&self.prepared.forecasting, metrics)
         else {
             return Ok(None);
         };

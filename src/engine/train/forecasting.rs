@@ -94,6 +94,11 @@ impl Forecasting {
         }))
     }
 
+    /// What each baseline forecasts from windows, `[windows, horizon * series]`, scaled.
+    pub(super) fn forecasts_of_baselines(&self, inputs: &Matrix) -> Vec<(BaselineKind, Vec<f64>)> {
+        Baselines { of: self, inputs }.all()
+    }
+
     /// Every `series`-th number from a series' first.
     fn picked(&self, series: usize, values: &[f64]) -> Vec<f64> {
         let scale = self.sequence.series[series].scale;
@@ -148,8 +153,7 @@ impl Forecasting {
 
     fn baselines(&self, point: &[f64], truth: &[f64], test: &Matrix) -> Vec<ForecastBaseline> {
         let ours = self.losses(point, truth);
-        Baselines { of: self, inputs: test }
-            .all()
+        self.forecasts_of_baselines(test)
             .into_iter()
             .filter_map(|(kind, forecast)| {
                 let (mse, mae) = errors(&forecast, truth)?;

@@ -11,6 +11,7 @@ use super::plan::Recipe;
 use super::prepare::{
     MAX_NUMBERS, Prepared, class_weights, fingerprint, guess, leakage, row_weights, targets,
 };
+use super::rolling::Block;
 use super::target::{Target, Truth};
 use crate::domain::model::Task;
 use crate::domain::network::{LstmNetwork, NetworkSpec};
@@ -82,6 +83,26 @@ pub(super) fn prepare(
     asked: &WindowSpec,
     given: Option<&FittedFeatures>,
 ) -> Result<Prepared> {
+    prepare_by(frame, spec, asked, given, None)
+}
+
+/// The same of rows whose parts are given, of which test windows are those from the block's origins.
+pub(super) fn prepare_block(
+    frame: &Frame,
+    spec: &TrainingSpec,
+    asked: &WindowSpec,
+    block: &Block,
+) -> Result<Prepared> {
+    prepare_by(frame, spec, asked, None, Some(block))
+}
+
+fn prepare_by(
+    frame: &Frame,
+    spec: &TrainingSpec,
+    asked: &WindowSpec,
+    given: Option<&FittedFeatures>,
+    block: Option<&Block>,
+) -> Result<Prepared> {
     let columns: Vec<(&str, ColumnType)> =
         frame.columns().iter().map(|c| (c.name.as_str(), c.kind)).collect();
     let mut spec = spec.clone();
@@ -112,9 +133,16 @@ pub(super) fn prepare(
         None => FittedSequence { window, task, series: Vec::new(), intervals: None },
     };
 
-    let part = row_parts(frame, &spec, asked, &all)?.of_rows(frame.rows());
+    let part = match block {
+        None => row_parts(frame, &spec, asked, &all)?.of_rows(frame.rows()),
+        Some(block) => block.part.clone(),
+    };
     let known = foretold.is_known(frame.rows());
-    let found = cut(&all, sequence.shape(), asked.stride as usize, &part, &known);
+    let mut found = cut(&all, sequence.shape(), asked.stride as usize, &part, &known);
+    if let Some(block) = block {
+        let last = |w: &Window| all.series[w.series].rows[w.start + sequence.look_back() - 1];
+        found.test.retain(|w| block.origins.contains(&all.times[last(w)]));
+    }
     let windows = Windows { frame, all, part, found };
     windows.check(&sequence)?;
     warnings.extend(windows.left_out());

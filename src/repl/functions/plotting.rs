@@ -264,7 +264,8 @@ pub(super) fn plot<'v>(
         Some(Object::Analysis(analysis)) => analysed(analysis, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
         _ => {
-            let wanted = "a version, a training job, forecasts, explanations, activations or an analysis";
+            let wanted =
+                "a version, a training job, forecasts, explanations, activations or an analysis";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

@@ -112,9 +112,8 @@ fn layers(forecast: &Forecast) -> Vec<Layer> {
     // Keys of 0.8, 0.9 and 0.95 ascend.
     let widest = forecast.steps.first().and_then(|step| step.intervals.keys().next_back());
     let band = widest.map(|coverage| {
-        let each = || {
-            forecast.steps.iter().filter_map(|s| Some((x(s.step), s.intervals.get(coverage)?)))
-        };
+        let each =
+            || forecast.steps.iter().filter_map(|s| Some((x(s.step), s.intervals.get(coverage)?)));
         Layer {
             name: format!("{name}, {}", percent(coverage)),
             mark: Mark::Band { upper: each().map(|(_, interval)| interval.high).collect() },
@@ -156,7 +155,10 @@ mod tests {
              intervals covered 93.0 % of the test values (95 % interval 90.0 % to 95.2 %)"
         );
         let rows = described(&answer());
-        assert_eq!((rows[1]["80 % low"].as_f64(), rows[0]["95 % high"].as_f64()), (Some(1.4), Some(3.0)));
+        assert_eq!(
+            (rows[1]["80 % low"].as_f64(), rows[0]["95 % high"].as_f64()),
+            (Some(1.4), Some(3.0))
+        );
     }
 
     #[test]

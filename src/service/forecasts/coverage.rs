@@ -52,7 +52,9 @@ pub(super) fn coverages(
 /// Why intervals of a coverage can't be answered, where they can't.
 fn refusal(coverage: f64, version: &Version, calibrated_on: Option<u64>) -> Option<String> {
     if !COVERAGES.contains(&coverage) {
-        return Some(format!("{coverage} is none of 0.8, 0.9 and 0.95, for which intervals are kept"));
+        return Some(format!(
+            "{coverage} is none of 0.8, 0.9 and 0.95, for which intervals are kept"
+        ));
     }
     let Some(windows) = calibrated_on else {
         return Some(format!(

@@ -51,7 +51,9 @@ fn intervals_of_a_steady_series_cover_what_they_say() {
         assert!(off(measured.covered) < 0.015, "{measured:?}");
         assert!(off(measured.adaptive.covered) < 0.015, "{measured:?}");
         assert!(measured.by_step.iter().all(|covered| off(*covered) < 0.02), "{measured:?}");
-        assert!(measured.interval.low < measured.covered && measured.covered < measured.interval.high);
+        assert!(
+            measured.interval.low < measured.covered && measured.covered < measured.interval.high
+        );
         assert_eq!(measured.method, IntervalMethod::AbsoluteResidual);
         assert_eq!(measured.calibrated_on, trained.rows.validation);
         // Two rows are foretold: every second window is a trial of its own.

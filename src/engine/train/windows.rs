@@ -124,13 +124,12 @@ fn prepare_by(
         Foretold::Series(_) => Task::Forecast,
         Foretold::Target(target, _) => target.task,
     };
-    let mut window = asked.clone();
-    let look_back = look_back(&spec, task, all.longest());
-    window.look_back.get_or_insert(look_back);
-    window.season.get_or_insert(all.season() as u32);
     let mut sequence = match given.and_then(FittedFeatures::sequence) {
         Some(fitted) => fitted.clone(),
-        None => FittedSequence { window, task, series: Vec::new(), intervals: None },
+        None => {
+            let window = filled_in(asked, &spec, task, &all);
+            FittedSequence { window, task, series: Vec::new(), intervals: None }
+        }
     };
 
     let part = match block {
@@ -178,6 +177,14 @@ fn prepare_by(
     let features_of_spec = (!names.is_empty()).then_some(names);
     let assembled = Assembly { windows, foretold, features, sequence, scale, truths };
     assembled.finish(spec, features_of_spec, warnings)
+}
+
+/// A window without anything left open.
+fn filled_in(asked: &WindowSpec, spec: &TrainingSpec, task: Task, all: &AllSeries) -> WindowSpec {
+    let mut window = asked.clone();
+    window.look_back.get_or_insert(look_back(spec, task, all.longest()));
+    window.season.get_or_insert(all.season() as u32);
+    window
 }
 
 fn distinct(frame: &Frame, spec: &TrainingSpec) -> u64 {

@@ -33,7 +33,7 @@ fn covered(version: &Version, coverage: f64) -> String {
 }
 
 impl Comparison {
-    /// Says where figures can't be held against each other.
+    /// Says where figures can't be held against each other, and what forecasts are worth.
     pub(super) fn text(&self) -> String {
         let names: Vec<String> = self.0.iter().map(|trained| name(&trained.version)).collect();
         let mut text = names.join(", ");
@@ -49,6 +49,11 @@ impl Comparison {
         let first = self.0.first().map(|trained| tested(&trained.version));
         if self.0.iter().any(|trained| Some(tested(&trained.version)) != first) {
             text.push_str("\n! they were tested on different rows: their metrics don't compare");
+        }
+        for Trained { version, .. } in &self.0 {
+            if let Metrics::Forecast(metrics) = &version.metrics {
+                text.push_str(&format!("\n  {} {}", name(version), metrics.verdict().text));
+            }
         }
         text
     }

@@ -32,7 +32,11 @@ async fn made(served: &Served, path: &str, body: &Value) -> Value {
     let done = done(served, path, body).await;
     assert_eq!(done["state"], "done", "{done}");
     let location = done["result"]["location"].as_str().unwrap();
-    json(served.get(location).send().await.unwrap(), StatusCode::OK).await
+    let made = json(served.get(location).send().await.unwrap(), StatusCode::OK).await;
+    // A training ends with what its forecasts are worth.
+    let verdict = done["result"].get("against_random_walk");
+    assert_eq!(verdict, made.pointer("/metrics/against_random_walk"), "{done}");
+    made
 }
 
 async fn trained(days: u32, parts: Value) -> (Served, Value) {

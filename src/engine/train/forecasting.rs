@@ -7,8 +7,8 @@ use self::baselines::Baselines;
 pub(super) use self::intervals::Seen;
 use super::fit::Part;
 use crate::domain::forecast::{
-    AgainstRandomWalk, BaselineKind, ForecastBaseline, ForecastMetrics, ForecastTest, LevelMetrics,
-    QuantileMetrics, TargetMetrics,
+    AgainstRandomWalk, BaselineKind, ForecastBaseline, ForecastMetrics, ForecastTest,
+    IntervalMetrics, LevelMetrics, QuantileMetrics, TargetMetrics,
 };
 use crate::domain::version::Metrics;
 use crate::engine::features::{Ahead, FittedSequence, Matrix};
@@ -210,6 +210,14 @@ pub(super) fn warnings(metrics: &Metrics) -> Vec<String> {
             metrics.verdict().text,
             metrics.mse,
             walk.mse
+        ));
+    }
+    let narrow = metrics.intervals.iter().filter(|of| of.interval.high < of.coverage);
+    let narrow: Vec<String> = narrow.map(IntervalMetrics::text).collect();
+    if !narrow.is_empty() {
+        warnings.push(format!(
+            "its errors have grown since the validation windows, and intervals are too narrow: {}",
+            narrow.join("; ")
         ));
     }
     for kind in [BaselineKind::SeasonalNaive, BaselineKind::Ridge] {

@@ -152,7 +152,8 @@ mod tests {
         assert_eq!(
             text(&answer()),
             "1 forecast by vix 2   does not beat the random walk (Diebold-Mariano p = 0.41)\n  95 % \
-             intervals covered 93.0 % of the test values (95 % interval 90.0 % to 95.2 %)"
+             intervals covered 93.0 % of the test values (95 % interval 90.0 % to 95.2 %), \
+             adaptive ones 94.8 %"
         );
         let rows = described(&answer());
         assert_eq!(

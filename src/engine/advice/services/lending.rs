@@ -40,7 +40,7 @@ const OF_LOANS: &[&str] = &[
     "utilization",
 ];
 /// So many columns of such names make a loan book, or one where the target is named like an outcome.
-const COLUMNS: usize = 3;
+const COLUMNS: usize = 5;
 /// Words of columns that tell what became of a loan.
 const OF_OUTCOMES: &[&str] = &[
     "default*",
@@ -70,6 +70,7 @@ const OF_EXPOSURE: &[&str] = &[
 /// Words of columns that tell of a person what must not decide.
 const PROTECTED: &[&str] = &[
     "sex",
+    "personal",
     "gender",
     "age",
     "birth*",

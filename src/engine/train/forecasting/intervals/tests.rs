@@ -61,6 +61,7 @@ fn intervals_of_a_steady_series_cover_what_they_say() {
     }
     let widths: Vec<f64> = found.intervals.iter().map(|measured| measured.mean_width).collect();
     assert!(widths.is_sorted_by(|a, b| a < b), "{widths:?}");
+    assert!(trained.warnings.iter().all(|w| !w.contains("too narrow")), "{:?}", trained.warnings);
     // In the column's unit: the noise of one row lies within 1, and so does 90 % of it within 0.9.
     let of_target = &found.intervals[1].by_target[0];
     assert!((1.8..4.0).contains(&of_target.mean_width), "{of_target:?}");
@@ -72,6 +73,9 @@ fn a_series_that_grows_restless_shows_and_adaptive_intervals_follow() {
     let trained = trained(&[autoregression(20_000, 5, 4.0)], window);
     let measured = &metrics(&trained).intervals[1];
     assert!(measured.covered < 0.87, "{measured:?}");
+    let warned =
+        |trained: &Trained| trained.warnings.iter().any(|w| w.contains("too narrow: 80 %"));
+    assert!(warned(&trained), "{:?}", trained.warnings);
     assert!((measured.adaptive.covered - 0.9).abs() < 0.015, "{measured:?}");
 }
 

@@ -1,10 +1,13 @@
 //! Advice: what to train on a dataset, and why.
 
+mod service;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::service::{Purpose, ServiceAdvice, ServiceStep};
 use super::cost::Cost;
 use super::dataset::DatasetRef;
 use super::model::Task;
@@ -16,9 +19,14 @@ use super::training::TrainingSpec;
 #[serde(deny_unknown_fields)]
 pub struct AdviceRequest {
     pub dataset: DatasetRef,
-    /// The column to predict.
+    /// What the data are for; found in the data when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    /// The column to predict. May be absent where a purpose is given: for lending a column of two
+    /// values that is named like an outcome is taken, for others the first column of prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "default")]
-    pub target: String,
+    pub target: Option<String>,
     /// Inferred from the target and its course in time when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
@@ -72,6 +80,10 @@ pub struct Advice {
     pub warnings: Vec<Finding>,
     /// What else was considered, in the order in which it would have been taken.
     pub alternatives: Vec<Alternative>,
+    /// The services that the data suit, the one that suits best first; none where they are neither a
+    /// loan book nor series.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceAdvice>,
     pub probe: Probe,
 }
 
@@ -139,6 +151,28 @@ pub enum FindingCode {
     Budget,
     /// The probe's time ran out before every network was measured.
     ProbeLimit,
+    /// A column that was taken where none was named.
+    Taken,
+    /// A points scorecard suits beside the network.
+    Scorecard,
+    /// A column seems to tell what must not decide on a loan.
+    ProtectedColumn,
+    /// Outcomes are too few to calibrate probabilities, or to hold them against what came true.
+    FewDefaults,
+    /// No column tells what is owed.
+    NoExposure,
+    /// No column tells when.
+    NoTime,
+    /// There are too few dates.
+    FewDates,
+    /// Some assets have no price at some dates.
+    Gaps,
+    /// There are more assets than dates.
+    MoreAssetsThanDates,
+    /// A single asset leaves nothing to choose.
+    OneAsset,
+    /// Prices are not all above 0, so that they have no returns.
+    NotPositive,
 }
 
 /// A network that was considered.

@@ -5,6 +5,7 @@ mod activations;
 mod dependence;
 mod fairness;
 mod importance;
+mod rolling_origin;
 mod surrogate;
 
 use chrono::{DateTime, Utc};
@@ -22,6 +23,9 @@ pub use self::dependence::{
 pub use self::fairness::{FAIRNESS_NOTICE, FairnessResult, FairnessSpec};
 pub use self::importance::{
     AnalysisMetric, ColumnImportance, ImportanceResult, ImportanceSpec, MetricSense,
+};
+pub use self::rolling_origin::{
+    OriginResult, RolledCoverage, RollingOriginResult, RollingOriginSpec, RollingTraining,
 };
 pub use self::surrogate::{
     SurrogateFidelity, SurrogateLinear, SurrogateNode, SurrogatePart, SurrogateResult,
@@ -72,6 +76,7 @@ pub enum AnalysisSpec {
     Surrogate(SurrogateSpec),
     Activations(ActivationsSpec),
     Fairness(FairnessSpec),
+    RollingOrigin(RollingOriginSpec),
 }
 
 deserialize_tagged! { AnalysisSpec by "kind":
@@ -80,6 +85,7 @@ deserialize_tagged! { AnalysisSpec by "kind":
     "surrogate" => Surrogate(SurrogateSpec),
     "activations" => Activations(ActivationsSpec),
     "fairness" => Fairness(FairnessSpec),
+    "rolling_origin" => RollingOrigin(RollingOriginSpec),
 }
 
 impl AnalysisSpec {
@@ -91,6 +97,7 @@ impl AnalysisSpec {
             Self::Surrogate(_) => AnalysisKind::Surrogate,
             Self::Activations(_) => AnalysisKind::Activations,
             Self::Fairness(_) => AnalysisKind::Fairness,
+            Self::RollingOrigin(_) => AnalysisKind::RollingOrigin,
         }
     }
 }
@@ -104,11 +111,18 @@ pub enum AnalysisKind {
     Surrogate,
     Activations,
     Fairness,
+    RollingOrigin,
 }
 
 impl AnalysisKind {
-    pub const ALL: &[AnalysisKind] =
-        &[Self::Importance, Self::Dependence, Self::Surrogate, Self::Activations, Self::Fairness];
+    pub const ALL: &[AnalysisKind] = &[
+        Self::Importance,
+        Self::Dependence,
+        Self::Surrogate,
+        Self::Activations,
+        Self::Fairness,
+        Self::RollingOrigin,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -117,6 +131,7 @@ impl AnalysisKind {
             Self::Surrogate => "surrogate",
             Self::Activations => "activations",
             Self::Fairness => "fairness",
+            Self::RollingOrigin => "rolling_origin",
         }
     }
 
@@ -159,6 +174,7 @@ pub enum AnalysisResult {
     Surrogate(SurrogateResult),
     Activations(ActivationsResult),
     Fairness(Box<FairnessResult>),
+    RollingOrigin(Box<RollingOriginResult>),
 }
 
 deserialize_tagged! { AnalysisResult by "kind":
@@ -167,6 +183,7 @@ deserialize_tagged! { AnalysisResult by "kind":
     "surrogate" => Surrogate(SurrogateResult),
     "activations" => Activations(ActivationsResult),
     "fairness" => Fairness(Box<FairnessResult>),
+    "rolling_origin" => RollingOrigin(Box<RollingOriginResult>),
 }
 
 /// An analysis in a list: without what it found.

@@ -1,10 +1,17 @@
 //! Forecasts: what is asked, what is answered, and how good they were on the test part.
 
+mod intervals;
+mod verdict;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::intervals::{
+    AdaptiveCoverage, COVERAGES, ForecastInterval, IntervalMethod, IntervalMetrics, TargetCoverage,
+};
+pub use self::verdict::{AgainstRandomWalk, SIGNIFICANCE};
 use super::dataset::DatasetRef;
 use super::prediction::{Row, VersionRef, unique_rows};
 
@@ -29,6 +36,15 @@ pub struct ForecastRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 19)]
     pub quantiles: Option<Vec<f64>>,
+    /// Share of the true values that an interval round each value is to cover: 0.8, 0.9 or 0.95. How
+    /// often such intervals did on the version's test windows is answered beside them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 0.9)]
+    pub coverage: Option<f64>,
+    /// Several coverages. Either this or `coverage`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_items = 1, max_items = 3, example = json!([0.8, 0.95]))]
+    pub intervals: Option<Vec<f64>>,
     /// A version's number or an alias; `champion` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<VersionRef>,
@@ -44,6 +60,11 @@ pub struct ForecastResponse {
     pub version: u32,
     /// Whether the version beat the random walk on its test part.
     pub beats_random_walk: bool,
+    /// The same with its figures and in words.
+    pub against_random_walk: AgainstRandomWalk,
+    /// How the intervals that were asked for did on the version's test windows, one for each coverage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<IntervalMetrics>,
 }
 
 /// The forecast of one column of one series.
@@ -70,6 +91,10 @@ pub struct ForecastStep {
     /// By their levels, as text: `0.9`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub quantiles: BTreeMap<String, f64>,
+    /// By their coverage, as text: `0.9`. Each step's by itself: that all steps lie in theirs is less
+    /// probable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub intervals: BTreeMap<String, ForecastInterval>,
 }
 
 /// Metrics of a forecast on the test part.
@@ -97,6 +122,13 @@ pub struct ForecastMetrics {
     /// Whether the squared error is below the random walk's, and so far that chance is no
     /// explanation (p below 0.05).
     pub beats_random_walk: bool,
+    /// The same with its figures and in words; versions of earlier programs have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against_random_walk: Option<AgainstRandomWalk>,
+    /// How often intervals covered what came true, one for each coverage for which there were enough
+    /// validation windows; versions of earlier programs have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<IntervalMetrics>,
 }
 
 /// Errors of one column's forecasts in its own unit.

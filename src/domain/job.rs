@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::analysis::{AnalysisKind, AnalysisRequest};
 use super::cost::Cost;
 use super::dataset::{DataFormat, DatasetRef};
+use super::forecast::AgainstRandomWalk;
 use super::schema::ColumnType;
 use super::search::SearchProgress;
 use super::simplification::SimplificationMethod;
@@ -174,7 +175,7 @@ pub struct TrainingProgress {
 pub struct AnalysisProgress {
     /// What is being done: `reading`, then the kind of the analysis.
     pub stage: String,
-    /// Of `total`: rows that were answered, each as often as it is.
+    /// Of `total`: rows that were answered, each as often as it is, or trainings that are over.
     pub done: u64,
     pub total: u64,
 }
@@ -211,6 +212,9 @@ pub struct ModelVersionResult {
     pub version: u32,
     /// Where it is: `/api/v1/models/{name}/versions/{n}`.
     pub location: String,
+    /// Of a forecast: whether it beats the random walk, with the test's figures and in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against_random_walk: Option<AgainstRandomWalk>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -291,6 +291,17 @@ impl LoadedModel {
             .collect())
     }
 
+    /// Validation windows from which its intervals were learnt; None where it carries no intervals.
+    pub fn calibrated_on(&self) -> Option<u64> {
+        self.features.intervals().map(|intervals| intervals.windows)
+    }
+
+    /// Intervals round what [`LoadedModel::forecast`] gives of a series: low and high of each step and
+    /// column. None of a coverage that the version does not carry.
+    pub fn intervals(&self, forecast: &SeriesForecast, coverage: f64) -> Option<Vec<(f64, f64)>> {
+        self.features.intervals_round(&forecast.values, coverage)
+    }
+
     /// What is known of the values that a column had in the training rows; None of one that is not read,
     /// and where windows are read.
     pub fn known(&self, column: &str) -> Option<Known<'_>> {

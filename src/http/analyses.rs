@@ -17,7 +17,8 @@ use crate::domain::page::PageQuery;
 /// shuffled; `dependence` how its answers change with a column while all others stay; `surrogate` gives a
 /// tree of rules and a line that answer nearly as it does, and how nearly; `activations` which units of
 /// its layers are dead or saturated, and which rows activate each most; `fairness` how its decisions fall
-/// on the groups of a column that it does not read (monitoring, not a legal opinion). The job's `progress`
+/// on the groups of a column that it does not read (monitoring, not a legal opinion); `rolling_origin` how
+/// its forecasts would have done, trained anew as time went on. The job's `progress`
 /// tells how far it is, its `result` links what was found, which is kept. The same request finds the same numbers.
 #[utoipa::path(
     tag = "analyses",

@@ -215,7 +215,8 @@ pub(super) fn model_settings() -> Value {
 }
 
 pub(super) fn advice_request() -> Value {
-    json!({"dataset": {"name": "loans"}, "target": "default", "horizon": 1, "minutes": 10.0})
+    json!({"dataset": {"name": "loans"}, "purpose": "lending", "target": "default", "horizon": 1,
+           "minutes": 10.0})
 }
 
 fn estimate() -> Value {
@@ -258,6 +259,24 @@ pub(super) fn advice() -> Value {
             "estimate": estimate(), "rows_per_second": 61000.0, "parameters": 11_000,
             "why_not": "tabm bins numbers and averages several networks, and mostly answers better; \
                         it takes 0.2 times as long"
+        }],
+        "services": [{
+            "purpose": "lending", "path": "/api/v1/loans/policies",
+            "text": "a loan book, whose default tells what became of each loan: a policy decides on \
+                     applications by the probability of default, with reasons, expected loss, limit and \
+                     rate",
+            "steps": [
+                {"request": "POST /api/v1/models/{model}/versions",
+                 "text": "train the recommended network; estimate tells what that takes"},
+                {"request": "POST /api/v1/loans/policies",
+                 "text": "say where to approve, refer and decline"}
+            ],
+            "needs_training": true,
+            "missing": [{
+                "code": "no_exposure",
+                "text": "no column tells what is owed (amount, balance, limit): expected loss needs an \
+                         exposure for each loan, in the dataset or in each assessment"
+            }]
         }],
         "probe": {"seconds": 5.1, "limit_seconds": 8.0, "rows": 20000, "device": "cpu (avx2)",
                   "rows_per_second": 7300.0}
@@ -403,18 +422,31 @@ pub(super) fn forecast_request() -> Value {
     json!({
         "rows": [{"date": "2026-02-27T00:00:00Z", "close": 18.4},
                  {"date": "2026-02-28T00:00:00Z", "close": 18.9}],
-        "horizon": 2, "quantiles": [0.1, 0.9], "version": "champion"
+        "horizon": 2, "quantiles": [0.1, 0.9], "coverage": 0.9, "version": "champion"
     })
 }
 
 pub(super) fn forecast_response() -> Value {
-    let step = |step: u32, value: f64, low: f64, high: f64| json!({"step": step, "value": value, "quantiles": {"0.1": low, "0.9": high}});
+    let step = |step: u32, value: f64, low: f64, high: f64| {
+        json!({"step": step, "value": value,
+        "quantiles": {"0.1": low, "0.9": high},
+        "intervals": {"0.9": {"low": low - 0.5, "high": high + 0.5}}})
+    };
     json!({
         "forecasts": [{
             "target": "close", "from": "2026-02-28T00:00:00Z",
             "steps": [step(1, 18.8, 17.6, 20.4), step(2, 18.7, 17.1, 21.2)]
         }],
-        "model": "vix", "version": 2, "beats_random_walk": false
+        "model": "vix", "version": 2, "beats_random_walk": false,
+        "against_random_walk": {
+            "beats": false, "r2": 0.004, "statistic": -0.83, "p_value": 0.407,
+            "text": "does not beat the random walk (Diebold-Mariano p = 0.41)"
+        },
+        "intervals": [{
+            "coverage": 0.9, "method": "quantile", "calibrated_on": 610, "covered": 0.884,
+            "interval": {"low": 0.852, "high": 0.91}, "trials": 452, "mean_width": 0.61,
+            "adaptive": {"covered": 0.897, "rate": 0.005, "unbounded": 0.0, "mean_width": 0.64}
+        }]
     })
 }
 

@@ -163,8 +163,8 @@ impl Completer {
             | ("train", false) => names.models,
             (
                 "predict" | "forecast" | "version" | "prune" | "distil" | "quantise" | "importance"
-                | "dependence" | "surrogate" | "units" | "fairness" | "activations" | "analyses"
-                | "analysis",
+                | "dependence" | "surrogate" | "units" | "fairness" | "rolling_origin"
+                | "activations" | "analyses" | "analysis",
                 true,
             ) => names.models.into_iter().chain(names.versions).collect(),
             ("predict" | "forecast", false) => {

@@ -1,14 +1,19 @@
 //! Forecasts: of series whose newest rows are sent, or stand in a dataset.
 
+mod coverage;
+
 use std::sync::Arc;
 
+use self::coverage::{coverages, measured};
 use super::cache::ModelName;
 use super::content::blocking;
 use super::predictions::{Loaded, resolve};
 use super::turns::Turn;
 use super::{Service, not_found};
 use crate::domain::dataset::DatasetRef;
-use crate::domain::forecast::{Forecast, ForecastRequest, ForecastResponse, ForecastStep};
+use crate::domain::forecast::{
+    Forecast, ForecastInterval, ForecastRequest, ForecastResponse, ForecastStep,
+};
 use crate::domain::key::Caller;
 use crate::domain::model::Task;
 use crate::domain::prediction::MAX_ROWS;
@@ -33,6 +38,8 @@ struct Wanted {
     gap: u32,
     /// Level and place among those of the version.
     levels: Vec<(f64, usize)>,
+    /// Of the intervals.
+    coverages: Vec<f64>,
 }
 
 impl Service {
@@ -64,7 +71,7 @@ impl Service {
             );
             Error::field(Code::InvalidRequest, "/version", detail)
         })?;
-        let wanted = Wanted::of(&request, window)?;
+        let wanted = Wanted::of(&request, window, &loaded)?;
         let turn = match &request.rows {
             Some(rows) if rows.len() <= FEW_ROWS => None,
             _ => Some(self.0.forecasting.take().await?),
@@ -76,9 +83,15 @@ impl Service {
         };
         let columns = version.signature.forecast_columns();
         let model = loaded.clone();
+        let asked = wanted.coverages.clone();
         let series = blocking(move || {
             let _turn = turn;
-            model.model.forecast(&frame)
+            let series = model.model.forecast(&frame)?;
+            let round = |one: &SeriesForecast| {
+                asked.iter().filter_map(|coverage| model.model.intervals(one, *coverage)).collect()
+            };
+            let intervals: Vec<Intervals> = series.iter().map(round).collect();
+            Ok(series.into_iter().zip(intervals).collect::<Vec<_>>())
         })
         .await;
         let series = match &request.dataset {
@@ -86,15 +99,19 @@ impl Service {
             None => series?,
         };
         let mut forecasts = Vec::new();
-        for series in &series {
-            forecasts.extend(wanted.said(series, &columns, window)?);
+        for (series, intervals) in &series {
+            forecasts.extend(wanted.said((series, intervals), &columns, window)?);
         }
+        let Metrics::Forecast(metrics) = &version.metrics else {
+            return Err(Error::internal("forecasting", "the version has metrics of another task"));
+        };
         Ok(ForecastResponse {
             forecasts,
             model: version.model.clone(),
             version: number,
-            beats_random_walk: matches!(&version.metrics,
-                Metrics::Forecast(metrics) if metrics.beats_random_walk),
+            beats_random_walk: metrics.beats_random_walk,
+            against_random_walk: metrics.verdict(),
+            intervals: measured(metrics, &wanted.coverages),
         })
     }
 
@@ -176,8 +193,17 @@ fn check_shape(request: &ForecastRequest) -> Result<()> {
     Ok(())
 }
 
+/// Of each coverage that is asked for, low and high of each step and column.
+type Intervals = Vec<Vec<(f64, f64)>>;
+
 impl Wanted {
-    fn of(request: &ForecastRequest, window: &WindowSpec) -> Result<Self> {
+    fn of(request: &ForecastRequest, window: &WindowSpec, loaded: &Loaded) -> Result<Self> {
+        let coverages = coverages(request, &loaded.version, loaded.model.calibrated_on())?;
+        Ok(Self { coverages, ..Self::within(request, window)? })
+    }
+
+    /// All but the intervals.
+    fn within(request: &ForecastRequest, window: &WindowSpec) -> Result<Self> {
         let most = window.horizon;
         let horizon = request.horizon.unwrap_or(most);
         if !(1..=most).contains(&horizon) {
@@ -202,7 +228,7 @@ impl Wanted {
             })
         };
         let levels = asked.iter().enumerate().map(place).collect::<Result<_>>()?;
-        Ok(Self { horizon: horizon as usize, gap: window.gap, levels })
+        Ok(Self { horizon: horizon as usize, gap: window.gap, levels, coverages: Vec::new() })
     }
 
     /// A series' forecasts in the words of the answer, one for each column.
@@ -211,7 +237,7 @@ impl Wanted {
     /// [`Error::Internal`] where the model has answered another number of values.
     fn said(
         &self,
-        series: &SeriesForecast,
+        (series, intervals): (&SeriesForecast, &Intervals),
         columns: &[&str],
         window: &WindowSpec,
     ) -> Result<Vec<Forecast>> {
@@ -224,6 +250,14 @@ impl Wanted {
             let found = format!("{} values where {expected} are forecast", series.values.len());
             return Err(Error::internal("forecasting", found));
         }
+        let cells = expected / levels;
+        if intervals.len() != self.coverages.len() || intervals.iter().any(|i| i.len() != cells) {
+            return Err(Error::internal("forecasting", "the version lacks intervals that it has"));
+        }
+        let interval = |of: &Vec<(f64, f64)>, cell: usize| {
+            let (low, high) = of[cell];
+            ForecastInterval { low, high }
+        };
         let number = |step: usize, column: usize, level: usize| {
             series.values[(step * columns.len() + column) * levels + level]
         };
@@ -234,6 +268,12 @@ impl Wanted {
                 .levels
                 .iter()
                 .map(|(level, place)| (level.to_string(), number(step, column, *place)))
+                .collect(),
+            intervals: self
+                .coverages
+                .iter()
+                .zip(intervals)
+                .map(|(level, of)| (level.to_string(), interval(of, step * columns.len() + column)))
                 .collect(),
         };
         let forecast = |(column, name): (usize, &&str)| Forecast {
@@ -258,7 +298,7 @@ mod tests {
     fn wanted(request: &str) -> Result<Wanted> {
         let request: ForecastRequest = serde_json::from_str(request).unwrap();
         check_shape(&request)?;
-        Wanted::of(&request, &window())
+        Wanted::within(&request, &window())
     }
 
     #[test]
@@ -287,18 +327,18 @@ mod tests {
             from: "t".into(),
             values: (0..values).map(|value| value as f64).collect(),
         };
-        let said = wanted.said(&series(18), &["a", "b"], &window()).unwrap();
+        let said = wanted.said((&series(18), &Vec::new()), &["a", "b"], &window()).unwrap();
         let b: Vec<_> =
             said[1].steps.iter().map(|s| (s.step, s.value, s.quantiles["0.9"])).collect();
         assert_eq!((said.len(), said[1].target.as_str()), (2, "b"));
         assert_eq!(b, [(1, 4.0, 5.0), (2, 10.0, 11.0)]);
         let gap = WindowSpec { gap: 5, ..window() };
-        let wanted = Wanted::of(&ForecastRequest::default(), &gap).unwrap();
-        let said = wanted.said(&series(9), &["a"], &gap).unwrap();
+        let wanted = Wanted::within(&ForecastRequest::default(), &gap).unwrap();
+        let said = wanted.said((&series(9), &Vec::new()), &["a"], &gap).unwrap();
         assert_eq!(said[0].steps.iter().map(|s| s.step).collect::<Vec<_>>(), [6, 7, 8]);
         // Another number of values is no answer of zeros.
         for values in [0, 17, 19] {
-            let error = wanted.said(&series(values), &["a", "b"], &gap).unwrap_err();
+            let error = wanted.said((&series(values), &Vec::new()), &["a", "b"], &gap).unwrap_err();
             assert!(matches!(error, Error::Internal { .. }), "{error}");
         }
     }

@@ -148,8 +148,12 @@ pub fn wilson_interval(successes: u64, trials: u64) -> Option<Interval> {
 }
 
 fn wilson(successes: u64, trials: u64) -> Interval {
+    wilson_of_share(successes as f64 / trials as f64, trials)
+}
+
+/// The same of a share that need not be that of a whole number of successes.
+pub(super) fn wilson_of_share(share: f64, trials: u64) -> Interval {
     let n = trials as f64;
-    let share = successes as f64 / n;
     let z2 = Z_95 * Z_95;
     let centre = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half_width =

@@ -8,6 +8,7 @@
 mod calibration;
 mod classification;
 mod comparison;
+mod conformal;
 pub mod counterfactual;
 mod dependence;
 mod descriptive;
@@ -29,6 +30,7 @@ pub use calibration::{
 };
 pub use classification::{binary_metrics, multiclass_metrics, wilson_interval};
 pub use comparison::{Difference, auc_difference, mean_difference};
+pub use conformal::{Adaptive, conformal_radius, interval_of_share, rows_needed, widened};
 pub use dependence::{Band, Dependence, categorical_grid, numeric_grid, partial_dependence};
 pub use descriptive::{correlation, mean, quantile, quantiles, standard_deviation, variance};
 pub use fairness::{Decisions, FairnessOptions, fairness, fisher_exact};

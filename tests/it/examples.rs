@@ -169,6 +169,27 @@ fn the_investor_sees_whether_values_at_risk_hold() {
     );
 }
 
+#[test]
+fn the_analyst_forecasts_and_hears_what_that_is_worth() {
+    let scratch = Scratch::new("examples-forecast");
+    let mut forecast = actuary(scratch.path());
+    forecast.args(["run", &path("analyst/forecast.star")]);
+    says_all(
+        &mut forecast,
+        &[
+            "made-rate 1   MSE",
+            "beats the random walk (Diebold-Mariano p",
+            "% of the test values (95 % interval",
+            "1 forecast by made-rate 1",
+            "made-close 1 does not beat the random walk (Diebold-Mariano p",
+            "rolling_origin for made-rate 1   MSE",
+            "from 40 origins, 2 trainings",
+            "/api/v1/risk/assessments",
+            "POST /api/v1/risk/backtests",
+        ],
+    );
+}
+
 /// A notebook's cells and the text that they gave.
 fn gave(notebook: &Path) -> String {
     let text = std::fs::read_to_string(notebook).unwrap();

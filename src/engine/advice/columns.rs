@@ -155,7 +155,7 @@ fn leakage(
     stop: &mut (dyn FnMut() -> bool + Send),
     findings: &mut Findings,
 ) -> Result<()> {
-    let target = Target::read(frame, &question.request.target, question.task, &question.classes)?;
+    let target = Target::read(frame, question.target(), question.task, &question.classes)?;
     let (figure, said, suspect, certain) = match target {
         Target::Classes { .. } => ("auc", "an AUC", SUSPECT_AUC, CERTAIN_AUC),
         Target::Numbers(_) => {
@@ -175,10 +175,8 @@ fn leakage(
             true => "it is left out; put it back if it is known before the outcome",
             false => "exclude it unless it is known before the outcome",
         };
-        let text = format!(
-            "{name} alone tells {} with {said} of {value:.4}: {what}",
-            question.request.target
-        );
+        let text =
+            format!("{name} alone tells {} with {said} of {value:.4}: {what}", question.target());
         let figures = [(figure, value)];
         if is_certain {
             findings.reason(FindingCode::Leakage, text.clone(), &[name], &figures);

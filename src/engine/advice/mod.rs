@@ -10,6 +10,7 @@ mod columns;
 mod order;
 mod question;
 mod sample;
+mod services;
 mod texts;
 
 use std::collections::BTreeMap;
@@ -73,8 +74,9 @@ fn advise_within(
     stop: &mut (dyn FnMut() -> bool + Send),
 ) -> Result<Advice> {
     let began = Instant::now();
-    let question = Question::ask(source, dataset, request)?;
     let mut findings = Findings::default();
+    let request = &services::completed(dataset, request, &mut findings)?;
+    let question = Question::ask(source, dataset, request)?;
     question.describe(&mut findings);
     let order = Order::find(&question, &mut findings)?;
     let task = if order.is_series() { Task::Forecast } else { question.task };
@@ -85,6 +87,8 @@ fn advise_within(
         rows = sample::of_texts(&question)?;
         frame = source.rows(&rows.numbers)?;
     }
+    let services = services::advise(&question, &order)?;
+    let left_out = services::with_protected(&question, left_out, &mut findings);
     let subject = candidates::Subject { question: &question, order: &order, kind, left_out };
     let measured = choice::measure(&subject, (&frame, rows.scale), limits, stop, &mut findings)?;
     let chosen = choice::choose(&subject, measured, &mut findings)?;
@@ -97,6 +101,7 @@ fn advise_within(
         reasons: findings.reasons,
         warnings: findings.warnings,
         alternatives: chosen.alternatives,
+        services,
         probe: Probe {
             seconds: began.elapsed().as_secs_f64(),
             limit_seconds: limits.all.as_secs_f64(),

@@ -2,6 +2,7 @@
 
 use super::Findings;
 use super::question::Question;
+use super::services::further_prices;
 use crate::domain::advice::FindingCode;
 use crate::domain::model::Task;
 use crate::domain::schema::ColumnType;
@@ -106,7 +107,7 @@ fn without_time(question: &Question<'_>, findings: &mut Findings) -> Result<()> 
         return Ok(());
     }
     let Some((first, last, errors)) = moved(question)? else { return Ok(()) };
-    let target = &question.request.target;
+    let target = question.target();
     let of = match question.rarest() {
         Some((class, _)) => format!("the share of '{class}'"),
         None => format!("the mean of {target}"),
@@ -123,7 +124,7 @@ fn without_time(question: &Question<'_>, findings: &mut Findings) -> Result<()> 
 /// Mean of the target, or share of its rarest class, in the first and the last fifth of the rows,
 /// where these differ by more than chance.
 fn moved(question: &Question<'_>) -> Result<Option<(f64, f64, f64)>> {
-    let target = &question.request.target;
+    let target = question.target();
     let values: Vec<f64> = match question.rarest() {
         Some((class, _)) => {
             let labels = question.keys.labels(target)?;
@@ -160,15 +161,19 @@ fn series(
         serde_json::from_value(serde_json::json!({ "time": time, "horizon": request.horizon }))
             .context("writing a window")?;
     window.entity.clone_from(&request.entity);
+    window.targets = further_prices(question, time);
     let all = match AllSeries::read(&question.keys, &window, Code::InvalidSpec) {
         Ok(all) => all,
         // Several rows at a time are no series.
         Err(_) if !is_asked && request.entity.is_none() => return Ok(None),
         Err(error) => return Err(of_request(error)),
     };
-    let correlation = autocorrelation(&all, &question.keys.numbers(&request.target)?);
-    let is_alone =
-        question.candidates().all(|c| c.name == time || Some(&c.name) == request.entity.as_ref());
+    let correlation = autocorrelation(&all, &question.keys.numbers(question.target())?);
+    let is_alone = question.candidates().all(|c| {
+        c.name == time
+            || Some(&c.name) == request.entity.as_ref()
+            || window.targets.contains(&c.name)
+    });
     let follows = correlation.is_some_and(|r| r >= AUTOCORRELATION);
     if !(is_asked || request.entity.is_some() || is_alone || follows) {
         return Ok(None);
@@ -182,13 +187,13 @@ fn series(
         format!(
             "{} has one value at each {time}{}, and follows the one before it with a correlation of \
              {r:.2}: its next values are forecast from the last {look_back}",
-            request.target,
+            question.target(),
             match &request.entity {
                 Some(entity) => format!(" of each {entity}"),
                 None => String::new(),
             }
         ),
-        &[&request.target, time],
+        &[question.target(), time],
         &[
             ("autocorrelation", r),
             ("series", count),

@@ -48,7 +48,8 @@ impl<'a> Question<'a> {
         check(dataset, request)?;
         let spec = plain(dataset, request)?;
         check_spec(&spec)?;
-        let target = column(dataset, &request.target);
+        let name = request.target.clone().unwrap_or_default();
+        let target = column(dataset, &name);
         // The least specification can't say that a forecast is wanted: it has no window.
         if let Some(target) = target.filter(|_| request.task == Some(Task::Forecast)) {
             task(request, target)?;
@@ -58,7 +59,7 @@ impl<'a> Question<'a> {
             Error::internal("advising", "the target was checked and is not there")
         })?;
         let task = task(request, target)?;
-        let mut names = vec![request.target.clone()];
+        let mut names = vec![name.clone()];
         names.extend(request.time.clone());
         names.extend(request.entity.clone());
         let is_time = |c: &&ColumnSummary| {
@@ -72,12 +73,17 @@ impl<'a> Question<'a> {
         let keys = source.columns(&names)?;
         let mut classes = BTreeMap::new();
         if matches!(task, Task::Binary | Task::Multiclass) {
-            for label in keys.labels(&request.target)?.into_iter().flatten() {
+            for label in keys.labels(&name)?.into_iter().flatten() {
                 *classes.entry(label).or_insert(0) += 1;
             }
         }
         let known = dataset.rows.saturating_sub(target.nulls);
         Ok(Self { request, dataset, task, keys, classes, known })
+    }
+
+    /// The column to predict.
+    pub(super) fn target(&self) -> &str {
+        self.request.target.as_deref().unwrap_or_default()
     }
 
     pub(super) fn column(&self, name: &str) -> Option<&ColumnSummary> {
@@ -89,7 +95,7 @@ impl<'a> Question<'a> {
         self.dataset
             .columns
             .iter()
-            .filter(|c| c.name != self.request.target && !self.request.exclude.contains(&c.name))
+            .filter(|c| c.name != self.target() && !self.request.exclude.contains(&c.name))
     }
 
     /// The column of images, which is learnt from alone.
@@ -107,7 +113,7 @@ impl<'a> Question<'a> {
     /// What the target's rows say.
     pub(super) fn describe(&self, findings: &mut Findings) {
         let columns = self.candidates().count();
-        let target = &self.request.target;
+        let target = self.target();
         findings.reason(
             FindingCode::Rows,
             format!(
@@ -188,7 +194,7 @@ fn check(dataset: &DatasetVersion, request: &AdviceRequest) -> Result<()> {
     };
     let key = |name: &str| match column(dataset, name) {
         None => Err(unknown(name)),
-        Some(_) if name == target => Err(format!("{name} is the target")),
+        Some(_) if Some(name) == target.as_deref() => Err(format!("{name} is the target")),
         Some(_) if exclude.iter().any(|e| e == name) => {
             Err(format!("{name} is excluded as well: leave one of the two out"))
         }

@@ -62,7 +62,7 @@ fn spread(rows: &[usize], most: usize) -> Vec<usize> {
 
 /// Rows of the classes of which too few were chosen.
 fn of_rare_classes(question: &Question<'_>, chosen: &[usize], most: usize) -> Result<Vec<usize>> {
-    let labels = question.keys.labels(&question.request.target)?;
+    let labels = question.keys.labels(question.target())?;
     let wanted = (most / question.classes.len().max(1)).clamp(OF_MANY_CLASSES, OF_CLASS);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for label in chosen.iter().filter_map(|&row| labels[row].as_deref()) {

@@ -61,7 +61,7 @@ fn request(more: serde_json::Value) -> AdviceRequest {
 
 const QUICK: Limits = Limits { all: Duration::from_secs(4), of_one: Duration::from_millis(60) };
 
-fn advised(csv: &str, more: serde_json::Value) -> Advice {
+pub(super) fn advised(csv: &str, more: serde_json::Value) -> Advice {
     let stored = stored(csv);
     let found = advise_within(&stored, &stored.dataset, &request(more), QUICK, &mut || false);
     let advice = found.unwrap();
@@ -75,7 +75,7 @@ fn advised(csv: &str, more: serde_json::Value) -> Advice {
     advice
 }
 
-fn refused(csv: &str, more: serde_json::Value) -> Vec<String> {
+pub(super) fn refused(csv: &str, more: serde_json::Value) -> Vec<String> {
     let stored = stored(csv);
     let request = request(more);
     match advise_within(&stored, &stored.dataset, &request, QUICK, &mut || false) {

@@ -1,7 +1,7 @@
 //! What can be said of an analysis before any row is read.
 
 use super::answer::Looked;
-use super::{fairness, needs_truth};
+use super::{fairness, needs_truth, rolling_origin};
 use crate::domain::analysis::{
     AnalysisMetric, AnalysisRequest, AnalysisSpec, DependenceSpec, ImportanceSpec, MAX_ANALYSED,
     SurrogateSpec,
@@ -67,6 +67,7 @@ pub fn check_analysis(
             findings.whole("/analysis/strongest", spec.strongest.into(), 0..=100);
         }
         AnalysisSpec::Fairness(spec) => fairness::check(version, features, spec, &mut findings),
+        AnalysisSpec::RollingOrigin(spec) => rolling_origin::check(version, spec, &mut findings),
     }
     findings.into_result()
 }
@@ -109,8 +110,12 @@ pub fn check_analysed_columns(
         );
         findings.add("/dataset", detail);
     }
-    if let AnalysisSpec::Fairness(spec) = &request.analysis {
-        fairness::check_column(spec, columns, &mut findings);
+    match &request.analysis {
+        AnalysisSpec::Fairness(spec) => fairness::check_column(spec, columns, &mut findings),
+        AnalysisSpec::RollingOrigin(spec) => {
+            rolling_origin::check_times(version, spec, columns, &mut findings);
+        }
+        _ => {}
     }
     findings.into_result()
 }

@@ -9,6 +9,7 @@ mod fairness;
 mod grid;
 mod importance;
 mod metric;
+mod rolling_origin;
 mod surrogate;
 
 use self::metric::Measured;
@@ -46,7 +47,7 @@ pub struct Analysed {
 }
 
 /// Hears the stage, and how much is done of how much; what it fails with ends the work.
-pub type OnStep<'a> = dyn FnMut(&'static str, u64, u64) -> Result<()> + 'a;
+pub type OnStep<'a> = dyn FnMut(&'static str, u64, u64) -> Result<()> + Send + 'a;
 
 /// Looks at a version over the rows of a frame: that of its own dataset, of which the test rows are
 /// taken, where the request names no other.
@@ -63,6 +64,9 @@ pub fn analyse(
     let Subject { version, features, weights } = subject;
     check_analysis(version, features, request)?;
     on_step("reading", 0, 0)?;
+    if let AnalysisSpec::RollingOrigin(spec) = &request.analysis {
+        return rolling_origin::roll(frame, subject, (request, spec), on_step);
+    }
     let wanted = Wanted {
         own: request.dataset.is_none(),
         truth: needs_truth(&request.analysis),
@@ -97,6 +101,7 @@ pub fn analyse(
             warnings.extend(noticed);
             AnalysisResult::Fairness(Box::new(found))
         }
+        AnalysisSpec::RollingOrigin(_) => return Err(undone("origins roll over all rows")),
     };
     Ok(Analysed { rows, result, warnings })
 }
@@ -104,7 +109,7 @@ pub fn analyse(
 /// Whether only rows with a target are of use.
 pub(super) fn needs_truth(spec: &AnalysisSpec) -> bool {
     match spec {
-        AnalysisSpec::Importance(_) => true,
+        AnalysisSpec::Importance(_) | AnalysisSpec::RollingOrigin(_) => true,
         AnalysisSpec::Dependence(_)
         | AnalysisSpec::Surrogate(_)
         | AnalysisSpec::Activations(_)

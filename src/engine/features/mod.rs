@@ -6,6 +6,7 @@ mod boolean;
 mod category;
 mod drift;
 mod image;
+mod intervals;
 mod known;
 mod leakage;
 mod numeric;
@@ -35,6 +36,7 @@ use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, ImageShape};
 
 pub(crate) use self::drift::{Drift, drifted};
+pub(crate) use self::intervals::{FittedCoverage, FittedIntervals};
 pub use self::known::{Known, KnownCategory, KnownNumber};
 pub(crate) use self::leakage::{Answer, leakage_warnings};
 pub(crate) use self::sequence::{FittedSequence, FittedSeries};

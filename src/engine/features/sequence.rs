@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FittedFeatures, Matrix, Standard};
+use super::{FittedFeatures, FittedIntervals, Matrix, Standard};
 use crate::domain::model::Task;
 use crate::domain::schema::Column;
 use crate::domain::window::WindowSpec;
@@ -25,6 +25,9 @@ pub(crate) struct FittedSequence {
     pub(crate) task: Task,
     /// What is forecast, which is read first; none for other tasks.
     pub(crate) series: Vec<FittedSeries>,
+    /// Round what is forecast; versions of earlier programs have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) intervals: Option<FittedIntervals>,
 }
 
 /// A column that is forecast.

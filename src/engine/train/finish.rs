@@ -4,7 +4,7 @@ use super::Trained;
 use super::baselines::{self, Answers};
 use super::ensemble::Fold;
 use super::fit::{Fit, Part};
-use super::forecasting::{self, Forecasting};
+use super::forecasting::{self, Forecasting, Seen};
 use super::plan::Recipe;
 use super::prepare::Prepared;
 use super::prior::Prior;
@@ -16,7 +16,7 @@ use crate::domain::training::{ClassWeights, TrainingSpec};
 use crate::domain::version::{Baseline, Metrics, MulticlassMetrics, Signature};
 use crate::engine::device::Device;
 use crate::engine::explain;
-use crate::engine::features::FittedFeatures;
+use crate::engine::features::{FittedFeatures, FittedIntervals};
 use crate::engine::infer::LoadedModel;
 use crate::engine::networks::for_serving;
 use crate::engine::networks::parameters::Parameters;
@@ -70,7 +70,11 @@ impl Finish<'_> {
         let (calibration, decided) = self.decide(&model, &mut signature)?;
         warnings.extend(decided);
         let model = model.calibrated(signature.calibrator.clone());
-        let (metrics, answers) = tested(self.prepared, &model, signature.threshold)?;
+        let (mut metrics, answers) = tested(self.prepared, &model, signature.threshold)?;
+        let features = match self.intervals(&model, &mut metrics)? {
+            Some(intervals) => features.clone().with_intervals(intervals),
+            None => features.clone(),
+        };
         warnings.extend(forecasting::warnings(&metrics));
         let compared: Result<Vec<Baseline>> =
             simple.iter().map(|simple| self.compared(&signature, simple, &answers)).collect();
@@ -88,7 +92,7 @@ impl Finish<'_> {
         Ok(Trained {
             spec,
             signature,
-            features: features.clone(),
+            features,
             metrics,
             baselines: compared,
             search: None,
@@ -148,23 +152,58 @@ impl Finish<'_> {
     /// Logits of the validation rows, each by the networks that have not been trained on it, and their
     /// classes.
     fn validation_logits(&self, model: &LoadedModel) -> Result<(Vec<f64>, Vec<usize>)> {
-        let Prepared { data, features, recipe, refit, .. } = self.prepared;
         let (mut logits, mut truth) = (Vec::new(), Vec::new());
-        let mut add = |model: &LoadedModel, part: &Part| -> Result<()> {
-            logits.extend(model.logits_of(&part.inputs)?);
+        self.on_validation(model, &mut |answers, part| {
+            logits.extend(answers);
             truth.extend(part.truth.classes().unwrap_or_default());
-            Ok(())
+        })?;
+        Ok((logits, truth))
+    }
+
+    /// Intervals of forecasts by the validation windows, which are measured on the test windows; None of
+    /// other tasks.
+    fn intervals(
+        &self,
+        model: &LoadedModel,
+        metrics: &mut Metrics,
+    ) -> Result<Option<FittedIntervals>> {
+        let (Some(forecasting), Metrics::Forecast(metrics)) = (&self.prepared.forecasting, metrics)
+        else {
+            return Ok(None);
         };
+        let (mut forecasts, mut truth) = (Vec::new(), Vec::new());
+        self.on_validation(model, &mut |answers, part| {
+            forecasts.extend(answers);
+            truth.extend_from_slice(&part.targets.data);
+        })?;
+        let tested = model.logits_of(self.prepared.served_test())?;
+        let (fitted, measured) = forecasting.intervals(
+            Seen { forecasts: &forecasts, truth: &truth },
+            Seen { forecasts: &tested, truth: &forecasting.truth.data },
+        );
+        metrics.intervals = measured;
+        Ok(Some(fitted))
+    }
+
+    /// Hands over the logits of the validation rows, each by the networks that have not been trained on
+    /// it.
+    fn on_validation(
+        &self,
+        model: &LoadedModel,
+        hear: &mut dyn FnMut(Vec<f64>, &Part),
+    ) -> Result<()> {
+        let Prepared { data, features, recipe, refit, .. } = self.prepared;
         for fold in self.folds {
             let part = fold.validation(data);
-            if fold.rows.is_none() && refit.is_none() {
-                add(model, &part)?;
+            let logits = if fold.rows.is_none() && refit.is_none() {
+                model.logits_of(&part.inputs)?
             } else {
                 let weights: Vec<&Parameters> = fold.fits.iter().map(|fit| &fit.weights).collect();
-                add(&loaded(self.prepared, features, recipe, &weights)?, &part)?;
-            }
+                loaded(self.prepared, features, recipe, &weights)?.logits_of(&part.inputs)?
+            };
+            hear(logits, &part);
         }
-        Ok((logits, truth))
+        Ok(())
     }
 
     /// A baseline's figures beside those of the version.

@@ -1,21 +1,21 @@
 //! How good a forecast is, beside what needs no network.
 
 mod baselines;
+mod intervals;
 
 use self::baselines::Baselines;
+pub(super) use self::intervals::Seen;
 use super::fit::Part;
 use crate::domain::forecast::{
-    BaselineKind, ForecastBaseline, ForecastMetrics, ForecastTest, LevelMetrics, QuantileMetrics,
-    TargetMetrics,
+    AgainstRandomWalk, BaselineKind, ForecastBaseline, ForecastMetrics, ForecastTest,
+    IntervalMetrics, LevelMetrics, QuantileMetrics, TargetMetrics,
 };
 use crate::domain::version::Metrics;
 use crate::engine::features::{Ahead, FittedSequence, Matrix};
 use crate::engine::networks::parameters::Parameters;
+use crate::engine::windows::Window;
 use crate::error::{Error, Result};
 use crate::stats;
-
-/// Chance explains a difference that comes by it more often than this.
-const SIGNIFICANCE: f64 = 0.05;
 
 /// What is known of the series, beside the windows of the parts.
 pub(super) struct Forecasting {
@@ -33,6 +33,8 @@ pub(super) struct Forecasting {
     pub(super) naive_error: Vec<Option<f64>>,
     /// When each test window ends being read.
     pub(super) origins: Vec<f64>,
+    /// The test windows, series by series in the order of time.
+    pub(super) tested: Vec<Window>,
     /// What the test windows are held against, `[windows, horizon * series]`, scaled.
     pub(super) truth: Matrix,
     /// The ridge's coefficients `[steps, horizon]`; none where there is no penalty that has any.
@@ -75,12 +77,8 @@ impl Forecasting {
             (0..self.ahead.series).map(|series| self.of_series(series, &point, &truth)).collect();
         let mases: Option<Vec<f64>> = by_target.iter().map(|target| target.mase).collect();
         let baselines = self.baselines(&point, &truth, test);
-        let beats_random_walk = baselines.iter().any(|baseline| {
-            baseline.kind == BaselineKind::RandomWalk
-                && baseline
-                    .diebold_mariano
-                    .is_some_and(|test| test.statistic < 0.0 && test.p_value < SIGNIFICANCE)
-        });
+        let walk = baselines.iter().find(|baseline| baseline.kind == BaselineKind::RandomWalk);
+        let verdict = walk.map(|walk| AgainstRandomWalk::of(mse, walk.mse, walk.diebold_mariano));
         Ok(Metrics::Forecast(ForecastMetrics {
             n: self.truth.rows as u64,
             mse,
@@ -89,9 +87,16 @@ impl Forecasting {
             mse_by_step: self.by_step(&point, &truth),
             by_target,
             quantiles: self.of_quantiles(forecasts, &truth),
+            beats_random_walk: verdict.as_ref().is_some_and(|verdict| verdict.beats),
+            against_random_walk: verdict,
             baselines,
-            beats_random_walk,
+            intervals: Vec::new(),
         }))
+    }
+
+    /// What each baseline forecasts from windows, `[windows, horizon * series]`, scaled.
+    pub(super) fn forecasts_of_baselines(&self, inputs: &Matrix) -> Vec<(BaselineKind, Vec<f64>)> {
+        Baselines { of: self, inputs }.all()
     }
 
     /// Every `series`-th number from a series' first.
@@ -148,8 +153,7 @@ impl Forecasting {
 
     fn baselines(&self, point: &[f64], truth: &[f64], test: &Matrix) -> Vec<ForecastBaseline> {
         let ours = self.losses(point, truth);
-        Baselines { of: self, inputs: test }
-            .all()
+        self.forecasts_of_baselines(test)
             .into_iter()
             .filter_map(|(kind, forecast)| {
                 let (mse, mae) = errors(&forecast, truth)?;
@@ -201,14 +205,19 @@ pub(super) fn warnings(metrics: &Metrics) -> Vec<String> {
     let mut warnings = Vec::new();
     let of = |kind| metrics.baselines.iter().find(|baseline| baseline.kind == kind);
     if let Some(walk) = of(BaselineKind::RandomWalk).filter(|_| !metrics.beats_random_walk) {
-        let chance = match walk.diebold_mariano {
-            Some(test) => format!("p {:.3}", test.p_value),
-            None => "the windows are too few or too alike to test the difference".to_owned(),
-        };
         warnings.push(format!(
-            "it does not beat the random walk, which repeats the last value: MSE {:.4} against \
-             {:.4} on the test windows ({chance})",
-            metrics.mse, walk.mse
+            "it {}: MSE {:.4} against {:.4} of repeating the last value, on the test windows",
+            metrics.verdict().text,
+            metrics.mse,
+            walk.mse
+        ));
+    }
+    let narrow = metrics.intervals.iter().filter(|of| of.interval.high < of.coverage);
+    let narrow: Vec<String> = narrow.map(IntervalMetrics::text).collect();
+    if !narrow.is_empty() {
+        warnings.push(format!(
+            "its errors have grown since the validation windows, and intervals are too narrow: {}",
+            narrow.join("; ")
         ));
     }
     for kind in [BaselineKind::SeasonalNaive, BaselineKind::Ridge] {

@@ -24,6 +24,7 @@ mod prior;
 mod probe;
 mod rehearsal;
 mod report;
+mod rolling;
 mod runs;
 mod schedule;
 mod search;
@@ -55,6 +56,7 @@ pub(crate) use self::plan::Recipe;
 use self::prepare::{Prepared, prepare};
 pub(crate) use self::probe::{Probed, Sample, probe};
 pub use self::rehearsal::{Drawn, Rehearsal, elementwise_times};
+pub(crate) use self::rolling::{Block, Fitted, Foretold, fit_block};
 use self::runs::{Runs, side_by_side};
 use self::search::Found;
 pub use self::simplify::{Parent, check_simplification, simplify};
@@ -157,29 +159,40 @@ pub fn train_from(
     if let Some(start) = start {
         start::begin_with(&mut prepared, start)?;
     }
+    carry_out(&mut prepared, spec, resume, hooks, began)
+}
+
+/// Trains what was prepared since `began`.
+fn carry_out(
+    prepared: &mut Prepared,
+    spec: &TrainingSpec,
+    resume: Option<&[u8]>,
+    hooks: &mut dyn Hooks,
+    began: Instant,
+) -> Result<Trained> {
     let preparing = began.elapsed().as_secs_f64();
-    let Prepared { recipe, data, .. } = &prepared;
+    let Prepared { recipe, data, .. } = &*prepared;
     let parameters = count_parameters(recipe, data)?;
     let work = multiply_adds(&recipe.network, &data.layout, parameters);
     let device = precision::device(spec, recipe, data, work * recipe.batch_size as u64 * 3)?;
-    let ensemble = size_of(&prepared);
+    let ensemble = size_of(prepared);
     if resume.is_none() {
-        let (simpler, _) = simpler(&prepared);
+        let (simpler, _) = simpler(prepared);
         let threads = side_by_side(hooks, device);
         hooks.estimate(&mut || {
-            estimate(&prepared, spec, &simpler, device, (preparing, parameters), threads)
+            estimate(prepared, spec, &simpler, device, (preparing, parameters), threads)
         })?;
     }
     let at_once = side_by_side(hooks, device);
     let fingerprint = prepared.fingerprint.clone();
-    let mut runs = Runs::new(device, fingerprint, planned(&prepared), resume, hooks);
-    let found = search::search(&mut runs, &mut prepared, spec)?;
-    let Prepared { recipe, data, .. } = &prepared;
-    let (simpler, left_out) = simpler(&prepared);
+    let mut runs = Runs::new(device, fingerprint, planned(prepared), resume, hooks);
+    let found = search::search(&mut runs, prepared, spec)?;
+    let Prepared { recipe, data, .. } = &*prepared;
+    let (simpler, left_out) = simpler(prepared);
     // Of several folds none is trained on the rows that the search had.
     let is_ready = ensemble.folds == 1;
     if let Some(Found { fit, stretches, .. }) = &found {
-        runs.plan(planned(&prepared));
+        runs.plan(planned(prepared));
         runs.leave_search(*stretches, Some(fit).filter(|_| is_ready))?;
     }
     let rows = Rows { parts: data, all: prepared.refit.as_ref().map(|refit| &refit.data) };
@@ -204,12 +217,12 @@ pub fn train_from(
     }
     let mut folds = ensemble.folds(fits);
     if by_time::is_open(spec, &data.layout) {
-        warnings.extend(by_time::choose(&mut prepared, &mut folds, &mut simple)?);
+        warnings.extend(by_time::choose(prepared, &mut folds, &mut simple)?);
     }
     prepared.warnings.extend(left_out);
     prepared.warnings.extend(warnings);
     let parameters = count_parameters(&prepared.recipe, prepared.served_data())?;
-    let finish = Finish { prepared: &prepared, folds: &folds, device, parameters, served: None };
+    let finish = Finish { prepared, folds: &folds, device, parameters, served: None };
     let mut trained = finish.version(&simple)?;
     let chains = networks + simple.len();
     trained.least_seconds = trained.device_seconds / at_once.min(chains) as f64;

@@ -12,6 +12,7 @@ use super::prepare::{
     MAX_NUMBERS, Prepared, class_weights, fingerprint, guess, leakage, row_weights, targets,
 };
 use super::prior::Prior;
+use super::rolling::Block;
 use super::target::{Target, Truth};
 use crate::domain::model::Task;
 use crate::domain::network::{LstmNetwork, NetworkSpec};
@@ -83,6 +84,26 @@ pub(super) fn prepare(
     asked: &WindowSpec,
     given: Option<&FittedFeatures>,
 ) -> Result<Prepared> {
+    prepare_by(frame, spec, asked, given, None)
+}
+
+/// The same of rows whose parts are given, of which test windows are those from the block's origins.
+pub(super) fn prepare_block(
+    frame: &Frame,
+    spec: &TrainingSpec,
+    asked: &WindowSpec,
+    block: &Block,
+) -> Result<Prepared> {
+    prepare_by(frame, spec, asked, None, Some(block))
+}
+
+fn prepare_by(
+    frame: &Frame,
+    spec: &TrainingSpec,
+    asked: &WindowSpec,
+    given: Option<&FittedFeatures>,
+    block: Option<&Block>,
+) -> Result<Prepared> {
     let columns: Vec<(&str, ColumnType)> =
         frame.columns().iter().map(|c| (c.name.as_str(), c.kind)).collect();
     let mut spec = spec.clone();
@@ -104,18 +125,24 @@ pub(super) fn prepare(
         Foretold::Series(_) => Task::Forecast,
         Foretold::Target(target, _) => target.task,
     };
-    let mut window = asked.clone();
-    let look_back = look_back(&spec, task, all.longest());
-    window.look_back.get_or_insert(look_back);
-    window.season.get_or_insert(all.season() as u32);
     let mut sequence = match given.and_then(FittedFeatures::sequence) {
         Some(fitted) => fitted.clone(),
-        None => FittedSequence { window, task, series: Vec::new() },
+        None => {
+            let window = filled_in(asked, &spec, task, &all);
+            FittedSequence { window, task, series: Vec::new(), intervals: None }
+        }
     };
 
-    let part = row_parts(frame, &spec, asked, &all)?.of_rows(frame.rows());
+    let part = match block {
+        None => row_parts(frame, &spec, asked, &all)?.of_rows(frame.rows()),
+        Some(block) => block.part.clone(),
+    };
     let known = foretold.is_known(frame.rows());
-    let found = cut(&all, sequence.shape(), asked.stride as usize, &part, &known);
+    let mut found = cut(&all, sequence.shape(), asked.stride as usize, &part, &known);
+    if let Some(block) = block {
+        let last = |w: &Window| all.series[w.series].rows[w.start + sequence.look_back() - 1];
+        found.test.retain(|w| block.origins.contains(&all.times[last(w)]));
+    }
     let windows = Windows { frame, all, part, found };
     windows.check(&sequence)?;
     warnings.extend(windows.left_out());
@@ -151,6 +178,14 @@ pub(super) fn prepare(
     let features_of_spec = (!names.is_empty()).then_some(names);
     let assembled = Assembly { windows, foretold, features, sequence, scale, truths };
     assembled.finish(spec, features_of_spec, warnings)
+}
+
+/// A window without anything left open.
+fn filled_in(asked: &WindowSpec, spec: &TrainingSpec, task: Task, all: &AllSeries) -> WindowSpec {
+    let mut window = asked.clone();
+    window.look_back.get_or_insert(look_back(spec, task, all.longest()));
+    window.season.get_or_insert(all.season() as u32);
+    window
 }
 
 fn distinct(frame: &Frame, spec: &TrainingSpec) -> u64 {
@@ -459,6 +494,7 @@ impl Assembly<'_> {
                 .map(|error| error.filter(|error| *error > 0.0))
                 .collect(),
             origins: test.iter().map(last).collect(),
+            tested: test.to_vec(),
             truth: part.targets.clone(),
             ridge: None,
         })

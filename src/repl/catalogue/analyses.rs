@@ -113,6 +113,32 @@ pub(super) static FUNCTIONS: &[Function] = &[
                   network=\"linear\")\nfairness(b, \"region\")",
     },
     Function {
+        name: "rolling_origin",
+        summary: "how a forecast would have done, trained anew as time went on",
+        parameters: &[
+            MODEL,
+            optional(
+                "data",
+                NONE,
+                "a dataset, its name, or a frame, which is uploaded as MODEL-rows; the version's own \
+                 dataset when absent",
+            ),
+            optional("origins", "12", "times from which is forecast, 2 to 1,000"),
+            optional("step", NONE, "rows from one origin to the next; the version's horizon"),
+            optional("training", "\"expanding\"", "on all rows before, or 'sliding': the newest"),
+            optional("training_rows", NONE, "times that a sliding training reads"),
+            optional("refit_every", "1", "origins from one training to the next"),
+            optional("validation", "0.2", "share of the rows before an origin that validate"),
+            SEED,
+            VERSION,
+            DETACH,
+        ],
+        notes: "Each origin's networks, baselines and intervals know no row after it. b.origins are \
+                dicts, b.baselines the simplest forecasts with their tests, b.plot() draws the errors \
+                from origin to origin.",
+        example: "b = rolling_origin(r, origins=3, refit_every=3); print(b); b.plot()",
+    },
+    Function {
         name: "analyses",
         summary: "what was found of a model, the newest first",
         parameters: &[
@@ -120,7 +146,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional(
                 "kind",
                 NONE,
-                "'importance', 'dependence', 'surrogate', 'activations' or 'fairness'",
+                "'importance', 'dependence', 'surrogate', 'activations', 'fairness' or \
+                 'rolling_origin'",
             ),
             optional("limit", "20", "at most so many, 1 to 500"),
         ],

@@ -104,12 +104,19 @@ pub(super) static FUNCTIONS: &[Function] = &[
             ),
             optional("horizon", NONE, "rows ahead; as many as the version forecasts when absent"),
             optional("quantiles", NONE, "levels among those of the version; all when absent"),
+            optional(
+                "coverage",
+                NONE,
+                "of intervals: 0.8, 0.9, 0.95 or a list of them; 0.9 when absent",
+            ),
             optional("version", NONE, "a number or an alias; 'champion' when absent"),
         ],
         notes: "Reads the newest rows of each series. f.values are lists of numbers, one for each \
-                of f.forecasts.",
+                of f.forecasts; f.intervals say how often such intervals held on the test part; \
+                f.plot() draws values and intervals.",
         example: "rates = load(\"rates.csv\"); r = train(rates, \"rate\", window={\"time\": \
-                  \"date\", \"look_back\": 20, \"horizon\": 5}); len(forecast(r, rates).values[0])",
+                  \"date\", \"look_back\": 20, \"horizon\": 5}); f = forecast(r, rates, coverage=[0.8, 0.9]); \
+                  len(f.values[0]); f.plot()",
     },
     Function {
         name: "explain",

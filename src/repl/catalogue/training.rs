@@ -8,7 +8,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         summary: "what to train on a dataset, what it takes, and why",
         parameters: &[
             DATASET,
-            needed("target", "the column to predict"),
+            optional("target", NONE, "the column to predict; found where a purpose is named"),
+            optional("purpose", NONE, "'lending', 'risk', 'investing' or 'forecasting'"),
             optional("task", NONE, "'binary', 'multiclass', 'regression' or 'forecast'"),
             optional("time", NONE, "the column that orders the rows"),
             optional("entity", NONE, "the column that says which series a row is of"),
@@ -17,8 +18,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional("minutes", "10", "that the training may take"),
         ],
         notes: "Measures each network on rows of the dataset for a few seconds. a.spec is what \
-                train takes; a.reasons and a.warnings say why, a.alternatives what else there is.",
-        example: "a = advise(loans, \"default\"); a.network",
+                train takes; a.reasons and a.warnings say why, a.alternatives what else there is, \
+                a.services which service suits the data and what they lack for it.",
+        example: "a = advise(loans, \"default\"); a.network; a.services[0][\"path\"]",
     },
     Function {
         name: "train",

@@ -65,6 +65,15 @@ pub(super) fn fairness<'v>(
     analyse(arguments, AnalysisKind::Fairness, &options, eval)
 }
 
+/// `rolling_origin(model, data=None, origins=12, step=None, training="expanding", ...)`.
+pub(super) fn rolling_origin<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    let options = ["origins", "step", "training", "training_rows", "refit_every", "validation"];
+    analyse(arguments, AnalysisKind::RollingOrigin, &options, eval)
+}
+
 /// Asks for an analysis with these of its fields, and waits for what it finds.
 fn analyse<'v>(
     arguments: &Arguments<'v>,
@@ -101,7 +110,11 @@ fn analyse<'v>(
         arguments.typed::<AnalysisSpec>(name, alone)?;
         analysis[field] = value;
     }
-    let rows = arguments.number("rows", 2..=MAX_ANALYSED.into())?;
+    // Origins roll over all rows.
+    let rows = match kind {
+        AnalysisKind::RollingOrigin => None,
+        _ => arguments.number("rows", 2..=MAX_ANALYSED.into())?,
+    };
     let mut request = json!({ "analysis": analysis });
     if let Some(rows) = rows {
         request["rows"] = rows.into();

@@ -1,5 +1,6 @@
 //! Forecasts of datasets, rows and local files.
 
+use serde_json::Value as Json;
 use starlark::eval::Evaluator;
 use starlark::values::Value;
 
@@ -13,9 +14,13 @@ use super::{model_argument, name_and_number};
 use crate::domain::dataset::DatasetRef;
 use crate::domain::forecast::ForecastRequest;
 use crate::domain::prediction::VersionRef;
+use crate::domain::version::{Metrics, Version};
 use crate::error::Result;
 
-/// `forecast(model, rows, horizon=None, quantiles=None, version=None)`.
+/// Coverage of the intervals that are shown where none is named.
+const USUAL: f64 = 0.9;
+
+/// `forecast(model, rows, horizon=None, quantiles=None, coverage=None, version=None)`.
 pub(super) fn forecast<'v>(
     arguments: &Arguments<'v>,
     eval: &mut Evaluator<'v, '_, '_>,
@@ -44,13 +49,27 @@ pub(super) fn forecast<'v>(
         None => Some(rows(arguments, context)?),
     };
     let version = context.wait(resolve(&context.client(), &model, wanted.as_ref()))?;
+    let intervals = match arguments.json("coverage")? {
+        Some(one @ Json::Number(_)) => Some(arguments.typed("coverage", Json::Array(vec![one]))?),
+        Some(several) => Some(arguments.typed("coverage", several)?),
+        None => usual(&version),
+    };
     let request = ForecastRequest {
         rows: sent.map(|rows| rows.read_by(context, &version)).transpose()?,
         dataset,
         horizon: horizon.and_then(|horizon| u32::try_from(horizon).ok()),
         quantiles,
+        coverage: None,
+        intervals,
         version: Some(VersionRef::Number(version.version)),
     };
     let response = context.wait(context.client().forecast(&model, &request))?;
     alloc(Object::Forecasts(response), eval)
+}
+
+/// The intervals that are shown where none are named, of a version that has them.
+fn usual(version: &Version) -> Option<Vec<f64>> {
+    let Metrics::Forecast(metrics) = &version.metrics else { return None };
+    let is_kept = metrics.intervals.iter().any(|measured| measured.coverage == USUAL);
+    is_kept.then(|| vec![USUAL])
 }

@@ -147,6 +147,7 @@ functions! {
     surrogate => analysing::surrogate,
     units => analysing::units,
     fairness => analysing::fairness,
+    rolling_origin => analysing::rolling_origin,
     analyses => analysing::analyses,
     analysis => analysing::analysis,
     risk => risk::risk,

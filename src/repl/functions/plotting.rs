@@ -7,7 +7,7 @@ use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
     Comparison, Object, activated, alloc, analysed, backtest_plot, credit_plot, curves, explained,
-    is_number, object_of, reliability, risk_plot, waterfall,
+    forecasted, is_number, object_of, reliability, risk_plot, waterfall,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -255,6 +255,10 @@ pub(super) fn plot<'v>(
                 waterfall(format!("{} {}, row {row}", answer.model, answer.version), one)
             }
         },
+        Some(Object::Forecasts(answer)) => {
+            forecasted(answer, arguments.number("row", 0..=u64::MAX)?)
+                .map_err(|problem| arguments.wrong("row", &problem))?
+        }
         Some(Object::Activations(answer)) => activated(answer, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::Analysis(analysis)) => analysed(analysis, arguments.text("what")?)
@@ -265,8 +269,8 @@ pub(super) fn plot<'v>(
             .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::CreditLosses(losses)) => credit_plot(losses),
         _ => {
-            let wanted = "a version, a training job, explanations, activations, an analysis, or what \
-                          risk(), backtest_risk() and credit_losses() give";
+            let wanted = "a version, a training job, forecasts, explanations, activations, an analysis, or \
+                          what risk(), backtest_risk() and credit_losses() give";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

@@ -29,6 +29,13 @@ pub(super) fn text(advice: &Advice) -> String {
     for warning in advice.warnings.iter().filter(said) {
         text.push_str(&format!("\n! {}", warning.text));
     }
+    for service in &advice.services {
+        text.push_str(&format!("\n{}   {}", service.path, service.text));
+    }
+    // What the first one lacks; a.services has the rest.
+    for lack in advice.services.iter().take(1).flat_map(|service| &service.missing) {
+        text.push_str(&format!("\n! {}", lack.text));
+    }
     text
 }
 

@@ -4,6 +4,7 @@ mod activations;
 mod dependence;
 mod fairness;
 mod importance;
+mod rolling_origin;
 mod surrogate;
 
 use serde_json::{Map, Value as Json};
@@ -27,8 +28,12 @@ pub(super) fn text(analysis: &Analysis) -> String {
         AnalysisResult::Surrogate(found) => surrogate::text(found),
         AnalysisResult::Activations(found) => found.verdict.clone(),
         AnalysisResult::Fairness(found) => fairness::text(found),
+        AnalysisResult::RollingOrigin(found) => rolling_origin::text(found),
     };
-    let rows = counted(analysis.rows, "row");
+    let rows = match &analysis.result {
+        AnalysisResult::RollingOrigin(_) => counted(analysis.rows, "window"),
+        _ => counted(analysis.rows, "row"),
+    };
     let mut text = format!(
         "{kind} for {} {}   {found}   {rows} of {} {}",
         analysis.model, analysis.version, analysis.dataset, analysis.dataset_version
@@ -36,10 +41,13 @@ pub(super) fn text(analysis: &Analysis) -> String {
     for warning in &analysis.warnings {
         text.push_str(&format!("\n! {warning}"));
     }
-    if let AnalysisResult::Fairness(found) = &analysis.result {
-        for said in fairness::told(found) {
-            text.push_str(&format!("\n{said}"));
-        }
+    let told = match &analysis.result {
+        AnalysisResult::Fairness(found) => fairness::told(found),
+        AnalysisResult::RollingOrigin(found) => rolling_origin::told(found),
+        _ => Vec::new(),
+    };
+    for said in told {
+        text.push_str(&format!("\n{said}"));
     }
     text
 }
@@ -63,6 +71,7 @@ pub(super) fn fields(analysis: &Analysis) -> Result<Map<String, Json>> {
             fields.insert("groups".to_owned(), fairness::described(found).into());
             fields.insert("verdict".to_owned(), found.verdict.clone().into());
         }
+        AnalysisResult::RollingOrigin(found) => fields.extend(super::object(found)?),
     }
     Ok(fields)
 }
@@ -74,6 +83,7 @@ pub(super) fn described(analysis: &Analysis) -> Vec<Map<String, Json>> {
         AnalysisResult::Surrogate(found) => surrogate::described(found),
         AnalysisResult::Activations(found) => activations::described(found),
         AnalysisResult::Fairness(found) => fairness::described(found),
+        AnalysisResult::RollingOrigin(found) => rolling_origin::described(found),
     }
 }
 
@@ -84,6 +94,7 @@ pub(super) fn table(analysis: &Analysis) -> Table {
         AnalysisResult::Surrogate(found) => surrogate::table(found),
         AnalysisResult::Activations(found) => activations::table(found),
         AnalysisResult::Fairness(found) => fairness::table(found),
+        AnalysisResult::RollingOrigin(found) => rolling_origin::table(found),
     }
 }
 
@@ -99,6 +110,7 @@ pub(in crate::repl) fn plot(analysis: &Analysis, what: Option<&str>) -> Result<P
         (AnalysisResult::Activations(found), what) => activations::plot(&title, found, what),
         (_, Some(_)) => Err("is for versions, dependences and units; leave it out".to_owned()),
         (AnalysisResult::Fairness(found), None) => Ok(fairness::plot(&title, found)),
+        (AnalysisResult::RollingOrigin(found), None) => Ok(rolling_origin::plot(title, found)),
         (AnalysisResult::Importance(found), None) => Ok(importance::plot(title, found)),
         (AnalysisResult::Surrogate(found), None) => Ok(surrogate::plot(title, found)),
     }

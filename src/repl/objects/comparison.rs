@@ -6,7 +6,8 @@ use super::super::table::Table;
 use super::super::text::{figure, grouped};
 use super::version::Trained;
 use crate::domain::calibration::{Reliability, ReliabilityBin};
-use crate::domain::version::{EpochLoss, Version};
+use crate::domain::forecast::COVERAGES;
+use crate::domain::version::{EpochLoss, Metrics, Version};
 use crate::error::Result;
 use crate::plot::{Axis, Layer, Mark, Plot, Scale};
 
@@ -24,8 +25,15 @@ fn data(version: &Version) -> String {
     format!("{}{number}", dataset.name)
 }
 
+/// The share of test values that intervals of a coverage covered, where it was measured.
+fn covered(version: &Version, coverage: f64) -> String {
+    let Metrics::Forecast(metrics) = &version.metrics else { return String::new() };
+    let measured = metrics.intervals.iter().find(|measured| measured.coverage == coverage);
+    measured.map(|m| format!("{:.1} %", 100.0 * m.covered)).unwrap_or_default()
+}
+
 impl Comparison {
-    /// Says where figures can't be held against each other.
+    /// Says where figures can't be held against each other, and what forecasts are worth.
     pub(super) fn text(&self) -> String {
         let names: Vec<String> = self.0.iter().map(|trained| name(&trained.version)).collect();
         let mut text = names.join(", ");
@@ -41,6 +49,11 @@ impl Comparison {
         let first = self.0.first().map(|trained| tested(&trained.version));
         if self.0.iter().any(|trained| Some(tested(&trained.version)) != first) {
             text.push_str("\n! they were tested on different rows: their metrics don't compare");
+        }
+        for Trained { version, .. } in &self.0 {
+            if let Metrics::Forecast(metrics) = &version.metrics {
+                text.push_str(&format!("\n  {} {}", name(version), metrics.verdict().text));
+            }
         }
         text
     }
@@ -76,6 +89,17 @@ impl Comparison {
                 metrics.get(metric).and_then(Json::as_f64).map(figure).unwrap_or_default()
             };
             rows.push((metric.clone(), metrics.iter().map(value).collect()));
+        }
+        let verdict = |version: &Version| match &version.metrics {
+            Metrics::Forecast(metrics) => metrics.verdict().text,
+            _ => String::new(),
+        };
+        if self.0.iter().any(|trained| matches!(trained.version.metrics, Metrics::Forecast(_))) {
+            rows.push(("random walk".to_owned(), of_each(&verdict)));
+            for coverage in COVERAGES {
+                let name = format!("covered of {} %", (1000.0 * coverage).round() / 10.0);
+                rows.push((name, of_each(&|version| covered(version, coverage))));
+            }
         }
         rows.extend([
             ("parameters".to_owned(), of_each(&|v| grouped(v.provenance.parameters))),

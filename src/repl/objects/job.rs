@@ -34,7 +34,11 @@ fn state(job: &Job) -> String {
 fn made(result: &JobResult) -> String {
     match result {
         JobResult::DatasetVersion(r) => format!("{} {}", r.dataset, r.version),
-        JobResult::ModelVersion(r) => format!("{} {}", r.model, r.version),
+        JobResult::ModelVersion(r) => {
+            let verdict =
+                r.against_random_walk.as_ref().map(|verdict| format!(", {}", verdict.text));
+            format!("{} {}{}", r.model, r.version, verdict.unwrap_or_default())
+        }
         JobResult::Analysis(r) => format!("{} of {}", r.analysis.as_str(), r.model),
         JobResult::Sweep(r) => format!("{} blobs removed", grouped(r.blobs)),
     }

@@ -63,6 +63,7 @@ pub(super) use comparison::{Comparison, curves, reliability};
 pub(super) use counterfactuals::Counterfactuals;
 pub(super) use explanations::{plot as explained, waterfall};
 pub(super) use findings::{Finding, Findings};
+pub(super) use forecasts::plot as forecasted;
 pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
 pub(super) use predictions::Predictions;
@@ -207,6 +208,7 @@ impl Object {
                 "surrogate",
                 "units",
                 "fairness",
+                "rolling_origin",
                 "analyses",
                 "analysis",
                 "counterfactual",
@@ -227,6 +229,7 @@ impl Object {
                 "surrogate",
                 "units",
                 "fairness",
+                "rolling_origin",
                 "analyses",
                 "analysis",
                 "counterfactual",
@@ -241,6 +244,7 @@ impl Object {
             Self::Activations(_)
             | Self::Analysis(_)
             | Self::Explanations(_)
+            | Self::Forecasts(_)
             | Self::Risk(_)
             | Self::RiskBacktest(_)
             | Self::CreditLosses(_) => &["plot", "describe"],
@@ -249,7 +253,6 @@ impl Object {
             Self::Advice(_)
             | Self::Counterfactuals(_)
             | Self::Predictions(_)
-            | Self::Forecasts(_)
             | Self::Reasons(_) => &["describe"],
             Self::Comparison(_) | Self::Findings(_) | Self::Move(_) => &[],
         }

@@ -97,35 +97,14 @@ impl Trained {
                 m.rmse_interval.map(|i| format!(" ({} to {})", figure(i.low), figure(i.high)));
             parts.push(format!("RMSE {}{}", figure(m.rmse), spread.unwrap_or_default()));
         }
-        if let Metrics::Forecast(m) = &version.metrics {
-            for kind in [BaselineKind::RandomWalk, BaselineKind::Ridge] {
-                let baseline = m.baselines.iter().find(|baseline| baseline.kind == kind);
-                parts.extend(baseline.map(|b| {
-                    format!("{} {}", kind.as_str().replace('_', " "), short(Some(b.mse)))
-                }));
-            }
-        }
+        parts.extend(beside_simplest(&version.metrics));
         if let Some((number, value)) = self.champion {
             parts.push(format!("champion {number}: {}", short(value)));
         }
         if let Some(threshold) = version.signature.threshold {
             parts.push(format!("threshold {threshold:.2}"));
         }
-        let reliability = match &version.metrics {
-            Metrics::Binary(metrics) => metrics.calibration.as_ref().map(|of| &of.reliability),
-            Metrics::Multiclass(metrics) => metrics.calibration.as_ref().map(|of| &of.reliability),
-            Metrics::Regression(_) | Metrics::Forecast(_) => None,
-        };
-        if let (Some(reliability), Some(choice)) = (reliability, &version.calibration) {
-            let error = short(Some(reliability.expected_error));
-            let way = match choice.kind {
-                CalibratorKind::None => "as learnt",
-                CalibratorKind::Temperature => "temperature",
-                CalibratorKind::Platt => "Platt",
-                CalibratorKind::Isotonic => "isotonic",
-            };
-            parts.push(format!("calibrated {way} (ECE {error})"));
-        }
+        parts.extend(calibrated(version));
         parts.push(format!("n test {}", grouped(tested(&version.metrics))));
         if !self.aliases.is_empty() {
             parts.push(self.aliases.join(", "));
@@ -138,6 +117,11 @@ impl Trained {
         }
         if let Some(record) = &version.search {
             text.push_str(&format!("\n  {}", super::search::text(record)));
+        }
+        if let Metrics::Forecast(m) = &version.metrics {
+            for measured in &m.intervals {
+                text.push_str(&format!("\n  {}", measured.text()));
+            }
         }
         for baseline in &version.baselines {
             let beside = if order.is_empty() { "" } else { ", held to no order" };
@@ -164,6 +148,9 @@ impl Trained {
         let mut rows: Vec<(String, Json)> = Vec::new();
         for (name, value) in super::object(&version.metrics)? {
             match value {
+                Json::Object(said) if said.contains_key("text") => {
+                    rows.extend(said.get("text").map(|text| (name, text.clone())));
+                }
                 Json::Object(range) => {
                     let ends = [range.get("low"), range.get("high")]
                         .map(|end| end.and_then(Json::as_f64).map(figure).unwrap_or_default());
@@ -206,6 +193,35 @@ impl Trained {
         };
         Ok(rows.into_iter().map(row).collect())
     }
+}
+
+/// Errors of the simplest forecasts beside that of a version, and whether that is better.
+fn beside_simplest(metrics: &Metrics) -> Vec<String> {
+    let Metrics::Forecast(metrics) = metrics else { return Vec::new() };
+    let of = |kind: BaselineKind| {
+        let baseline = metrics.baselines.iter().find(|baseline| baseline.kind == kind)?;
+        Some(format!("{} {}", kind.as_str().replace('_', " "), short(Some(baseline.mse))))
+    };
+    let simplest = [BaselineKind::RandomWalk, BaselineKind::Ridge].into_iter().filter_map(of);
+    simplest.chain([metrics.verdict().text]).collect()
+}
+
+/// `calibrated temperature (ECE 0.011)`.
+fn calibrated(version: &Version) -> Option<String> {
+    let reliability = match &version.metrics {
+        Metrics::Binary(metrics) => metrics.calibration.as_ref().map(|of| &of.reliability),
+        Metrics::Multiclass(metrics) => metrics.calibration.as_ref().map(|of| &of.reliability),
+        Metrics::Regression(_) | Metrics::Forecast(_) => None,
+    };
+    let (reliability, choice) = (reliability?, version.calibration.as_ref()?);
+    let error = short(Some(reliability.expected_error));
+    let way = match choice.kind {
+        CalibratorKind::None => "as learnt",
+        CalibratorKind::Temperature => "temperature",
+        CalibratorKind::Platt => "Platt",
+        CalibratorKind::Isotonic => "isotonic",
+    };
+    Some(format!("calibrated {way} (ECE {error})"))
 }
 
 /// What was saved and lost, in two lines, each with its line break before it.

@@ -15,7 +15,7 @@ use crate::domain::job::{
     JobCheckpoint, JobError, JobResult, ModelVersionResult, Progress, SimplificationJobSpec,
     TrainingJobSpec, TrainingProgress,
 };
-use crate::domain::version::{Provenance, Version};
+use crate::domain::version::{Metrics, Provenance, Version};
 use crate::engine::{self, Control, Device, EpochReport, Hooks, LastFinite, Parent, Trained};
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::{self, Frame};
@@ -251,6 +251,10 @@ impl Service {
             device: trained.spec.device.clone(),
             price: None,
         };
+        let against_random_walk = match &trained.metrics {
+            Metrics::Forecast(metrics) => Some(metrics.verdict()),
+            _ => None,
+        };
         let version = Version {
             model: model.to_owned(),
             // The store gives number and time.
@@ -293,6 +297,7 @@ impl Service {
             location: format!("/api/v1/models/{model}/versions/{number}"),
             model: model.to_owned(),
             version: number,
+            against_random_walk,
         };
         if tx.finish_run(claim.run, &JobResult::ModelVersion(result)).await? {
             tx.commit().await?;

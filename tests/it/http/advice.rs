@@ -82,6 +82,42 @@ async fn what_is_recommended_trains_as_it_stands_and_says_what_it_took() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_purpose_finds_what_is_not_named_and_the_service_that_suits() {
+    let served = Served::start().await;
+    let mut text = "date,close\n".to_owned();
+    let mut close = 100.0;
+    for day in 0..200_u32 {
+        close += f64::from(day.wrapping_mul(2_654_435_761) >> 12) / f64::from(1 << 20) - 0.5;
+        let (month, of_month) = (1 + day / 28 % 12, 1 + day % 28);
+        writeln!(text, "2025-{month:02}-{of_month:02},{close:.3}").unwrap();
+    }
+    served.upload("prices", &text).await;
+    served.upload("loans", &loans(300, true)).await;
+    served.work_off().await;
+    let asked = json!({"dataset": {"name": "prices"}, "purpose": "risk"});
+    let advised = advice(&served, asked).await;
+    assert_eq!(
+        (&advised["task"], &advised["spec"]["target"]),
+        (&json!("forecast"), &json!("close"))
+    );
+    let [risk, forecasts] = advised["services"].as_array().unwrap().as_slice() else {
+        panic!("{advised}")
+    };
+    assert_eq!(risk["path"], "/api/v1/risk/assessments");
+    assert_eq!(forecasts["path"], "/api/v1/models/{model}/forecasts");
+    assert_eq!(codes(risk, "missing"), ["few_dates", "few_dates"]);
+    assert!(advised["estimate"]["seconds"].as_f64().unwrap() > 0.0);
+
+    let advised =
+        advice(&served, json!({"dataset": {"name": "loans"}, "purpose": "lending"})).await;
+    assert_eq!(advised["services"][0]["path"], "/api/v1/loans/policies");
+    assert!(codes(&advised["services"][0], "missing").contains(&"no_exposure"), "{advised}");
+    let nothing = served.post("/api/v1/advice").json(&json!({"dataset": {"name": "prices"}}));
+    let refused = problem(nothing.send().await.unwrap(), 422, "invalid_spec").await;
+    assert_eq!(pointers(&refused), ["/target"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_leak_and_an_order_that_is_lost_are_warned_about() {
     let served = Served::start().await;
     served.upload("loans", &loans(600, false)).await;

@@ -68,7 +68,6 @@ fn every_example_of_the_help_works() {
     assert!(words("aliases").contains("champion 1 1"), "{printed}");
     assert!(section("history").contains("first"), "{printed}");
     assert_eq!(section("predict").matches('"').count(), 6, "{printed}");
-    assert!(section("forecast").ends_with('5'), "{printed}");
     assert!(section("jobs").contains("done: default 1"), "{printed}");
     assert!(words("job").starts_with("training of default "), "{printed}");
     assert!(section("wait").starts_with("default 5   AUC 0."), "{printed}");
@@ -79,7 +78,7 @@ fn every_example_of_the_help_works() {
     examples_of_magics(&printed);
 }
 
-/// What the examples of analyses have printed.
+/// What the examples of analyses, forecasts and advice have printed.
 fn examples_of_analyses(printed: &str) {
     let section = |name: &str| section(printed, name);
     let importance = section("importance");
@@ -102,6 +101,15 @@ fn examples_of_analyses(printed: &str) {
     let fairness = section("fairness");
     assert!(fairness.starts_with("fairness for blind 1   region: "), "{printed}");
     assert!(fairness.contains("not a legal opinion"), "{printed}");
+    assert!(section("forecast").starts_with("plot of rate 1   10 points"), "{printed}");
+    assert!(section("forecast").contains("rows ahead"), "{printed}");
+    assert_eq!(section("advise"), "\"/api/v1/loans/policies\"");
+    let rolled = section("rolling_origin");
+    assert!(rolled.starts_with("rolling_origin for rate 1   MSE "), "{printed}");
+    assert!(
+        rolled.contains("3 origins, 1 training ") && rolled.contains("seasonal naive"),
+        "{printed}"
+    );
     assert!(section("analysis").starts_with("importance for default 1   auc 0."), "{printed}");
     examples_of_risk(printed);
 }

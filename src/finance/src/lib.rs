@@ -7,6 +7,7 @@
 mod fault;
 mod reasons;
 mod scaling;
+pub mod scorecard;
 
 pub use fault::{Fault, Result};
 pub use reasons::{LEAST_SHARE, principal_reasons};

@@ -22,6 +22,7 @@ pub mod page;
 pub mod prediction;
 pub mod reason;
 pub mod schema;
+pub mod scorecard;
 pub mod search;
 pub mod simplification;
 pub mod start;

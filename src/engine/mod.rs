@@ -28,7 +28,9 @@ pub use explain::{
     Adverse, Asked, Attributed, AttributedColumn, Attributing, Baseline, Explainer, Quantity,
     Typical,
 };
-pub use features::{FittedFeatures, Known, KnownCategory, KnownNumber, Matrix};
+pub use features::{
+    BinnedColumn, FittedFeatures, FittedSource, Known, KnownCategory, KnownNumber, Matrix,
+};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{
     CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent, Rehearsal, Relieved,

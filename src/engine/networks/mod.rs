@@ -9,7 +9,7 @@ pub(crate) mod dropout;
 mod embedding;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod linear;
+pub(crate) mod linear;
 mod lstm;
 pub(crate) mod members;
 mod mlp;
@@ -88,7 +88,9 @@ impl<B: Backend> Network<B> {
             NetworkSpec::TextAttention(spec) => {
                 Self::TextAttention(TextAttention::new(spec, buckets, outputs, builder))
             }
-            NetworkSpec::Linear(_) => Self::Linear(Linear::new(layout, outputs, builder)),
+            NetworkSpec::Linear(_) | NetworkSpec::Scorecard(_) => {
+                Self::Linear(Linear::new(layout, outputs, builder))
+            }
             NetworkSpec::Mlp(spec) => Self::Mlp(Mlp::new(spec, inputs, outputs, builder)),
             NetworkSpec::Tabm(spec) => Self::Tabm(Tabm::new(spec, layout, outputs, builder)),
             NetworkSpec::Monotone(spec) => Self::Monotone(Monotone::new(spec, layout, builder)),
@@ -292,6 +294,7 @@ pub(crate) fn multiply_adds(spec: &NetworkSpec, layout: &Layout, parameters: u64
         // A text has few of the table's rows.
         NetworkSpec::Linear(_) if matches!(layout, Layout::Text { .. }) => layout.width() as u64,
         NetworkSpec::Linear(_)
+        | NetworkSpec::Scorecard(_)
         | NetworkSpec::Mlp(_)
         | NetworkSpec::Tabm(_)
         | NetworkSpec::Monotone(_)

@@ -25,6 +25,7 @@ mod rehearsal;
 mod report;
 mod runs;
 mod schedule;
+pub(crate) mod scorecard;
 mod search;
 mod simplify;
 mod start;

@@ -29,6 +29,8 @@ const VERY_FEW: usize = 3_000;
 
 /// A linear network has one minimum, and takes more steps to it at the same rate.
 const LINEAR_EPOCHS: u32 = 5;
+/// Steps that a scorecard is expected to take.
+const SCORECARD_STEPS: u32 = 10;
 /// Of an optimiser that does not adapt its steps.
 const SGD_RATE: f64 = 0.05;
 /// Of LeNet's SGD, as its source has it.
@@ -223,6 +225,10 @@ impl Recipe {
     /// The specification as it is carried out.
     pub(super) fn fill(&self, spec: &mut TrainingSpec) {
         spec.network = Some(self.network.clone());
+        // What says how others learn says nothing of one that is fitted exactly.
+        if self.network.is_scorecard() {
+            return;
+        }
         spec.optimiser = Some(self.optimiser.clone());
         spec.schedule = Some(self.schedule.clone());
         spec.gradient_clip = Some(self.gradient_clip);
@@ -319,6 +325,11 @@ fn filled(network: NetworkSpec, layout: &Layout, rows: usize) -> (NetworkSpec, D
                 defaults.patience = Some(0);
             }
             network
+        }
+        NetworkSpec::Scorecard(card) => {
+            // Of Newton's method as many steps are usually enough.
+            (defaults.epochs, defaults.patience) = (SCORECARD_STEPS, Some(0));
+            NetworkSpec::Scorecard(card.filled())
         }
         NetworkSpec::Mlp(mut mlp) => {
             let hidden: &[u32] = if is_few { &[256] } else { &[128, 64] };

@@ -206,6 +206,11 @@ impl<'a> Newton<'a> {
         Ok(Step { loss: self.loss, is_last })
     }
 
+    /// Steps that it has taken.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
     /// The intercept, and the coefficients of all columns: 0 of those that are left out.
     pub fn coefficients(&self) -> (f64, Vec<f64>) {
         (self.beta[0], self.spread(self.beta.iter().skip(1).copied()))
@@ -264,20 +269,22 @@ pub fn fit(problem: Problem<'_>) -> Result<Logistic> {
     Newton::new(problem, &vec![true; problem.columns])?.run(&mut |_, _| Ok(()))
 }
 
-/// Fits with no coefficient above 0, as weights of evidence should have: while there is one, the column
-/// that is farthest above 0 for its standard error is left out, and all others fitted anew. `watch` is
-/// told of each step.
+/// Fits with no coefficient above 0 of the columns that are `held`, as weights of evidence should have: while
+/// there is one, the column that is farthest above 0 for its standard error is left out, and all others
+/// fitted anew. `watch` is told of each step.
 ///
 /// # Errors
 /// As [`Newton::new`] and [`Newton::step`], and what `watch` says.
 pub fn fit_signed<E: From<Fault>>(
     problem: Problem<'_>,
+    held: &[bool],
     watch: &mut dyn FnMut(&Newton<'_>, Step) -> std::result::Result<(), E>,
 ) -> std::result::Result<Logistic, E> {
     let mut kept = vec![true; problem.columns];
     loop {
         let fitted = Newton::new(problem, &kept)?.run(watch)?;
-        let wrong = |column: &usize| fitted.coefficients[*column] > 0.0;
+        let wrong =
+            |column: &usize| held.get(*column) == Some(&true) && fitted.coefficients[*column] > 0.0;
         let away = |column: usize| fitted.coefficients[column] / fitted.errors[column];
         let worst = (0..problem.columns).filter(wrong).max_by(|a, b| away(*a).total_cmp(&away(*b)));
         match worst {

@@ -251,7 +251,7 @@ fn a_column_of_the_wrong_sign_is_left_out() {
     let problem = Problem { inputs: &inputs, columns: 2, bad: &bad, weights: None, l2: 0.0 };
     assert!(fit(problem).unwrap().coefficients[1] > 0.0);
     let mut steps = 0;
-    let found = fit_signed::<Fault>(problem, &mut |_, _| {
+    let found = fit_signed::<Fault>(problem, &[true; 2], &mut |_, _| {
         steps += 1;
         Ok(())
     });
@@ -260,7 +260,9 @@ fn a_column_of_the_wrong_sign_is_left_out() {
     assert!(found.coefficients[0] < 0.0 && found.errors[0] > 0.0);
     assert_eq!((found.coefficients[1], found.errors[1]), (0.0, 0.0));
     assert!(steps > found.steps, "of both fits");
-    let stopped = fit_signed(problem, &mut |_, _| Err(Fault::new("", "stop")));
+    let free = fit_signed::<Fault>(problem, &[true, false], &mut |_, _| Ok(()));
+    assert_eq!(free.unwrap(), fit(problem).unwrap());
+    let stopped = fit_signed(problem, &[true; 2], &mut |_, _| Err(Fault::new("", "stop")));
     assert_eq!(stopped.unwrap_err().detail, "stop");
 }
 

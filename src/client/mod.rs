@@ -22,6 +22,7 @@ mod models;
 mod page;
 mod predictions;
 mod reasons;
+mod scorecards;
 mod sent;
 mod simplifications;
 mod sse;

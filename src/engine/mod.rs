@@ -34,8 +34,8 @@ pub use features::{
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{
     CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent, Rehearsal, Relieved,
-    Trained, check_columns, check_simplification, check_spec, elementwise_times, simplify, train,
-    train_from,
+    ScorecardWeights, Trained, check_columns, check_simplification, check_spec, elementwise_times,
+    simplify, train, train_from,
 };
 
 #[cfg(test)]

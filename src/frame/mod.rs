@@ -10,6 +10,7 @@ mod parquet;
 mod query;
 mod reasons;
 mod rows;
+mod scorecard;
 mod tally;
 pub mod telling;
 mod texts;
@@ -38,6 +39,7 @@ pub use self::parquet::{preview, read_parquet, read_parquet_rows, write_csv};
 pub use query::{query, query_in_order};
 pub use reasons::{read_reason_entries, write_reason_entries};
 pub use rows::RowReader;
+pub use scorecard::write_scorecard;
 pub use texts::texts_as_csv;
 pub use time::{format_timestamp, parse_timestamp};
 

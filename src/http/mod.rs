@@ -39,6 +39,7 @@ mod reasons;
 mod routes;
 mod rows;
 mod schemas;
+mod scorecards;
 mod settings;
 mod simplifications;
 mod tls;

@@ -20,6 +20,7 @@ mod predictions;
 mod reasons;
 mod recorder;
 pub mod runs;
+mod scorecards;
 mod scorer;
 mod scores;
 mod simplifications;
@@ -39,6 +40,7 @@ pub use datasets::Upload;
 pub use idempotency::Idempotency;
 pub use predictions::{Inputs, Question, Scoring, Wanted, arrow_answer};
 pub use reasons::reason_table_csv;
+pub use scorecards::scorecard_csv;
 
 use tokio::sync::Semaphore;
 

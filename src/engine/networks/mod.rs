@@ -288,6 +288,15 @@ pub(crate) fn served(spec: &NetworkSpec) -> NetworkSpec {
     spec
 }
 
+/// The standard errors that stand beside a scorecard's weights and its bias.
+pub(crate) const WEIGHT_ERROR: &str = "output.weight_error";
+pub(crate) const BIAS_ERROR: &str = "output.bias_error";
+
+/// Whether a parameter is kept with a network's own, which answers without it.
+pub(crate) fn is_beside(spec: &NetworkSpec, name: &str) -> bool {
+    spec.is_scorecard() && matches!(name, WEIGHT_ERROR | BIAS_ERROR)
+}
+
 /// Multiply-adds of a row of inputs, at least, through a network of so many parameters.
 pub(crate) fn multiply_adds(spec: &NetworkSpec, layout: &Layout, parameters: u64) -> u64 {
     match spec {

@@ -14,14 +14,12 @@ use crate::domain::scorecard::{ScorecardNetwork, WrongSigns};
 use crate::domain::version::EpochLoss;
 use crate::engine::features::Group;
 use crate::engine::networks::parameters::{Parameter, Parameters};
+use crate::engine::networks::{BIAS_ERROR, WEIGHT_ERROR};
+use crate::engine::weights;
 use crate::error::{Code, Error, Result};
 
 /// Training rows that are measured at most.
 const MEASURED: usize = 20_000;
-
-/// The standard errors that stand beside a scorecard's weights and its bias.
-pub(crate) const WEIGHT_ERROR: &str = "output.weight_error";
-pub(crate) const BIAS_ERROR: &str = "output.bias_error";
 
 /// What ends a fit early.
 enum Ended {
@@ -237,5 +235,40 @@ pub(super) fn card(network: &NetworkSpec) -> Option<&ScorecardNetwork> {
     match network {
         NetworkSpec::Scorecard(card) => Some(card),
         _ => None,
+    }
+}
+
+/// What a scorecard's weights say, as they are served.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScorecardWeights {
+    /// Of the log odds of the positive class.
+    pub intercept: f64,
+    pub intercept_error: Option<f64>,
+    /// Of the columns' weights of evidence, in the order of the inputs; 0 of a column that is left out.
+    pub coefficients: Vec<f64>,
+    pub errors: Vec<f64>,
+}
+
+impl ScorecardWeights {
+    /// Reads the weights of a version.
+    ///
+    /// # Errors
+    /// [`Code::InvalidData`] where they are no scorecard's.
+    pub fn read(weights: &[u8]) -> Result<Self> {
+        let parameters = weights::decode(weights)?;
+        let values = |name: &str| -> Option<Vec<f64>> {
+            let parameter = parameters.get(name)?;
+            Some(parameter.values.iter().map(|value| f64::from(*value)).collect())
+        };
+        let first = |name: &str| values(name).and_then(|values| values.first().copied());
+        let of = || {
+            Some(Self {
+                intercept: first("output.bias")?,
+                intercept_error: first(BIAS_ERROR),
+                coefficients: values("output.weight")?,
+                errors: values(WEIGHT_ERROR)?,
+            })
+        };
+        of().ok_or_else(|| Error::new(Code::InvalidData, "the weights are no scorecard's"))
     }
 }

@@ -5,6 +5,7 @@ mod estimate;
 mod images;
 mod monotone;
 mod precision;
+mod scorecard;
 mod search;
 mod simpler;
 mod texts;

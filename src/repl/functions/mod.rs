@@ -18,6 +18,7 @@ mod plotting;
 mod predicting;
 mod reasoning;
 mod saving;
+mod scorecards;
 mod simplifying;
 mod training;
 
@@ -139,6 +140,7 @@ functions! {
     explain => explaining::explain,
     reasons => reasoning::reasons,
     reason_table => reasoning::reason_table,
+    scorecard => scorecards::scorecard,
     counterfactual => counterfactual::counterfactual,
     activations => observing::activations,
     importance => analysing::importance,

@@ -6,8 +6,8 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
-    Comparison, Object, activated, alloc, analysed, curves, explained, is_number, object_of,
-    reliability, waterfall,
+    Comparison, Object, activated, alloc, analysed, carded, curves, explained, is_number,
+    object_of, reliability, waterfall,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -259,8 +259,11 @@ pub(super) fn plot<'v>(
             .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::Analysis(analysis)) => analysed(analysis, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
+        Some(Object::Scorecard(card)) => carded(card, arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
         _ => {
-            let wanted = "a version, a training job, explanations, activations or an analysis";
+            let wanted = "a version, a training job, a scorecard, explanations, activations or an \
+                          analysis";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

@@ -105,7 +105,7 @@ pub(in crate::repl) fn plot(analysis: &Analysis, what: Option<&str>) -> Result<P
 }
 
 /// Bars with their names, the first ones at the top.
-fn bars(title: String, label: &str, named: Vec<(String, f64)>) -> Plot {
+pub(super) fn bars(title: String, label: &str, named: Vec<(String, f64)>) -> Plot {
     let named: Vec<(String, f64)> = named.into_iter().take(BARS).collect();
     let points = named.iter().enumerate().map(|(at, (_, value))| (at as f64, *value)).collect();
     let names = named.into_iter().map(|(name, _)| name).collect();

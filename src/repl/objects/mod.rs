@@ -17,6 +17,7 @@ mod job;
 mod plot;
 mod predictions;
 mod reasons;
+mod scorecards;
 mod search;
 mod version;
 
@@ -47,6 +48,7 @@ use crate::domain::forecast::ForecastResponse;
 use crate::domain::job::Job;
 use crate::domain::model::Model;
 use crate::domain::reason::ReasonTable;
+use crate::domain::scorecard::Scorecard;
 use crate::error::{Context as _, Error, Result};
 use crate::frame::Frame;
 use crate::plot::Plot;
@@ -61,6 +63,7 @@ pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
 pub(super) use predictions::Predictions;
 pub(super) use reasons::Told;
+pub(super) use scorecards::plot as carded;
 pub(super) use version::{Move, Trained};
 
 /// The field that holds the value itself.
@@ -116,6 +119,7 @@ pub(super) enum Object {
     Forecasts(ForecastResponse),
     Reasons(Box<Told>),
     ReasonTable(ReasonTable),
+    Scorecard(Box<Scorecard>),
     Move(Move),
 }
 
@@ -141,6 +145,7 @@ impl Object {
             Self::Forecasts(_) => "forecasts",
             Self::Reasons(_) => "reasons",
             Self::ReasonTable(_) => "reason_table",
+            Self::Scorecard(_) => "scorecard",
             Self::Move(_) => "move",
         }
     }
@@ -166,6 +171,7 @@ impl Object {
             Self::Forecasts(f) => forecasts::text(f),
             Self::Reasons(r) => r.text(),
             Self::ReasonTable(t) => reasons::table_text(t),
+            Self::Scorecard(s) => scorecards::text(s),
             Self::Move(m) => m.text(),
         }
     }
@@ -196,6 +202,7 @@ impl Object {
                 "counterfactual",
                 "reasons",
                 "reason_table",
+                "scorecard",
                 "aliases",
                 "history",
                 "describe",
@@ -216,6 +223,7 @@ impl Object {
                 "counterfactual",
                 "reasons",
                 "reason_table",
+                "scorecard",
                 "prune",
                 "distil",
                 "quantise",
@@ -227,6 +235,7 @@ impl Object {
             }
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::ReasonTable(_) => &["save", "describe"],
+            Self::Scorecard(_) => &["plot", "save", "describe"],
             Self::Advice(_)
             | Self::Counterfactuals(_)
             | Self::Predictions(_)
@@ -256,6 +265,7 @@ impl Object {
             Self::Forecasts(f) => forecasts::fields(f),
             Self::Reasons(r) => r.fields(),
             Self::ReasonTable(t) => object(t),
+            Self::Scorecard(s) => object(s.as_ref()),
             Self::Move(m) => object(m),
         }
     }
@@ -284,6 +294,7 @@ impl Object {
             Self::Forecasts(f) => Ok(forecasts::described(f)),
             Self::Reasons(r) => Ok(r.described()),
             Self::ReasonTable(t) => Ok(reasons::table_described(t)),
+            Self::Scorecard(s) => Ok(scorecards::described(s)),
             Self::Comparison(_)
             | Self::Findings(_)
             | Self::Groups(_)
@@ -448,6 +459,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::Forecasts(f) => Some(forecasts::table(f, rows)),
             Object::Reasons(r) => Some(r.table(rows)),
             Object::ReasonTable(t) => Some(reasons::table_table(t)),
+            Object::Scorecard(s) => Some(scorecards::table(s)),
             _ => None,
         };
         let plot = match object {
@@ -537,7 +549,8 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         | Object::Plot(_)
         | Object::Predictions(_)
         | Object::Reasons(_)
-        | Object::ReasonTable(_) => None,
+        | Object::ReasonTable(_)
+        | Object::Scorecard(_) => None,
     }
 }
 

@@ -21,6 +21,7 @@ mod metrics;
 mod monotone;
 mod problems;
 mod reasons;
+mod scorecards;
 mod search;
 mod server;
 mod simplifications;

@@ -122,6 +122,7 @@ pub struct ScorecardQuery {
     /// So many points more stand for twice the odds.
     #[param(default = 20.0, exclusive_minimum = 0, maximum = 1_000_000.0)]
     pub points_to_double: f64,
+    /// Of the good outcome, to one.
     #[param(default = 50.0, exclusive_minimum = 0, maximum = 1_000_000_000.0)]
     pub odds: f64,
     /// Whether points are whole numbers.

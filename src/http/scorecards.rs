@@ -7,6 +7,7 @@ use super::answer::{Answer, CSV, ok, wants_csv};
 use super::examples;
 use super::extract::Call;
 use crate::domain::scorecard::{Scorecard, ScorecardQuery};
+use crate::error::{Code, Error, FieldError, Result};
 use crate::service::scorecard_csv;
 
 /// Get a version's scorecard
@@ -29,16 +30,7 @@ use crate::service::scorecard_csv;
 pub(super) async fn get_scorecard(call: Call) -> Answer {
     let as_csv = wants_csv(&call, "a scorecard")?;
     let (model, version) = (call.name("model")?, call.version()?);
-    let plain = ScorecardQuery::default();
-    let any = f64::MIN..=f64::MAX;
-    let number = |name| call.query_number(name, any.clone());
-    let is = |word: &str| word.parse::<bool>().ok();
-    let query = ScorecardQuery {
-        points: number("points")?.unwrap_or(plain.points),
-        points_to_double: number("points_to_double")?.unwrap_or(plain.points_to_double),
-        odds: number("odds")?.unwrap_or(plain.odds),
-        rounded: call.query_word("rounded", is, &["true", "false"])?.unwrap_or(plain.rounded),
-    };
+    let query = scale(&call)?;
     let found = call.service().get_scorecard(&call.caller, model, version, &query).await?;
     if !as_csv {
         return ok(&found);
@@ -48,4 +40,39 @@ pub(super) async fn get_scorecard(call: Call) -> Answer {
         .content_type(CSV)
         .insert_header((header::CONTENT_DISPOSITION, disposition))
         .body(scorecard_csv(&found)?))
+}
+
+/// The scale that a request asks for; every parameter that can't be read is named.
+fn scale(call: &Call) -> Result<ScorecardQuery> {
+    let mut unread = Vec::new();
+    let mut query = ScorecardQuery::default();
+    for (name, slot) in [
+        ("points", &mut query.points),
+        ("points_to_double", &mut query.points_to_double),
+        ("odds", &mut query.odds),
+    ] {
+        match call.query_real(name) {
+            Ok(number) => *slot = number.unwrap_or(*slot),
+            Err(error) => unread.push(error),
+        }
+    }
+    let is = |word: &str| word.parse::<bool>().ok();
+    match call.query_word("rounded", is, &["true", "false"]) {
+        Ok(rounded) => query.rounded = rounded.unwrap_or(query.rounded),
+        Err(error) => unread.push(error),
+    }
+    let errors: Vec<FieldError> = unread
+        .into_iter()
+        .flat_map(|error| match error {
+            Error::Problem { errors, .. } => errors,
+            error => vec![FieldError::new("", error.to_string())],
+        })
+        .collect();
+    match errors.is_empty() {
+        true => Ok(query),
+        false => {
+            let detail = "the scale of points can't be read";
+            Err(Error::fields(Code::InvalidRequest, detail, errors))
+        }
+    }
 }

@@ -59,15 +59,18 @@ impl Service {
 fn scaling(query: &ScorecardQuery) -> Result<Scaling> {
     let ScorecardQuery { points, points_to_double, odds, .. } = *query;
     let mut errors = Vec::new();
-    let mut within = |name: &str, value: f64, low: f64, high: f64| {
-        if !(value >= low && value <= high) {
-            let detail = format!("{value} is not within {low} to {high}");
+    let mut hold = |name: &str, value: f64, holds: bool, range: &str| {
+        if !holds {
+            let detail = format!("{value} has to be {range}");
             errors.push(FieldError::new(format!("query {name}"), detail));
         }
     };
-    within("points", points, -MAX_POINTS, MAX_POINTS);
-    within("points_to_double", points_to_double, 1e-6, MAX_POINTS);
-    within("odds", odds, 1e-9, MAX_ODDS);
+    let is_near = (-MAX_POINTS..=MAX_POINTS).contains(&points);
+    hold("points", points, is_near, "from -1,000,000 to 1,000,000");
+    let is_some = points_to_double > 0.0 && points_to_double <= MAX_POINTS;
+    hold("points_to_double", points_to_double, is_some, "above 0 and at most 1,000,000");
+    let is_some = odds > 0.0 && odds <= MAX_ODDS;
+    hold("odds", odds, is_some, "above 0 and at most 1,000,000,000");
     if !errors.is_empty() {
         return Err(Error::fields(
             Code::InvalidRequest,

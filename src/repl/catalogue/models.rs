@@ -194,8 +194,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         notes: "card.plot() shows points, card.plot(what=\"income\") a column's weights of evidence; \
                 card.save(\"card.csv\") keeps the table. train(..., network=\"scorecard\") makes one.",
         example: "card = train(loans, target=\"default\", model=\"card\", network=\"scorecard\"); \
-                  points = card.scorecard(); points.save(\"card.csv\"); \
-                  print(points.plot(what=\"income\")); points",
+                  points = card.scorecard(); points.save(\"card.csv\"); points\n\
+                  points.plot(what=\"income\")",
     },
     Function {
         name: "counterfactual",

@@ -1,7 +1,7 @@
 //! Points scorecards.
 
 use actuary_finance::scorecard::{
-    CategoryOptions, Options, Problem as Regression, bin_categories, bin_numbers, fit,
+    CategoryOptions, Logistic, Options, Problem as Regression, bin_categories, bin_numbers, fit,
 };
 use serde_json::{Value as Json, json};
 
@@ -67,6 +67,19 @@ fn weights(trained: &Trained) -> ScorecardWeights {
     ScorecardWeights::read(&trained.weights).unwrap()
 }
 
+/// What is said of a version of so many training rows.
+fn is_as_carried_out(trained: &Trained, regression: &Logistic, rows: usize) {
+    // As many epochs as steps, the last of which is kept.
+    assert_eq!(trained.curve.len(), regression.steps);
+    assert_eq!(trained.best_epoch as usize, regression.steps);
+    let last = trained.curve.last().unwrap();
+    assert!((last.train_loss - regression.loss / rows as f64).abs() < 1e-9);
+    assert_eq!(trained.parameters, 5);
+    assert!(trained.baselines.is_empty() && trained.signature.calibrator.is_none());
+    assert_eq!(trained.spec.calibration, CalibrationSpec::None);
+    assert!(auc(trained) > 0.7, "{}", auc(trained));
+}
+
 /// What is served is the regression of the training rows on the evidence of their bins.
 #[test]
 fn it_is_a_logistic_regression_of_the_evidence() {
@@ -125,16 +138,7 @@ fn it_is_a_logistic_regression_of_the_evidence() {
         assert!((found.errors[at] - regression.errors[at]).abs() < 1e-6);
         assert!(found.coefficients[at] < -0.5, "{found:?}");
     }
-    // As many epochs as steps, the last of which is kept.
-    assert_eq!(trained.curve.len(), regression.steps);
-    assert_eq!(trained.best_epoch as usize, regression.steps);
-    let last = trained.curve.last().unwrap();
-    assert!((last.train_loss - regression.loss / train.len() as f64).abs() < 1e-9);
-    assert_eq!(trained.parameters, 5);
-    assert!(trained.baselines.is_empty() && trained.signature.calibrator.is_none());
-    assert_eq!(trained.spec.calibration, CalibrationSpec::None);
-    assert!(auc(&trained) > 0.7, "{}", auc(&trained));
-
+    is_as_carried_out(&trained, &regression, train.len());
     let model = LoadedModel::load(
         &trained.signature,
         &trained.spec,

@@ -83,8 +83,8 @@ impl Merging<'_> {
             let mut values = vec![None; count + 1];
             let mut from = vec![0; count + 1];
             for to in bins..=count {
-                for start in bins - 1..to {
-                    let Some(earlier) = before[start] else { continue };
+                for (start, earlier) in before.iter().enumerate().take(to).skip(bins - 1) {
+                    let Some(earlier) = earlier else { continue };
                     let cell = sums.between(start, to);
                     if cell.rows() < self.least {
                         continue;

@@ -119,8 +119,9 @@ proptest! {
         let inputs: Vec<f64> = rows.iter().flat_map(|(a, b, _)| [*a, *b]).collect();
         let bad: Vec<bool> = rows.iter().map(|(_, _, bad)| *bad).collect();
         let weights: Vec<f64> = (0..bad.len()).map(|row| 0.5 + (row % 3) as f64).collect();
-        let weights = Some(weights.as_slice());
-        let problem = Problem { inputs: &inputs, columns: 2, bad: &bad, weights, l2: 0.5 };
+        let weights = weights.as_slice();
+        let problem =
+            Problem { inputs: &inputs, columns: 2, bad: &bad, weights: Some(weights), l2: 0.5 };
         if bad.iter().all(|b| *b) || !bad.iter().any(|b| *b) {
             prop_assert!(fit(problem).is_err());
             return Ok(());
@@ -131,7 +132,7 @@ proptest! {
             let x = &inputs[2 * row..2 * row + 2];
             let logit = found.intercept + found.coefficients[0] * x[0] + found.coefficients[1] * x[1];
             let apart = 1.0 / (1.0 + (-logit).exp()) - f64::from(u8::from(*bad));
-            let apart = apart * weights.unwrap()[row];
+            let apart = apart * weights[row];
             slopes[0] += apart;
             slopes[1] += apart * x[0];
             slopes[2] += apart * x[1];

@@ -67,6 +67,11 @@ def each(kinds, data, target, **more):
         print(kind, "has", v.provenance["parameters"], "numbers to learn")
 
 each(["linear", "mlp", "tabm", "transformer"], load("loans.csv"), "default")
+# Fitted exactly, without epochs.
+card = train(load("loans.csv"), "default", model="try-scorecard", network="scorecard")
+print(card)
+print("scorecard has", card.provenance["parameters"], "numbers to learn")
+print(card.scorecard())
 each(["monotone"], load("loans.csv"), "default", monotone={"income": "decreasing"})
 # Few pictures are few steps: too few for the plain SGD that is LeNet's default.
 parts = {"by": "column", "column": "part"}

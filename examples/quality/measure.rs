@@ -111,10 +111,13 @@ pub(crate) async fn measure(
         let csv =
             table.with_column(part, &column.iter().map(String::as_str).collect::<Vec<_>>())?;
         let exclude: Vec<&String> = set.exclude.iter().filter(|c| table.has_column(c)).collect();
-        let spec = json!({
+        let mut spec = json!({
             "target": set.target, "exclude": exclude, "positive_class": set.positive,
             "parts": parts, "seed": seed, "monotone": set.monotone,
         });
+        if let Some(network) = &set.network {
+            spec["network"] = json!(network);
+        }
         let start = Instant::now();
         let version = train(client, &format!("quality-{}", name(set)), csv, spec).await?;
         let (metric, value) = main_metric(&version)?;

@@ -23,6 +23,7 @@ mod page;
 mod predictions;
 mod reasons;
 mod risk;
+mod scorecards;
 mod sent;
 mod simplifications;
 mod sse;

@@ -24,6 +24,7 @@ pub mod prices;
 pub mod reason;
 pub mod risk;
 pub mod schema;
+pub mod scorecard;
 pub mod search;
 pub mod simplification;
 pub mod start;

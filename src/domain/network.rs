@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::scorecard::ScorecardNetwork;
 use super::tagged::deserialize_tagged;
 
 /// The network and its size.
@@ -13,6 +14,7 @@ pub enum NetworkSpec {
     Mlp(MlpNetwork),
     Tabm(TabmNetwork),
     Monotone(MonotoneNetwork),
+    Scorecard(ScorecardNetwork),
     Transformer(TransformerNetwork),
     Lenet(LenetNetwork),
     Cnn(CnnNetwork),
@@ -31,6 +33,7 @@ deserialize_tagged! { NetworkSpec by "kind":
     "mlp" => Mlp(MlpNetwork),
     "tabm" => Tabm(TabmNetwork),
     "monotone" => Monotone(MonotoneNetwork),
+    "scorecard" => Scorecard(ScorecardNetwork),
     "transformer" => Transformer(TransformerNetwork),
     "lenet" => Lenet(LenetNetwork),
     "cnn" => Cnn(CnnNetwork),
@@ -50,6 +53,7 @@ impl NetworkSpec {
             Self::Mlp(_) => "mlp",
             Self::Tabm(_) => "tabm",
             Self::Monotone(_) => "monotone",
+            Self::Scorecard(_) => "scorecard",
             Self::Transformer(_) => "transformer",
             Self::Lenet(_) => "lenet",
             Self::Cnn(_) => "cnn",
@@ -74,7 +78,12 @@ impl NetworkSpec {
 
     /// Whether its answer can keep to an order of columns.
     pub fn can_be_monotone(&self) -> bool {
-        matches!(self, Self::Monotone(_) | Self::Linear(_))
+        matches!(self, Self::Monotone(_) | Self::Linear(_) | Self::Scorecard(_))
+    }
+
+    /// Whether it is a points scorecard, which is fitted exactly.
+    pub fn is_scorecard(&self) -> bool {
+        matches!(self, Self::Scorecard(_))
     }
 
     /// Whether it reads nothing but a text.

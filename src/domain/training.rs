@@ -48,7 +48,7 @@ pub struct TrainingSpec {
     #[schema(example = json!({"income": "decreasing"}))]
     pub monotone: BTreeMap<String, Direction>,
     /// What suits the kind of input when absent: `tabm` for a table, `monotone` for one with
-    /// columns that are `monotone`, which beside it `linear` alone keeps to; `cnn` for images, `nlinear` for
+    /// columns that are `monotone`, which beside it `linear` and `scorecard` keep to; `cnn` for images, `nlinear` for
     /// a forecast, `lstm` for other windows, and `text_cnn` where the one feature is free text: a
     /// column of strings of which half or more differ, and half or more have three words or, in a
     /// language without spaces, six characters. For a table that is parted by time the simplest of

@@ -13,7 +13,7 @@ use super::features::{FittedFeatures, Known, Layout, Matrix};
 use super::networks::members::averaged;
 use super::networks::parameters::{Builder, Parameters, parameters, restore};
 use super::networks::serving::Serving;
-use super::networks::{Network, served};
+use super::networks::{Network, is_beside, served};
 use super::random::{Purpose, keyed, symmetric};
 use super::weights;
 use crate::domain::calibration::Calibrator;
@@ -467,7 +467,7 @@ pub(super) fn build<B: Backend>(
     device: &B::Device,
 ) -> Result<Network<B>> {
     let empty = Network::<B>::new(&served(spec), layout, outputs, &mut Builder::zeros(device));
-    check_shapes(&parameters(&empty)?, weights)?;
+    check_shapes(spec, &parameters(&empty)?, weights)?;
     restore(empty, weights)
 }
 
@@ -484,7 +484,7 @@ pub(crate) fn forward<B: Backend>(
     logits.into_vec::<f32>().map_err(|e| format!("{e:?}")).context("reading logits")
 }
 
-fn check_shapes(expected: &Parameters, found: &Parameters) -> Result<()> {
+fn check_shapes(spec: &NetworkSpec, expected: &Parameters, found: &Parameters) -> Result<()> {
     let bad = |detail: String| Err(Error::new(Code::InvalidData, detail));
     for (name, parameter) in expected {
         match found.get(name) {
@@ -498,7 +498,8 @@ fn check_shapes(expected: &Parameters, found: &Parameters) -> Result<()> {
             Some(_) => {}
         }
     }
-    match found.keys().find(|name| !expected.contains_key(*name)) {
+    let is_known = |name: &&String| expected.contains_key(*name) || is_beside(spec, name);
+    match found.keys().find(|name| !is_known(name)) {
         Some(name) => bad(format!("the weights hold {name}, which the network does not have")),
         None => Ok(()),
     }

@@ -28,12 +28,14 @@ pub use explain::{
     Adverse, Asked, Attributed, AttributedColumn, Attributing, Baseline, Explainer, Quantity,
     Typical, beyond,
 };
-pub use features::{FittedFeatures, Known, KnownCategory, KnownNumber, Matrix};
+pub use features::{
+    BinnedColumn, FittedFeatures, FittedSource, Known, KnownCategory, KnownNumber, Matrix,
+};
 pub use infer::{LoadedModel, Outputs, SeriesForecast};
 pub use train::{
     CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent, Rehearsal, Relieved,
-    Trained, check_columns, check_simplification, check_spec, elementwise_times, simplify, train,
-    train_from,
+    ScorecardWeights, Trained, check_columns, check_simplification, check_spec, elementwise_times,
+    simplify, train, train_from,
 };
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod prices;
 mod query;
 mod reasons;
 mod rows;
+mod scorecard;
 mod tally;
 pub mod telling;
 mod texts;
@@ -40,6 +41,7 @@ pub use prices::{Prices, Returns, prices, prices_columns};
 pub use query::{query, query_in_order};
 pub use reasons::{read_reason_entries, write_reason_entries};
 pub use rows::RowReader;
+pub use scorecard::write_scorecard;
 pub use texts::texts_as_csv;
 pub use time::{format_timestamp, parse_timestamp};
 

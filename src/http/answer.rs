@@ -1,6 +1,6 @@
 //! What handlers answer.
 
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::{self, Accept, Header as _, HeaderName, Quality};
 use actix_web::{HttpResponse, web};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -18,9 +18,11 @@ use crate::domain::model::Model;
 use crate::domain::page::Page;
 use crate::domain::reason::ReasonTableSummary;
 use crate::domain::version::{AliasMove, VersionSummary};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::service::Content;
 
+pub(super) const JSON: &str = "application/json";
+pub(super) const CSV: &str = "text/csv";
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// What a handler returns.
@@ -28,6 +30,32 @@ pub(super) type Answer = Result<HttpResponse, Failure>;
 
 pub(super) fn ok(value: &impl Serialize) -> Answer {
     Ok(HttpResponse::Ok().json(value))
+}
+
+/// Whether a request wants CSV rather than JSON: a parameter says, else the best of `Accept`.
+pub(super) fn wants_csv(call: &Call, what: &str) -> Result<bool> {
+    let word = |word: &str| match word {
+        "csv" => Some(true),
+        "json" => Some(false),
+        _ => None,
+    };
+    if let Some(as_csv) = call.query_word("format", word, &["csv", "json"])? {
+        return Ok(as_csv);
+    }
+    if call.request.headers().get(header::ACCEPT).is_none_or(|accept| accept.is_empty()) {
+        return Ok(false);
+    }
+    let malformed = |_| Error::field(Code::InvalidRequest, "header Accept", "can't be read");
+    let Accept(mut ranges) = Accept::parse(&call.request).map_err(malformed)?;
+    ranges.retain(|range| range.quality != Quality::ZERO);
+    let found = Accept(ranges).ranked().into_iter().find_map(|range| match range.essence_str() {
+        "*/*" | "application/*" | JSON => Some(false),
+        "text/*" | CSV => Some(true),
+        _ => None,
+    });
+    found.ok_or_else(|| {
+        Error::new(Code::NotAcceptable, format!("{what} is given as {JSON} or {CSV}"))
+    })
 }
 
 impl Call {

@@ -7,6 +7,7 @@ use crate::error::Code;
 mod explaining;
 mod reasons;
 mod risk;
+mod scorecards;
 
 pub(super) use self::explaining::{
     activation_request, activation_response, counterfactual_request, counterfactual_response,
@@ -20,6 +21,7 @@ pub(super) use self::risk::{
     credit_loss_request, credit_losses, risk_assessment, risk_backtest, risk_backtest_request,
     risk_request,
 };
+pub(super) use self::scorecards::{scorecard, scorecard_csv};
 
 const LOANS_SHA256: &str = "9f2c1a5e7d3b8046c2e1f0a9d8b7c6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9";
 const JOB: &str = "01920d1e-7c3a-7b52-9a41-3f6c5d2e8b10";
@@ -543,6 +545,7 @@ mod tests {
         check::<risk::RiskAssessment>(risk_assessment());
         check::<risk::backtest::RiskBacktest>(risk_backtest());
         check::<risk::credit::CreditLossAnswer>(credit_losses());
+        check::<crate::domain::scorecard::Scorecard>(scorecard());
         check::<answer::KeyPage>(key_page());
         check::<key::Key>(revoked_key());
         check::<key::CreatedKey>(created_key());

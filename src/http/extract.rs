@@ -106,6 +106,16 @@ impl Call {
         self.query(name).map(|text| number(&format!("query {name}"), text, range)).transpose()
     }
 
+    /// A real number among the query parameters, which is finite.
+    pub(super) fn query_real(&self, name: &str) -> Result<Option<f64>> {
+        let Some(text) = self.query(name) else { return Ok(None) };
+        let parsed = text.parse().ok().filter(|number: &f64| number.is_finite());
+        parsed.map(Some).ok_or_else(|| {
+            let detail = format!("'{}' is no number", shown(text));
+            Error::field(Code::InvalidRequest, format!("query {name}"), detail)
+        })
+    }
+
     /// One of a few words among the query parameters.
     pub(super) fn query_word<T: Copy>(
         &self,

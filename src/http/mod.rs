@@ -40,6 +40,7 @@ mod risk;
 mod routes;
 mod rows;
 mod schemas;
+mod scorecards;
 mod settings;
 mod simplifications;
 mod tls;

@@ -80,6 +80,7 @@ const FURTHER: &[(&str, u16)] = &[
     ("create_risk_backtest", 429),
     ("create_credit_losses", 429),
     ("get_reason_table", 406),
+    ("get_scorecard", 406),
     ("replay_prediction", 429),
     ("create_prediction", 406),
     ("create_prediction", 429),

@@ -1,19 +1,15 @@
 //! Tables of reasons: which codes and sentences adverse answers are told by.
 
-use actix_web::http::header::{self, Accept, Header as _, Quality};
+use actix_web::http::header;
 use actix_web::{HttpResponse, get, post};
 
-use super::answer::{Answer, ReasonTablePage, ok};
+use super::answer::{Answer, CSV, JSON, ReasonTablePage, ok, wants_csv};
 use super::body::{JSON_LIMIT, unsupported};
 use super::examples;
 use super::extract::Call;
 use crate::domain::page::PageQuery;
 use crate::domain::reason::{NewReasonTable, ReasonTable};
-use crate::error::{Code, Error, Result};
 use crate::service::reason_table_csv;
-
-const JSON: &str = "application/json";
-const CSV: &str = "text/csv";
 
 /// Create a reason table
 ///
@@ -85,7 +81,7 @@ pub(super) async fn list_reason_tables(call: Call) -> Answer {
 )]
 #[get("/api/v1/models/{model}/reason_tables/{table}")]
 pub(super) async fn get_reason_table(call: Call) -> Answer {
-    let as_csv = wants_csv(&call)?;
+    let as_csv = wants_csv(&call, "a reason table")?;
     let number = call.place("table")?;
     let table = call.service().get_reason_table(&call.caller, call.name("model")?, number).await?;
     match as_csv {
@@ -99,30 +95,4 @@ pub(super) async fn get_reason_table(call: Call) -> Answer {
         }
         false => ok(&table),
     }
-}
-
-/// What a request says: a parameter, else the best of `Accept`, else JSON.
-fn wants_csv(call: &Call) -> Result<bool> {
-    let word = |word: &str| match word {
-        "csv" => Some(true),
-        "json" => Some(false),
-        _ => None,
-    };
-    if let Some(as_csv) = call.query_word("format", word, &["csv", "json"])? {
-        return Ok(as_csv);
-    }
-    if call.request.headers().get(header::ACCEPT).is_none_or(|accept| accept.is_empty()) {
-        return Ok(false);
-    }
-    let malformed = |_| Error::field(Code::InvalidRequest, "header Accept", "can't be read");
-    let Accept(mut ranges) = Accept::parse(&call.request).map_err(malformed)?;
-    ranges.retain(|range| range.quality != Quality::ZERO);
-    let found = Accept(ranges).ranked().into_iter().find_map(|range| match range.essence_str() {
-        "*/*" | "application/*" | JSON => Some(false),
-        "text/*" | CSV => Some(true),
-        _ => None,
-    });
-    found.ok_or_else(|| {
-        Error::new(Code::NotAcceptable, format!("a reason table is given as {JSON} or {CSV}"))
-    })
 }

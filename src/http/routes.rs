@@ -11,8 +11,8 @@ use utoipa_actix_web::OpenApiFactory;
 
 use super::{
     activations, advice, aliases, analyses, counterfactuals, datasets, docs, explanations,
-    forecasts, health, jobs, keys, metrics, models, predictions, reasons, risk, simplifications,
-    versions,
+    forecasts, health, jobs, keys, metrics, models, predictions, reasons, risk, scorecards,
+    simplifications, versions,
 };
 use crate::domain::key::Scope;
 
@@ -81,6 +81,7 @@ routes! {
         versions::list_model_versions,
         versions::get_model_version,
         versions::get_model_weights,
+        scorecards::get_scorecard,
         aliases::list_aliases,
         aliases::get_alias,
         aliases::list_alias_moves,

@@ -22,6 +22,7 @@ mod reasons;
 mod recorder;
 mod risk;
 pub mod runs;
+mod scorecards;
 mod scorer;
 mod scores;
 mod simplifications;
@@ -41,6 +42,7 @@ pub use datasets::Upload;
 pub use idempotency::Idempotency;
 pub use predictions::{Inputs, Question, Scoring, Wanted, arrow_answer};
 pub use reasons::reason_table_csv;
+pub use scorecards::scorecard_csv;
 
 use tokio::sync::Semaphore;
 

@@ -51,6 +51,7 @@ fn every_network_is_tried_once() {
         "mlp",
         "tabm",
         "transformer",
+        "scorecard",
         "monotone",
         "lenet",
         "cnn",

@@ -52,7 +52,7 @@ impl Differentiable {
         let networks = weights.iter().map(network).collect::<Result<_>>()?;
         let layered = match layout {
             Layout::Text { .. } => None,
-            _ => Layered::new(spec, outputs, weights),
+            _ => Layered::new(spec, layout, outputs, weights),
         };
         Ok(Self { networks, outputs, at_once, layered })
     }

@@ -10,6 +10,8 @@ use actuary_kernels::Dense;
 
 use super::Quantity;
 use crate::domain::network::NetworkSpec;
+use crate::engine::features::Layout;
+use crate::engine::networks::linear::counted;
 use crate::engine::networks::parameters::{Parameter, Parameters};
 
 /// Points that are evaluated at once, and numbers that layers make of them.
@@ -120,9 +122,16 @@ impl Member {
 
 impl Layered {
     /// None of networks that are not of fully connected layers alone, as they are served.
-    pub(super) fn new(spec: &NetworkSpec, outputs: usize, weights: &[Parameters]) -> Option<Self> {
+    pub(super) fn new(
+        spec: &NetworkSpec,
+        layout: &Layout,
+        outputs: usize,
+        weights: &[Parameters],
+    ) -> Option<Self> {
         let networks = weights.iter().map(|weights| match spec {
-            NetworkSpec::Linear(_) => one(0, weights),
+            NetworkSpec::Linear(_) | NetworkSpec::Scorecard(_) => {
+                one(0, counted(layout, weights).as_ref().unwrap_or(weights))
+            }
             NetworkSpec::Mlp(mlp) => one(mlp.hidden.iter().flatten().count(), weights),
             NetworkSpec::Tabm(tabm) => members(tabm.blocks? as usize, weights),
             _ => None,

@@ -64,6 +64,12 @@ impl FittedFeatures {
             Encoder::Timestamp(_) => Known::Timestamp,
             Encoder::Image(_) => Known::Image,
             Encoder::Text(_) => Known::Text,
+            Encoder::Woe(woe) => match (woe.scale(), woe.category()) {
+                (Some(scale), _) => Known::Number(number(scale)),
+                (_, Some(category)) => Known::Category(KnownCategory(category)),
+                _ if woe.is_boolean() => Known::Boolean,
+                _ => Known::Timestamp,
+            },
         })
     }
 }

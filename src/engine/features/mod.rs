@@ -14,6 +14,7 @@ mod scale;
 mod sequence;
 mod text;
 mod timestamp;
+mod woe;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use self::numeric::Numeric;
 pub(crate) use self::scale::Standard;
 use self::text::Text;
 use self::timestamp::Timestamp;
+use self::woe::Woe;
 use crate::domain::model::{InputKind, Task};
 use crate::domain::monotone::Direction;
 use crate::domain::schema::{Column, ColumnType};
@@ -41,6 +43,8 @@ pub use self::known::{Known, KnownCategory, KnownNumber};
 pub(crate) use self::leakage::{Answer, leakage_warnings};
 pub(crate) use self::sequence::{FittedSequence, FittedSeries};
 pub(crate) use self::text::{is_free_text, names_of_words, words_in};
+pub use self::woe::BinnedColumn;
+pub(crate) use self::woe::Scored;
 
 /// A dense matrix, row after row.
 #[derive(Debug, Clone, PartialEq)]
@@ -201,6 +205,17 @@ enum Encoder {
     Timestamp(Timestamp),
     Image(Image),
     Text(Text),
+    Woe(Box<Woe>),
+}
+
+/// What a column of a scorecard holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FittedSource {
+    Number,
+    Category,
+    Boolean,
+    /// In days since 1970.
+    Timestamp,
 }
 
 /// The inputs of one column within a matrix.
@@ -509,6 +524,7 @@ impl Encoder {
             Self::Timestamp(e) => e.width(),
             Self::Image(e) => e.width(),
             Self::Text(e) => e.width(),
+            Self::Woe(_) => 1,
         }
     }
 
@@ -520,11 +536,18 @@ impl Encoder {
             Self::Boolean(e) => groups.extend((offset..offset + e.width()).map(Group::Flag)),
             Self::Timestamp(e) => e.groups(offset, groups),
             Self::Image(_) | Self::Text(_) => {}
+            Self::Woe(_) => groups.push(Group::Number { input: offset, edges: Vec::new() }),
         }
     }
 
     /// The same of a column with which the answer may go one way only.
     fn ordered(&self, offset: usize, direction: Direction, groups: &mut Vec<Group>) {
+        // Its bins keep to the order: whichever way that goes, the probability falls with the evidence.
+        if let Self::Woe(_) = self {
+            let (edges, direction) = (Vec::new(), Direction::Decreasing);
+            groups.push(Group::Ordered { input: offset, edges, direction });
+            return;
+        }
         if let Self::Boolean(e) = self {
             let edges = vec![0.0, 1.0];
             groups.push(Group::Ordered { input: offset, edges, direction });
@@ -549,6 +572,7 @@ impl Encoder {
             Self::Timestamp(e) => e.encode(&frame.timestamps(name)?, block),
             Self::Image(e) => e.encode(&frame.images(name)?, block)?,
             Self::Text(e) => e.encode(&frame.texts(name)?, block),
+            Self::Woe(e) => e.encode(frame, hint, name, block)?,
         }
         Ok(())
     }

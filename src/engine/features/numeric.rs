@@ -57,6 +57,10 @@ impl Numeric {
         Ok(Self { scale, median, missing, codes })
     }
 
+    pub(super) fn into_scale(self) -> Binned {
+        self.scale
+    }
+
     pub(super) fn scale(&self) -> &Binned {
         &self.scale
     }

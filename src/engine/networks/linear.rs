@@ -50,7 +50,7 @@ fn counts(layout: &Layout) -> Option<Vec<(f32, f32)>> {
 }
 
 /// Parameters as they count; None where they do as they are.
-pub(super) fn counted(layout: &Layout, parameters: &Parameters) -> Option<Parameters> {
+pub(in crate::engine) fn counted(layout: &Layout, parameters: &Parameters) -> Option<Parameters> {
     let counts = counts(layout)?;
     let mut parameters = parameters.clone();
     let weights = parameters.get_mut("output.weight")?;

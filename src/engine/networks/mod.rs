@@ -9,7 +9,7 @@ pub(crate) mod dropout;
 mod embedding;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod linear;
+pub(crate) mod linear;
 mod lstm;
 pub(crate) mod members;
 mod mlp;
@@ -88,7 +88,9 @@ impl<B: Backend> Network<B> {
             NetworkSpec::TextAttention(spec) => {
                 Self::TextAttention(TextAttention::new(spec, buckets, outputs, builder))
             }
-            NetworkSpec::Linear(_) => Self::Linear(Linear::new(layout, outputs, builder)),
+            NetworkSpec::Linear(_) | NetworkSpec::Scorecard(_) => {
+                Self::Linear(Linear::new(layout, outputs, builder))
+            }
             NetworkSpec::Mlp(spec) => Self::Mlp(Mlp::new(spec, inputs, outputs, builder)),
             NetworkSpec::Tabm(spec) => Self::Tabm(Tabm::new(spec, layout, outputs, builder)),
             NetworkSpec::Monotone(spec) => Self::Monotone(Monotone::new(spec, layout, builder)),
@@ -286,12 +288,22 @@ pub(crate) fn served(spec: &NetworkSpec) -> NetworkSpec {
     spec
 }
 
+/// The standard errors that stand beside a scorecard's weights and its bias.
+pub(crate) const WEIGHT_ERROR: &str = "output.weight_error";
+pub(crate) const BIAS_ERROR: &str = "output.bias_error";
+
+/// Whether a parameter is kept with a network's own, which answers without it.
+pub(crate) fn is_beside(spec: &NetworkSpec, name: &str) -> bool {
+    spec.is_scorecard() && matches!(name, WEIGHT_ERROR | BIAS_ERROR)
+}
+
 /// Multiply-adds of a row of inputs, at least, through a network of so many parameters.
 pub(crate) fn multiply_adds(spec: &NetworkSpec, layout: &Layout, parameters: u64) -> u64 {
     match spec {
         // A text has few of the table's rows.
         NetworkSpec::Linear(_) if matches!(layout, Layout::Text { .. }) => layout.width() as u64,
         NetworkSpec::Linear(_)
+        | NetworkSpec::Scorecard(_)
         | NetworkSpec::Mlp(_)
         | NetworkSpec::Tabm(_)
         | NetworkSpec::Monotone(_)

@@ -50,7 +50,7 @@ impl Serving {
         }
         match spec {
             NetworkSpec::TextCnn(_) | NetworkSpec::TextAttention(_) => Err(bad()),
-            NetworkSpec::Linear(_) => {
+            NetworkSpec::Linear(_) | NetworkSpec::Scorecard(_) => {
                 let counted = linear::counted(layout, parameters);
                 layers(0, counted.as_ref().unwrap_or(parameters)).map(Self::Layers).ok_or_else(bad)
             }

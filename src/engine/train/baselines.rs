@@ -37,7 +37,10 @@ fn simpler_kinds(network: &NetworkSpec, task: Task) -> Vec<NetworkSpec> {
     }
     let linear = NetworkSpec::Linear(LinearNetwork {});
     match network {
-        NetworkSpec::Linear(_) | NetworkSpec::NLinear(_) | NetworkSpec::DLinear(_) => Vec::new(),
+        NetworkSpec::Linear(_)
+        | NetworkSpec::Scorecard(_)
+        | NetworkSpec::NLinear(_)
+        | NetworkSpec::DLinear(_) => Vec::new(),
         NetworkSpec::Mlp(_)
         | NetworkSpec::Lenet(_)
         | NetworkSpec::Cnn(_)

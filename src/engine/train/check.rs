@@ -23,6 +23,7 @@ use crate::error::{Code, Error, FieldError, Result};
 mod monotone;
 mod network;
 mod optimiser;
+mod scorecard;
 mod search;
 mod windows;
 
@@ -110,6 +111,7 @@ pub fn check_spec(spec: &TrainingSpec) -> Result<()> {
         network::check(network, &mut findings);
     }
     monotone::check(spec, &mut findings);
+    scorecard::check(spec, &mut findings);
     optimiser::check(spec, &mut findings);
     precision::check(spec, &mut findings);
     check_parts(spec, &mut findings);
@@ -311,6 +313,7 @@ pub(super) fn check_task(spec: &TrainingSpec, task: Task) -> Result<()> {
     let mut findings = Findings::default();
     optimiser::check_task(spec, task, &mut findings);
     monotone::check_task(spec, task, &mut findings);
+    scorecard::check_task(spec, task, &mut findings);
     findings.into_result()
 }
 
@@ -354,6 +357,7 @@ pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<(
             Ok(task) if !is_told => {
                 optimiser::check_task(spec, task, &mut findings);
                 monotone::check_task(spec, task, &mut findings);
+                scorecard::check_task(spec, task, &mut findings);
             }
             Ok(_) => {}
         }
@@ -433,6 +437,7 @@ pub(super) fn check_kinds(
     }
     check_features(spec, names.len(), images, findings);
     monotone::check_kinds(spec, columns, &names, findings);
+    scorecard::check_kinds(spec, columns, &names, findings);
     let kinds: Vec<_> = names.iter().map(|name| (name.as_str(), kind(name))).collect();
     texts::check_features(spec, &kinds, findings);
 }

@@ -5,7 +5,7 @@ use super::{by_time, plan};
 use crate::domain::network::NetworkSpec;
 use crate::domain::schema::ColumnType;
 use crate::domain::training::{PartsSpec, TrainingSpec};
-use crate::engine::features::{FittedFeatures, Standard, is_free_text};
+use crate::engine::features::{FittedFeatures, Scored, Standard, is_free_text};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 
@@ -20,12 +20,14 @@ pub(super) struct Fitted {
 }
 
 impl Fitted {
-    /// On the training and the validation rows, the first of the frames.
+    /// On the training and the validation rows, the first of the frames; `bad` are the rows of the positive
+    /// class among these, in this order, where there is one.
     pub(super) fn of(
         frames: &[Frame; 3],
         mut names: Vec<String>,
         spec: &TrainingSpec,
         scale: Option<Standard>,
+        bad: &[bool],
     ) -> Result<Self> {
         let [train, validation, _] = frames;
         if let Some(name) = text_column(spec, train, &names)? {
@@ -33,6 +35,12 @@ impl Fitted {
         }
         let bins = plan::bins(spec, train.rows());
         let fit = |frame: &Frame, names: &[String]| {
+            if let Some(NetworkSpec::Scorecard(card)) = &spec.network {
+                let bad = bad.get(..frame.rows()).unwrap_or_default();
+                let rows = Scored { frame, bad };
+                let (preprocessing, order) = (&spec.preprocessing, &spec.monotone);
+                return FittedFeatures::fit_scorecard(&rows, names, card, preprocessing, order);
+            }
             FittedFeatures::fit(frame, names, &spec.preprocessing, bins, scale, &spec.monotone)
         };
         let may_be_by_time = matches!(spec.parts(), PartsSpec::Time(_));

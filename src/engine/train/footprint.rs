@@ -86,6 +86,8 @@ pub(crate) fn floats(network: &NetworkSpec, layout: &Layout, outputs: usize) -> 
     let size = |value: Option<u32>| f64::from(value.unwrap_or(1));
     let inner = match network {
         NetworkSpec::Linear(_) => 0.0,
+        // In twice as many bits, while they are weighed.
+        NetworkSpec::Scorecard(_) => 2.0 * inputs,
         NetworkSpec::Mlp(mlp) => {
             mlp.hidden.iter().flatten().map(|units| 3.0 * f64::from(*units)).sum()
         }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::network::{
-    CnnNetwork, LinearNetwork, LstmNetwork, MonotoneNetwork, NLinearNetwork, NetworkSpec,
-    TabmNetwork, TextCnnNetwork,
+    CnnNetwork, LinearNetwork, LstmNetwork, MlpNetwork, MonotoneNetwork, NLinearNetwork,
+    NetworkSpec, TabmNetwork, TextCnnNetwork, TransformerNetwork,
 };
 use crate::domain::optimiser::{
     ConstantSchedule, CosineSchedule, OneCycleSchedule, OptimiserSpec, ScheduleSpec, Sgd,
@@ -29,6 +29,8 @@ const VERY_FEW: usize = 3_000;
 
 /// A linear network has one minimum, and takes more steps to it at the same rate.
 const LINEAR_EPOCHS: u32 = 5;
+/// Steps that a scorecard is expected to take.
+const SCORECARD_STEPS: u32 = 10;
 /// Of an optimiser that does not adapt its steps.
 const SGD_RATE: f64 = 0.05;
 /// Of LeNet's SGD, as its source has it.
@@ -223,6 +225,10 @@ impl Recipe {
     /// The specification as it is carried out.
     pub(super) fn fill(&self, spec: &mut TrainingSpec) {
         spec.network = Some(self.network.clone());
+        // What says how others learn says nothing of one that is fitted exactly.
+        if self.network.is_scorecard() {
+            return;
+        }
         spec.optimiser = Some(self.optimiser.clone());
         spec.schedule = Some(self.schedule.clone());
         spec.gradient_clip = Some(self.gradient_clip);
@@ -320,10 +326,13 @@ fn filled(network: NetworkSpec, layout: &Layout, rows: usize) -> (NetworkSpec, D
             }
             network
         }
+        NetworkSpec::Scorecard(card) => {
+            // Of Newton's method as many steps are usually enough.
+            (defaults.epochs, defaults.patience) = (SCORECARD_STEPS, Some(0));
+            NetworkSpec::Scorecard(card.filled())
+        }
         NetworkSpec::Mlp(mut mlp) => {
-            let hidden: &[u32] = if is_few { &[256] } else { &[128, 64] };
-            mlp.hidden.get_or_insert_with(|| hidden.to_vec());
-            mlp.dropout.get_or_insert(if is_few { 0.5 } else { 0.2 });
+            fill_mlp(&mut mlp, is_few);
             defaults.weight_decay = if is_few { 1.0 } else { 0.01 };
             NetworkSpec::Mlp(mlp)
         }
@@ -336,12 +345,7 @@ fn filled(network: NetworkSpec, layout: &Layout, rows: usize) -> (NetworkSpec, D
             NetworkSpec::Monotone(monotone)
         }
         NetworkSpec::Transformer(mut transformer) => {
-            transformer.blocks.get_or_insert(2);
-            let width = *transformer.width.get_or_insert(64);
-            transformer.heads.get_or_insert(8);
-            transformer.feed_forward.get_or_insert((width * 4).div_ceil(3));
-            transformer.attention_dropout.get_or_insert(0.2);
-            transformer.dropout.get_or_insert(0.1);
+            fill_transformer(&mut transformer);
             defaults.learning_rate = 0.0005;
             defaults.weight_decay = 1e-5;
             NetworkSpec::Transformer(transformer)
@@ -364,6 +368,21 @@ fn filled(network: NetworkSpec, layout: &Layout, rows: usize) -> (NetworkSpec, D
         | NetworkSpec::DLinear(_) => sequences::filled(network, layout, rows, &mut defaults),
     };
     (network, defaults)
+}
+
+fn fill_transformer(transformer: &mut TransformerNetwork) {
+    transformer.blocks.get_or_insert(2);
+    let width = *transformer.width.get_or_insert(64);
+    transformer.heads.get_or_insert(8);
+    transformer.feed_forward.get_or_insert((width * 4).div_ceil(3));
+    transformer.attention_dropout.get_or_insert(0.2);
+    transformer.dropout.get_or_insert(0.1);
+}
+
+fn fill_mlp(mlp: &mut MlpNetwork, is_few: bool) {
+    let hidden: &[u32] = if is_few { &[256] } else { &[128, 64] };
+    mlp.hidden.get_or_insert_with(|| hidden.to_vec());
+    mlp.dropout.get_or_insert(if is_few { 0.5 } else { 0.2 });
 }
 
 fn fill_cnn(cnn: &mut CnnNetwork, layout: &Layout) {
@@ -411,7 +430,6 @@ fn fill_monotone(monotone: &mut MonotoneNetwork, rows: usize) -> Defaults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::network::MlpNetwork;
     use crate::engine::testing::spec;
 
     #[test]

@@ -41,6 +41,9 @@ pub(super) fn device(
     data: &Data,
     multiply_adds: u64,
 ) -> Result<Device> {
+    if recipe.network.is_scorecard() {
+        return Ok(Device::Cpu);
+    }
     let device = Device::for_work(&spec.device, multiply_adds)?;
     if recipe.precision == Precision::F32 {
         return Ok(device);
@@ -73,7 +76,7 @@ pub(super) fn device(
 /// yet, a linear network may be one of a table.
 fn is_always_whole(network: &NetworkSpec, layout: Option<&Layout>) -> bool {
     match network {
-        NetworkSpec::NLinear(_) | NetworkSpec::DLinear(_) => true,
+        NetworkSpec::NLinear(_) | NetworkSpec::DLinear(_) | NetworkSpec::Scorecard(_) => true,
         NetworkSpec::Linear(_) => matches!(layout, Some(Layout::Text { .. })),
         _ => false,
     }

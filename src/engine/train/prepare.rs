@@ -15,6 +15,7 @@ use super::plan::{Recipe, texts};
 use super::prior::Prior;
 use super::target::{Target, Truth};
 use super::windows;
+use crate::domain::calibration::CalibrationSpec;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{Column, ColumnType};
@@ -80,7 +81,7 @@ pub(super) fn prepare(
             read.scale = features.target().copied();
             Fitted::given(&read.frames, features, spec)?
         }
-        None => Fitted::of(&read.frames, names.clone(), spec, read.scale)?,
+        None => Fitted::of(&read.frames, names.clone(), spec, read.scale, &read.bad())?,
     };
     warnings.extend(left_out);
     let [train, validation, test] = &read.frames;
@@ -174,6 +175,15 @@ impl Read {
         let tested = parts.test.iter().map(|row| target.rows[*row]).collect();
         let read = Self { target, frames, truths, tested, rows, says_validation, weights, scale };
         Ok((read, warnings))
+    }
+
+    /// Which of the training and then of the validation rows are of the positive class; none where there
+    /// is no such class.
+    fn bad(&self) -> Vec<bool> {
+        let Some(positive) = self.target.positive else { return Vec::new() };
+        let [train, validation, _] = &self.truths;
+        let classes = [train, validation].into_iter().filter_map(Truth::classes);
+        classes.flatten().map(|class| *class == positive).collect()
     }
 
     fn part(&self, features: &FittedFeatures, frame: &Frame, truth: Truth) -> Result<Part> {
@@ -274,6 +284,9 @@ fn carried_out(
     }
     if matches!(layout, Layout::Text { .. }) {
         spec.preprocessing.text.get_or_insert_default();
+    }
+    if recipe.network.is_scorecard() {
+        spec.calibration = CalibrationSpec::None;
     }
     spec.task = Some(target.task);
     spec.features = Some(features);

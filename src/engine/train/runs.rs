@@ -26,6 +26,7 @@ use super::checkpoint::Checkpoint;
 use super::fit::{Data, Fit, Pace, Problem, fit, pace};
 use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, Relieved, RunLabel};
 use super::plan::Recipe;
+use super::scorecard;
 use super::search::Kept;
 use crate::domain::search::SearchProgress;
 use crate::engine::device::Device;
@@ -306,6 +307,9 @@ pub(super) fn pace_on(
     limit: Duration,
     stop: &mut (dyn FnMut() -> bool + Send),
 ) -> Result<Pace> {
+    if problem.recipe.network.is_scorecard() {
+        return scorecard::pace(problem, limit, stop);
+    }
     match device {
         Device::Cpu => pace::<Autodiff<Flex>>(&FlexDevice, problem, limit, stop),
         Device::Cuda(number) => {
@@ -325,6 +329,9 @@ fn fit_on(
     resume: Option<&[u8]>,
     hooks: &mut dyn Hooks,
 ) -> Result<Fit> {
+    if let Some(card) = scorecard::card(&problem.recipe.network) {
+        return scorecard::fit(problem, card, hooks);
+    }
     match device {
         Device::Cpu => fit::<Autodiff<Flex>>(&FlexDevice, problem, resume, hooks),
         Device::Cuda(number) => {

@@ -6,6 +6,7 @@ mod images;
 mod monotone;
 mod precision;
 mod prior;
+mod scorecard;
 mod search;
 mod simpler;
 mod texts;

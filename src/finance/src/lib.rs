@@ -8,6 +8,7 @@ mod fault;
 mod reasons;
 pub mod risk;
 mod scaling;
+pub mod scorecard;
 
 pub use fault::{Fault, Result};
 pub use reasons::{LEAST_SHARE, principal_reasons};

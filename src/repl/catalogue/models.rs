@@ -188,6 +188,23 @@ pub(super) static FUNCTIONS: &[Function] = &[
                   reason_table(\"default\", \"reasons.csv\")",
     },
     Function {
+        name: "scorecard",
+        summary: "the points of a version of the network scorecard",
+        parameters: &[
+            needed("model", "a version, a model, or a model's name"),
+            optional("points", "600", "at these odds of the good outcome"),
+            optional("points_to_double", "20", "so many more stand for twice the odds"),
+            optional("odds", "50", "to 1"),
+            optional("rounded", "True", "whether points are whole numbers"),
+            optional("version", NONE, "a number or an alias; 'champion' when absent"),
+        ],
+        notes: "card.plot() shows points, card.plot(what=\"income\") a column's weights of evidence; \
+                card.save(\"card.csv\") keeps the table. train(..., network=\"scorecard\") makes one.",
+        example: "card = train(loans, target=\"default\", model=\"card\", network=\"scorecard\"); \
+                  points = card.scorecard(); points.save(\"card.csv\"); points\n\
+                  points.plot(what=\"income\")",
+    },
+    Function {
         name: "counterfactual",
         summary: "the smallest changes of rows that lead to another answer",
         parameters: &[

@@ -52,12 +52,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "save",
-        summary: "a frame, a plot or a reason table as a file",
+        summary: "a frame, a plot, a reason table or a scorecard as a file",
         parameters: &[
-            needed("value", "a frame, a plot or a reason table"),
+            needed("value", "a frame, a plot, a reason table or a scorecard"),
             needed(
                 "path",
-                "it ends in .csv or .parquet, of a plot in .svg, of a reason table in .csv",
+                "it ends in .csv or .parquet, of a plot in .svg, of a reason table or a scorecard in \
+                .csv",
             ),
         ],
         notes: "A file that is there is written over.",

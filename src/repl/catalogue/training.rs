@@ -253,15 +253,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
         parameters: &[
             needed(
                 "of",
-                "a version, a training job, explanations, activations, an analysis, or what risk(), \
-                backtest_risk() and credit_losses() give",
+                "a version, a training job, forecasts, a scorecard, explanations, activations, an analysis, or \
+                what risk(), backtest_risk() and credit_losses() give",
             ),
             optional(
                 "what",
                 "\"losses\"",
                 "of a version: losses, or reliability, how probabilities came true (of several classes \
-                that of the one answered); of a dependence the column, of activations and units the layer; of a \
-                risk methods, contributions or stress, of its backtest the method",
+                that of the one answered); of a dependence or a scorecard the column, of activations and units \
+                the layer; of a risk methods, contributions or stress, of its backtest the method",
             ),
             optional(
                 "row",

@@ -19,6 +19,7 @@ mod predicting;
 mod reasoning;
 mod risk;
 mod saving;
+mod scorecards;
 mod simplifying;
 mod training;
 
@@ -140,6 +141,7 @@ functions! {
     explain => explaining::explain,
     reasons => reasoning::reasons,
     reason_table => reasoning::reason_table,
+    scorecard => scorecards::scorecard,
     counterfactual => counterfactual::counterfactual,
     activations => observing::activations,
     importance => analysing::importance,

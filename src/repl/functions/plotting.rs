@@ -6,8 +6,8 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
-    Comparison, Object, activated, alloc, analysed, backtest_plot, credit_plot, curves, explained,
-    forecasted, is_number, object_of, reliability, risk_plot, waterfall,
+    Comparison, Object, activated, alloc, analysed, backtest_plot, carded, credit_plot, curves,
+    explained, forecasted, is_number, object_of, reliability, risk_plot, waterfall,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -268,9 +268,11 @@ pub(super) fn plot<'v>(
         Some(Object::RiskBacktest(test)) => backtest_plot(test, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::CreditLosses(losses)) => credit_plot(losses),
+        Some(Object::Scorecard(card)) => carded(card, arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
         _ => {
-            let wanted = "a version, a training job, forecasts, explanations, activations, an analysis, or \
-                          what risk(), backtest_risk() and credit_losses() give";
+            let wanted = "a version, a training job, forecasts, a scorecard, explanations, activations, an \
+                          analysis, or what risk(), backtest_risk() and credit_losses() give";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

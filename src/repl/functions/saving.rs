@@ -1,4 +1,4 @@
-//! Frames, plots and reason tables as files.
+//! Frames, plots, reason tables and scorecards as files.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -11,7 +11,7 @@ use super::super::arguments::Arguments;
 use super::super::objects::{Object, object_of};
 use super::data::path_of;
 use crate::error::{Code, Error, Result};
-use crate::frame::{Frame, write_csv, write_reason_entries};
+use crate::frame::{Frame, write_csv, write_reason_entries, write_scorecard};
 use crate::plot::Plot;
 
 /// Pixels of a plot.
@@ -37,9 +37,19 @@ pub(super) fn save<'v>(
         (Some(Object::ReasonTable(_)), _) => {
             return Err(arguments.wrong("path", "of a reason table ends in .csv"));
         }
+        (Some(Object::Scorecard(card)), "csv") => write(&path, &write_scorecard(card)?)?,
+        (Some(Object::Scorecard(_)), _) => {
+            return Err(arguments.wrong("path", "of a scorecard ends in .csv"));
+        }
         (Some(Object::Plot(plot)), "svg") => write(&path, svg(plot)?.as_bytes())?,
         (Some(Object::Plot(_)), _) => return Err(arguments.wrong("path", "of a plot ends in .svg")),
-        _ => return Err(arguments.unlike("value", "a frame, a plot or a reason table", value)),
+        _ => {
+            return Err(arguments.unlike(
+                "value",
+                "a frame, a plot, a reason table or a scorecard",
+                value,
+            ));
+        }
     }
     Ok(Value::new_none())
 }

@@ -19,6 +19,7 @@ mod plot;
 mod predictions;
 mod reasons;
 mod risk;
+mod scorecards;
 mod search;
 mod version;
 
@@ -51,6 +52,7 @@ use crate::domain::reason::ReasonTable;
 use crate::domain::risk::RiskAssessment;
 use crate::domain::risk::backtest::RiskBacktest;
 use crate::domain::risk::credit::CreditLossAnswer;
+use crate::domain::scorecard::Scorecard;
 use crate::error::{Context as _, Error, Result};
 use crate::frame::Frame;
 use crate::plot::Plot;
@@ -69,6 +71,7 @@ pub(super) use groups::Groups;
 pub(super) use predictions::Predictions;
 pub(super) use reasons::Told;
 pub(super) use risk::{backtest_plot, credit_plot, plot as risk_plot};
+pub(super) use scorecards::plot as carded;
 pub(super) use version::{Move, Trained};
 
 /// The field that holds the value itself.
@@ -127,6 +130,7 @@ pub(super) enum Object {
     Risk(Box<RiskAssessment>),
     RiskBacktest(Box<RiskBacktest>),
     CreditLosses(Box<CreditLossAnswer>),
+    Scorecard(Box<Scorecard>),
     Move(Move),
 }
 
@@ -155,6 +159,7 @@ impl Object {
             Self::Risk(_) => "risk",
             Self::RiskBacktest(_) => "risk_backtest",
             Self::CreditLosses(_) => "credit_losses",
+            Self::Scorecard(_) => "scorecard",
             Self::Move(_) => "move",
         }
     }
@@ -183,6 +188,7 @@ impl Object {
             Self::Risk(r) => risk::text(r),
             Self::RiskBacktest(t) => risk::backtest_text(t),
             Self::CreditLosses(l) => risk::credit_text(l),
+            Self::Scorecard(s) => scorecards::text(s),
             Self::Move(m) => m.text(),
         }
     }
@@ -214,6 +220,7 @@ impl Object {
                 "counterfactual",
                 "reasons",
                 "reason_table",
+                "scorecard",
                 "aliases",
                 "history",
                 "describe",
@@ -235,6 +242,7 @@ impl Object {
                 "counterfactual",
                 "reasons",
                 "reason_table",
+                "scorecard",
                 "prune",
                 "distil",
                 "quantise",
@@ -250,6 +258,7 @@ impl Object {
             | Self::CreditLosses(_) => &["plot", "describe"],
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::ReasonTable(_) => &["save", "describe"],
+            Self::Scorecard(_) => &["plot", "save", "describe"],
             Self::Advice(_)
             | Self::Counterfactuals(_)
             | Self::Predictions(_)
@@ -281,6 +290,7 @@ impl Object {
             Self::Risk(r) => risk::fields(r),
             Self::RiskBacktest(t) => risk::backtest_fields(t),
             Self::CreditLosses(l) => risk::credit_fields(l),
+            Self::Scorecard(s) => object(s.as_ref()),
             Self::Move(m) => object(m),
         }
     }
@@ -312,6 +322,7 @@ impl Object {
             Self::Risk(r) => Ok(risk::described(r)),
             Self::RiskBacktest(t) => Ok(risk::backtest_described(t)),
             Self::CreditLosses(l) => Ok(risk::credit_described(l)),
+            Self::Scorecard(s) => Ok(scorecards::described(s)),
             Self::Comparison(_)
             | Self::Findings(_)
             | Self::Groups(_)
@@ -479,6 +490,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::Risk(r) => Some(risk::table(r)),
             Object::RiskBacktest(t) => Some(risk::backtest_table(t)),
             Object::CreditLosses(l) => Some(risk::credit_table(l)),
+            Object::Scorecard(s) => Some(scorecards::table(s)),
             _ => None,
         };
         let plot = match object {
@@ -571,6 +583,7 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         | Object::ReasonTable(_)
         | Object::Risk(_)
         | Object::RiskBacktest(_)
-        | Object::CreditLosses(_) => None,
+        | Object::CreditLosses(_)
+        | Object::Scorecard(_) => None,
     }
 }

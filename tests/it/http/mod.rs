@@ -23,6 +23,7 @@ mod monotone;
 mod problems;
 mod reasons;
 mod risk;
+mod scorecards;
 mod search;
 mod server;
 mod simplifications;

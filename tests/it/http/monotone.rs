@@ -48,7 +48,7 @@ async fn what_can_not_be_kept_is_refused_with_the_way_out() {
         (
             json!({"monotone": rising("age"), "network": {"kind": "mlp"}}),
             "/network",
-            "take monotone or linear",
+            "take monotone, linear or scorecard",
         ),
         (json!({"network": {"kind": "monotone"}}), "/network", "or take tabm"),
     ] {

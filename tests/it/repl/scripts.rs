@@ -1,6 +1,18 @@
 use super::{Place, stderr, stdout};
 use crate::support::{Scratch, actuary};
 
+fn examples_of_tables(printed: &str) {
+    let words =
+        |name: &str| section(printed, name).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words("reason_table").starts_with("reason table 2 of default 1 entry"), "{printed}");
+    assert!(words("reason_table").contains("R01 income Low income."), "{printed}");
+    let scorecard = words("scorecard");
+    assert!(scorecard.contains("plot of card 1, income"), "{printed}");
+    assert!(scorecard.contains("weight of evidence"), "{printed}");
+    assert!(scorecard.contains("600 at 50 to 1, 20 to double"), "{printed}");
+    assert!(scorecard.contains("column IV coefficient bin rows % 1 WoE points"), "{printed}");
+}
+
 /// In the order of the table, since later ones use what earlier ones made.
 #[test]
 fn every_example_of_the_help_works() {
@@ -57,8 +69,7 @@ fn every_example_of_the_help_works() {
     assert!(words("counterfactual").starts_with("1 row by default 1 "), "{printed}");
     assert!(section("explain").contains("base") && section("explain").contains("value"));
     assert!(section("reasons").contains("income is 15,000"), "{printed}");
-    assert!(words("reason_table").starts_with("reason table 2 of default 1 entry"), "{printed}");
-    assert!(words("reason_table").contains("R01 income Low income."), "{printed}");
+    examples_of_tables(&printed);
     assert!(section("compare").starts_with("default 1, default 2\n"), "{printed}");
     assert!(words("compare").contains("network linear linear"), "{printed}");
     assert!(words("models").contains("default binary 4"), "{printed}");

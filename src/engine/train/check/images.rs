@@ -59,7 +59,10 @@ pub(in crate::engine::train) fn check_layout(network: &NetworkSpec, layout: &Lay
                 )),
             };
         }
-        NetworkSpec::Tabm(_) | NetworkSpec::Monotone(_) | NetworkSpec::Transformer(_) => {
+        NetworkSpec::Tabm(_)
+        | NetworkSpec::Monotone(_)
+        | NetworkSpec::Scorecard(_)
+        | NetworkSpec::Transformer(_) => {
             return match layout {
                 Layout::Table(_) => Ok(()),
                 Layout::Image(_) => Err(Error::field(

@@ -25,8 +25,8 @@ pub(super) fn check(spec: &TrainingSpec, findings: &mut Findings) {
     }
     if let Some(network) = spec.network.as_ref().filter(|network| !network.can_be_monotone()) {
         let detail = format!(
-            "{} can't keep to the order that 'monotone' asks for: leave network out, or take monotone \
-             or linear",
+            "{} can't keep to the order that 'monotone' asks for: leave network out, or take monotone, \
+             linear or scorecard",
             network.kind()
         );
         findings.add("/network", detail);
@@ -130,7 +130,9 @@ pub(in crate::engine::train) fn check_order(
 ) -> Result<()> {
     let is_ordered = |group: &Group| matches!(group, Group::Ordered { .. });
     let is_left = match network {
-        NetworkSpec::Linear(_) => layout.groups().iter().any(is_ordered),
+        NetworkSpec::Linear(_) | NetworkSpec::Scorecard(_) => {
+            layout.groups().iter().any(is_ordered)
+        }
         _ => has_order(layout),
     };
     if spec.monotone.is_empty() || is_left {

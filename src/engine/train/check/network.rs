@@ -7,6 +7,7 @@ use crate::domain::network::{CnnNetwork, NetworkSpec, TabmNetwork, TransformerNe
 pub(super) fn check(network: &NetworkSpec, findings: &mut Findings) {
     match network {
         NetworkSpec::Linear(_) => {}
+        NetworkSpec::Scorecard(card) => super::scorecard::check_card(card, findings),
         NetworkSpec::Mlp(mlp) => {
             let layers = mlp.hidden.as_ref().map_or(1, Vec::len);
             if !(1..=16).contains(&layers) {

@@ -126,6 +126,13 @@ pub(in crate::engine::train) fn configured(
     let mut spec: TrainingSpec =
         serde_json::from_value(whole).map_err(|error| error.to_string())?;
     let kind = spec.network_kind();
+    if kind == "scorecard" {
+        return Err(
+            "a scorecard reads rows that are prepared for it, and there is nothing to search \
+                    for: train it by itself"
+                .into(),
+        );
+    }
     if let Some(own) = spec.network.as_mut().and_then(bins) {
         let prepared = match base.network.clone() {
             None => None,

@@ -1,6 +1,7 @@
 //! What can be said of a simplification before any row is read.
 
 use super::student;
+use crate::domain::network::NetworkSpec;
 use crate::domain::simplification::{Distillation, Pruning, SimplificationMethod};
 use crate::domain::version::Version;
 use crate::engine::train::check::{Findings, INSIDE, RATE, check_spec};
@@ -12,6 +13,13 @@ use crate::error::{Error, Result};
 /// [`crate::error::Code::InvalidSpec`] naming every bad field by its JSON pointer.
 pub fn check_simplification(parent: &Version, method: &SimplificationMethod) -> Result<()> {
     let mut findings = Findings::default();
+    let spec = &parent.provenance.spec;
+    if spec.network.as_ref().is_some_and(NetworkSpec::is_scorecard) {
+        let detail = "a scorecard is a table of points already, which nothing makes simpler: train one of \
+                      fewer columns or bins instead (network.min_iv, network.bins)";
+        findings.add("/method/kind", detail);
+        return findings.into_result();
+    }
     match method {
         SimplificationMethod::Prune(Pruning { sparsity, epochs, learning_rate }) => {
             findings.real("/method/sparsity", *sparsity, INSIDE);
@@ -37,6 +45,13 @@ pub fn check_simplification(parent: &Version, method: &SimplificationMethod) -> 
             }
             findings.into_result()?;
             let SimplificationMethod::Distil(distillation) = method else { return Ok(()) };
+            if distillation.network.as_ref().is_some_and(NetworkSpec::is_scorecard) {
+                let mut findings = Findings::default();
+                let detail = "a scorecard reads rows that are prepared for it, and learns from outcomes \
+                              alone: train it by itself";
+                findings.add("/method/network", detail);
+                return findings.into_result();
+            }
             let spec = student::spec(&parent.provenance.spec, distillation)?;
             check_spec(&spec).map_err(of_method)
         }

@@ -89,6 +89,7 @@ fn suited(parent: &TrainingSpec) -> Result<NetworkSpec> {
         Some(NetworkSpec::Attention(_)) => Ok(NetworkSpec::Lstm(LstmNetwork::default())),
         Some(
             NetworkSpec::Linear(_)
+            | NetworkSpec::Scorecard(_)
             | NetworkSpec::Lenet(_)
             | NetworkSpec::NLinear(_)
             | NetworkSpec::DLinear(_),

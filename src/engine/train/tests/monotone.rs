@@ -215,6 +215,9 @@ fn a_signal_that_breaks_the_order_is_smoothed_and_little_is_lost() {
 #[case::standard(json!({"preprocessing": {"scaling": "standard"}}))]
 #[case::refitted(json!({"refit": true, "class_weights": {"by": "balanced"}}))]
 #[case::linear(json!({"network": {"kind": "linear"}, "epochs": 8}))]
+#[case::scorecard(json!({"network": {"kind": "scorecard", "min_iv": 0}, "epochs": null}))]
+#[case::refitted_scorecard(json!({"network": {"kind": "scorecard", "min_iv": 0, "wrong_signs": "keep"},
+    "epochs": null, "refit": true, "class_weights": {"by": "balanced"}}))]
 #[case::linear_standard(json!({"network": {"kind": "linear"}, "preprocessing": {"scaling": "standard"}}))]
 fn the_order_holds_however_it_is_trained(#[case] fields: Json) {
     let table = Table::new(1500, 2);
@@ -279,7 +282,7 @@ fn simpler_versions_keep_to_it_and_students_have_to() {
     let mlp = method(json!({"kind": "distil", "network": {"kind": "mlp"}}));
     let error = simplify(&frame, &parent, &mlp, None, &mut Record::default()).unwrap_err();
     assert_eq!(pointers(&error), ["/method/network"], "{error}");
-    assert!(error.to_string().contains("take monotone or linear"), "{error}");
+    assert!(error.to_string().contains("take monotone, linear or scorecard"), "{error}");
 }
 
 #[test]
@@ -316,6 +319,8 @@ fn a_search_finds_only_what_keeps_to_it() {
     let trained = run(&table.frame(), &base(networks(&["monotone", "linear"])));
     assert!(trained.search.is_some());
     keeps(&trained, &table, 60, 1.0);
-    let error = refused(&table.frame(), &base(networks(&["monotone", "mlp"])));
-    assert_eq!(pointers(&error), ["/search/space/~1network/values/1"], "{error}");
+    for unfit in ["mlp", "scorecard"] {
+        let error = refused(&table.frame(), &base(networks(&["monotone", unfit])));
+        assert_eq!(pointers(&error), ["/search/space/~1network/values/1"], "{error}");
+    }
 }

@@ -53,7 +53,7 @@ fn what_cannot_be_drawn_is_said() {
         ("f.hist(\"rate\", by=\"nothing\")", "there is no column nothing"),
         ("plot(f)", "a version, a training job, forecasts, a scorecard, explanations"),
         ("f.hist(\"rate\").save(\"x.png\")", "of a plot ends in .svg"),
-        ("save(1, \"x.csv\")", "a frame, a plot or a reason table"),
+        ("save(1, \"x.csv\")", "a frame, a plot, a reason table or a scorecard"),
         ("f.save(\"/no/such/x.csv\")", "can't be written"),
     ] {
         let error = cells.error(source);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the three notebooks of this folder on small data that it makes itself, and leaves each as .ipynb
+# Runs the four notebooks of this folder on small data that it makes itself, and leaves each as .ipynb
 # with what its cells gave, to be opened in Jupyter or looked at on GitHub.
 #
 #     examples/notebooks/run.sh [DIRECTORY]
@@ -45,8 +45,9 @@ run() {
     "$actuary" run "examples/notebooks/$1.star" --data-dir "$place/data" -p "data=$place/$2" \
         --output "$out/$1.ipynb"
 }
-run credit loans.csv 2> >(grep -v '^first admin key' >&2)
+run credit loans.csv 2> >(grep -v "^first admin key" >&2)
+run lending loans.csv
 run volatility prices.csv
 run sentiment news.csv
-[[ -z ${NBCONVERT:-} ]] || "$NBCONVERT" --log-level=WARN --to html "$out"/{credit,volatility,sentiment}.ipynb
+[[ -z ${NBCONVERT:-} ]] || "$NBCONVERT" --log-level=WARN --to html "$out"/{credit,lending,volatility,sentiment}.ipynb
 ls "$out"

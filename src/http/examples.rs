@@ -5,11 +5,18 @@ use serde_json::{Value, json};
 use crate::error::Code;
 
 mod explaining;
+mod lending;
 mod reasons;
 
 pub(super) use self::explaining::{
     activation_request, activation_response, counterfactual_request, counterfactual_response,
     explanation_request, explanation_response,
+};
+pub(super) use self::lending::{
+    assessment_record, assessment_replay, assessment_request, assessment_response,
+    expected_loss_request, expected_loss_response, policy_page, policy_terms, policy_version,
+    policy_version_page, portfolio_job, portfolio_request, reject_inference_job,
+    reject_inference_request,
 };
 use self::reasons::reasons;
 pub(super) use self::reasons::{
@@ -468,8 +475,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        counterfactual, dataset, explanation, forecast, job, key, model, prediction, reason,
-        training, version,
+        assessment, counterfactual, dataset, explanation, forecast, job, key, loan, model, policy,
+        prediction, reason, training, version,
     };
     use crate::http::answer;
 
@@ -503,6 +510,15 @@ mod tests {
         check::<crate::domain::activation::ActivationResponse>(activation_response());
         check::<answer::ReasonTablePage>(reason_table_page());
         check::<reason::ReasonTable>(reason_table());
+        check::<answer::PolicyPage>(policy_page());
+        check::<answer::PolicyVersionPage>(policy_version_page());
+        check::<policy::PolicyVersion>(policy_version());
+        check::<assessment::AssessmentResponse>(assessment_response());
+        check::<assessment::AssessmentRecord>(assessment_record());
+        check::<assessment::AssessmentReplay>(assessment_replay());
+        check::<loan::ExpectedLossResponse>(expected_loss_response());
+        check::<job::Job>(portfolio_job());
+        check::<job::Job>(reject_inference_job());
         check::<answer::KeyPage>(key_page());
         check::<key::Key>(revoked_key());
         check::<key::CreatedKey>(created_key());
@@ -539,6 +555,11 @@ mod tests {
             .unwrap();
         check::<crate::domain::activation::ActivationRequest>(activation_request());
         check::<reason::NewReasonTable>(new_reason_table());
+        check::<policy::PolicyTerms>(policy_terms());
+        check::<assessment::AssessmentRequest>(assessment_request());
+        check::<assessment::PortfolioRequest>(portfolio_request());
+        check::<crate::domain::reject::RejectInferenceRequest>(reject_inference_request());
+        check::<loan::ExpectedLossRequest>(expected_loss_request());
         check::<key::NewKey>(new_key());
     }
 

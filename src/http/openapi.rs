@@ -25,8 +25,12 @@ const TAGS: &[(&str, &str)] = &[
     ("forecasts", "Rows to come of series, by a version that was trained on windows of them."),
     ("explanations", "Why a version answers as it does."),
     ("reasons", "Codes and sentences by which adverse answers are told."),
+    (
+        "loans",
+        "Applicants and loan books under a credit policy: decisions, prices, reasons, expected losses.",
+    ),
     ("analyses", "How a version answers over many rows: what was looked for, and found."),
-    ("jobs", "Durable work: ingestion, training, analysis."),
+    ("jobs", "Durable work: ingestion, training, analysis, assessment."),
     ("keys", "Who may do what."),
     ("service", "Health, metrics, and this document."),
 ];
@@ -36,6 +40,7 @@ const NAMES: &[(&str, &str)] = &[
     ("dataset", "Name of the dataset"),
     ("model", "Name of the model"),
     ("alias", "Name of the alias, such as `champion`"),
+    ("policy", "Name of the credit policy"),
 ];
 
 /// Identifiers in paths.
@@ -43,6 +48,7 @@ const IDS: &[(&str, &str)] = &[
     ("job", "Id of the job"),
     ("analysis", "Id of the analysis"),
     ("prediction", "Id under which the prediction is recorded"),
+    ("assessment", "Id under which the assessment is recorded"),
     ("key", "Id of the key"),
 ];
 
@@ -77,6 +83,8 @@ const FURTHER: &[(&str, u16)] = &[
     ("create_forecast", 429),
     ("get_reason_table", 406),
     ("replay_prediction", 429),
+    ("create_assessment", 429),
+    ("replay_assessment", 429),
     ("create_prediction", 406),
     ("create_prediction", 429),
 ];
@@ -84,6 +92,8 @@ const FURTHER: &[(&str, u16)] = &[
 /// POSTs that change nothing and so take no Idempotency-Key.
 const READS: &[&str] = &[
     "replay_prediction",
+    "replay_assessment",
+    "create_expected_losses",
     "create_activations",
     "create_counterfactual",
     "create_explanation",

@@ -168,7 +168,8 @@ impl Service {
         let reasons = match &wanted.reasons {
             Some(options) => {
                 let cut_off = loaded.version.signature.threshold.unwrap_or(0.5);
-                let answered = Answered { frame: &frame, scores, cut_off, is_again: false };
+                let answered =
+                    Answered { frame: &frame, scores, cut_off, told: None, is_again: false };
                 let reasons = self.reasons(&name, loaded, answered, options, turn.clone()).await?;
                 Some(Box::new(reasons))
             }

@@ -120,6 +120,29 @@ fn the_analyst_explores_compares_and_promotes() {
     );
 }
 
+#[test]
+fn the_lender_decides_tells_and_prices() {
+    let scratch = Scratch::new("examples-lender");
+    let mut demo = actuary(scratch.path());
+    says_all(demo.args(["demo", "--rows", "1500"]), &["actuary repl"]);
+    let mut decided = actuary(scratch.path());
+    decided.args(["run", &path("lender/policy.star")]);
+    says_all(
+        &mut decided,
+        &[
+            "demo-consumer 1   by demo-default champion   approve from 535 points",
+            "600 rows by demo-consumer 1",
+            "points by outcome, demo-consumer 1",
+            "cumulative gain, demo-consumer 1",
+            "Declined:",
+            "recorded as",
+            "1,500 rows by demo-consumer 1",
+            "stage 1: ",
+            "not an accounting opinion",
+        ],
+    );
+}
+
 /// A notebook's cells and the text that they gave.
 fn gave(notebook: &Path) -> String {
     let text = std::fs::read_to_string(notebook).unwrap();
@@ -161,6 +184,11 @@ fn the_notebooks_run_on_small_data() {
             "volatility",
             "prices.csv",
             &["random_walk: mean squared error", "<svg", "1 forecast by volatility-notebook 1"],
+        ),
+        (
+            "lending",
+            "loans.csv",
+            &["by lending-notebook champion", "<svg", "Not approved:", "expected loss"],
         ),
         ("sentiment", "news.csv", &["<svg", "of the headlines aside are right", "negative"]),
     ] {

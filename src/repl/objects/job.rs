@@ -36,6 +36,8 @@ fn made(result: &JobResult) -> String {
         JobResult::DatasetVersion(r) => format!("{} {}", r.dataset, r.version),
         JobResult::ModelVersion(r) => format!("{} {}", r.model, r.version),
         JobResult::Analysis(r) => format!("{} of {}", r.analysis.as_str(), r.model),
+        JobResult::Assessment(r) => format!("{} {}", r.dataset, r.version),
+        JobResult::RejectInference(r) => format!("{} {}", r.dataset, r.version),
         JobResult::Sweep(r) => format!("{} blobs removed", grouped(r.blobs)),
     }
 }

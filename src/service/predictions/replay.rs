@@ -37,7 +37,8 @@ impl Service {
             Some(then) => {
                 let turn = self.0.explaining.take().await?;
                 let (scores, cut_off) = (&scores, then.cut_off);
-                let answered = Answered { frame: &frame, scores, cut_off, is_again: true };
+                let answered =
+                    Answered { frame: &frame, scores, cut_off, told: None, is_again: true };
                 let options = asked_again(then);
                 Some(self.reasons(&name, &loaded, answered, &options, turn).await?)
             }

@@ -17,6 +17,7 @@ mod idempotency;
 mod images;
 mod jobs;
 mod keys;
+mod loans;
 mod metrics;
 mod monotone;
 mod problems;

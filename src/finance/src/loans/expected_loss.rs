@@ -158,21 +158,23 @@ pub struct CreditLoss {
 }
 
 impl LifetimeLoss {
-    /// # Errors
-    /// A [`Fault`] with the field's name as its pointer.
-    pub fn check(&self) -> Result<()> {
-        let within = |pointer: &str, value: f64, least: f64, most: f64| match (least..=most)
-            .contains(&value)
-        {
-            true => Ok(()),
-            false => Err(Fault::new(pointer, format!("{value} is not from {least} to {most}"))),
-        };
-        within("/loss_given_default", self.loss_given_default, 0.0, 1.0)?;
-        within("/drawn", self.exposure.drawn, 0.0, 1e15)?;
-        within("/undrawn", self.exposure.undrawn, 0.0, 1e15)?;
-        within("/credit_conversion", self.exposure.conversion, 0.0, 1.0)?;
-        within("/remaining_months", f64::from(self.months), 1.0, f64::from(MAX_MONTHS))?;
-        within("/effective_rate", self.effective_rate, -0.5, 10.0)
+    /// All fields that can't hold, with their names as pointers.
+    pub fn faults(&self) -> Vec<Fault> {
+        let fields = [
+            ("/loss_given_default", self.loss_given_default, 0.0, 1.0),
+            ("/drawn", self.exposure.drawn, 0.0, 1e15),
+            ("/undrawn", self.exposure.undrawn, 0.0, 1e15),
+            ("/credit_conversion", self.exposure.conversion, 0.0, 1.0),
+            ("/remaining_months", f64::from(self.months), 1.0, f64::from(MAX_MONTHS)),
+            ("/effective_rate", self.effective_rate, -0.5, 10.0),
+        ];
+        let wrong =
+            fields.into_iter().filter(|(_, value, least, most)| !(*least..=*most).contains(value));
+        wrong
+            .map(|(pointer, value, least, most)| {
+                Fault::new(pointer, format!("{value} is not from {least} to {most}"))
+            })
+            .collect()
     }
 
     /// The loss by stage, over all scenarios by their weights; the base alone where there is none. With
@@ -182,9 +184,10 @@ impl LifetimeLoss {
         let base = [Scenario::BASE];
         let scenarios = if scenarios.is_empty() { &base[..] } else { scenarios };
         let hazards = monthly_hazards(&self.default, self.months);
+        let exposures = self.discounted_exposures();
         let mut all = CreditLoss { twelve_months: 0.0, lifetime: 0.0, provision: 0.0 };
         for scenario in scenarios {
-            let one = self.in_scenario(stage, scenario, &hazards);
+            let one = self.in_scenario(stage, scenario, &hazards, &exposures);
             all.twelve_months += scenario.weight * one.twelve_months;
             all.lifetime += scenario.weight * one.lifetime;
             all.provision += scenario.weight * one.provision;
@@ -192,22 +195,35 @@ impl LifetimeLoss {
         all
     }
 
-    fn in_scenario(&self, stage: Stage, scenario: &Scenario, hazards: &[f64]) -> CreditLoss {
+    /// The exposure of each month, discounted to now.
+    fn discounted_exposures(&self) -> Vec<f64> {
+        let interest = (self.effective_rate.ln_1p() / 12.0).exp_m1();
+        let undrawn = self.exposure.conversion * self.exposure.undrawn;
+        let mut discount = 1.0;
+        let exposure = |month: u32| {
+            discount /= 1.0 + interest;
+            let owed = self.amortisation.owed(month, self.months, interest);
+            discount * (self.exposure.drawn * owed + undrawn)
+        };
+        (1..=self.months).map(exposure).collect()
+    }
+
+    fn in_scenario(
+        &self,
+        stage: Stage,
+        scenario: &Scenario,
+        hazards: &[f64],
+        exposures: &[f64],
+    ) -> CreditLoss {
         let lost = (self.loss_given_default * scenario.loss_factor).min(1.0);
         if stage == Stage::Impaired {
             let loss = lost * self.exposure.at_default();
             return CreditLoss { twelve_months: loss, lifetime: loss, provision: loss };
         }
-        let interest = (self.effective_rate.ln_1p() / 12.0).exp_m1();
-        let (mut survives, mut discount) = (1.0, 1.0);
-        let (mut twelve_months, mut lifetime) = (0.0, 0.0);
-        for (month, hazard) in (1_u32..).zip(hazards) {
+        let (mut survives, mut twelve_months, mut lifetime) = (1.0, 0.0, 0.0);
+        for (month, (hazard, exposure)) in (1..).zip(hazards.iter().zip(exposures)) {
             let hazard = (hazard * scenario.hazard_factor).min(1.0);
-            discount /= 1.0 + interest;
-            let owed = self.amortisation.owed(month, self.months, interest);
-            let exposure =
-                self.exposure.drawn * owed + self.exposure.conversion * self.exposure.undrawn;
-            lifetime += discount * survives * hazard * lost * exposure;
+            lifetime += survives * hazard * lost * exposure;
             survives *= 1.0 - hazard;
             if month <= 12 {
                 twelve_months = lifetime;
@@ -319,11 +335,12 @@ mod tests {
 
     #[test]
     fn what_can_not_be_is_refused() {
-        let pointer = |loan: LifetimeLoss| loan.check().map_err(|fault| fault.pointer);
-        assert_eq!(pointer(loan()), Ok(()));
-        assert_eq!(pointer(LifetimeLoss { months: 0, ..loan() }), Err("/remaining_months".into()));
-        let lost = LifetimeLoss { loss_given_default: f64::NAN, ..loan() };
-        assert_eq!(pointer(lost), Err("/loss_given_default".into()));
+        let pointers = |loan: LifetimeLoss| -> Vec<String> {
+            loan.faults().into_iter().map(|fault| fault.pointer).collect()
+        };
+        assert!(pointers(loan()).is_empty());
+        let wrong = LifetimeLoss { months: 0, loss_given_default: f64::NAN, ..loan() };
+        assert_eq!(pointers(wrong), ["/loss_given_default", "/remaining_months"]);
         let falls = DefaultRisk::Years(vec![0.05, 0.04]).check().map_err(|fault| fault.pointer);
         assert_eq!(falls, Err("/1".to_owned()));
         assert!(DefaultRisk::TwelveMonths(1.5).check().is_err());

@@ -5,11 +5,16 @@ mod decide;
 mod replay;
 mod rules;
 
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 pub(super) use self::decide::{LEAST_PD, costs, scaling};
 use self::decide::{Priced, Scale, Shares};
 use self::rules::Judged;
+use super::explanations::PATIENCE;
 use super::policies::Bound;
 use super::reasons::{Answered, unreached};
 use super::scores::named;
@@ -27,6 +32,9 @@ use crate::domain::version::Signature;
 use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, RowReader};
 use crate::store::NewAssessment;
+
+/// Fewer reasons are not worth a thread of their own.
+const LEAST_PART: usize = 16;
 
 /// What was decided on the rows of a frame.
 pub(super) struct Assessed {
@@ -74,7 +82,8 @@ impl Service {
             Ok((rows, frame))
         })
         .await?;
-        let Assessed { mut assessments, basis } = self.assessed(&bound, frame, None).await?;
+        let Assessed { mut assessments, basis } =
+            self.assessed(&bound, frame, None, PATIENCE).await?;
         if counterfactuals {
             self.add_changes(caller, &bound, &rows, &mut assessments).await?;
         }
@@ -130,12 +139,13 @@ impl Service {
     }
 
     /// Decides on the rows of a frame, which has the policy's columns; as it was decided `then`, by the
-    /// same table of reasons, where it was.
+    /// same table of reasons, where it was; within so long for the reasons.
     pub(super) async fn assessed(
         &self,
         bound: &Bound,
         frame: Frame,
         then: Option<&ReasonBasis>,
+        patience: Duration,
     ) -> Result<Assessed> {
         let Decided { mut assessments, scored, frame, scores, short } =
             self.decided(bound, frame).await?;
@@ -145,15 +155,8 @@ impl Service {
             assessments.iter_mut().for_each(|one| one.reasons.truncate(most));
             return Ok(Assessed { assessments, basis: None });
         };
-        let turn = self.0.explaining.take().await?;
-        let answered = Answered {
-            frame: &frame,
-            scores: &scores,
-            cut_off: cut_off(bound.terms(), bound.signature()).0,
-            told: Some(&short),
-            is_again: then.is_some(),
-        };
-        let reasons = self.reasons(&bound.name, &bound.loaded, answered, &options, turn).await;
+        let asked = (&frame, &scores, short.as_slice());
+        let reasons = self.reasons_of_short(bound, asked, &options, then.is_some(), patience).await;
         let reasons = reasons.map_err(of_policy)?;
         for (row, told) in scored.iter().zip(&reasons.rows) {
             if let Some(assessment) = assessments.get_mut(*row) {
@@ -162,6 +165,36 @@ impl Service {
         }
         assessments.iter_mut().for_each(|one| one.reasons.truncate(most));
         Ok(Assessed { assessments, basis: Some(basis(reasons)) })
+    }
+
+    /// The reasons of those who fall short, in as many parts at once as there are cores: applicants wait
+    /// for an answer, and most of it is these.
+    async fn reasons_of_short(
+        &self,
+        bound: &Bound,
+        (frame, scores, short): (&Frame, &Scores, &[usize]),
+        options: &ReasonOptions,
+        is_again: bool,
+        patience: Duration,
+    ) -> Result<Reasons> {
+        let turn = self.0.explaining.take().await?;
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let cut_off = cut_off(bound.terms(), bound.signature()).0;
+        let parts = short.chunks(short.len().div_ceil(cores).max(LEAST_PART)).map(|told| {
+            let told = Some(told);
+            let answered = Answered { frame, scores, cut_off, told, patience, is_again };
+            self.reasons(&bound.name, &bound.loaded, answered, options, turn.clone())
+        });
+        let mut parts = try_join_all(parts).await?.into_iter();
+        let nothing = || Error::internal("telling reasons", "nobody fell short");
+        let mut all = parts.next().ok_or_else(nothing)?;
+        for part in parts {
+            all.holds &= part.holds;
+            for (row, told) in all.rows.iter_mut().zip(part.rows) {
+                row.extend(told);
+            }
+        }
+        Ok(all)
     }
 
     /// Decides on the rows of a frame.

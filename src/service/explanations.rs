@@ -31,7 +31,7 @@ pub(super) const BUSY: &str =
     "many answers are being explained for others: ask again in a few seconds, or for fewer rows";
 
 /// A request takes no longer: it holds a core for as long.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is explained of each answer.
 struct Explained {
@@ -107,7 +107,7 @@ impl Service {
         };
         let quantities: Vec<Quantity> = explained.iter().map(|one| one.quantity).collect();
         let groups = asking.groups.to_vec();
-        let attributed = patiently(turn, move |stop| {
+        let attributed = patiently(turn, PATIENCE, move |stop| {
             let of = |row: usize| quantities[row.min(quantities.len() - 1)];
             let asked = Asked { groups: &groups, ..Asked::by(method, &of) };
             explainer.explain(&frame, &asked, stop)
@@ -210,6 +210,7 @@ impl<'a> Asking<'a> {
 /// Those of `work`; [`Code::InvalidRequest`] after a minute.
 pub(super) async fn patiently<T: Send + 'static>(
     turn: Turn,
+    patience: Duration,
     work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let waiting = Waiting::default();
@@ -217,7 +218,7 @@ pub(super) async fn patiently<T: Send + 'static>(
     let outcome = blocking(move || {
         let _turn = turn;
         let began = Instant::now();
-        let mut stop = || has_left() || began.elapsed() > PATIENCE;
+        let mut stop = || has_left() || began.elapsed() > patience;
         work(&mut stop).map_err(too_long)
     })
     .await;

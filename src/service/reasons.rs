@@ -5,6 +5,7 @@ mod wording;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actuary_finance::principal_reasons;
 
@@ -45,6 +46,8 @@ pub(super) struct Answered<'a> {
     pub(super) cut_off: f64,
     /// The rows that are adverse, where others than the cut-off decide so.
     pub(super) told: Option<&'a [usize]>,
+    /// How long they may take: forever in a job.
+    pub(super) patience: Duration,
     /// Whether they were told before: where no table was named then, none is read now.
     pub(super) is_again: bool,
 }
@@ -90,7 +93,7 @@ impl Service {
         let some = answered.frame.take(&adverse)?;
         let (calibrator, cut_off) = (signature.calibrator.clone(), answered.cut_off);
         let (told, frame) = (groups, some.clone());
-        let found = patiently(turn, move |stop| {
+        let found = patiently(turn, answered.patience, move |stop| {
             let most = match method {
                 ReasonMethod::Shapley => SHAPLEY_ROWS,
                 ReasonMethod::ExpectedGradients => usize::MAX,

@@ -52,7 +52,7 @@ pub(super) fn policy<'v>(
         }
         None => policy_of(arguments, context, "name")?,
     };
-    lending(Lending::Policy(found), eval)
+    lending(Lending::Policy(Box::new(found)), eval)
 }
 
 /// `policies(limit=50)`.
@@ -67,7 +67,7 @@ pub(super) fn policies<'v>(
     for policy in found {
         let newest = context.client();
         let newest = newest.get_policy_version(&policy.name, policy.latest_version);
-        values.push(lending(Lending::Policy(context.wait(newest)?), eval)?);
+        values.push(lending(Lending::Policy(Box::new(context.wait(newest)?)), eval)?);
     }
     Ok(eval.heap().alloc(values))
 }

@@ -17,7 +17,7 @@ mod plots;
 
 /// A value of lending.
 pub(in crate::repl) enum Lending {
-    Policy(PolicyVersion),
+    Policy(Box<PolicyVersion>),
     Assessments(Assessments),
     Book(AssessmentJobResult),
     Losses(ExpectedLossResponse),
@@ -76,7 +76,7 @@ impl Lending {
 
     pub(super) fn fields(&self) -> Result<Map<String, Json>> {
         match self {
-            Self::Policy(policy) => super::object(policy),
+            Self::Policy(policy) => super::object(policy.as_ref()),
             Self::Assessments(assessed) => assessed.fields(),
             Self::Book(book) => super::object(book),
             Self::Losses(losses) => super::object(losses),

@@ -155,7 +155,8 @@ impl<'a> Priced<'a> {
         if !(amount > 0.0 && amount.is_finite()) {
             reasons.push(unpriced(&pricing.amount, "is missing, or no amount above 0"));
         }
-        if let Some(column) = pricing.undrawn.as_ref().filter(|_| !(undrawn >= 0.0)) {
+        if let Some(column) = pricing.undrawn.as_ref().filter(|_| undrawn.is_nan() || undrawn < 0.0)
+        {
             reasons.push(unpriced(column, "is missing, or below 0"));
         }
         if !reasons.is_empty() {

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::super::explanations::PATIENCE;
 use super::super::{Service, blocking, not_found};
 use crate::domain::assessment::{Assessment, AssessmentRecord, AssessmentReplay};
 use crate::domain::key::Caller;
@@ -29,7 +30,7 @@ impl Service {
         let bound = self.bound(&caller.project, policy, Some(record.version)).await?;
         let (columns, rows) = (bound.columns(), record.rows);
         let frame = blocking(move || RowReader::new(&columns).rows(&rows)).await?;
-        let now = self.assessed(&bound, frame, record.basis.as_ref()).await?;
+        let now = self.assessed(&bound, frame, record.basis.as_ref(), PATIENCE).await?;
         let then: Vec<Assessment> = record
             .assessments
             .into_iter()

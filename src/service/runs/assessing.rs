@@ -1,6 +1,7 @@
 //! The rows of a dataset are assessed under a policy.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actuary_finance::loans::{Amortisation, DefaultRisk, Exposure, LifetimeLoss};
 
@@ -21,7 +22,7 @@ use crate::service::loans::{loan_stage, stage_rules, totals};
 use crate::service::portfolios::{COLUMNS, STAGING_COLUMNS};
 
 /// Rows that are assessed at once.
-const AT_ONCE: usize = 1_000;
+const AT_ONCE: usize = 500;
 /// Bars of the distribution of points.
 const BINS: usize = 40;
 
@@ -39,7 +40,8 @@ impl Service {
             if reporter.lost() {
                 return Err(Error::new(Code::Unavailable, "the run was taken over"));
             }
-            let assessed = self.assessed(&bound, frame.part(start, AT_ONCE), None).await?;
+            let part = frame.part(start, AT_ONCE);
+            let assessed = self.assessed(&bound, part, None, Duration::MAX).await?;
             assessed.assessments.into_iter().for_each(|one| columns.push(one));
             let done = columns.decisions.len() as u64;
             reporter.step(Progress::Assessment(AssessmentProgress { done, total }));

@@ -68,7 +68,7 @@ async fn histories_and_records_are_only_ever_added_to() {
             format!("UPDATE {table} SET {column} = NULL"),
             format!("UPDATE {table} SET {column} = NULL WHERE false"),
             format!("DELETE FROM {table}"),
-            format!("TRUNCATE {table}"),
+            format!("TRUNCATE {table} CASCADE"),
             "TRUNCATE project CASCADE".to_owned(),
             "TRUNCATE model CASCADE".to_owned(),
         ] {

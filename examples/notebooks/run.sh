@@ -57,9 +57,10 @@ run() {
     "$actuary" run "examples/notebooks/$1.star" --data-dir "$place/data" -p "data=$place/$2" \
         --output "$out/$1.ipynb"
 }
-run credit loans.csv 2> >(grep -v '^first admin key' >&2)
+run credit loans.csv 2> >(grep -v "^first admin key" >&2)
+run lending loans.csv
 run volatility prices.csv
 run risk stocks.csv
 run sentiment news.csv
-[[ -z ${NBCONVERT:-} ]] || "$NBCONVERT" --log-level=WARN --to html "$out"/{credit,volatility,risk,sentiment}.ipynb
+[[ -z ${NBCONVERT:-} ]] || "$NBCONVERT" --log-level=WARN --to html "$out"/{credit,lending,volatility,risk,sentiment}.ipynb
 ls "$out"

@@ -36,7 +36,7 @@ pub struct DatasetVersion {
     pub job: Uuid,
 }
 
-/// What was uploaded.
+/// What was uploaded, or what a job made of another snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DatasetSource {
     pub format: DataFormat,
@@ -44,6 +44,17 @@ pub struct DatasetSource {
     pub sha256: String,
     /// Number of uploaded bytes; of a form as it is kept.
     pub size_bytes: u64,
+    /// Of what a job made it; absent of an upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<DatasetOrigin>,
+}
+
+/// The snapshot that another was made of, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DatasetOrigin {
+    pub dataset: DatasetRef,
+    #[schema(example = "assessed by policy consumer 2, model default-risk 3")]
+    pub how: String,
 }
 
 /// Formats that are read and written.

@@ -6,9 +6,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::analysis::{AnalysisKind, AnalysisRequest};
+use super::assessment::{PortfolioRequest, PortfolioSummary};
 use super::cost::Cost;
 use super::dataset::{DataFormat, DatasetRef};
 use super::forecast::AgainstRandomWalk;
+use super::reject::{RejectInferenceRequest, RejectInferenceResult};
 use super::schema::ColumnType;
 use super::search::SearchProgress;
 use super::simplification::SimplificationMethod;
@@ -55,13 +57,24 @@ pub enum JobKind {
     Simplification,
     /// A model version is looked at over the rows of a dataset.
     Analysis,
+    /// The rows of a dataset are assessed under a credit policy.
+    Assessment,
+    /// Outcomes are drawn for the refused applicants of a dataset.
+    RejectInference,
     /// Unreferenced blobs and old idempotency records are removed.
     Sweep,
 }
 
 impl JobKind {
-    pub const ALL: [JobKind; 5] =
-        [Self::Ingestion, Self::Training, Self::Simplification, Self::Analysis, Self::Sweep];
+    pub const ALL: [JobKind; 7] = [
+        Self::Ingestion,
+        Self::Training,
+        Self::Simplification,
+        Self::Analysis,
+        Self::Assessment,
+        Self::RejectInference,
+        Self::Sweep,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -69,6 +82,8 @@ impl JobKind {
             Self::Training => "training",
             Self::Simplification => "simplification",
             Self::Analysis => "analysis",
+            Self::Assessment => "assessment",
+            Self::RejectInference => "reject_inference",
             Self::Sweep => "sweep",
         }
     }
@@ -128,12 +143,14 @@ pub enum Progress {
     Ingestion(IngestionProgress),
     Training(TrainingProgress),
     Analysis(AnalysisProgress),
+    Assessment(AssessmentProgress),
 }
 
 deserialize_tagged! { Progress by "kind":
     "ingestion" => Ingestion(IngestionProgress),
     "training" => Training(TrainingProgress),
     "analysis" => Analysis(AnalysisProgress),
+    "assessment" => Assessment(AssessmentProgress),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -180,6 +197,13 @@ pub struct AnalysisProgress {
     pub total: u64,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AssessmentProgress {
+    /// Rows that were assessed, of `total`.
+    pub done: u64,
+    pub total: u64,
+}
+
 /// What a finished job made.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -187,6 +211,8 @@ pub enum JobResult {
     DatasetVersion(DatasetVersionResult),
     ModelVersion(ModelVersionResult),
     Analysis(AnalysisJobResult),
+    Assessment(AssessmentJobResult),
+    RejectInference(RejectInferenceResult),
     Sweep(SweepResult),
 }
 
@@ -194,6 +220,8 @@ deserialize_tagged! { JobResult by "kind":
     "dataset_version" => DatasetVersion(DatasetVersionResult),
     "model_version" => ModelVersion(ModelVersionResult),
     "analysis" => Analysis(AnalysisJobResult),
+    "assessment" => Assessment(AssessmentJobResult),
+    "reject_inference" => RejectInference(RejectInferenceResult),
     "sweep" => Sweep(SweepResult),
 }
 
@@ -225,6 +253,22 @@ pub struct AnalysisJobResult {
     pub analysis: AnalysisKind,
     /// Where it is: `/api/v1/models/{name}/analyses/{id}`.
     pub location: String,
+}
+
+/// A dataset's version with the decisions on its rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AssessmentJobResult {
+    pub policy: String,
+    pub policy_version: u32,
+    pub model: String,
+    /// The version that scored.
+    pub model_version: u32,
+    pub dataset: String,
+    pub version: u32,
+    pub rows: u64,
+    /// Where it is: `/api/v1/datasets/{name}/versions/{n}`.
+    pub location: String,
+    pub summary: PortfolioSummary,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -336,6 +380,8 @@ pub enum JobSpec {
     Training(Box<TrainingJobSpec>),
     Simplification(Box<SimplificationJobSpec>),
     Analysis(Box<AnalysisJobSpec>),
+    Assessment(Box<AssessmentJobSpec>),
+    RejectInference(Box<RejectInferenceJobSpec>),
     Sweep,
 }
 
@@ -344,6 +390,8 @@ deserialize_tagged! { JobSpec by "kind":
     "training" => Training(Box<TrainingJobSpec>),
     "simplification" => Simplification(Box<SimplificationJobSpec>),
     "analysis" => Analysis(Box<AnalysisJobSpec>),
+    "assessment" => Assessment(Box<AssessmentJobSpec>),
+    "reject_inference" => RejectInference(Box<RejectInferenceJobSpec>),
     "sweep" => Sweep,
 }
 
@@ -381,4 +429,23 @@ pub struct AnalysisJobSpec {
     pub dataset: DatasetRef,
     /// As it was asked for.
     pub request: AnalysisRequest,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AssessmentJobSpec {
+    pub policy: String,
+    /// Number of the policy's version.
+    pub policy_version: u32,
+    /// Number of the model's version, as it was when the job was queued.
+    pub model_version: u32,
+    /// As it was asked for, the dataset's version resolved.
+    pub request: PortfolioRequest,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RejectInferenceJobSpec {
+    /// Number of the model's version.
+    pub model_version: u32,
+    /// As it was asked for, the dataset's version resolved.
+    pub request: RejectInferenceRequest,
 }

@@ -289,6 +289,27 @@ impl Frame {
         Ok(Self { columns: columns.into(), batch })
     }
 
+    /// The same rows with further columns behind the others.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for a name that is taken, and values of another number.
+    pub fn with_columns(&self, further: Vec<(String, Values)>) -> Result<Self> {
+        const ADDING: &str = "adding columns to a frame";
+        let mut columns = self.columns.to_vec();
+        let mut arrays = self.batch.columns().to_vec();
+        for (name, values) in further {
+            if columns.iter().any(|column| column.name == name) {
+                return Err(Error::internal(ADDING, format!("there is a column {name}")));
+            }
+            columns.push(Column { name, kind: values.kind(), nullable: true });
+            arrays.push(values.into_array());
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
+        let batch = RecordBatch::try_new_with_options(arrow_schema(&columns), arrays, &options)
+            .context(ADDING)?;
+        Ok(Self { columns: columns.into(), batch })
+    }
+
     /// The same with other values in columns of these names, which stay of their types.
     ///
     /// # Errors

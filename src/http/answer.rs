@@ -16,6 +16,7 @@ use crate::domain::job::Job;
 use crate::domain::key::Key;
 use crate::domain::model::Model;
 use crate::domain::page::Page;
+use crate::domain::policy::{Policy, PolicyVersionSummary};
 use crate::domain::reason::ReasonTableSummary;
 use crate::domain::version::{AliasMove, VersionSummary};
 use crate::error::{Code, Error, Result};
@@ -168,6 +169,10 @@ pages! {
     JobPage of Job;
     /// Reason tables of a model, the newest first.
     ReasonTablePage of ReasonTableSummary;
+    /// Credit policies by name.
+    PolicyPage of Policy;
+    /// Versions of a credit policy, the newest first.
+    PolicyVersionPage of PolicyVersionSummary;
     /// Keys, the newest first.
     KeyPage of Key;
 }

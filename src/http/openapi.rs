@@ -25,9 +25,13 @@ const TAGS: &[(&str, &str)] = &[
     ("forecasts", "Rows to come of series, by a version that was trained on windows of them."),
     ("explanations", "Why a version answers as it does."),
     ("reasons", "Codes and sentences by which adverse answers are told."),
+    (
+        "loans",
+        "Applicants and loan books under a credit policy: decisions, prices, reasons, expected losses.",
+    ),
     ("risk", "What a portfolio or a book of loans may lose."),
     ("analyses", "How a version answers over many rows: what was looked for, and found."),
-    ("jobs", "Durable work: ingestion, training, analysis."),
+    ("jobs", "Durable work: ingestion, training, analysis, assessment."),
     ("keys", "Who may do what."),
     ("service", "Health, metrics, and this document."),
 ];
@@ -37,6 +41,7 @@ const NAMES: &[(&str, &str)] = &[
     ("dataset", "Name of the dataset"),
     ("model", "Name of the model"),
     ("alias", "Name of the alias, such as `champion`"),
+    ("policy", "Name of the credit policy"),
 ];
 
 /// Identifiers in paths.
@@ -44,6 +49,7 @@ const IDS: &[(&str, &str)] = &[
     ("job", "Id of the job"),
     ("analysis", "Id of the analysis"),
     ("prediction", "Id under which the prediction is recorded"),
+    ("assessment", "Id under which the assessment is recorded"),
     ("key", "Id of the key"),
 ];
 
@@ -82,6 +88,8 @@ const FURTHER: &[(&str, u16)] = &[
     ("get_reason_table", 406),
     ("get_scorecard", 406),
     ("replay_prediction", 429),
+    ("create_assessment", 429),
+    ("replay_assessment", 429),
     ("create_prediction", 406),
     ("create_prediction", 429),
 ];
@@ -89,6 +97,8 @@ const FURTHER: &[(&str, u16)] = &[
 /// POSTs that change nothing and so take no Idempotency-Key.
 const READS: &[&str] = &[
     "replay_prediction",
+    "replay_assessment",
+    "create_expected_losses",
     "create_activations",
     "create_counterfactual",
     "create_explanation",

@@ -10,9 +10,9 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::OpenApiFactory;
 
 use super::{
-    activations, advice, aliases, analyses, counterfactuals, datasets, docs, explanations,
-    forecasts, health, jobs, keys, metrics, models, predictions, reasons, risk, scorecards,
-    simplifications, versions,
+    activations, advice, aliases, analyses, assessments, counterfactuals, datasets, docs,
+    explanations, forecasts, health, jobs, keys, loans, metrics, models, policies, predictions,
+    reasons, risk, scorecards, simplifications, versions,
 };
 use crate::domain::key::Scope;
 
@@ -68,6 +68,9 @@ routes! {
         risk::create_risk_assessment,
         risk::create_risk_backtest,
         risk::create_credit_losses,
+        assessments::create_assessment,
+        assessments::replay_assessment,
+        loans::create_expected_losses,
     ]
     Access::Scope(Scope::Read) => [
         datasets::list_datasets,
@@ -90,6 +93,10 @@ routes! {
         analyses::get_analysis,
         reasons::list_reason_tables,
         reasons::get_reason_table,
+        policies::list_policies,
+        policies::list_policy_versions,
+        policies::get_policy_version,
+        assessments::get_assessment,
         predictions::get_prediction,
         jobs::list_jobs,
         jobs::get_job,
@@ -107,6 +114,9 @@ routes! {
         simplifications::create_simplification,
         analyses::create_analysis,
         reasons::create_reason_table,
+        policies::create_policy_version,
+        assessments::create_portfolio,
+        loans::create_reject_inference,
         aliases::move_alias,
         aliases::delete_alias,
         aliases::roll_back_alias,

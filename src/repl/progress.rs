@@ -6,7 +6,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::text::{grouped, shortened};
-use crate::domain::job::{self, AnalysisProgress, JobEvent, JobEventKind, TrainingProgress};
+use crate::domain::job::{
+    self, AnalysisProgress, AssessmentProgress, JobEvent, JobEventKind, TrainingProgress,
+};
 
 /// Where the terminal does not say how wide it is.
 const WIDTH: usize = 80;
@@ -107,6 +109,7 @@ pub fn progress_line(event: &JobEvent, room: usize) -> Option<String> {
         job::Progress::Ingestion(p) => format!("{} {} rows", p.stage, grouped(p.rows)),
         job::Progress::Training(p) => training(p, room),
         job::Progress::Analysis(p) => analysis(p),
+        job::Progress::Assessment(p) => assessment(p),
     };
     Some(shortened(&text, room))
 }
@@ -117,6 +120,11 @@ pub(super) fn analysis(p: &AnalysisProgress) -> String {
         None => p.stage.clone(),
         Some(share) => format!("{} {share} %", p.stage),
     }
+}
+
+/// `4,000 of 30,000 rows`.
+pub(super) fn assessment(p: &AssessmentProgress) -> String {
+    format!("{} of {} rows", grouped(p.done), grouped(p.total))
 }
 
 /// `tabm (1/3) epoch 11/24 ━━━━━━━── loss 0.4271 score 0.7831 212k rows/s 0:09 left`.

@@ -3,6 +3,7 @@
 mod goal;
 mod ways;
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,12 +19,14 @@ use super::explanations::Waiting;
 use super::predictions::{Loaded, resolve};
 use super::scores::named;
 use crate::domain::counterfactual::{
-    Alternative, ColumnChange, Counterfactual, CounterfactualOutcome, CounterfactualRequest,
-    CounterfactualResponse, MAX_ALTERNATIVES, MAX_CHANGES, MAX_COUNTERFACTUALS,
+    Alternative, Changeable, ColumnChange, Counterfactual, CounterfactualOutcome,
+    CounterfactualRequest, CounterfactualResponse, MAX_ALTERNATIVES, MAX_CHANGES,
+    MAX_COUNTERFACTUALS,
 };
 use crate::domain::key::Caller;
 use crate::domain::prediction::{Prediction, Row};
-use crate::engine::Outputs;
+use crate::domain::version::Signature;
+use crate::engine::{LoadedModel, Outputs};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 use crate::stats::counterfactual::{
@@ -148,6 +151,21 @@ impl Service {
             true => loaded.model.predict(&frame),
             false => runtime.block_on(self.0.scorer.score(loaded, frame)),
         }
+    }
+}
+
+/// Whether columns can change as it is said.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] naming every field that can't hold, below `/change`.
+pub(super) fn check_changeable(
+    change: &BTreeMap<String, Changeable>,
+    signature: &Signature,
+    model: &LoadedModel,
+) -> Result<()> {
+    match change.is_empty() {
+        true => Ok(()),
+        false => ways(change, signature, model).map(|_| ()),
     }
 }
 

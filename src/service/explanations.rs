@@ -31,7 +31,7 @@ pub(super) const BUSY: &str =
     "many answers are being explained for others: ask again in a few seconds, or for fewer rows";
 
 /// A request takes no longer: it holds a core for as long.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is explained of each answer.
 struct Explained {
@@ -213,7 +213,7 @@ pub(super) async fn patiently<T: Send + 'static>(
     work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let detail = "explaining takes longer than a minute: send fewer rows, or shorter texts";
-    patiently_or(turn, || Error::field(Code::InvalidRequest, "/rows", detail), work).await
+    patiently_or(turn, PATIENCE, || Error::field(Code::InvalidRequest, "/rows", detail), work).await
 }
 
 /// The same with a way out of one's own for whoever still waits when it takes too long; nobody reads it of
@@ -223,6 +223,7 @@ pub(super) async fn patiently<T: Send + 'static>(
 /// Those of `work`, and `too_long`.
 pub(super) async fn patiently_or<T: Send + 'static>(
     turn: Turn,
+    patience: Duration,
     too_long: impl FnOnce() -> Error,
     work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -231,7 +232,7 @@ pub(super) async fn patiently_or<T: Send + 'static>(
     let outcome = blocking(move || {
         let _turn = turn;
         let began = Instant::now();
-        let mut stop = || has_left() || began.elapsed() > PATIENCE;
+        let mut stop = || has_left() || began.elapsed() > patience;
         work(&mut stop)
     })
     .await;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 pub use self::question::{Question, Wanted};
 use super::cache::{ModelName, Registered};
-use super::explanations::Asking;
+use super::explanations::{Asking, PATIENCE};
 use super::reasons::{Answered, check_options};
 use super::scores::named;
 use super::versions::no_version;
@@ -168,7 +168,14 @@ impl Service {
         let reasons = match &wanted.reasons {
             Some(options) => {
                 let cut_off = loaded.version.signature.threshold.unwrap_or(0.5);
-                let answered = Answered { frame: &frame, scores, cut_off, is_again: false };
+                let answered = Answered {
+                    frame: &frame,
+                    scores,
+                    cut_off,
+                    told: None,
+                    patience: PATIENCE,
+                    is_again: false,
+                };
                 let reasons = self.reasons(&name, loaded, answered, options, turn.clone()).await?;
                 Some(Box::new(reasons))
             }

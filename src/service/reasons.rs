@@ -5,6 +5,7 @@ mod wording;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actuary_finance::principal_reasons;
 
@@ -15,9 +16,11 @@ use super::cache::ModelName;
 use super::explanations::patiently_or;
 use super::predictions::Loaded;
 use super::turns::Turn;
-use super::{Service, not_found};
+use super::{Service, blocking, not_found};
+use crate::domain::calibration::Calibrator;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
+use crate::domain::policy::{PolicyReasons, PolicyTerms};
 use crate::domain::prediction::{Row, Scores};
 use crate::domain::reason::{
     BaselineSource, MAX_REASONS, Reason, ReasonEntry, ReasonMethod, ReasonOptions, ReasonTable,
@@ -28,7 +31,7 @@ use crate::domain::version::Signature;
 use crate::engine::{
     Adverse, Asked, Attributed, Attributing, Baseline, Explainer, Quantity, Typical,
 };
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, FieldError, Result};
 use crate::frame::Frame;
 
 /// Rows of a baseline that Shapley values are reckoned against, at most.
@@ -41,6 +44,10 @@ pub(super) struct Answered<'a> {
     /// The probability of the positive class at which answers change: the version's threshold, or that
     /// of a policy which decides by it.
     pub(super) cut_off: f64,
+    /// The rows that are adverse, where others than the cut-off decide so.
+    pub(super) told: Option<&'a [usize]>,
+    /// How long they may take: forever in a job.
+    pub(super) patience: Duration,
     /// Whether they were told before: where no table was named then, none is read now.
     pub(super) is_again: bool,
 }
@@ -79,8 +86,11 @@ impl Service {
         let entries = table.as_ref().map_or(&[][..], |table| &table.entries);
         let language = language(entries, options)?;
         let groups = groups(entries, &explainer.columns());
-        let adverse = adverse_rows(signature, &answered, is_positive);
         let cut_off = answered.cut_off;
+        let adverse = match answered.told {
+            Some(told) => told.to_vec(),
+            None => adverse_rows(signature, &answered, is_positive),
+        };
         let mut rows = vec![Vec::new(); answered.scores.rows()];
         let (mut baseline, mut holds) = (None, true);
         // Where nobody is refused it takes nobody to compare with.
@@ -89,6 +99,7 @@ impl Service {
             let (calibrator, frame) = (signature.calibrator.clone(), some.clone());
             let found = patiently_or(
                 turn,
+                answered.patience,
                 || takes_too_long(method),
                 move |stop| {
                     let most = match method {
@@ -110,6 +121,58 @@ impl Service {
         }
         let table = table.map(|table| table.number);
         Ok(Reasons { rows, adverse_class, cut_off, method, max, table, language, baseline, holds })
+    }
+
+    /// What is wrong with the reasons of a policy: a version that none are given of, an unknown table or
+    /// language, a cut-off (with whether the positive class is adverse) that hardly anybody reaches.
+    ///
+    /// # Errors
+    /// Those that are none of the policy's.
+    pub(super) async fn check_reasons(
+        &self,
+        name: &ModelName,
+        (version, calibrator): (u32, Option<&Calibrator>),
+        terms: &PolicyTerms,
+        decision: (f64, bool),
+    ) -> Result<Vec<FieldError>> {
+        let PolicyReasons { max, method, table, language: wanted } = terms.reasons.clone();
+        let options = ReasonOptions { max, method, table, adverse: None, language: wanted };
+        let checked = async {
+            check_options(&options)?;
+            let table = self.table(name, &options).await?;
+            language(table.as_ref().map_or(&[][..], |table| &table.entries), &options)
+        };
+        let mut faults = match checked.await {
+            Ok(_) => Vec::new(),
+            Err(Error::Problem { errors, .. }) if !errors.is_empty() => errors,
+            Err(error) => return Err(error),
+        };
+        let explainer = match self.explainer(name, version).await {
+            Ok(explainer) => explainer,
+            Err(Error::Problem { code: Code::NotFound, detail, .. }) => {
+                faults.push(FieldError::new("/version", detail));
+                return Ok(faults);
+            }
+            Err(error) => return Err(error),
+        };
+        if explainer.columns().is_empty() {
+            let detail = "no reasons are given of its answers, which are of texts";
+            faults.push(FieldError::new("/version", detail));
+            return Ok(faults);
+        }
+        let calibrator = calibrator.cloned();
+        let (cut_off, is_positive) = decision;
+        let found = blocking(move || {
+            let calibrator = calibrator.as_ref();
+            let decision = Adverse { cut_off, is_positive, calibrator, most: usize::MAX };
+            explainer.baseline(decision).map(|_| ())
+        });
+        match found.await {
+            Ok(()) => {}
+            Err(Error::Problem { .. }) => faults.push(unreached("/cut_offs/approve")),
+            Err(error) => return Err(error),
+        }
+        Ok(faults)
     }
 
     /// The table that is named, or the newest one; None where the model has none.
@@ -183,6 +246,13 @@ pub(super) fn check_options(options: &ReasonOptions) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Reasons are told by those who are approved: there have to be some.
+pub(super) fn unreached(pointer: &str) -> FieldError {
+    let detail = "hardly one of the version's training rows would be approved, and reasons are told by \
+                  comparison with those: approve at fewer points, or at a greater probability";
+    FieldError::new(pointer, detail)
 }
 
 fn refused(pointer: &str, detail: impl Into<String>) -> Error {

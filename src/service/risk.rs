@@ -16,7 +16,7 @@ use actuary_finance::risk::{Contribution, gaussian_contributions, historical_con
 
 use self::portfolio::Portfolio;
 use super::Service;
-use super::explanations::patiently_or;
+use super::explanations::{PATIENCE, patiently_or};
 use super::turns::Turn;
 use crate::domain::key::Caller;
 use crate::domain::risk::stress::StressResult;
@@ -135,7 +135,7 @@ async fn calculated<T: Send + 'static>(
 ) -> Result<T> {
     let detail = "calculating takes longer than a minute: ask for fewer methods, a shorter history or fewer \
                   simulations";
-    patiently_or(turn, || Error::new(Code::InvalidRequest, detail), work).await
+    patiently_or(turn, PATIENCE, || Error::new(Code::InvalidRequest, detail), work).await
 }
 
 /// What is given up is nobody's fault.

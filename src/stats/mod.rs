@@ -41,7 +41,8 @@ pub use forecasting::{
 pub use normal::{normal_cdf, normal_inverse_cdf, normal_inverse_cdfs};
 pub use permutation::{Importance, permutation_importance};
 pub use ranking::{
-    auc, auc_interval, auc_of_each, average_precision, kolmogorov_smirnov, threshold_f1,
+    auc, auc_interval, auc_of_each, average_precision, cumulative_gain, kolmogorov_smirnov,
+    threshold_f1,
 };
 pub use regression::regression_metrics;
 pub use ridge::Ridge;

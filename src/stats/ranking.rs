@@ -64,6 +64,14 @@ pub fn kolmogorov_smirnov(scores: &[f64], truth: &[bool]) -> Option<f64> {
     Ranking::new(scores, truth)?.kolmogorov_smirnov()
 }
 
+/// Cumulative gain: among the so many with the greatest scores, as a share of all, the share of all that
+/// are true; from (0, 0) to (1, 1), a point for each score, rows of one score together.
+///
+/// `None` without rows or without a true one, for a score that is no number, or lengths that differ.
+pub fn cumulative_gain(scores: &[f64], truth: &[bool]) -> Option<Vec<(f64, f64)>> {
+    Ranking::new(scores, truth)?.cumulative_gain()
+}
+
 /// The threshold t for which "positive where score >= t" has the greatest F1, over all distinct
 /// scores; the greatest such threshold if several are equally good.
 ///
@@ -186,6 +194,21 @@ impl Ranking {
             greatest = greatest.max(distance.abs());
         }
         Some(greatest)
+    }
+
+    pub(super) fn cumulative_gain(&self) -> Option<Vec<(f64, f64)>> {
+        if self.positives == 0 {
+            return None;
+        }
+        let all = (self.positives + self.negatives) as f64;
+        let (mut seen, mut found) = (0, 0);
+        let mut points = vec![(0.0, 0.0)];
+        for tie in self.ties.iter().rev() {
+            seen += tie.positives + tie.negatives;
+            found += tie.positives;
+            points.push((seen as f64 / all, found as f64 / self.positives as f64));
+        }
+        Some(points)
     }
 
     pub(super) fn threshold_f1(&self) -> Option<f64> {

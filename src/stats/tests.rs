@@ -400,3 +400,12 @@ fn the_auc_of_each_class_is_that_against_all_others() {
     assert_eq!(auc_of_each(&[1.0], &[0, 1], 2), None);
     assert_eq!(auc_of_each(&[1.0, 2.0], &[0, 2], 2), None);
 }
+
+#[test]
+fn cumulative_gain_takes_the_greatest_scores_first() {
+    let gain = cumulative_gain(&[0.1, 0.9, 0.5, 0.5], &[false, true, true, false]).unwrap();
+    assert_eq!(gain, [(0.0, 0.0), (0.25, 0.5), (0.75, 1.0), (1.0, 1.0)]);
+    assert_eq!(cumulative_gain(&[0.1], &[false]), None, "there is nothing to gain");
+    assert_eq!(cumulative_gain(&[f64::NAN], &[true]), None);
+    assert_eq!(cumulative_gain(&[0.1, 0.2], &[true]), None);
+}

@@ -3,6 +3,7 @@
 
 mod aliases;
 mod analyses;
+mod assessments;
 pub mod backup;
 mod blobs;
 mod changes;
@@ -13,6 +14,7 @@ mod jobs;
 mod keys;
 mod metrics;
 mod models;
+mod policies;
 pub mod postgres;
 mod predictions;
 mod reasons;
@@ -24,6 +26,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::{PgPool, Postgres, Transaction};
 
 pub use analyses::NewAnalysis;
+pub use assessments::NewAssessment;
 pub use blobs::{Blob, BlobReader, BlobWriter};
 pub use changes::{Change, Changes};
 pub use datasets::NewDatasetVersion;

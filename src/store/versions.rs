@@ -207,6 +207,9 @@ impl Tx {
                UNION ALL
                (SELECT 'recorded prediction ' || id FROM prediction
                 WHERE model = $1 AND version = $2 LIMIT 1)
+               UNION ALL
+               (SELECT 'recorded assessment ' || id FROM assessment
+                WHERE model = $1 AND version = $2 LIMIT 1)
                LIMIT 1"#,
             row.id,
             number(version)

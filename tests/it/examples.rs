@@ -191,6 +191,29 @@ fn the_analyst_forecasts_and_hears_what_that_is_worth() {
     );
 }
 
+#[test]
+fn the_lender_decides_tells_and_prices() {
+    let scratch = Scratch::new("examples-lender");
+    let mut demo = actuary(scratch.path());
+    says_all(demo.args(["demo", "--rows", "1500"]), &["actuary repl"]);
+    let mut decided = actuary(scratch.path());
+    decided.args(["run", &path("lender/policy.star")]);
+    says_all(
+        &mut decided,
+        &[
+            "demo-consumer 1   by demo-default champion   approve from 535 points",
+            "600 rows by demo-consumer 1",
+            "points by outcome, demo-consumer 1",
+            "cumulative gain, demo-consumer 1",
+            "Declined:",
+            "recorded as",
+            "1,500 rows by demo-consumer 1",
+            "stage 1: ",
+            "not an accounting opinion",
+        ],
+    );
+}
+
 /// A notebook's cells and the text that they gave.
 fn gave(notebook: &Path) -> String {
     let text = std::fs::read_to_string(notebook).unwrap();
@@ -241,6 +264,11 @@ fn the_notebooks_run_on_small_data() {
             &["random_walk: mean squared error", "<svg", "1 forecast by volatility-notebook 1"],
         ),
         ("risk", "stocks.csv", &["risk of 2 assets", "<svg", "backtest at 0.95", "by 2 methods"]),
+        (
+            "lending",
+            "loans.csv",
+            &["by lending-notebook champion", "<svg", "Not approved:", "expected loss"],
+        ),
         ("sentiment", "news.csv", &["<svg", "of the headlines aside are right", "negative"]),
     ] {
         let output = file(&format!("{notebook}.ipynb"));

@@ -46,7 +46,12 @@ fn stored(csv: &str) -> Stored {
         columns: ingested.columns,
         sha256: String::new(),
         size_bytes: 0,
-        source: DatasetSource { format: DataFormat::Csv, sha256: String::new(), size_bytes: 0 },
+        source: DatasetSource {
+            format: DataFormat::Csv,
+            sha256: String::new(),
+            size_bytes: 0,
+            origin: None,
+        },
         created_at: DateTime::UNIX_EPOCH,
         job: Uuid::nil(),
     };

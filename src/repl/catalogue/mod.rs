@@ -4,6 +4,7 @@
 mod analyses;
 mod data;
 mod frames;
+mod lending;
 mod models;
 mod plots;
 mod risk;
@@ -61,6 +62,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         models::FUNCTIONS,
         analyses::FUNCTIONS,
         risk::FUNCTIONS,
+        lending::FUNCTIONS,
         session::FUNCTIONS,
     ];
     parts.into_iter().flatten()

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::super::arguments::Arguments;
 use super::super::context::context;
-use super::super::objects::{Object, alloc, object_of};
-use super::super::progress::analysis;
+use super::super::objects::{Lending, Object, alloc, object_of};
+use super::super::progress::{analysis, assessment};
 use super::super::text::grouped;
 use super::data::page;
 use super::training::trained;
@@ -102,6 +102,10 @@ pub(super) fn wait<'v>(
             let made = context.wait(client.get_dataset_version(&made.dataset, made.version))?;
             alloc(Object::Dataset(made), eval)
         }
+        JobResult::Assessment(book) => alloc(Object::Lending(Box::new(Lending::Book(book))), eval),
+        JobResult::RejectInference(made) => {
+            alloc(Object::Lending(Box::new(Lending::Inferred(made))), eval)
+        }
         JobResult::Analysis(made) => {
             let found = context.wait(context.client().get_analysis(&made.model, made.id))?;
             alloc(Object::Analysis(Box::new(found)), eval)
@@ -155,6 +159,7 @@ fn told(progress: &Progress) -> String {
     match progress {
         Progress::Ingestion(p) => format!("{} {} rows", p.stage, grouped(p.rows)),
         Progress::Analysis(p) => analysis(p),
+        Progress::Assessment(p) => assessment(p),
         Progress::Training(p) => {
             let score = p.last.validation_metric.map(|m| format!(" score {m:.4}"));
             format!(

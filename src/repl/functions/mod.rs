@@ -12,6 +12,7 @@ mod forecasting;
 mod frames;
 mod help;
 mod jobs;
+mod lending;
 mod models;
 mod observing;
 mod plotting;
@@ -155,6 +156,12 @@ functions! {
     risk => risk::risk,
     backtest_risk => risk::backtest_risk,
     credit_losses => risk::credit_losses,
+    policy => lending::policy,
+    policies => lending::policies,
+    assess => lending::assess,
+    assess_book => lending::assess_book,
+    expected_losses => lending::expected_losses,
+    infer_rejects => lending::infer_rejects,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

@@ -270,9 +270,13 @@ pub(super) fn plot<'v>(
         Some(Object::CreditLosses(losses)) => credit_plot(losses),
         Some(Object::Scorecard(card)) => carded(card, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
+        Some(Object::Lending(lending)) => lending
+            .plot(arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
         _ => {
             let wanted = "a version, a training job, forecasts, a scorecard, explanations, activations, an \
-                          analysis, or what risk(), backtest_risk() and credit_losses() give";
+                          analysis, assessments, a loan book, or what risk(), backtest_risk() and \
+                          credit_losses() give";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

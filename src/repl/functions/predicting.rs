@@ -157,7 +157,7 @@ fn reads_all(rows: &[Row], inputs: &[&str]) -> bool {
 
 /// Columns that a row of the data has though the model does not read them: its target, and those
 /// that the training left out. Any other is a mistake, which the server names.
-async fn spare(context: &Context, version: &Version) -> Result<Vec<String>> {
+pub(super) async fn spare(context: &Context, version: &Version) -> Result<Vec<String>> {
     let mut names = vec![version.signature.target.clone()];
     let trained_on = &version.provenance.spec.dataset;
     if let Some(number) = trained_on.version {
@@ -171,7 +171,7 @@ async fn spare(context: &Context, version: &Version) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn dropping(rows: Vec<Row>, unwanted: impl Fn(&str) -> bool) -> Vec<Row> {
+pub(super) fn dropping(rows: Vec<Row>, unwanted: impl Fn(&str) -> bool) -> Vec<Row> {
     rows.into_iter()
         .map(|mut row| {
             row.retain(|name, _| !unwanted(name));

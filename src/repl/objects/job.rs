@@ -40,6 +40,8 @@ fn made(result: &JobResult) -> String {
             format!("{} {}{}", r.model, r.version, verdict.unwrap_or_default())
         }
         JobResult::Analysis(r) => format!("{} of {}", r.analysis.as_str(), r.model),
+        JobResult::Assessment(r) => format!("{} {}", r.dataset, r.version),
+        JobResult::RejectInference(r) => format!("{} {}", r.dataset, r.version),
         JobResult::Sweep(r) => format!("{} blobs removed", grouped(r.blobs)),
     }
 }

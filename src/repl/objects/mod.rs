@@ -15,6 +15,7 @@ mod forecasts;
 mod frame;
 mod groups;
 mod job;
+mod lending;
 mod plot;
 mod predictions;
 mod reasons;
@@ -68,6 +69,7 @@ pub(super) use findings::{Finding, Findings};
 pub(super) use forecasts::plot as forecasted;
 pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
+pub(super) use lending::{Assessments, Lending};
 pub(super) use predictions::Predictions;
 pub(super) use reasons::Told;
 pub(super) use risk::{backtest_plot, credit_plot, plot as risk_plot};
@@ -122,6 +124,7 @@ pub(super) enum Object {
     Model(Model),
     Version(Box<Trained>),
     Job(Box<Job>),
+    Lending(Box<Lending>),
     Plot(Plot),
     Predictions(Predictions),
     Forecasts(ForecastResponse),
@@ -152,6 +155,7 @@ impl Object {
             Self::Model(_) => "model",
             Self::Version(_) => "version",
             Self::Job(_) => "job",
+            Self::Lending(l) => l.kind(),
             Self::Predictions(_) => "predictions",
             Self::Forecasts(_) => "forecasts",
             Self::Reasons(_) => "reasons",
@@ -181,6 +185,7 @@ impl Object {
             Self::Model(m) => version::model_text(m),
             Self::Version(v) => v.text(),
             Self::Job(j) => job::text(j),
+            Self::Lending(l) => l.text(),
             Self::Predictions(p) => p.text(),
             Self::Forecasts(f) => forecasts::text(f),
             Self::Reasons(r) => r.text(),
@@ -257,6 +262,7 @@ impl Object {
             | Self::RiskBacktest(_)
             | Self::CreditLosses(_) => &["plot", "describe"],
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
+            Self::Lending(l) => l.methods(),
             Self::ReasonTable(_) => &["save", "describe"],
             Self::Scorecard(_) => &["plot", "save", "describe"],
             Self::Advice(_)
@@ -283,6 +289,7 @@ impl Object {
             Self::Model(m) => object(m),
             Self::Version(v) => v.fields(),
             Self::Job(j) => object(j.as_ref()),
+            Self::Lending(l) => l.fields(),
             Self::Predictions(p) => p.fields(),
             Self::Forecasts(f) => forecasts::fields(f),
             Self::Reasons(r) => r.fields(),
@@ -314,6 +321,7 @@ impl Object {
             Self::Dataset(d) => dataset::described(d),
             Self::Explanations(e) => Ok(explanations::described(e)),
             Self::Frame(f) => frame::rows(&super::functions::described(f)?),
+            Self::Lending(l) => l.described(),
             Self::Version(v) => v.described(),
             Self::Predictions(p) => Ok(p.described()),
             Self::Forecasts(f) => Ok(forecasts::described(f)),
@@ -479,6 +487,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::Analysis(a) => Some(analyses::table(a)),
             Object::Version(v) => v.version.search.as_ref().map(search::table),
             Object::Frame(f) => frame::table(f, rows).ok(),
+            Object::Lending(l) => l.table(rows),
             Object::Comparison(c) => Some(c.table()),
             Object::Counterfactuals(c) => Some(c.table()),
             Object::Explanations(e) => Some(explanations::table(e)),
@@ -576,6 +585,7 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         | Object::Frame(_)
         | Object::Forecasts(_)
         | Object::Groups(_)
+        | Object::Lending(_)
         | Object::Move(_)
         | Object::Plot(_)
         | Object::Predictions(_)

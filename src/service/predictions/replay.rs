@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::super::cache::ModelName;
+use super::super::explanations::PATIENCE;
 use super::super::reasons::{Answered, are_same, asked_again};
 use super::super::scores::named;
 use super::super::{Service, not_found};
@@ -37,7 +38,14 @@ impl Service {
             Some(then) => {
                 let turn = self.0.explaining.take().await?;
                 let (scores, cut_off) = (&scores, then.cut_off);
-                let answered = Answered { frame: &frame, scores, cut_off, is_again: true };
+                let answered = Answered {
+                    frame: &frame,
+                    scores,
+                    cut_off,
+                    told: None,
+                    patience: PATIENCE,
+                    is_again: true,
+                };
                 let options = asked_again(then);
                 Some(self.reasons(&name, &loaded, answered, &options, turn).await?)
             }

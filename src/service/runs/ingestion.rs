@@ -42,6 +42,7 @@ impl Service {
             format: spec.format,
             sha256: spec.upload_sha256.clone(),
             size_bytes: spec.upload_bytes,
+            origin: None,
         };
         let mut tx = self.store().begin().await?;
         if !tx.hold_run(claim.run).await? {
@@ -69,7 +70,7 @@ impl Service {
     }
 
     /// Writes a file from its start as a blob, which is still to be named.
-    async fn store_file(&self, mut file: File) -> Result<Blob> {
+    pub(super) async fn store_file(&self, mut file: File) -> Result<Blob> {
         use std::io::Seek;
         file.rewind().context("rewinding a temporary file")?;
         let mut writer = self.store().write_blob().await?;
@@ -93,6 +94,6 @@ impl Service {
 }
 
 /// The way to a file that has no name, so that nothing is left of it when this process is killed.
-fn path(file: &File) -> PathBuf {
+pub(super) fn path(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }

@@ -1,7 +1,10 @@
 //! Runs of jobs: what a worker asks of the queue, and what its child carries out.
 
 mod analysing;
+mod assessing;
+mod deriving;
 mod fitting;
+mod inferring;
 mod ingestion;
 mod reporter;
 
@@ -131,6 +134,8 @@ impl Service {
             JobSpec::Training(spec) => self.fit(&claim, spec).await,
             JobSpec::Simplification(spec) => self.simplify_run(&claim, spec).await,
             JobSpec::Analysis(spec) => self.analyse_run(&claim, spec).await,
+            JobSpec::Assessment(spec) => self.assess_run(&claim, spec).await,
+            JobSpec::RejectInference(spec) => self.infer_rejects_run(&claim, spec).await,
             JobSpec::Sweep => self.sweep(run).await,
         };
         match outcome {

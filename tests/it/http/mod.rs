@@ -18,6 +18,7 @@ mod images;
 mod intervals;
 mod jobs;
 mod keys;
+mod loans;
 mod metrics;
 mod monotone;
 mod problems;

@@ -154,7 +154,7 @@ async fn a_lost_run_is_taken_up_at_its_checkpoint_and_ends_with_the_same_weights
         .filter_map(|event| match event.event {
             JobEventKind::Progress(event) => match event.progress {
                 Progress::Training(training) => Some(training.epoch),
-                Progress::Ingestion(_) | Progress::Analysis(_) => None,
+                _ => None,
             },
             _ => None,
         })

@@ -65,7 +65,7 @@ fn every_example_of_the_help_works() {
     assert!(section("plot").contains("predicted") && section("plot").contains("observed"));
     assert!(section("explain").starts_with("plot of default 1"), "{printed}");
     assert!(section("explain").contains("income") && section("explain").contains("log odds of 1"));
-    examples_of_analyses(&printed);
+    [examples_of_analyses, examples_of_lending].map(|examples| examples(&printed));
     assert!(words("counterfactual").starts_with("1 row by default 1 "), "{printed}");
     assert!(section("explain").contains("base") && section("explain").contains("value"));
     assert!(section("reasons").contains("income is 15,000"), "{printed}");
@@ -135,6 +135,27 @@ fn examples_of_risk(printed: &str) {
     assert!(tested.starts_with("backtest at 0.95   99 days from 2025-04-"), "{printed}");
     assert!(tested.contains("plot of historical at 0.95: "), "{printed}");
     assert!(section("credit_losses").starts_with("losses of 600 loans   "), "{printed}");
+}
+
+/// What the examples of lending have printed.
+fn examples_of_lending(printed: &str) {
+    let section = |name: &str| section(printed, name);
+    let policy = section("policy");
+    assert!(
+        policy.starts_with("consumer 1   by default champion   approve up to a PD of 0.35"),
+        "{printed}"
+    );
+    assert!(policy.contains("age < 22"), "{printed}");
+    assert_eq!(section("policies"), "\"default\"");
+    let assessed = section("assess");
+    assert!(assessed.starts_with("600 rows by consumer 1   "), "{printed}");
+    assert!(assessed.contains("cumulative gain, consumer 1"), "{printed}");
+    assert!(assessed.contains("3 rows by consumer 1"), "{printed}");
+    assert!(section("assess_book").starts_with("plot of points of decided 1"), "{printed}");
+    let losses = section("expected_losses");
+    assert!(losses.starts_with("1 loan   ") && losses.contains("performing"), "{printed}");
+    let inferred = section("infer_rejects");
+    assert!(inferred.contains("inferred 1   ") && inferred.contains("! refused"), "{printed}");
 }
 
 /// What the examples of the magics have printed.

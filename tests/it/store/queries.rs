@@ -50,14 +50,25 @@ async fn histories_and_records_are_only_ever_added_to() {
         INSERT INTO prediction (id, project, key, model, version, rows, predictions)
             VALUES ('00000000-0000-0000-0000-000000000002', 'default',
                 '00000000-0000-0000-0000-000000000001', 1, 1, '[]', '[]');
+        INSERT INTO policy_version (policy, version, terms, created_by)
+            VALUES (1, 1, '{}', '00000000-0000-0000-0000-000000000001');
+        INSERT INTO assessment (id, project, key, policy, policy_version, model, version, rows,
+                assessments)
+            VALUES ('00000000-0000-0000-0000-000000000003', 'default',
+                '00000000-0000-0000-0000-000000000001', 1, 1, 1, 1, '[]', '[]');
         RESET session_replication_role";
     sqlx::raw_sql(rows).execute(pool).await.unwrap();
-    for (table, column) in [("alias_move", "reason"), ("prediction", "threshold")] {
+    for (table, column) in [
+        ("alias_move", "reason"),
+        ("prediction", "threshold"),
+        ("policy_version", "terms"),
+        ("assessment", "basis"),
+    ] {
         for statement in [
             format!("UPDATE {table} SET {column} = NULL"),
             format!("UPDATE {table} SET {column} = NULL WHERE false"),
             format!("DELETE FROM {table}"),
-            format!("TRUNCATE {table}"),
+            format!("TRUNCATE {table} CASCADE"),
             "TRUNCATE project CASCADE".to_owned(),
             "TRUNCATE model CASCADE".to_owned(),
         ] {

@@ -1,0 +1,352 @@
+//! What a score means: points, a decision, a price and a limit.
+
+use actuary_finance::Scaling;
+use actuary_finance::loans::{Costs, Exposure, Limits, instalment, largest_amount};
+
+use super::super::policies::Bound;
+use crate::domain::assessment::{
+    Assessment, AssessmentReason, Decision, Offer, PdInterval, PdIntervalKind, ReasonSource,
+};
+use crate::domain::calibration::ReliabilityBin;
+use crate::domain::policy::{CutOffUnit, PointsScale, PolicyTerms, Pricing};
+use crate::domain::version::Metrics;
+use crate::error::Result;
+use crate::frame::Frame;
+
+/// Probabilities nearer to 0 and 1 have the points of this one, and of 1 less it: those of certainty are
+/// infinite.
+pub(in crate::service) const LEAST_PD: f64 = 1e-9;
+/// Longest term of a loan, in months.
+const MAX_MONTHS: f64 = 600.0;
+
+pub(in crate::service) fn scaling(scale: &PointsScale) -> Scaling {
+    Scaling { points: scale.points, points_to_double: scale.points_to_double, odds: scale.odds }
+}
+
+/// The costs of a policy's loans.
+pub(in crate::service) fn costs(pricing: &Pricing) -> Costs {
+    Costs {
+        funding: pricing.funding,
+        margin: pricing.margin,
+        capital_ratio: pricing.capital_ratio,
+        cost_of_capital: pricing.cost_of_capital,
+        least_rate: pricing.least_rate,
+        most_rate: pricing.most_rate,
+    }
+}
+
+/// How a policy reads probabilities of default.
+pub(super) struct Scale {
+    scaling: Scaling,
+    unit: CutOffUnit,
+    approve: f64,
+    decline: f64,
+}
+
+impl Scale {
+    pub(super) fn new(terms: &PolicyTerms) -> Self {
+        let cut_offs = terms.cut_offs;
+        let (approve, decline) = (cut_offs.approve, cut_offs.decline);
+        Self { scaling: scaling(&terms.scale), unit: cut_offs.unit, approve, decline }
+    }
+
+    pub(super) fn points(&self, pd: f64) -> f64 {
+        self.scaling.points_of(pd.clamp(LEAST_PD, 1.0 - LEAST_PD))
+    }
+
+    /// The greatest probability of default that is approved.
+    pub(super) fn approved_pd(&self) -> f64 {
+        match self.unit {
+            CutOffUnit::Probability => self.approve,
+            CutOffUnit::Points => self.scaling.probability_at(self.approve),
+        }
+    }
+
+    pub(super) fn decision(&self, pd: f64) -> Decision {
+        let (approved, declined) = match self.unit {
+            CutOffUnit::Probability => (pd <= self.approve, pd > self.decline),
+            CutOffUnit::Points => {
+                let points = self.points(pd);
+                (points >= self.approve, points < self.decline)
+            }
+        };
+        match (approved, declined) {
+            (true, _) => Decision::Approve,
+            (false, true) => Decision::Decline,
+            (false, false) => Decision::Refer,
+        }
+    }
+}
+
+/// How often those defaulted to whom a version gave about the same probability.
+pub(super) struct Shares<'a> {
+    bins: &'a [ReliabilityBin],
+    /// Whether the adverse class is the positive one, of which the bins are.
+    is_positive: bool,
+}
+
+impl<'a> Shares<'a> {
+    pub(super) fn new(bound: &'a Bound) -> Self {
+        let calibration = match &bound.loaded.version.metrics {
+            Metrics::Binary(metrics) => metrics.calibration.as_ref(),
+            _ => None,
+        };
+        let bins = calibration.map_or(&[][..], |calibration| &calibration.reliability.bins);
+        let positive = bound.signature().positive_class.as_deref();
+        Self { bins, is_positive: positive == Some(bound.adverse.as_str()) }
+    }
+
+    /// Of the first bin whose greatest probability is no less than this one, or of the last.
+    pub(super) fn interval(&self, pd: f64) -> Option<PdInterval> {
+        let positive = if self.is_positive { pd } else { 1.0 - pd };
+        let at = self.bins.partition_point(|bin| bin.high < positive);
+        let bin = self.bins.get(at).or(self.bins.last())?;
+        let (low, high) = match self.is_positive {
+            true => (bin.interval.low, bin.interval.high),
+            false => (1.0 - bin.interval.high, 1.0 - bin.interval.low),
+        };
+        Some(PdInterval { kind: PdIntervalKind::CalibrationBin, low, high, rows: bin.n })
+    }
+}
+
+/// The numbers that prices need, row by row; NaN where one is missing.
+pub(super) struct Priced<'a> {
+    pricing: &'a Pricing,
+    costs: Costs,
+    terms: &'a PolicyTerms,
+    amount: Vec<f64>,
+    undrawn: Option<Vec<f64>>,
+    months: Option<Vec<f64>>,
+    income: Option<Vec<f64>>,
+    debts: Option<Vec<f64>>,
+}
+
+impl<'a> Priced<'a> {
+    /// None where the policy prices nothing.
+    ///
+    /// # Errors
+    /// As [`Frame::numbers`].
+    pub(super) fn new(terms: &'a PolicyTerms, frame: &Frame) -> Result<Option<Self>> {
+        let Some(pricing) = &terms.pricing else { return Ok(None) };
+        let numbers = |name: Option<&String>| name.map(|name| frame.numbers(name)).transpose();
+        let instalment = terms.limit.as_ref().and_then(|limit| limit.instalment.as_ref());
+        let constant = pricing.term_months.map(|months| vec![f64::from(months); frame.rows()]);
+        Ok(Some(Self {
+            pricing,
+            costs: costs(pricing),
+            terms,
+            amount: frame.numbers(&pricing.amount)?,
+            undrawn: numbers(pricing.undrawn.as_ref())?,
+            months: numbers(pricing.term.as_ref())?.or(constant),
+            income: numbers(instalment.map(|limit| &limit.income))?,
+            debts: numbers(instalment.and_then(|limit| limit.debts.as_ref()))?,
+        }))
+    }
+
+    /// Adds exposure, expected loss and offer to a scored row, by its number in the frame, and says what
+    /// keeps it from being approved.
+    pub(super) fn price(&self, row: usize, assessed: &mut Assessment) -> Vec<AssessmentReason> {
+        let Some(pd) = assessed.pd else { return Vec::new() };
+        let at = |values: &Vec<f64>| values.get(row).copied().unwrap_or(f64::NAN);
+        let pricing = self.pricing;
+        let amount = at(&self.amount);
+        let undrawn = self.undrawn.as_ref().map_or(0.0, at);
+        let mut reasons = Vec::new();
+        if !(amount > 0.0 && amount.is_finite()) {
+            reasons.push(unpriced(&pricing.amount, "is missing, or no amount above 0"));
+        }
+        if let Some(column) = pricing.undrawn.as_ref().filter(|_| undrawn.is_nan() || undrawn < 0.0)
+        {
+            reasons.push(unpriced(column, "is missing, or below 0"));
+        }
+        if !reasons.is_empty() {
+            return reasons;
+        }
+        let exposure =
+            Exposure { drawn: amount, undrawn, conversion: pricing.credit_conversion }.at_default();
+        assessed.exposure = Some(exposure);
+        assessed.expected_loss = Some(pd * pricing.loss_given_default * exposure);
+        let months = self.months.as_ref().map(at);
+        if let (Some(months), Some(column)) = (months, &pricing.term)
+            && !(1.0..=MAX_MONTHS).contains(&months)
+        {
+            return vec![unpriced(column, "is missing, or not from 1 to 600 months")];
+        }
+        self.offer(row, (pd, amount, months), assessed)
+    }
+
+    fn offer(
+        &self,
+        row: usize,
+        (pd, amount, months): (f64, f64, Option<f64>),
+        assessed: &mut Assessment,
+    ) -> Vec<AssessmentReason> {
+        let at = |values: &Vec<f64>| values.get(row).copied().unwrap_or(f64::NAN);
+        let lost = self.pricing.loss_given_default;
+        let years = f64::from(self.terms.horizon_months) / 12.0;
+        let within_a_year = 1.0 - (1.0 - pd).powf(1.0 / years);
+        let price = self.costs.price(within_a_year, lost);
+        let mut offer = Offer {
+            limit: None,
+            covers: None,
+            rate: price.offered,
+            required_rate: price.required,
+            loss_rate: price.expected_loss,
+            instalment: None,
+        };
+        let Some(rate) = price.offered else {
+            assessed.offer = Some(offer);
+            let text = format!(
+                "The rate that would cover the risk, {:.1} %, is above the greatest, {:.1} %.",
+                100.0 * price.required,
+                100.0 * self.costs.most_rate
+            );
+            return vec![of_price("RATE", text, Vec::new())];
+        };
+        let one = months.map(|months| instalment(rate, months.round() as u32));
+        let mut limits = Limits::default();
+        if let Some(limit) = &self.terms.limit {
+            limits = Limits {
+                most: limit.most,
+                expected_loss: limit.expected_loss,
+                instalment: None,
+                step: limit.step,
+            };
+            if let Some(bound) = &limit.instalment {
+                let income = self.income.as_ref().map_or(f64::NAN, at);
+                let debts = self.debts.as_ref().map_or(0.0, at);
+                let missing = [(Some(&bound.income), income), (bound.debts.as_ref(), debts)];
+                let missing = missing.into_iter().filter(|(_, value)| !value.is_finite());
+                let reasons: Vec<AssessmentReason> = missing
+                    .filter_map(|(column, _)| Some(unpriced(column?, "is missing")))
+                    .collect();
+                if !reasons.is_empty() {
+                    assessed.offer = Some(offer);
+                    return reasons;
+                }
+                limits.instalment = Some(bound.share * income - debts);
+            }
+        }
+        let largest = largest_amount(&limits, pd * lost, one).map(|offer| offer.limit);
+        offer.limit = largest;
+        offer.covers = largest.map(|limit| limit >= amount);
+        let lent = largest.map_or(amount, |limit| limit.min(amount));
+        offer.instalment = one.map(|one| one * lent);
+        assessed.offer = Some(offer);
+        match largest {
+            Some(limit) if limit <= 0.0 => {
+                let text = "No amount can be lent within the limits.".to_owned();
+                vec![of_price("LIMIT", text, Vec::new())]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn unpriced(column: &str, problem: &str) -> AssessmentReason {
+    let text = format!("{column} {problem}: there is no price without it.");
+    of_price("UNPRICED", text, vec![column.to_owned()])
+}
+
+fn of_price(code: &str, text: String, columns: Vec<String>) -> AssessmentReason {
+    let code = code.to_owned();
+    AssessmentReason { source: ReasonSource::Price, code, text, columns, contribution: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::frame::Values;
+
+    fn terms(more: Value) -> PolicyTerms {
+        let mut terms = json!({
+            "model": "m", "cut_offs": {"unit": "points", "approve": 560, "decline": 520},
+            "pricing": {"loss_given_default": 0.5, "amount": "amount", "term": "months",
+                "undrawn": "line", "credit_conversion": 0.4, "funding": 0.03, "margin": 0.02,
+                "capital_ratio": 0.1, "cost_of_capital": 0.1, "most_rate": 0.12},
+            "limit": {"most": 20_000, "expected_loss": 200, "step": 100,
+                "instalment": {"income": "income", "share": 0.5, "debts": "debts"}}
+        });
+        terms.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(terms).unwrap()
+    }
+
+    fn frame() -> Frame {
+        let floats = |values: [f64; 4]| {
+            Values::Float64(values.into_iter().map(|v| v.is_finite().then_some(v)).collect())
+        };
+        Frame::new(
+            4,
+            vec![
+                ("amount".into(), floats([10_000.0, f64::NAN, 5_000.0, 5_000.0])),
+                ("line".into(), floats([1_000.0, 0.0, 0.0, 0.0])),
+                ("months".into(), floats([24.0, 24.0, 0.0, 24.0])),
+                ("income".into(), floats([4_000.0, 4_000.0, 4_000.0, f64::NAN])),
+                ("debts".into(), floats([500.0, 0.0, 0.0, 0.0])),
+            ],
+        )
+        .unwrap()
+    }
+
+    fn priced(terms: &PolicyTerms, row: usize, pd: f64) -> (Assessment, Vec<String>) {
+        let frame = frame();
+        let priced = Priced::new(terms, &frame).unwrap().unwrap();
+        let mut assessed = Assessment { pd: Some(pd), ..Assessment::default() };
+        let reasons = priced.price(row, &mut assessed);
+        (assessed, reasons.into_iter().map(|reason| reason.code).collect())
+    }
+
+    #[test]
+    fn a_score_decides_where_it_says() {
+        let points = Scale::new(&terms(json!({})));
+        let at = |score: f64| points.scaling.probability_at(score);
+        for (score, decision) in [
+            (560.5, Decision::Approve),
+            (559.5, Decision::Refer),
+            (520.5, Decision::Refer),
+            (519.5, Decision::Decline),
+        ] {
+            assert_eq!(points.decision(at(score)), decision, "{score}");
+        }
+        assert!(points.points(0.0).is_finite() && points.points(1.0).is_finite());
+        let cut_offs = json!({"unit": "probability", "approve": 0.1, "decline": 0.3});
+        let of = Scale::new(&terms(json!({"cut_offs": cut_offs})));
+        let decisions = [0.1, 0.1001, 0.3, 0.3001].map(|pd| of.decision(pd));
+        use Decision::{Approve, Decline, Refer};
+        assert_eq!(decisions, [Approve, Refer, Refer, Decline]);
+        assert_eq!(of.approved_pd(), 0.1);
+    }
+
+    #[test]
+    fn the_offer_is_what_the_costs_and_the_limits_say() {
+        let (assessed, reasons) = priced(&terms(json!({})), 0, 0.04);
+        assert!(reasons.is_empty());
+        assert_eq!(assessed.exposure, Some(10_400.0));
+        assert!((assessed.expected_loss.unwrap() - 208.0).abs() < 1e-9);
+        let offer = assessed.offer.unwrap();
+        assert!((offer.required_rate - 0.08).abs() < 1e-12, "0.03 + 0.02 + 0.1 x 0.1 + 0.02");
+        assert_eq!((offer.limit, offer.covers), (Some(10_000.0), Some(true)), "200 / 0.02");
+        assert!(
+            (offer.instalment.unwrap() - 10_000.0 * instalment(offer.rate.unwrap(), 24)).abs()
+                < 1e-9
+        );
+        let two_years = terms(json!({"horizon_months": 24}));
+        let loss_rate = priced(&two_years, 0, 0.0784).0.offer.unwrap().loss_rate;
+        assert!((loss_rate - 0.02).abs() < 1e-12, "0.96^2 = 1 - 0.0784");
+    }
+
+    #[test]
+    fn what_can_not_be_priced_says_why() {
+        let terms = terms(json!({}));
+        let (assessed, reasons) = priced(&terms, 0, 0.4);
+        assert_eq!((reasons, assessed.offer.unwrap().rate), (vec!["RATE".to_owned()], None));
+        let (assessed, reasons) = priced(&terms, 1, 0.04);
+        assert_eq!((reasons, assessed.expected_loss), (vec!["UNPRICED".to_owned()], None));
+        let (assessed, reasons) = priced(&terms, 2, 0.04);
+        assert_eq!((reasons, assessed.offer), (vec!["UNPRICED".to_owned()], None));
+        assert!(assessed.expected_loss.is_some());
+        assert_eq!(priced(&terms, 3, 0.04).1, ["UNPRICED"], "no income");
+    }
+}

@@ -1,0 +1,311 @@
+//! The rows of a dataset are assessed under a policy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actuary_finance::loans::{Amortisation, DefaultRisk, Exposure, LifetimeLoss};
+
+use super::reporter::{Reporter, written};
+use super::{Claim, Service, blocking};
+use crate::domain::assessment::{
+    Assessment, Decision, DecisionTotal, PointsBin, PortfolioRequest, PortfolioSummary,
+};
+use crate::domain::dataset::DatasetOrigin;
+use crate::domain::job::{
+    AssessmentJobResult, AssessmentJobSpec, AssessmentProgress, JobResult, Progress,
+};
+use crate::domain::loan::LoanStage;
+use crate::domain::policy::Pricing;
+use crate::error::{Code, Error, Result};
+use crate::frame::{self, Frame, Values};
+use crate::service::loans::{loan_stage, stage_rules, totals};
+use crate::service::portfolios::{COLUMNS, STAGING_COLUMNS};
+
+/// Rows that are assessed at once.
+const AT_ONCE: usize = 500;
+/// Bars of the distribution of points.
+const BINS: usize = 40;
+
+impl Service {
+    /// Nothing of it is kept before it is done; one that is taken up again begins anew.
+    pub(super) async fn assess_run(&self, claim: &Claim, job: &AssessmentJobSpec) -> Result<()> {
+        let AssessmentJobSpec { policy, policy_version, model_version, request } = job;
+        let found = self.policy_version(&claim.project, policy, Some(*policy_version)).await?;
+        let bound = self.bound(&claim.project, found, Some(*model_version)).await?;
+        let frame = self.frame_of(claim, &request.dataset).await?;
+        let (reporter, task) = Reporter::start(self.store().clone(), claim.run);
+        let total = frame.rows() as u64;
+        let mut columns = Columns::default();
+        for start in (0..frame.rows()).step_by(AT_ONCE) {
+            if reporter.lost() {
+                return Err(Error::new(Code::Unavailable, "the run was taken over"));
+            }
+            let part = frame.part(start, AT_ONCE);
+            let assessed = self.assessed(&bound, part, None, Duration::MAX).await?;
+            assessed.assessments.into_iter().for_each(|one| columns.push(one));
+            let done = columns.decisions.len() as u64;
+            reporter.step(Progress::Assessment(AssessmentProgress { done, total }));
+        }
+        drop(reporter);
+        written(task).await?;
+        let (request, terms) = (request.clone(), bound.policy.clone());
+        let pricing = terms.terms.pricing.clone();
+        let (frame, summary) = blocking(move || {
+            let stages = stages(&frame, &columns, &request, pricing.as_ref())?;
+            let summary = columns.summary(stages.as_deref());
+            let frame = frame.with_columns(columns.named(&request.prefix, stages))?;
+            Ok((frame, summary))
+        })
+        .await?;
+        let origin = DatasetOrigin {
+            dataset: job.request.dataset.clone(),
+            how: format!(
+                "assessed by policy {policy} {policy_version}, model {} {model_version}",
+                bound.name.1
+            ),
+        };
+        let derived = self.derive(frame, origin).await?;
+        let mut tx = self.store().begin().await?;
+        if !tx.hold_run(claim.run).await? {
+            return Ok(());
+        }
+        let dataset = job.request.into.clone();
+        let version = derived.name(&mut tx, claim, &dataset).await?;
+        let result = AssessmentJobResult {
+            policy: policy.clone(),
+            policy_version: *policy_version,
+            model: bound.name.1.clone(),
+            model_version: *model_version,
+            location: format!("/api/v1/datasets/{dataset}/versions/{version}"),
+            dataset,
+            version,
+            rows: derived.ingested.rows,
+            summary,
+        };
+        if tx.finish_run(claim.run, &JobResult::Assessment(result)).await? {
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// All rows of a dataset.
+    pub(super) async fn frame_of(
+        &self,
+        claim: &Claim,
+        dataset: &crate::domain::dataset::DatasetRef,
+    ) -> Result<Arc<Frame>> {
+        let rows = self
+            .store()
+            .get_dataset_version(&claim.project, &dataset.name, dataset.version)
+            .await?;
+        let (_, content) =
+            rows.ok_or_else(|| Error::new(Code::NotFound, "the dataset was deleted"))?;
+        let file = self.spool(content).await?;
+        blocking(move || frame::read_parquet(file, None).map(Arc::new)).await
+    }
+}
+
+/// What is found, column by column: assessments with their texts would take much more.
+#[derive(Default)]
+struct Columns {
+    decisions: Vec<Decision>,
+    points: Vec<Option<f64>>,
+    pd: Vec<Option<f64>>,
+    exposure: Vec<Option<f64>>,
+    expected_loss: Vec<Option<f64>>,
+    limit: Vec<Option<f64>>,
+    rate: Vec<Option<f64>>,
+    rules: Vec<Option<String>>,
+    reasons: Vec<Option<String>>,
+    reason_texts: Vec<Option<String>>,
+}
+
+/// The stage of a loan and what is set aside for it; none of what was not scored or has no numbers.
+type Staged = Option<(LoanStage, f64)>;
+
+impl Columns {
+    fn push(&mut self, one: Assessment) {
+        let joined = |texts: Vec<&str>, by: &str| (!texts.is_empty()).then(|| texts.join(by));
+        let reasons = || one.reasons.iter();
+        self.decisions.push(one.decision);
+        self.points.push(one.points);
+        self.pd.push(one.pd);
+        self.exposure.push(one.exposure);
+        self.expected_loss.push(one.expected_loss);
+        self.limit.push(one.offer.and_then(|offer| offer.limit));
+        self.rate.push(one.offer.and_then(|offer| offer.rate));
+        self.rules.push(joined(one.rules.iter().map(|rule| rule.id.as_str()).collect(), "; "));
+        self.reasons.push(joined(reasons().map(|reason| reason.code.as_str()).collect(), "; "));
+        self.reason_texts
+            .push(joined(reasons().map(|reason| reason.text.as_str()).collect(), " | "));
+    }
+
+    fn named(self, prefix: &str, stages: Option<Vec<Staged>>) -> Vec<(String, Values)> {
+        let decisions = self.decisions.iter().map(|one| Some(one.as_str().to_owned()));
+        let values = [
+            Values::String(decisions.collect()),
+            Values::Float64(self.points),
+            Values::Float64(self.pd),
+            Values::Float64(self.exposure),
+            Values::Float64(self.expected_loss),
+            Values::Float64(self.limit),
+            Values::Float64(self.rate),
+            Values::String(self.rules),
+            Values::String(self.reasons),
+            Values::String(self.reason_texts),
+        ];
+        let staged = stages.map(|stages| {
+            let stage = |one: &Staged| one.map(|(stage, _)| i64::from(stage.number()));
+            let provision = |one: &Staged| one.map(|(_, provision)| provision);
+            [
+                Values::Int64(stages.iter().map(stage).collect()),
+                Values::Float64(stages.iter().map(provision).collect()),
+            ]
+        });
+        let name = |(name, values): (&str, Values)| (format!("{prefix}{name}"), values);
+        let found = COLUMNS.into_iter().zip(values);
+        let staged = STAGING_COLUMNS.into_iter().zip(staged.into_iter().flatten());
+        found.chain(staged).map(name).collect()
+    }
+
+    fn summary(&self, stages: Option<&[Staged]>) -> PortfolioSummary {
+        let rows = self.decisions.len().max(1) as f64;
+        let sum = |values: &[Option<f64>], of: Decision| -> f64 {
+            let pairs = self.decisions.iter().zip(values);
+            pairs.filter(|(decision, _)| **decision == of).filter_map(|(_, value)| *value).sum()
+        };
+        let total = |decision: Decision| {
+            let count = self.decisions.iter().filter(|one| **one == decision).count() as u64;
+            DecisionTotal {
+                decision,
+                count,
+                share: count as f64 / rows,
+                exposure: sum(&self.exposure, decision),
+                expected_loss: sum(&self.expected_loss, decision),
+            }
+        };
+        let staged = stages.into_iter().flatten().zip(&self.exposure);
+        let staged = staged.filter_map(|(one, exposure)| {
+            let (stage, provision) = (*one)?;
+            Some((stage, (*exposure)?, provision))
+        });
+        PortfolioSummary {
+            decisions: Decision::ALL.map(total).to_vec(),
+            exposure: self.exposure.iter().flatten().sum(),
+            expected_loss: self.expected_loss.iter().flatten().sum(),
+            points: self.distribution(),
+            stages: totals(staged),
+        }
+    }
+
+    /// Equal bins between the least and the greatest points; one where all are the same.
+    fn distribution(&self) -> Vec<PointsBin> {
+        let scored = || self.points.iter().flatten().copied();
+        let (low, high) =
+            (scored().fold(f64::INFINITY, f64::min), scored().fold(f64::NEG_INFINITY, f64::max));
+        if low > high {
+            return Vec::new();
+        }
+        let count = if low < high { BINS } else { 1 };
+        let width = (high - low) / count as f64;
+        let mut bins: Vec<PointsBin> = (0..count)
+            .map(|bin| PointsBin {
+                low: low + bin as f64 * width,
+                high: low + (bin + 1) as f64 * width,
+                decisions: Default::default(),
+            })
+            .collect();
+        for (points, decision) in self.points.iter().zip(&self.decisions) {
+            let Some(points) = points else { continue };
+            let at = if width > 0.0 { ((points - low) / width) as usize } else { 0 };
+            if let Some(bin) = bins.get_mut(at.min(count - 1)) {
+                bin.decisions.add(*decision);
+            }
+        }
+        bins
+    }
+}
+
+/// The stage of each loan, where stages are asked for. A loan without days past due or months left has
+/// none.
+fn stages(
+    frame: &Frame,
+    columns: &Columns,
+    request: &PortfolioRequest,
+    pricing: Option<&Pricing>,
+) -> Result<Option<Vec<Staged>>> {
+    let (Some(staging), Some(pricing)) = (&request.staging, pricing) else { return Ok(None) };
+    let days = frame.numbers(&staging.days_past_due)?;
+    let months = frame.numbers(&staging.remaining_months)?;
+    let origination =
+        staging.origination_pd.as_ref().map(|name| frame.numbers(name)).transpose()?;
+    let amount = frame.numbers(&pricing.amount)?;
+    let undrawn = pricing.undrawn.as_ref().map(|name| frame.numbers(name)).transpose()?;
+    let rules = stage_rules(&staging.rules);
+    let at = |values: &[f64], row: usize| values.get(row).copied().filter(|v| v.is_finite());
+    let one = |row: usize| -> Staged {
+        let pd = columns.pd.get(row).copied().flatten()?;
+        let days = at(&days, row)?.clamp(0.0, f64::from(u32::MAX)) as u32;
+        let origination = match &origination {
+            Some(values) => at(values, row).filter(|pd| (0.0..=1.0).contains(pd)),
+            None => None,
+        };
+        let lifetime = LifetimeLoss {
+            default: DefaultRisk::TwelveMonths(pd),
+            loss_given_default: pricing.loss_given_default,
+            exposure: Exposure {
+                drawn: at(&amount, row)?,
+                undrawn: undrawn.as_ref().map_or(Some(0.0), |values| at(values, row))?,
+                conversion: pricing.credit_conversion,
+            },
+            months: at(&months, row)?.clamp(0.0, f64::from(u32::MAX)) as u32,
+            effective_rate: staging.effective_rate,
+            amortisation: Amortisation::Annuity,
+        };
+        if !lifetime.faults().is_empty() {
+            return None;
+        }
+        let stage = rules.stage(pd, origination, days);
+        Some((loan_stage(stage), lifetime.by_stage(stage, &[]).provision))
+    };
+    Ok(Some((0..frame.rows()).map(one).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_counts_and_sums() {
+        let mut columns = Columns::default();
+        for (decision, points) in [
+            (Decision::Approve, Some(600.0)),
+            (Decision::Approve, Some(640.0)),
+            (Decision::Refer, Some(560.0)),
+            (Decision::Decline, None),
+        ] {
+            let loss = points.map(|_| 10.0);
+            let exposure = points.map(|_| 100.0);
+            columns.push(Assessment {
+                decision,
+                points,
+                exposure,
+                expected_loss: loss,
+                ..Assessment::default()
+            });
+        }
+        let stages =
+            [Some((LoanStage::Impaired, 50.0)), None, Some((LoanStage::Performing, 1.0)), None];
+        let summary = columns.summary(Some(&stages));
+        let counts: Vec<u64> = summary.decisions.iter().map(|total| total.count).collect();
+        assert_eq!((counts, summary.exposure, summary.expected_loss), (vec![2, 1, 1], 300.0, 30.0));
+        assert_eq!(summary.decisions[0].exposure, 200.0);
+        let binned: u64 = summary.points.iter().map(|bin| bin.decisions.approve).sum();
+        assert_eq!((summary.points.len(), binned), (BINS, 2));
+        assert_eq!(summary.points[0].decisions.refer, 1);
+        let stages: Vec<(u8, u64)> =
+            summary.stages.iter().map(|total| (total.stage.number(), total.count)).collect();
+        assert_eq!(stages, [(1, 1), (3, 1)]);
+        assert!(Columns::default().summary(None).points.is_empty());
+    }
+}

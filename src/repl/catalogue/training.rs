@@ -251,7 +251,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "plot",
         summary: "losses, epoch by epoch; what explanations and analyses found",
         parameters: &[
-            needed("of", "a version, a training job, explanations, activations or an analysis"),
+            needed(
+                "of",
+                "a version, a training job, forecasts, explanations, activations or an analysis",
+            ),
             optional(
                 "what",
                 "\"losses\"",

@@ -51,7 +51,10 @@ fn what_cannot_be_drawn_is_said() {
         ("f.hist(\"kind\")", "kind holds no numbers"),
         ("f.scatter(\"day\", \"rat\")", "did you mean rate?"),
         ("f.hist(\"rate\", by=\"nothing\")", "there is no column nothing"),
-        ("plot(f)", "a version, a training job, forecasts, explanations, activations or an analysis"),
+        (
+            "plot(f)",
+            "a version, a training job, forecasts, explanations, activations or an analysis",
+        ),
         ("f.hist(\"rate\").save(\"x.png\")", "of a plot ends in .svg"),
         ("save(1, \"x.csv\")", "a frame, a plot or a reason table"),
         ("f.save(\"/no/such/x.csv\")", "can't be written"),

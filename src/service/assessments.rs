@@ -164,7 +164,7 @@ impl Service {
             }
         }
         assessments.iter_mut().for_each(|one| one.reasons.truncate(most));
-        Ok(Assessed { assessments, basis: Some(basis(reasons)) })
+        Ok(Assessed { assessments, basis: basis(reasons) })
     }
 
     /// The reasons of those who fall short, in as many parts at once as there are cores: applicants wait
@@ -340,15 +340,16 @@ fn options(bound: &Bound, then: Option<&ReasonBasis>) -> ReasonOptions {
     }
 }
 
-fn basis(reasons: Reasons) -> ReasonBasis {
-    ReasonBasis {
+/// None where nobody fell short.
+fn basis(reasons: Reasons) -> Option<ReasonBasis> {
+    Some(ReasonBasis {
         cut_off: reasons.cut_off,
         method: reasons.method,
         table: reasons.table,
         language: reasons.language,
-        baseline: reasons.baseline,
+        baseline: reasons.baseline?,
         holds: reasons.holds,
-    }
+    })
 }
 
 fn check_rows(bound: &Bound, rows: &[Row], counterfactuals: bool) -> Result<()> {

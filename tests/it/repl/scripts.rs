@@ -65,7 +65,7 @@ fn every_example_of_the_help_works() {
     assert!(section("plot").contains("predicted") && section("plot").contains("observed"));
     assert!(section("explain").starts_with("plot of default 1"), "{printed}");
     assert!(section("explain").contains("income") && section("explain").contains("log odds of 1"));
-    [examples_of_analyses, examples_of_lending].map(|examples| examples(&printed));
+    [examples_of_analyses, examples_of_lending].iter().for_each(|examples| examples(&printed));
     assert!(words("counterfactual").starts_with("1 row by default 1 "), "{printed}");
     assert!(section("explain").contains("base") && section("explain").contains("value"));
     assert!(section("reasons").contains("income is 15,000"), "{printed}");

@@ -20,6 +20,7 @@ pub mod network;
 pub mod optimiser;
 pub mod page;
 pub mod prediction;
+pub mod prices;
 pub mod reason;
 pub mod schema;
 pub mod search;

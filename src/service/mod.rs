@@ -17,6 +17,7 @@ mod keys;
 mod metrics;
 mod models;
 mod predictions;
+mod prices;
 mod reasons;
 mod recorder;
 pub mod runs;

@@ -1,0 +1,59 @@
+//! Prices out of a dataset, for what is calculated of them.
+
+use super::Service;
+use super::content::blocking;
+use super::turns::Turn;
+use crate::domain::key::Caller;
+use crate::domain::prices::{MAX_PRICES, PricesRequest};
+use crate::error::{Code, Error, Result};
+use crate::frame::{self, Prices, prices_columns, read_parquet};
+
+impl Service {
+    /// The prices that a request names, out of the columns that they stand in. Whoever asks has taken a
+    /// turn, which is held while they are read.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] with pointers below `/prices`, for an unknown dataset too, and for more
+    /// values than are read at once.
+    pub(super) async fn prices(
+        &self,
+        caller: &Caller,
+        request: &PricesRequest,
+        turn: Turn,
+    ) -> Result<Prices> {
+        let refuse = |field: &str, detail| {
+            Error::field(Code::InvalidRequest, format!("/prices/{field}"), detail)
+        };
+        let asked = &request.dataset;
+        let found =
+            self.store().get_dataset_version(&caller.project, &asked.name, asked.version).await?;
+        let (dataset, content) = found.ok_or_else(|| {
+            let detail = match asked.version {
+                None => format!("there is no dataset {}; upload it first", asked.name),
+                Some(version) => format!("there is no version {version} of dataset {}", asked.name),
+            };
+            refuse("dataset", detail)
+        })?;
+        let columns: Vec<_> =
+            dataset.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+        let names = prices_columns(&columns, request)?;
+        // In the long form there is one price in each row.
+        let prices = if request.asset.is_some() { 1 } else { names.len() as u64 - 1 };
+        let values = dataset.rows.saturating_mul(prices);
+        if values > MAX_PRICES as u64 {
+            let detail = format!(
+                "{} has {values} values to read, and at most {MAX_PRICES} are read at once: name fewer \
+                 assets of a wide table, or upload a part of a long one",
+                asked.name
+            );
+            return Err(refuse("dataset", detail));
+        }
+        let file = self.spool(content).await?;
+        let request = request.clone();
+        blocking(move || {
+            let _turn = turn;
+            frame::prices(&read_parquet(file, Some(&names))?, &request)
+        })
+        .await
+    }
+}

@@ -5,6 +5,7 @@
 //! input is `None`. No function answers NaN.
 
 mod fault;
+pub mod investments;
 mod reasons;
 mod scaling;
 

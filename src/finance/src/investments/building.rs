@@ -168,14 +168,12 @@ impl<'a> Building<'a> {
         self.program.below.push(row);
     }
 
-    /// What a direction earns beyond `free`, after costs, is at least that of the asset which earns most, so that
-    /// directions are about as long as weights. That is answered, in `size`.
-    pub(super) fn excess(&mut self, free: f64) -> f64 {
+    /// What a direction earns beyond `free`, after costs, is at least `excess`.
+    pub(super) fn exceeding(&mut self, free: f64, excess: f64) {
         let mut factors = self.gain(free, -1.0);
-        let most = factors.iter().map(|(_, factor)| -factor).fold(1e-9, f64::max);
         factors.extend(self.costs(1.0));
-        self.program.below.push(Row { fixed: -most, ..Row::working(factors, 0.0) });
-        most
+        let fixed = -excess / self.size;
+        self.program.below.push(Row { fixed, ..Row::working(factors, 0.0) });
     }
 
     fn gain(&self, free: f64, sign: f64) -> Vec<(usize, f64)> {

@@ -78,6 +78,14 @@ impl Constraints {
         self.lower.len()
     }
 
+    /// What it costs to come to hold `weights`, spread over the periods for which they are held.
+    pub fn cost(&self, weights: &[f64]) -> f64 {
+        self.trading.as_ref().map_or(0.0, |trading| {
+            let traded = trading.current.iter().zip(weights).map(|(from, to)| (to - from).abs());
+            traded.zip(&trading.cost).map(|(traded, cost)| traded * cost).sum()
+        })
+    }
+
     /// The places of the assets that may be held.
     pub fn allowed(&self) -> Vec<usize> {
         (0..self.assets()).filter(|at| self.upper[*at] != 0.0 || self.lower[*at] != 0.0).collect()

@@ -18,11 +18,7 @@ pub fn frontier(
     let least = optimise(market, constraints, Objective::MinVariance)?;
     let most = optimise(market, constraints, Objective::MaxReturn)?;
     let net = |portfolio: &Portfolio| {
-        let cost = constraints.trading.as_ref().map_or(0.0, |trading| {
-            let traded = trading.current.iter().zip(&portfolio.weights);
-            traded.zip(&trading.cost).map(|((from, to), cost)| (to - from).abs() * cost).sum()
-        });
-        market.expected(&portfolio.weights) - cost
+        market.expected(&portfolio.weights) - constraints.cost(&portfolio.weights)
     };
     let (low, high) = (net(&least), net(&most));
     let mut found = vec![least];

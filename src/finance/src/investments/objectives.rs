@@ -160,47 +160,26 @@ fn unmet(program: &Program, otherwise: Fault) -> Unmet {
     }
 }
 
-/// The same of a program of directions, by that of the weights themselves.
-fn unmet_direction(
-    market: &Market,
-    constraints: &Constraints,
-    unsolved: Result<Solved, Unsolved>,
-    otherwise: &str,
-) -> Unmet {
-    let plain = Building::new(market, constraints, false);
-    unmet(
-        &plain.program,
-        match unsolved {
-            Err(Unsolved::Unclear(fault)) if plain_excess(market) => fault,
-            _ => Fault::new("/objective", otherwise),
-        },
-    )
-}
-
-/// Whether anything is expected to earn more than the risk-free rate.
-fn plain_excess(market: &Market) -> bool {
-    market.mean.iter().any(|mean| *mean > market.free)
-}
-
-/// A direction of least risk among those that earn the same excess (Cornuejols and Tutuncu 2006, 8.2).
+/// A direction of least risk among those that earn the same excess (Cornuejols and Tutuncu 2006, 8.2): that of the
+/// portfolio which earns most, so that directions are about as long as weights.
 fn max_sharpe(market: &Market, constraints: &Constraints) -> Result<Portfolio, Unmet> {
+    let best = convex(market, constraints, Objective::MaxReturn)?.weights;
+    let excess = market.expected(&best) - constraints.cost(&best) - market.free;
+    if excess <= 1e-12 {
+        let detail = "no portfolio within the constraints is expected to earn more than the risk-free rate: there \
+                      is no best Sharpe ratio; ask for the least variance, or say other expected returns";
+        return Err(Fault::new("/objective", detail).into());
+    }
     let mut building = Building::new(market, constraints, true);
-    let excess = building.excess(market.free);
+    building.exceeding(market.free, excess);
     building.variance(1.0);
     let scale = market.assets();
-    let solved = match building.program.solve() {
-        Ok(solved) if solved.x[scale] > 0.0 => solved,
-        other => {
-            let detail = "no portfolio within the constraints is expected to earn more than the risk-free \
-                          rate: there is no best Sharpe ratio; ask for the least variance, or say other \
-                          expected returns";
-            return Err(unmet_direction(market, constraints, other, detail));
-        }
-    };
+    let solved = solved_direction(&building.program, scale)?;
     let sum = solved.x[scale];
     let direction: Vec<f64> = solved.x[..scale].iter().map(|value| value / sum).collect();
     let weights = tidy(&direction, constraints);
     // The value is e^2 / (2 S^2), and a bound counts as often as the direction is long.
+    let excess = excess / building.size;
     let sharpe = excess / (2.0 * solved.value).sqrt();
     let prices = told(&solved, sharpe.powi(3) * sum / (excess * excess));
     Ok(Portfolio { weights, prices, moved: false })
@@ -266,15 +245,28 @@ fn constrained_parity(
         ]);
     }
     let scale = market.assets();
-    match program.solve() {
-        Ok(solved) if solved.x[scale] > 0.0 => {
-            let sum = solved.x[scale];
-            Ok(solved.x[..scale].iter().map(|value| value / sum).collect())
+    let found = solved_direction(program, scale);
+    // Where the weights themselves can't meet the limits, these are what is told.
+    let solved = match found {
+        Err(fault) => {
+            convex(market, constraints, Objective::MinVariance)?;
+            return Err(fault.into());
         }
-        other => {
-            let detail = "within the constraints some asset can't be held at all, and so can't have its share of \
-                          the risk: exclude it";
-            Err(unmet_direction(market, constraints, other, detail))
+        Ok(solved) => solved,
+    };
+    let sum = solved.x[scale];
+    Ok(solved.x[..scale].iter().map(|value| value / sum).collect())
+}
+
+/// A direction that can be brought to weights.
+fn solved_direction(program: &Program, scale: usize) -> Result<Solved> {
+    match program.solve() {
+        Ok(solved) if solved.x[scale] > 1e-9 => Ok(solved),
+        Err(Unsolved::Unclear(fault)) => Err(fault),
+        Ok(_) | Err(Unsolved::Infeasible) => {
+            let detail = "within the constraints there is hardly any portfolio of this kind: an asset that can't \
+                          be held has no share of the risk, so exclude it, or loosen a constraint a little";
+            Err(Fault::new("/objective", detail))
         }
     }
 }

@@ -61,7 +61,7 @@ pub fn risk_parity(covariance: &DMatrix<f64>, budget: &[f64]) -> Result<Vec<f64>
     let shares = (&scaled * &y).component_mul(&y);
     let total = shares.sum();
     let missed = (shares / total - &budget / budget.sum()).amax();
-    if !(missed < 1e-10) {
+    if missed.is_nan() || missed >= 1e-10 {
         let detail = "no portfolio divides the risk as asked: some assets cancel each other's risk out, or \
                       there are fewer dates than assets; take a shrunk covariance or leave assets out";
         return Err(Fault::new("", detail));

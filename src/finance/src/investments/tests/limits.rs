@@ -84,6 +84,8 @@ fn nothing_above_the_risk_free_rate_is_no_matter_of_limits() {
     assert!(fault.detail.contains("risk-free"), "{fault}");
 }
 
+type Figure<'a> = &'a dyn Fn(&[f64]) -> f64;
+
 /// The price of a limit is what a little more room gains.
 #[test]
 fn prices_are_slopes() {
@@ -109,7 +111,7 @@ fn prices_are_slopes() {
     let tail = |w: &[f64]| -tail_loss(&market.history.earned(w), 0.95).unwrap();
     let calm = |w: &[f64]| -market.volatility(w);
     let earned = |w: &[f64]| market.expected(w);
-    let cases: [(Objective, &dyn Fn(&[f64]) -> f64); 5] = [
+    let cases: [(Objective, Figure<'_>); 5] = [
         (Objective::MinVariance, &calm),
         (Objective::MaxSharpe, &sharpe),
         (Objective::MaxUtility { aversion: 4.0 }, &utility),

@@ -44,10 +44,10 @@ impl<'a> Building<'a> {
         self.program.below.push(row);
     }
 
-    /// One whose bound is in `size`.
-    fn risk(&self, limit: Limit, factors: Vec<(usize, f64)>, bound: f64) -> Row {
+    /// One whose bound is in `size`, as is its span.
+    fn risk(&self, limit: Limit, factors: Vec<(usize, f64)>, bound: f64, span: f64) -> Row {
         let (bound, unit) = (bound / self.size, self.size);
-        Row { factors, bound, fixed: 0.0, limit: Some(limit), unit, span: bound.abs().max(1e-9) }
+        Row { factors, bound, fixed: 0.0, limit: Some(limit), unit, span }
     }
 
     fn bounds(&mut self, constraints: &Constraints) {
@@ -94,7 +94,7 @@ impl<'a> Building<'a> {
     fn risks(&mut self, constraints: &Constraints) {
         if let Some(most) = constraints.volatility {
             let factor = root(&self.market.covariance) / self.size;
-            let first = self.risk(Limit::Volatility, Vec::new(), most);
+            let first = self.risk(Limit::Volatility, Vec::new(), most, 1.0);
             let others = factor.row_iter().map(|row| {
                 let entries = row.iter().enumerate().filter(|(_, value)| **value != 0.0);
                 Row::working(entries.map(|(asset, value)| (asset, -value)).collect(), 0.0)
@@ -104,7 +104,7 @@ impl<'a> Building<'a> {
         }
         if let Some(tail) = constraints.tail {
             let factors = self.tail(tail.level);
-            let row = self.risk(Limit::Tail, factors, tail.most);
+            let row = self.risk(Limit::Tail, factors, tail.most, 2.0);
             self.program.below.push(row);
         }
         if let Some(most) = constraints.drawdown {
@@ -153,7 +153,7 @@ impl<'a> Building<'a> {
             let above = vec![(sums + period, 1.0), (highs + period, -1.0)];
             self.program.below.push(Row::working(above, 0.0));
             let fall = vec![(highs + period, 1.0), (sums + period, -1.0)];
-            let row = self.risk(Limit::Drawdown, fall, most);
+            let row = self.risk(Limit::Drawdown, fall, most, (periods as f64).sqrt());
             self.program.below.push(row);
         }
     }
@@ -163,8 +163,8 @@ impl<'a> Building<'a> {
         let mut factors: Vec<(usize, f64)> = self.gain(0.0, -1.0);
         factors.extend(self.costs(1.0));
         let (low, high) = ends(&self.market.mean);
-        let mut row = self.risk(Limit::Return, factors, -least);
-        row.span = ((high - low) / self.size).max(1e-9);
+        let span = ((high - low) / self.size).max(1e-9);
+        let row = self.risk(Limit::Return, factors, -least, span);
         self.program.below.push(row);
     }
 

@@ -49,7 +49,7 @@ pub fn covariance(history: &History, method: CovarianceMethod) -> Result<Covaria
     };
     match (0..history.assets()).find(|asset| found.matrix[(*asset, *asset)] <= f64::MIN_POSITIVE) {
         Some(asset) => {
-            let detail = format!("asset {} never moves: nothing is known of its risk", asset + 1);
+            let detail = "never moves: nothing is known of its risk";
             Err(Fault::new(format!("/{asset}"), detail))
         }
         None => Ok(found),

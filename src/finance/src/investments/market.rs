@@ -49,12 +49,17 @@ impl Market {
         (&self.covariance * &weights).dot(&weights).max(0.0).sqrt()
     }
 
+    /// The covariance of each asset with a portfolio.
+    pub fn shared(&self, weights: &[f64]) -> Vec<f64> {
+        let shared = &self.covariance * DVector::from_column_slice(weights);
+        shared.as_slice().to_vec()
+    }
+
     /// The share of each asset in the variance; they sum to 1.
     pub fn contributions(&self, weights: &[f64]) -> Vec<f64> {
-        let weights = DVector::from_column_slice(weights);
-        let marginal = &self.covariance * &weights;
-        let variance = marginal.dot(&weights);
-        weights.iter().zip(marginal.iter()).map(|(w, m)| w * m / variance).collect()
+        let variance = self.volatility(weights).powi(2);
+        let shared = self.shared(weights).into_iter();
+        weights.iter().zip(shared).map(|(weight, shared)| weight * shared / variance).collect()
     }
 
     pub(super) fn of(&self, assets: &[usize]) -> Self {

@@ -181,7 +181,8 @@ impl Program {
     /// None where they need not be missed.
     ///
     /// Every row with a limit gets room at a price of 1 for each span, the bounds of single assets at hardly more:
-    /// where either would do it is the limit of many assets that is named.
+    /// where either would do it is the limit of many assets that is named. What must not be sold short or held at
+    /// all stays so.
     ///
     /// # Errors
     /// A [`Fault`] where even that is not found.
@@ -191,11 +192,14 @@ impl Program {
         let mut room: Vec<(Limit, usize, f64)> = Vec::new();
         let give = |row: &mut Row, room: &mut Vec<(Limit, usize, f64)>, added: &mut Vec<f64>| {
             let Some(limit) = row.limit else { return };
+            let single = matches!(limit, Limit::LeastWeight(_) | Limit::MostWeight(_));
+            if single && row.bound == 0.0 {
+                return;
+            }
             let place = match room.iter().find(|(known, _, _)| *known == limit) {
                 Some((_, place, _)) => *place,
                 None => {
                     let place = self.variables + added.len();
-                    let single = matches!(limit, Limit::LeastWeight(_) | Limit::MostWeight(_));
                     added.push(if single { 1.001 } else { 1.0 });
                     room.push((limit, place, row.span * row.unit));
                     place

@@ -51,6 +51,9 @@ fn a_limit_that_cannot_be_met_is_named_with_what_it_misses() {
     assert!(limit == Limit::Volatility && (by - 0.002).abs() < 1e-6, "{by}");
     let (limit, by) = one(&missed(&calm, Objective::MaxSharpe));
     assert!(limit == Limit::Volatility && (by - 0.002).abs() < 1e-6, "{by}");
+    // Neither selling short nor raising the caps of assets is the way out of a limit that nobody could meet.
+    let hopeless = Constraints { volatility: Some(1e-5), upper: vec![0.3; 5], ..plain.clone() };
+    assert_eq!(one(&missed(&hopeless, Objective::MinVariance)).0, Limit::Volatility);
     let tail = Constraints { tail: Some(Tail { level: 0.95, most: 0.02 }), ..plain.clone() };
     let (limit, by) = one(&missed(&tail, Objective::MaxReturn));
     let best = optimise(&market, &plain, Objective::MinTail { level: 0.95 }).unwrap();

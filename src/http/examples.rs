@@ -5,11 +5,16 @@ use serde_json::{Value, json};
 use crate::error::Code;
 
 mod explaining;
+mod investing;
 mod reasons;
 
 pub(super) use self::explaining::{
     activation_request, activation_response, counterfactual_request, counterfactual_response,
     explanation_request, explanation_response,
+};
+pub(super) use self::investing::{
+    backtest_request, backtest_response, frontier_request, frontier_response, portfolio_request,
+    portfolio_response,
 };
 use self::reasons::reasons;
 pub(super) use self::reasons::{
@@ -468,8 +473,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        counterfactual, dataset, explanation, forecast, job, key, model, prediction, reason,
-        training, version,
+        counterfactual, dataset, explanation, forecast, investment, job, key, model, prediction,
+        reason, training, version,
     };
     use crate::http::answer;
 
@@ -501,6 +506,9 @@ mod tests {
         check::<explanation::ExplanationResponse>(explanation_response());
         check::<counterfactual::CounterfactualResponse>(counterfactual_response());
         check::<crate::domain::activation::ActivationResponse>(activation_response());
+        check::<investment::PortfolioResponse>(portfolio_response());
+        check::<investment::BacktestResponse>(backtest_response());
+        check::<investment::FrontierResponse>(frontier_response());
         check::<answer::ReasonTablePage>(reason_table_page());
         check::<reason::ReasonTable>(reason_table());
         check::<answer::KeyPage>(key_page());
@@ -538,6 +546,9 @@ mod tests {
         serde_json::from_value::<counterfactual::CounterfactualRequest>(counterfactual_request())
             .unwrap();
         check::<crate::domain::activation::ActivationRequest>(activation_request());
+        serde_json::from_value::<investment::PortfolioRequest>(portfolio_request()).unwrap();
+        serde_json::from_value::<investment::BacktestRequest>(backtest_request()).unwrap();
+        serde_json::from_value::<investment::FrontierRequest>(frontier_request()).unwrap();
         check::<reason::NewReasonTable>(new_reason_table());
         check::<key::NewKey>(new_key());
     }

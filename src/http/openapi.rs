@@ -23,6 +23,10 @@ const TAGS: &[(&str, &str)] = &[
     ("aliases", "Names such as `champion` that point at a version; every move is kept."),
     ("predictions", "Rows scored by a version, recorded and replayed."),
     ("forecasts", "Rows to come of series, by a version that was trained on windows of them."),
+    (
+        "investments",
+        "Portfolios of prices for an investor's profile, with reasons; backtests and frontiers.",
+    ),
     ("explanations", "Why a version answers as it does."),
     ("reasons", "Codes and sentences by which adverse answers are told."),
     ("analyses", "How a version answers over many rows: what was looked for, and found."),
@@ -75,6 +79,9 @@ const FURTHER: &[(&str, u16)] = &[
     ("create_explanation", 429),
     ("create_activations", 429),
     ("create_forecast", 429),
+    ("create_investment_portfolio", 429),
+    ("create_investment_backtest", 429),
+    ("create_investment_frontier", 429),
     ("get_reason_table", 406),
     ("replay_prediction", 429),
     ("create_prediction", 406),
@@ -88,6 +95,9 @@ const READS: &[&str] = &[
     "create_counterfactual",
     "create_explanation",
     "create_forecast",
+    "create_investment_portfolio",
+    "create_investment_backtest",
+    "create_investment_frontier",
     "create_advice",
 ];
 

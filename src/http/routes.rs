@@ -11,8 +11,8 @@ use utoipa_actix_web::OpenApiFactory;
 
 use super::{
     activations, advice, aliases, analyses, counterfactuals, datasets, docs, explanations,
-    forecasts, health, jobs, keys, metrics, models, predictions, reasons, simplifications,
-    versions,
+    forecasts, health, investments, jobs, keys, metrics, models, predictions, reasons,
+    simplifications, versions,
 };
 use crate::domain::key::Scope;
 
@@ -65,6 +65,9 @@ routes! {
         explanations::create_explanation,
         counterfactuals::create_counterfactual,
         activations::create_activations,
+        investments::create_investment_portfolio,
+        investments::create_investment_backtest,
+        investments::create_investment_frontier,
     ]
     Access::Scope(Scope::Read) => [
         datasets::list_datasets,

@@ -12,6 +12,7 @@ mod datasets;
 mod explanations;
 mod forecasts;
 mod idempotency;
+mod investments;
 mod jobs;
 mod keys;
 mod metrics;
@@ -106,6 +107,8 @@ struct Inner {
     forecasting: Turns,
     /// Explanations that may be made at once: each takes a core, and half of them are for others.
     explaining: Turns,
+    /// Portfolios that may be sought at once: likewise.
+    investing: Turns,
 }
 
 impl Service {
@@ -130,6 +133,7 @@ impl Service {
             probing: Turns::new(1, advice::BUSY),
             forecasting: Turns::new(2, forecasts::BUSY),
             explaining: Turns::new((cores / 2).max(1), explanations::BUSY),
+            investing: Turns::new((cores / 2).max(1), investments::BUSY),
         });
         tokio::spawn(listen(Arc::downgrade(&inner), inner.store.clone()));
         Self(inner)

@@ -15,6 +15,7 @@ mod fairness;
 mod forecasts;
 mod idempotency;
 mod images;
+mod investments;
 mod jobs;
 mod keys;
 mod metrics;

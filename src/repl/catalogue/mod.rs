@@ -4,6 +4,7 @@
 mod analyses;
 mod data;
 mod frames;
+mod investments;
 mod models;
 mod plots;
 mod session;
@@ -59,6 +60,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         training::FUNCTIONS,
         models::FUNCTIONS,
         analyses::FUNCTIONS,
+        investments::FUNCTIONS,
         session::FUNCTIONS,
     ];
     parts.into_iter().flatten()

@@ -249,12 +249,17 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "plot",
         summary: "losses, epoch by epoch; what explanations and analyses found",
         parameters: &[
-            needed("of", "a version, a training job, explanations, activations or an analysis"),
+            needed(
+                "of",
+                "a version, a training job, explanations, activations, an analysis, or what invest(), \
+                 walk_forward() or frontier() gave",
+            ),
             optional(
                 "what",
                 "\"losses\"",
                 "of a version: losses, or reliability, how probabilities came true (of several classes \
-                that of the one answered); of a dependence the column, of activations and units the layer",
+                that of the one answered); of a dependence the column, of activations and units the layer; of \
+                invest() 'risk', of walk_forward() 'drawdown' or 'weights NAME'",
             ),
             optional(
                 "row",

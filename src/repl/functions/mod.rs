@@ -11,6 +11,7 @@ mod folder;
 mod forecasting;
 mod frames;
 mod help;
+mod investing;
 mod jobs;
 mod models;
 mod observing;
@@ -148,6 +149,9 @@ functions! {
     fairness => analysing::fairness,
     analyses => analysing::analyses,
     analysis => analysing::analysis,
+    invest => investing::invest,
+    walk_forward => investing::walk_forward,
+    frontier => investing::frontier,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

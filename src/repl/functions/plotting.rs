@@ -259,8 +259,12 @@ pub(super) fn plot<'v>(
             .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::Analysis(analysis)) => analysed(analysis, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
+        Some(Object::Investment(answer)) => answer
+            .plot(arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
         _ => {
-            let wanted = "a version, a training job, explanations, activations or an analysis";
+            let wanted = "a version, a training job, explanations, activations, an analysis, or what \
+                          invest(), walk_forward() or frontier() gave";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

@@ -13,6 +13,7 @@ mod findings;
 mod forecasts;
 mod frame;
 mod groups;
+mod investments;
 mod job;
 mod plot;
 mod predictions;
@@ -59,6 +60,7 @@ pub(super) use explanations::{plot as explained, waterfall};
 pub(super) use findings::{Finding, Findings};
 pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
+pub(super) use investments::Investment;
 pub(super) use predictions::Predictions;
 pub(super) use reasons::Told;
 pub(super) use version::{Move, Trained};
@@ -108,6 +110,7 @@ pub(super) enum Object {
     Findings(Findings),
     Frame(Frame),
     Groups(Groups),
+    Investment(Investment),
     Model(Model),
     Version(Box<Trained>),
     Job(Box<Job>),
@@ -133,6 +136,7 @@ impl Object {
             Self::Findings(_) => "findings",
             Self::Frame(_) => "frame",
             Self::Groups(_) => "groups",
+            Self::Investment(i) => i.kind(),
             Self::Plot(_) => "plot",
             Self::Model(_) => "model",
             Self::Version(_) => "version",
@@ -158,6 +162,7 @@ impl Object {
             Self::Findings(f) => f.text(),
             Self::Frame(f) => frame::text(f),
             Self::Groups(g) => g.text(),
+            Self::Investment(i) => i.text(),
             Self::Plot(p) => plot::text(p),
             Self::Model(m) => version::model_text(m),
             Self::Version(v) => v.text(),
@@ -222,9 +227,10 @@ impl Object {
                 "plot",
                 "describe",
             ],
-            Self::Activations(_) | Self::Analysis(_) | Self::Explanations(_) => {
-                &["plot", "describe"]
-            }
+            Self::Activations(_)
+            | Self::Analysis(_)
+            | Self::Explanations(_)
+            | Self::Investment(_) => &["plot", "describe"],
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::ReasonTable(_) => &["save", "describe"],
             Self::Advice(_)
@@ -248,6 +254,7 @@ impl Object {
             Self::Findings(f) => object(f),
             Self::Frame(f) => frame::fields(f),
             Self::Groups(g) => g.fields(),
+            Self::Investment(i) => i.fields(),
             Self::Plot(p) => plot::fields(p),
             Self::Model(m) => object(m),
             Self::Version(v) => v.fields(),
@@ -279,6 +286,7 @@ impl Object {
             Self::Dataset(d) => dataset::described(d),
             Self::Explanations(e) => Ok(explanations::described(e)),
             Self::Frame(f) => frame::rows(&super::functions::described(f)?),
+            Self::Investment(i) => i.described(),
             Self::Version(v) => v.described(),
             Self::Predictions(p) => Ok(p.described()),
             Self::Forecasts(f) => Ok(forecasts::described(f)),
@@ -444,6 +452,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::Counterfactuals(c) => Some(c.table()),
             Object::Explanations(e) => Some(explanations::table(e)),
             Object::Findings(f) => f.table(),
+            Object::Investment(i) => Some(i.table(rows)),
             Object::Predictions(p) => Some(p.table(rows)),
             Object::Forecasts(f) => Some(forecasts::table(f, rows)),
             Object::Reasons(r) => Some(r.table(rows)),
@@ -533,6 +542,7 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         | Object::Frame(_)
         | Object::Forecasts(_)
         | Object::Groups(_)
+        | Object::Investment(_)
         | Object::Move(_)
         | Object::Plot(_)
         | Object::Predictions(_)

@@ -52,6 +52,17 @@ awk 'BEGIN { srand(7); print "text,sentiment"
             when[1 + int(4 * rand())], up ? "positive" : "negative"
     } }' >"$place/news.csv"
 
+awk 'BEGIN { srand(7); print "date,bonds,world,tech,gold"
+    split("100 100 100 100", close_, " "); split("0.1 1 1.4 -0.1", beta, " "); split("0.003 0.006 0.012 0.01", own, " ")
+    for (day = 0; day < 1000; day++) {
+        market = 0.03 * (rand() - 0.49)
+        printf "%s", strftime("%Y-%m-%d", 1420070400 + 86400 * day, 1)
+        for (i = 1; i <= 4; i++) {
+            close_[i] *= 1 + beta[i] * market + own[i] * 2 * (rand() - 0.49); printf ",%.4f", close_[i]
+        }
+        print ""
+    } }' >"$place/funds.csv"
+
 run() {
     echo "== $1"
     "$actuary" run "examples/notebooks/$1.star" --data-dir "$place/data" -p "data=$place/$2" \
@@ -62,5 +73,6 @@ run lending loans.csv
 run volatility prices.csv
 run risk stocks.csv
 run sentiment news.csv
-[[ -z ${NBCONVERT:-} ]] || "$NBCONVERT" --log-level=WARN --to html "$out"/{credit,lending,volatility,risk,sentiment}.ipynb
+run portfolio funds.csv
+[[ -z ${NBCONVERT:-} ]] || "$NBCONVERT" --log-level=WARN --to html "$out"/{credit,lending,volatility,risk,sentiment,portfolio}.ipynb
 ls "$out"

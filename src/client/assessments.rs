@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Client;
 use crate::domain::assessment::{
-    AssessmentRecord, AssessmentReplay, AssessmentRequest, AssessmentResponse, PortfolioRequest,
+    AssessmentRecord, AssessmentReplay, AssessmentRequest, AssessmentResponse, LoanPortfolioRequest,
 };
 use crate::domain::job::Job;
 use crate::error::Result;
@@ -26,7 +26,11 @@ impl Client {
     ///
     /// # Errors
     /// What the server says.
-    pub async fn assess_dataset(&self, policy: &str, request: &PortfolioRequest) -> Result<Job> {
+    pub async fn assess_dataset(
+        &self,
+        policy: &str,
+        request: &LoanPortfolioRequest,
+    ) -> Result<Job> {
         let call = self.call(Method::POST, &["loans", "policies", policy, "portfolios"])?;
         self.fetch(call.json(request)?).await
     }

@@ -17,6 +17,7 @@ mod explanations;
 mod failure;
 mod forecasts;
 mod form;
+mod investments;
 mod jobs;
 mod keys;
 mod loans;

@@ -289,7 +289,7 @@ pub struct AssessmentReplay {
 /// A dataset whose rows are assessed under a policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PortfolioRequest {
+pub struct LoanPortfolioRequest {
     /// Its columns are those that the model reads, those that the policy names, and any others.
     pub dataset: DatasetRef,
     /// Number of the policy's version; the newest one when absent.
@@ -307,13 +307,13 @@ pub struct PortfolioRequest {
     pub prefix: String,
     /// Puts each loan into its stage of impairment, and adds what is set aside for it; needs pricing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub staging: Option<PortfolioStaging>,
+    pub staging: Option<LoanPortfolioStaging>,
 }
 
 /// Where the dataset says what stages need. Losses are discounted at one rate; loans are annuities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PortfolioStaging {
+pub struct LoanPortfolioStaging {
     /// Column with the days that a payment is late.
     pub days_past_due: String,
     /// Column with the twelve-month probability of default when the loan was made; by days alone when
@@ -331,7 +331,7 @@ pub struct PortfolioStaging {
 
 /// What came out for a portfolio.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
-pub struct PortfolioSummary {
+pub struct LoanPortfolioSummary {
     pub decisions: Vec<DecisionTotal>,
     /// Sums over all that were scored, in money.
     pub exposure: f64,

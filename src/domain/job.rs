@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::analysis::{AnalysisKind, AnalysisRequest};
-use super::assessment::{PortfolioRequest, PortfolioSummary};
+use super::assessment::{LoanPortfolioRequest, LoanPortfolioSummary};
 use super::cost::Cost;
 use super::dataset::{DataFormat, DatasetRef};
 use super::forecast::AgainstRandomWalk;
@@ -268,7 +268,7 @@ pub struct AssessmentJobResult {
     pub rows: u64,
     /// Where it is: `/api/v1/datasets/{name}/versions/{n}`.
     pub location: String,
-    pub summary: PortfolioSummary,
+    pub summary: LoanPortfolioSummary,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -439,7 +439,7 @@ pub struct AssessmentJobSpec {
     /// Number of the model's version, as it was when the job was queued.
     pub model_version: u32,
     /// As it was asked for, the dataset's version resolved.
-    pub request: PortfolioRequest,
+    pub request: LoanPortfolioRequest,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ pub mod dataset;
 pub mod explanation;
 pub mod fairness;
 pub mod forecast;
+pub mod investment;
 pub mod job;
 pub mod key;
 pub mod loan;

@@ -7,7 +7,7 @@ use super::body::{JSON_LIMIT, PREDICTION_LIMIT};
 use super::examples;
 use super::extract::Call;
 use crate::domain::assessment::{
-    AssessmentRecord, AssessmentReplay, AssessmentRequest, AssessmentResponse, PortfolioRequest,
+    AssessmentRecord, AssessmentReplay, AssessmentRequest, AssessmentResponse, LoanPortfolioRequest,
 };
 use crate::domain::job::Job;
 
@@ -43,14 +43,14 @@ pub(super) async fn create_assessment(mut call: Call) -> Answer {
 /// the distribution of points, and sums by stage.
 #[utoipa::path(
     tag = "loans",
-    request_body(content = PortfolioRequest, description = "Which dataset, and where to",
-        example = examples::portfolio_request),
+    request_body(content = LoanPortfolioRequest, description = "Which dataset, and where to",
+        example = examples::loan_portfolio_request),
     responses((status = 202, description = "The job that assesses", body = Job,
         example = examples::portfolio_job))
 )]
 #[post("/api/v1/loans/policies/{policy}/portfolios")]
 pub(super) async fn create_portfolio(mut call: Call) -> Answer {
-    let body = call.json::<PortfolioRequest>(JSON_LIMIT).await?;
+    let body = call.json::<LoanPortfolioRequest>(JSON_LIMIT).await?;
     let (once, policy) = (call.once(&body.bytes)?, call.name("policy")?);
     let (service, caller) = (call.service(), &call.caller);
     let job = service.assess_dataset(caller, once.as_ref(), policy, body.value).await?;

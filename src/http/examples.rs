@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::error::Code;
 
 mod explaining;
+mod investing;
 mod lending;
 mod reasons;
 mod risk;
@@ -14,10 +15,14 @@ pub(super) use self::explaining::{
     activation_request, activation_response, counterfactual_request, counterfactual_response,
     explanation_request, explanation_response,
 };
+pub(super) use self::investing::{
+    backtest_request, backtest_response, frontier_request, frontier_response, portfolio_request,
+    portfolio_response,
+};
 pub(super) use self::lending::{
     assessment_record, assessment_replay, assessment_request, assessment_response,
-    expected_loss_request, expected_loss_response, policy_page, policy_terms, policy_version,
-    policy_version_page, portfolio_job, portfolio_request, reject_inference_job,
+    expected_loss_request, expected_loss_response, loan_portfolio_request, policy_page,
+    policy_terms, policy_version, policy_version_page, portfolio_job, reject_inference_job,
     reject_inference_request,
 };
 use self::reasons::reasons;

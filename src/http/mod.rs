@@ -28,6 +28,7 @@ mod forecasts;
 mod form;
 mod gate;
 mod health;
+mod investments;
 mod jobs;
 mod json;
 mod keys;

@@ -23,6 +23,10 @@ const TAGS: &[(&str, &str)] = &[
     ("aliases", "Names such as `champion` that point at a version; every move is kept."),
     ("predictions", "Rows scored by a version, recorded and replayed."),
     ("forecasts", "Rows to come of series, by a version that was trained on windows of them."),
+    (
+        "investments",
+        "Portfolios of prices for an investor's profile, with reasons; backtests and frontiers.",
+    ),
     ("explanations", "Why a version answers as it does."),
     ("reasons", "Codes and sentences by which adverse answers are told."),
     (
@@ -85,6 +89,9 @@ const FURTHER: &[(&str, u16)] = &[
     ("create_risk_assessment", 429),
     ("create_risk_backtest", 429),
     ("create_credit_losses", 429),
+    ("create_investment_portfolio", 429),
+    ("create_investment_backtest", 429),
+    ("create_investment_frontier", 429),
     ("get_reason_table", 406),
     ("get_scorecard", 406),
     ("replay_prediction", 429),
@@ -106,6 +113,9 @@ const READS: &[&str] = &[
     "create_risk_assessment",
     "create_risk_backtest",
     "create_credit_losses",
+    "create_investment_portfolio",
+    "create_investment_backtest",
+    "create_investment_frontier",
     "create_advice",
 ];
 

@@ -11,8 +11,8 @@ use utoipa_actix_web::OpenApiFactory;
 
 use super::{
     activations, advice, aliases, analyses, assessments, counterfactuals, datasets, docs,
-    explanations, forecasts, health, jobs, keys, loans, metrics, models, policies, predictions,
-    reasons, risk, scorecards, simplifications, versions,
+    explanations, forecasts, health, investments, jobs, keys, loans, metrics, models, policies,
+    predictions, reasons, risk, scorecards, simplifications, versions,
 };
 use crate::domain::key::Scope;
 
@@ -71,6 +71,9 @@ routes! {
         assessments::create_assessment,
         assessments::replay_assessment,
         loans::create_expected_losses,
+        investments::create_investment_portfolio,
+        investments::create_investment_backtest,
+        investments::create_investment_frontier,
     ]
     Access::Scope(Scope::Read) => [
         datasets::list_datasets,

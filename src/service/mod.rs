@@ -13,6 +13,7 @@ mod datasets;
 mod explanations;
 mod forecasts;
 mod idempotency;
+mod investments;
 mod jobs;
 mod keys;
 mod loans;
@@ -116,6 +117,8 @@ struct Inner {
     explaining: Turns,
     /// Calculations of risk that may be made at once, likewise.
     calculating: Turns,
+    /// Portfolios that may be sought at once: likewise.
+    investing: Turns,
 }
 
 impl Service {
@@ -141,6 +144,7 @@ impl Service {
             forecasting: Turns::new(2, forecasts::BUSY),
             explaining: Turns::new((cores / 2).max(1), explanations::BUSY),
             calculating: Turns::new((cores / 2).max(1), risk::BUSY),
+            investing: Turns::new((cores / 2).max(1), investments::BUSY),
         });
         tokio::spawn(listen(Arc::downgrade(&inner), inner.store.clone()));
         Self(inner)

@@ -3,7 +3,7 @@
 use super::models::no_dataset;
 use super::policies::Bound;
 use super::{Idempotency, Service};
-use crate::domain::assessment::{MAX_PORTFOLIO, PortfolioRequest, PortfolioStaging};
+use crate::domain::assessment::{LoanPortfolioRequest, LoanPortfolioStaging, MAX_PORTFOLIO};
 use crate::domain::dataset::{DatasetRef, DatasetVersion};
 use crate::domain::job::{AssessmentJobSpec, Job, JobKind, JobSpec};
 use crate::domain::key::Caller;
@@ -41,7 +41,7 @@ impl Service {
         caller: &Caller,
         once: Option<&Idempotency>,
         policy: &str,
-        mut request: PortfolioRequest,
+        mut request: LoanPortfolioRequest,
     ) -> Result<Job> {
         if let Some(job) = self.kept(caller, once).await? {
             return Ok(job);
@@ -117,7 +117,11 @@ pub(super) fn lacking<'a>(
     wanted.filter_map(fault).collect()
 }
 
-fn faults(bound: &Bound, request: &PortfolioRequest, dataset: &DatasetVersion) -> Vec<FieldError> {
+fn faults(
+    bound: &Bound,
+    request: &LoanPortfolioRequest,
+    dataset: &DatasetVersion,
+) -> Vec<FieldError> {
     let columns = bound.columns();
     let wanted = columns.iter().map(|column| (column.name.as_str(), column.kind));
     let mut faults = lacking(wanted, dataset);
@@ -146,7 +150,7 @@ fn faults(bound: &Bound, request: &PortfolioRequest, dataset: &DatasetVersion) -
 
 fn staging_faults(
     bound: &Bound,
-    staging: &PortfolioStaging,
+    staging: &LoanPortfolioStaging,
     dataset: &DatasetVersion,
 ) -> Vec<FieldError> {
     let mut faults = Vec::new();

@@ -121,6 +121,20 @@ fn the_analyst_explores_compares_and_promotes() {
             "losses of 1,500 loans",
         ],
     );
+    let mut invested = actuary(scratch.path());
+    invested.args(["run", &path("analyst/invest.star")]);
+    says_all(
+        &mut invested,
+        &[
+            "max_utility: ",
+            "excluded by the profile",
+            "not known: taxes",
+            "tech by the view",
+            "12 portfolios of 5 assets",
+            "7 strategies from 2020-",
+            "not personal advice",
+        ],
+    );
     let mut searched = actuary(scratch.path());
     searched.args(["run", &path("analyst/search.star")]);
     says_all(
@@ -229,9 +243,9 @@ fn the_notebooks_run_on_small_data() {
     let mut loans = "income,age,collections_fee,default\n".to_owned();
     let mut prices = "date,close\n".to_owned();
     let mut news = "text,sentiment\n".to_owned();
-    let mut stocks = "date,bank,mine\n".to_owned();
     let mut price = 100.0;
-    let (mut bank, mut mine) = (40.0, 90.0);
+    let mut stocks = "date,calm,fair,wild\n".to_owned();
+    let mut closes = [50.0, 80.0, 20.0];
     for row in 0..400 {
         let (income, bad) =
             (15_000.0 + 70_000.0 * noise(row), noise(row) + noise(7 * row + 1) < 0.8);
@@ -240,16 +254,19 @@ fn the_notebooks_run_on_small_data() {
         price *= 1.0 + 0.02 * (noise(3 * row + 5) - 0.5);
         let day =
             chrono::DateTime::from_timestamp(1_420_070_400 + 86_400 * i64::from(row), 0).unwrap();
-        prices.push_str(&format!("{},{price:.4}\n", day.format("%Y-%m-%d")));
-        bank *= 1.0 + 0.03 * (noise(11 * row + 3) - 0.5);
-        mine *= 1.0 + 0.05 * (noise(13 * row + 7) - 0.5);
-        stocks.push_str(&format!("{},{bank:.4},{mine:.4}\n", day.format("%Y-%m-%d")));
+        let day = day.format("%Y-%m-%d");
+        prices.push_str(&format!("{day},{price:.4}\n"));
+        for (at, close) in closes.iter_mut().enumerate() {
+            let (size, own) = (0.01 * (at + 1) as f64, noise(11 * row + 17 * at as u32 + 3));
+            *close *= 1.0 + size * (0.5 * noise(5 * row + 7) + own - 0.74);
+        }
+        stocks.push_str(&format!("{day},{:.4},{:.4},{:.4}\n", closes[0], closes[1], closes[2]));
         let (word, mood) = if bad { ("fall", "negative") } else { ("rise", "positive") };
         news.push_str(&format!("profits of company {row} {word} in the quarter,{mood}\n"));
     }
-    let files =
-        [("loans.csv", loans), ("prices.csv", prices), ("news.csv", news), ("stocks.csv", stocks)];
-    for (name, text) in files {
+    for (name, text) in
+        [("loans.csv", loans), ("prices.csv", prices), ("news.csv", news), ("stocks.csv", stocks)]
+    {
         std::fs::write(file(name), text).unwrap();
     }
     for (notebook, data, says) in [
@@ -263,18 +280,25 @@ fn the_notebooks_run_on_small_data() {
             "prices.csv",
             &["random_walk: mean squared error", "<svg", "1 forecast by volatility-notebook 1"],
         ),
-        ("risk", "stocks.csv", &["risk of 2 assets", "<svg", "backtest at 0.95", "by 2 methods"]),
+        ("risk", "stocks.csv", &["risk of 3 assets", "<svg", "backtest at 0.95", "by 2 methods"]),
         (
             "lending",
             "loans.csv",
             &["by lending-notebook champion", "<svg", "Not approved:", "expected loss"],
+        ),
+        (
+            "portfolio",
+            "stocks.csv",
+            &["min_variance: 3 of 3 assets", "not known: taxes", "7 strategies from", "<svg"],
         ),
         ("sentiment", "news.csv", &["<svg", "of the headlines aside are right", "negative"]),
     ] {
         let output = file(&format!("{notebook}.ipynb"));
         let mut command = actuary(scratch.path());
         command
-            .args(["run", &path(&format!("notebooks/{notebook}.star")), "-p", "epochs=2", "-p"])
+            .args(["run", &path(&format!("notebooks/{notebook}.star"))])
+            .args(if notebook == "portfolio" { &[][..] } else { &["-p", "epochs=2"] })
+            .arg("-p")
             .arg(format!("data={}", file(data).display()))
             .arg("--output")
             .arg(&output);

@@ -5,6 +5,7 @@
 //! input is `None`. No function answers NaN.
 
 mod fault;
+pub mod investments;
 pub mod loans;
 mod reasons;
 pub mod risk;

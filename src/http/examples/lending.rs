@@ -113,7 +113,7 @@ pub(in crate::http) fn assessment_replay() -> Value {
     })
 }
 
-pub(in crate::http) fn portfolio_request() -> Value {
+pub(in crate::http) fn loan_portfolio_request() -> Value {
     json!({
         "dataset": {"name": "loans", "version": 1}, "into": "loans-assessed", "prefix": "",
         "staging": {

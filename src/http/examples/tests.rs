@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::domain::{
-    assessment, counterfactual, dataset, explanation, forecast, job, key, loan, model, policy,
-    prediction, reason, risk, training, version,
+    assessment, counterfactual, dataset, explanation, forecast, investment, job, key, loan, model,
+    policy, prediction, reason, risk, training, version,
 };
 use crate::http::answer;
 
@@ -40,6 +40,9 @@ fn answers_are_what_their_types_write() {
     check::<crate::domain::activation::ActivationResponse>(activation_response());
     check::<answer::ReasonTablePage>(reason_table_page());
     check::<reason::ReasonTable>(reason_table());
+    check::<investment::PortfolioResponse>(portfolio_response());
+    check::<investment::BacktestResponse>(backtest_response());
+    check::<investment::FrontierResponse>(frontier_response());
     check::<risk::RiskAssessment>(risk_assessment());
     check::<risk::backtest::RiskBacktest>(risk_backtest());
     check::<risk::credit::CreditLossAnswer>(credit_losses());
@@ -94,7 +97,10 @@ fn requests_can_be_read() {
     check::<risk::credit::CreditLossRequest>(credit_loss_request());
     check::<policy::PolicyTerms>(policy_terms());
     check::<assessment::AssessmentRequest>(assessment_request());
-    check::<assessment::PortfolioRequest>(portfolio_request());
+    check::<assessment::LoanPortfolioRequest>(loan_portfolio_request());
+    serde_json::from_value::<investment::PortfolioRequest>(portfolio_request()).unwrap();
+    serde_json::from_value::<investment::BacktestRequest>(backtest_request()).unwrap();
+    serde_json::from_value::<investment::FrontierRequest>(frontier_request()).unwrap();
     check::<crate::domain::reject::RejectInferenceRequest>(reject_inference_request());
     check::<loan::ExpectedLossRequest>(expected_loss_request());
     check::<key::NewKey>(new_key());

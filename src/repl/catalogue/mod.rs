@@ -4,6 +4,7 @@
 mod analyses;
 mod data;
 mod frames;
+mod investments;
 mod lending;
 mod models;
 mod plots;
@@ -63,6 +64,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         analyses::FUNCTIONS,
         risk::FUNCTIONS,
         lending::FUNCTIONS,
+        investments::FUNCTIONS,
         session::FUNCTIONS,
     ];
     parts.into_iter().flatten()

@@ -253,15 +253,17 @@ pub(super) static FUNCTIONS: &[Function] = &[
         parameters: &[
             needed(
                 "of",
-                "a version, a training job, forecasts, a scorecard, explanations, activations, an analysis, or \
-                what risk(), backtest_risk() and credit_losses() give",
+                "a version, a training job, forecasts, a scorecard, explanations, activations, an analysis, \
+                assessments, a loan book, or what risk(), backtest_risk(), credit_losses(), invest(), \
+                walk_forward() and frontier() give",
             ),
             optional(
                 "what",
                 "\"losses\"",
                 "of a version: losses, or reliability, how probabilities came true (of several classes \
                 that of the one answered); of a dependence or a scorecard the column, of activations and units \
-                the layer; of a risk methods, contributions or stress, of its backtest the method",
+                the layer; of a risk methods, contributions or stress, of its backtest the method; of \
+                invest() 'risk', of walk_forward() 'drawdown' or 'weights NAME'",
             ),
             optional(
                 "row",

@@ -15,7 +15,7 @@ use super::predicting::{Rows, dropping, rows, spare};
 use super::{model_argument, name_and_number, no_such};
 use crate::client::outcome;
 use crate::domain::assessment::{
-    AssessmentRequest, AssessmentResponse, MAX_ASSESSED, PortfolioRequest,
+    AssessmentRequest, AssessmentResponse, LoanPortfolioRequest, MAX_ASSESSED,
 };
 use crate::domain::dataset::DatasetRef;
 use crate::domain::job::{Job, JobResult};
@@ -226,7 +226,7 @@ pub(super) fn assess_book<'v>(
     let dataset = rows_in(arguments, context, ("data", &policy.policy))?;
     let dataset = DatasetRef { name: dataset.dataset, version: Some(dataset.version) };
     let version = Some(policy.version);
-    let request = PortfolioRequest { dataset, version, into, prefix, staging };
+    let request = LoanPortfolioRequest { dataset, version, into, prefix, staging };
     let job = context.change(context.client().assess_dataset(&policy.policy, &request))?;
     ended(arguments, context, job, eval)
 }

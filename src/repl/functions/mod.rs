@@ -11,6 +11,7 @@ mod folder;
 mod forecasting;
 mod frames;
 mod help;
+mod investing;
 mod jobs;
 mod lending;
 mod models;
@@ -162,6 +163,9 @@ functions! {
     assess_book => lending::assess_book,
     expected_losses => lending::expected_losses,
     infer_rejects => lending::infer_rejects,
+    invest => investing::invest,
+    walk_forward => investing::walk_forward,
+    frontier => investing::frontier,
     jobs => jobs::jobs,
     job => jobs::job,
     wait => jobs::wait,

@@ -273,10 +273,13 @@ pub(super) fn plot<'v>(
         Some(Object::Lending(lending)) => lending
             .plot(arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
+        Some(Object::Investment(answer)) => answer
+            .plot(arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
         _ => {
             let wanted = "a version, a training job, forecasts, a scorecard, explanations, activations, an \
-                          analysis, assessments, a loan book, or what risk(), backtest_risk() and \
-                          credit_losses() give";
+                          analysis, assessments, a loan book, or what risk(), backtest_risk(), credit_losses(), \
+                          invest(), walk_forward() and frontier() give";
             return Err(arguments.unlike("of", wanted, value));
         }
     };

@@ -14,8 +14,10 @@ mod findings;
 mod forecasts;
 mod frame;
 mod groups;
+mod investments;
 mod job;
 mod lending;
+mod lists;
 mod plot;
 mod predictions;
 mod reasons;
@@ -40,7 +42,7 @@ use starlark::values::{StarlarkPagablePanic, Value};
 
 use super::context::context;
 use super::outcome::{Detail, Shown};
-use super::table::{SHOWN_ROWS, Table};
+use super::table::SHOWN_ROWS;
 use crate::domain::activation::ActivationResponse;
 use crate::domain::advice::Advice;
 use crate::domain::analysis::Analysis;
@@ -69,7 +71,9 @@ pub(super) use findings::{Finding, Findings};
 pub(super) use forecasts::plot as forecasted;
 pub(super) use frame::{is_number, rows};
 pub(super) use groups::Groups;
+pub(super) use investments::Investment;
 pub(super) use lending::{Assessments, Lending};
+use lists::{listed, pairs};
 pub(super) use predictions::Predictions;
 pub(super) use reasons::Told;
 pub(super) use risk::{backtest_plot, credit_plot, plot as risk_plot};
@@ -121,6 +125,7 @@ pub(super) enum Object {
     Findings(Findings),
     Frame(Frame),
     Groups(Groups),
+    Investment(Investment),
     Model(Model),
     Version(Box<Trained>),
     Job(Box<Job>),
@@ -151,6 +156,7 @@ impl Object {
             Self::Findings(_) => "findings",
             Self::Frame(_) => "frame",
             Self::Groups(_) => "groups",
+            Self::Investment(i) => i.kind(),
             Self::Plot(_) => "plot",
             Self::Model(_) => "model",
             Self::Version(_) => "version",
@@ -181,6 +187,7 @@ impl Object {
             Self::Findings(f) => f.text(),
             Self::Frame(f) => frame::text(f),
             Self::Groups(g) => g.text(),
+            Self::Investment(i) => i.text(),
             Self::Plot(p) => plot::text(p),
             Self::Model(m) => version::model_text(m),
             Self::Version(v) => v.text(),
@@ -258,6 +265,7 @@ impl Object {
             | Self::Analysis(_)
             | Self::Explanations(_)
             | Self::Forecasts(_)
+            | Self::Investment(_)
             | Self::Risk(_)
             | Self::RiskBacktest(_)
             | Self::CreditLosses(_) => &["plot", "describe"],
@@ -285,6 +293,7 @@ impl Object {
             Self::Findings(f) => object(f),
             Self::Frame(f) => frame::fields(f),
             Self::Groups(g) => g.fields(),
+            Self::Investment(i) => i.fields(),
             Self::Plot(p) => plot::fields(p),
             Self::Model(m) => object(m),
             Self::Version(v) => v.fields(),
@@ -322,6 +331,7 @@ impl Object {
             Self::Explanations(e) => Ok(explanations::described(e)),
             Self::Frame(f) => frame::rows(&super::functions::described(f)?),
             Self::Lending(l) => l.described(),
+            Self::Investment(i) => i.described(),
             Self::Version(v) => v.described(),
             Self::Predictions(p) => Ok(p.described()),
             Self::Forecasts(f) => Ok(forecasts::described(f)),
@@ -492,6 +502,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::Counterfactuals(c) => Some(c.table()),
             Object::Explanations(e) => Some(explanations::table(e)),
             Object::Findings(f) => f.table(),
+            Object::Investment(i) => Some(i.table(rows)),
             Object::Predictions(p) => Some(p.table(rows)),
             Object::Forecasts(f) => Some(forecasts::table(f, rows)),
             Object::Reasons(r) => Some(r.table(rows)),
@@ -517,83 +528,4 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
     });
     let json = is_whole.then(|| value.to_json_value().unwrap_or_else(|_| text.clone().into()));
     Shown { text, table, plot: None, json }
-}
-
-/// A dict of names as a table of its fields.
-fn pairs(value: Value<'_>) -> Option<Table> {
-    let dict = DictRef::from_value(value)?;
-    let row = |(key, value): (Value<'_>, Value<'_>)| {
-        let cell = cell_of(&value.to_json_value().ok()?);
-        Some(vec![key.unpack_str()?.to_owned(), cell])
-    };
-    let rows: Option<Vec<Vec<String>>> = dict.iter().map(row).collect();
-    Some(Table::new(&[("field", false), ("value", false)], rows?))
-}
-
-/// A list of objects of one kind, or of dicts, as a table.
-fn listed(value: Value<'_>) -> Option<Table> {
-    let items = ListRef::from_value(value)?.content();
-    let first = items.first()?;
-    match object_of(*first) {
-        Some(_) => {
-            let objects: Option<Vec<&Object>> = items.iter().map(|item| object_of(*item)).collect();
-            table_of(&objects?)
-        }
-        None => {
-            let rows: Option<Vec<Map<String, Json>>> = items
-                .iter()
-                .map(|item| {
-                    DictRef::from_value(*item)?;
-                    match item.to_json_value().ok()? {
-                        Json::Object(row) => Some(row),
-                        _ => None,
-                    }
-                })
-                .collect();
-            let rows = rows?;
-            (!rows.iter().all(Map::is_empty)).then(|| table_of_rows(&rows))
-        }
-    }
-}
-
-fn table_of(objects: &[&Object]) -> Option<Table> {
-    use std::borrow::Borrow;
-    macro_rules! all {
-        ($kind:ident, $table:path) => {{
-            let found: Option<Vec<_>> = objects
-                .iter()
-                .map(|object| match object {
-                    Object::$kind(value) => Some(value.borrow()),
-                    _ => None,
-                })
-                .collect();
-            Some($table(&found?))
-        }};
-    }
-    match objects.first()? {
-        Object::Dataset(_) => all!(Dataset, dataset::table),
-        Object::Model(_) => all!(Model, version::model_table),
-        Object::Version(_) => all!(Version, version::table),
-        Object::Job(_) => all!(Job, job::table),
-        Object::Activations(_)
-        | Object::Advice(_)
-        | Object::Analysis(_)
-        | Object::Comparison(_)
-        | Object::Counterfactuals(_)
-        | Object::Explanations(_)
-        | Object::Findings(_)
-        | Object::Frame(_)
-        | Object::Forecasts(_)
-        | Object::Groups(_)
-        | Object::Lending(_)
-        | Object::Move(_)
-        | Object::Plot(_)
-        | Object::Predictions(_)
-        | Object::Reasons(_)
-        | Object::ReasonTable(_)
-        | Object::Risk(_)
-        | Object::RiskBacktest(_)
-        | Object::CreditLosses(_)
-        | Object::Scorecard(_) => None,
-    }
 }

@@ -8,7 +8,7 @@ use actuary_finance::loans::{Amortisation, DefaultRisk, Exposure, LifetimeLoss};
 use super::reporter::{Reporter, written};
 use super::{Claim, Service, blocking};
 use crate::domain::assessment::{
-    Assessment, Decision, DecisionTotal, PointsBin, PortfolioRequest, PortfolioSummary,
+    Assessment, Decision, DecisionTotal, LoanPortfolioRequest, LoanPortfolioSummary, PointsBin,
 };
 use crate::domain::dataset::DatasetOrigin;
 use crate::domain::job::{
@@ -168,7 +168,7 @@ impl Columns {
         found.chain(staged).map(name).collect()
     }
 
-    fn summary(&self, stages: Option<&[Staged]>) -> PortfolioSummary {
+    fn summary(&self, stages: Option<&[Staged]>) -> LoanPortfolioSummary {
         let rows = self.decisions.len().max(1) as f64;
         let sum = |values: &[Option<f64>], of: Decision| -> f64 {
             let pairs = self.decisions.iter().zip(values);
@@ -189,7 +189,7 @@ impl Columns {
             let (stage, provision) = (*one)?;
             Some((stage, (*exposure)?, provision))
         });
-        PortfolioSummary {
+        LoanPortfolioSummary {
             decisions: Decision::ALL.map(total).to_vec(),
             exposure: self.exposure.iter().flatten().sum(),
             expected_loss: self.expected_loss.iter().flatten().sum(),
@@ -231,7 +231,7 @@ impl Columns {
 fn stages(
     frame: &Frame,
     columns: &Columns,
-    request: &PortfolioRequest,
+    request: &LoanPortfolioRequest,
     pricing: Option<&Pricing>,
 ) -> Result<Option<Vec<Staged>>> {
     let (Some(staging), Some(pricing)) = (&request.staging, pricing) else { return Ok(None) };

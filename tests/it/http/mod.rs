@@ -16,6 +16,7 @@ mod forecasts;
 mod idempotency;
 mod images;
 mod intervals;
+mod investments;
 mod jobs;
 mod keys;
 mod loans;

@@ -1,0 +1,285 @@
+//! Views: given ones, and those that a model's forecasts are.
+
+use std::collections::BTreeMap;
+
+use actuary_finance::investments::{Doubt, View};
+
+use super::estimates::{Believed, Known};
+use super::profile::{Rules, escaped, refuse_all};
+use super::{Service, Universe};
+use crate::domain::forecast::{Forecast, ForecastRequest, ForecastResponse};
+use crate::domain::investment::{GivenView, UsedView, UsedViews, ViewsSpec};
+use crate::domain::key::Caller;
+use crate::domain::name::did_you_mean;
+use crate::domain::prices::PricesRequest;
+use crate::domain::version::{Metrics, Version};
+use crate::error::{Code, Error, FieldError, Result};
+
+/// Most views of one request.
+const MAX_VIEWS: usize = 1_000;
+
+impl Service {
+    /// What is known beside the history.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] naming every bad field of the views, and a model that does not forecast this universe.
+    pub(super) async fn known(
+        &self,
+        caller: &Caller,
+        asked: &Option<ViewsSpec>,
+        prices: &PricesRequest,
+        universe: &Universe,
+        rules: &Rules,
+    ) -> Result<Known> {
+        let Some(spec) = asked else { return Ok(Known { views: None }) };
+        let mut believed = given(spec, universe, rules)?;
+        if let Some(model) = &spec.model {
+            if prices.to.is_some() {
+                let detail = "a model forecasts from the newest rows of its dataset: leave to out, or the views would \
+                              know what came after it";
+                return Err(Error::field(Code::InvalidRequest, "/prices/to", detail));
+            }
+            let request = ForecastRequest {
+                dataset: Some(prices.dataset.clone()),
+                version: spec.version.clone(),
+                ..ForecastRequest::default()
+            };
+            let answer = self.forecast(caller, model, request).await.map_err(of_model)?;
+            let name = (caller.project.clone(), model.clone());
+            let loaded = self.loaded(&name, answer.version).await?;
+            forecast(&mut believed, &answer, &loaded.version, prices, universe, rules)?;
+        }
+        Ok(Known { views: Some(believed) })
+    }
+}
+
+/// What is wrong with a model, told where it is named.
+fn of_model(error: Error) -> Error {
+    match error {
+        Error::Problem { code: Code::TooManyRequests, .. } | Error::Internal { .. } => error,
+        Error::Problem { detail, .. } => Error::field(
+            Code::InvalidRequest,
+            "/views/model",
+            format!("it can't forecast here: {detail}"),
+        ),
+    }
+}
+
+fn given(spec: &ViewsSpec, universe: &Universe, rules: &Rules) -> Result<Believed> {
+    let mut errors = Vec::new();
+    let mut add = |below: String, detail: String| {
+        errors.push(FieldError::new(format!("/views{below}"), detail))
+    };
+    if spec.given.is_empty() && spec.model.is_none() {
+        add(String::new(), "needs views in given, a model, or both".to_owned());
+    }
+    if spec.version.is_some() && spec.model.is_none() {
+        add("/version".to_owned(), "is of no model: name it in model".to_owned());
+    }
+    if spec.given.len() > MAX_VIEWS {
+        add("/given".to_owned(), format!("{} views are more than {MAX_VIEWS}", spec.given.len()));
+    }
+    if !(spec.tau > 0.0 && spec.tau <= 1.0) {
+        add("/tau".to_owned(), format!("{} is not above 0 and at most 1; 0.05 is usual", spec.tau));
+    }
+    if !(spec.risk_aversion > 0.0 && spec.risk_aversion <= 1e6) {
+        add(
+            "/risk_aversion".to_owned(),
+            format!("{} is not above 0; 2.5 is usual", spec.risk_aversion),
+        );
+    }
+    let weights =
+        |named: &BTreeMap<String, f64>, below: &str, add: &mut dyn FnMut(String, String)| {
+            weights_of(named, below, &universe.assets, add)
+        };
+    let mut market = weights(&spec.market, "/market", &mut add);
+    let sum: f64 = market.iter().sum();
+    if spec.market.is_empty() {
+        market = vec![1.0 / universe.assets.len() as f64; universe.assets.len()];
+    } else if market.iter().any(|weight| *weight < 0.0) || sum <= 0.0 {
+        add("/market".to_owned(), "the market's weights are from 0, and not all are 0".to_owned());
+    } else {
+        market.iter_mut().for_each(|weight| *weight /= sum);
+    }
+    let (mut views, mut used, mut pointers) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, view) in spec.given.iter().enumerate() {
+        let below = format!("/given/{at}");
+        let weights = weights(&view.assets, &format!("{below}/assets"), &mut add);
+        if weights.iter().all(|weight| *weight == 0.0) {
+            add(format!("{below}/assets"), "the view is about no asset".to_owned());
+        }
+        check_numbers(view, &below, &mut add);
+        let doubt = Doubt::Confidence(view.confidence);
+        views.push(View { weights, value: view.value / rules.year, doubt });
+        used.push(UsedView { assets: view.assets.clone(), value: view.value, error: f64::NAN });
+        pointers.push(format!("/views{below}"));
+    }
+    refuse_all(errors)?;
+    let used = UsedViews {
+        prior: BTreeMap::new(),
+        views: used,
+        model: None,
+        version: None,
+        beats_random_walk: None,
+        horizon: None,
+    };
+    let (aversion, tau, without) = (spec.risk_aversion, spec.tau, Vec::new());
+    Ok(Believed { market, aversion, tau, views, pointers, used, without })
+}
+
+/// Weights of the assets by their names.
+fn weights_of(
+    named: &BTreeMap<String, f64>,
+    below: &str,
+    assets: &[String],
+    add: &mut dyn FnMut(String, String),
+) -> Vec<f64> {
+    let mut weights = vec![0.0; assets.len()];
+    for (name, weight) in named {
+        let below = format!("{below}/{}", escaped(name));
+        match assets.iter().position(|known| known == name) {
+            Some(at) if weight.abs() <= 1e6 => weights[at] = *weight,
+            Some(_) => add(below, format!("{weight} is out of range")),
+            None => {
+                let near = did_you_mean(name, assets.iter().map(String::as_str));
+                add(below, format!("{name} is no asset of the universe{near}"));
+            }
+        }
+    }
+    weights
+}
+
+fn check_numbers(view: &GivenView, below: &str, add: &mut dyn FnMut(String, String)) {
+    if !(view.confidence > 0.0 && view.confidence <= 1.0) {
+        add(
+            format!("{below}/confidence"),
+            format!("{} is not above 0 and at most 1", view.confidence),
+        );
+    }
+    if view.value.abs() > 100.0 {
+        add(
+            format!("{below}/return"),
+            format!("{} is not a year's return such as 0.05", view.value),
+        );
+    }
+}
+
+/// Adds a view for each asset that a model forecasts: the mean return a period over the steps that it forecasts, as
+/// uncertain as its squared error on rows that it had not seen.
+fn forecast(
+    believed: &mut Believed,
+    answer: &ForecastResponse,
+    version: &Version,
+    prices: &PricesRequest,
+    universe: &Universe,
+    rules: &Rules,
+) -> Result<()> {
+    let refuse = |detail: String| Error::field(Code::InvalidRequest, "/views/model", detail);
+    let Metrics::Forecast(metrics) = &version.metrics else {
+        return Err(refuse("its version has no metrics of a forecast".to_owned()));
+    };
+    let fits = fitting(version, prices).map_err(refuse)?;
+    // The last step is further off than the mean one, and so is its error.
+    let steps = &metrics.mse_by_step;
+    let mean = steps.iter().sum::<f64>() / steps.len().max(1) as f64;
+    let stretch = steps.last().filter(|_| mean > 0.0).map_or(1.0, |last| last / mean);
+    for (at, asset) in universe.assets.iter().enumerate() {
+        let found = answer.forecasts.iter().find(|forecast| fits.is_of(forecast, asset));
+        let error =
+            found.and_then(|one| metrics.by_target.iter().find(|known| known.target == one.target));
+        let (Some(found), Some(error)) = (found, error) else {
+            believed.without.push(asset.clone());
+            continue;
+        };
+        let Some(last) = found.steps.last() else { continue };
+        let (value, variance) = match &universe.last {
+            Some(prices) => {
+                let (price, periods) = (prices[at], f64::from(last.step));
+                let value = (last.value / price - 1.0) / periods;
+                (value, error.mse * stretch / (price * periods).powi(2))
+            }
+            // The error of a mean is at most that of a step.
+            None => {
+                let sum: f64 = found.steps.iter().map(|step| step.value).sum();
+                (sum / found.steps.len() as f64, error.mse)
+            }
+        };
+        if !(value.is_finite() && variance.is_finite()) {
+            return Err(refuse(format!("its forecast of {asset} is not a number")));
+        }
+        let mut weights = vec![0.0; universe.assets.len()];
+        weights[at] = 1.0;
+        believed.views.push(View { weights, value, doubt: Doubt::Variance(variance) });
+        believed.pointers.push("/views/model".to_owned());
+        believed.used.views.push(UsedView {
+            assets: BTreeMap::from([(asset.clone(), 1.0)]),
+            value: value * rules.year,
+            error: variance.sqrt() * rules.year,
+        });
+        believed.used.horizon = Some(last.step);
+    }
+    if believed.without.len() == universe.assets.len() {
+        let forecasts = answer.forecasts.iter().take(5);
+        let known: Vec<&str> =
+            forecasts.map(|one| one.entity.as_deref().unwrap_or(&one.target)).collect();
+        return Err(refuse(format!(
+            "it forecasts none of the assets of the universe, but {}",
+            known.join(", ")
+        )));
+    }
+    believed.used.model = Some(answer.model.clone());
+    believed.used.version = Some(answer.version);
+    believed.used.beats_random_walk = Some(answer.beats_random_walk);
+    Ok(())
+}
+
+/// How a version's forecasts belong to assets.
+enum Fits<'a> {
+    /// The series is the asset, this column is forecast.
+    Series(&'a str),
+    /// Each column is an asset.
+    Columns,
+}
+
+impl Fits<'_> {
+    fn is_of(&self, forecast: &Forecast, asset: &str) -> bool {
+        match self {
+            Self::Series(price) => {
+                forecast.entity.as_deref() == Some(asset) && forecast.target == *price
+            }
+            Self::Columns => forecast.target == asset,
+        }
+    }
+}
+
+/// Whether the columns of a version are those of the prices, or why not.
+fn fitting<'a>(version: &Version, prices: &'a PricesRequest) -> Result<Fits<'a>, String> {
+    let signature = &version.signature;
+    let entity = signature.window.as_ref().and_then(|window| window.entity.as_deref());
+    let columns = signature.forecast_columns();
+    match (&prices.asset, &prices.price) {
+        (Some(asset), Some(price)) => {
+            if entity != Some(asset.as_str()) {
+                return Err(format!(
+                    "its series are {}, and the assets stand in column {asset}: train one with \
+                     window.entity {asset}",
+                    entity.map_or("not told apart".to_owned(), |entity| format!(
+                        "those of column {entity}"
+                    ))
+                ));
+            }
+            match columns.contains(&price.as_str()) {
+                true => Ok(Fits::Series(price)),
+                false => Err(format!(
+                    "it forecasts {}, and the prices stand in {price}",
+                    columns.join(", ")
+                )),
+            }
+        }
+        _ if entity.is_some() => {
+            Err("it forecasts the series of a long table, and here each asset is a column"
+                .to_owned())
+        }
+        _ => Ok(Fits::Columns),
+    }
+}

@@ -1,0 +1,250 @@
+//! Reasons in plain words: of weights, of constraints that bind, and of those that can't be met.
+
+use std::collections::BTreeMap;
+
+use actuary_finance::investments::{Limit, Market, Portfolio};
+
+use super::profile::Rules;
+use crate::domain::investment::{Binding, ObjectiveKind, PortfolioGoal, Standing};
+use crate::error::FieldError;
+
+/// A weight this near to a bound is at it.
+const NEAR: f64 = 1e-6;
+
+/// What is missed of each limit, by the field that it stands in.
+pub(super) fn missed(missed: &[(Limit, f64)], rules: &Rules, market: &Market) -> Vec<FieldError> {
+    let mut by_field: BTreeMap<String, Vec<(Limit, f64)>> = BTreeMap::new();
+    for (limit, by) in missed {
+        by_field.entry(rules.pointer(*limit)).or_default().push((*limit, by * rules.unit(*limit)));
+    }
+    let mut errors: Vec<(f64, FieldError)> = by_field
+        .into_iter()
+        .map(|(pointer, limits)| {
+            let sum: f64 = limits.iter().map(|(_, by)| by).sum();
+            let detail = match limits.as_slice() {
+                [(limit, by)] => missed_one(*limit, *by, rules, market),
+                many => {
+                    let names = many.iter().take(5).map(|(limit, _)| rules.named(*limit));
+                    let names = names.collect::<Vec<_>>().join(", ");
+                    let most = many.iter().map(|(_, by)| *by).fold(0.0, f64::max);
+                    let bound = bound(many[0].0, rules);
+                    let sign = if matches!(many[0].0, Limit::LeastWeight(_)) { -1.0 } else { 1.0 };
+                    format!(
+                        "{} assets ({names}{}) would have to pass it by {} together: set it to {}",
+                        many.len(),
+                        if many.len() > 5 { ", ..." } else { "" },
+                        figure(sum),
+                        figure(bound + sign * most)
+                    )
+                }
+            };
+            (sum, FieldError::new(pointer, detail))
+        })
+        .collect();
+    errors.sort_by(|a, b| b.0.total_cmp(&a.0));
+    errors.into_iter().map(|(_, error)| error).collect()
+}
+
+fn missed_one(limit: Limit, by: f64, rules: &Rules, market: &Market) -> String {
+    let (name, bound) = (rules.named(limit), bound(limit, rules));
+    let floor = matches!(limit, Limit::LeastWeight(_) | Limit::LeastOf(_) | Limit::Return);
+    let bound = match limit {
+        // The goal's own figure is not among the rules.
+        Limit::Return => {
+            let greatest =
+                market.mean.iter().copied().fold(f64::NEG_INFINITY, f64::max) * rules.year;
+            return format!(
+                "{name} misses it by {} a year under the other constraints; the best single asset is expected to \
+                 earn {}: lower it, or loosen what stands against it",
+                figure(by),
+                figure(greatest)
+            );
+        }
+        _ => bound,
+    };
+    let (reached, way) = match floor {
+        true => (bound - by, "lower"),
+        false => (bound + by, "raise"),
+    };
+    let (least, side) = if floor { ("at least", "at most") } else { ("at most", "at least") };
+    format!(
+        "{name} has to be {least} {}, and is {side} {} under the other constraints, which misses it by {}: {way} it to \
+         that, or loosen what stands against it",
+        figure(bound),
+        figure(reached),
+        figure(by)
+    )
+}
+
+/// The bound of a limit as the request says it.
+fn bound(limit: Limit, rules: &Rules) -> f64 {
+    let constraints = &rules.constraints;
+    let bound = match limit {
+        Limit::LeastWeight(at) => Some(constraints.lower[at]),
+        Limit::MostWeight(at) => Some(constraints.upper[at]),
+        Limit::LeastOf(at) => constraints.linear[at].least,
+        Limit::MostOf(at) => constraints.linear[at].most,
+        Limit::Turnover => constraints.trading.as_ref().and_then(|trading| trading.most),
+        Limit::Volatility => constraints.volatility,
+        Limit::Tail => constraints.tail.map(|tail| tail.most),
+        Limit::Drawdown => constraints.drawdown,
+        Limit::Return => None,
+    };
+    bound.unwrap_or(0.0) * rules.unit(limit)
+}
+
+/// The constraints that hold a portfolio back, those that cost most first.
+pub(super) fn bindings(portfolio: &Portfolio, rules: &Rules, goal: &PortfolioGoal) -> Vec<Binding> {
+    let (gains, factor, sense) = match goal.objective {
+        ObjectiveKind::MaxSharpe => ("sharpe", rules.year.sqrt(), "raise the Sharpe ratio"),
+        ObjectiveKind::MaxUtility => ("utility", rules.year, "raise the utility"),
+        ObjectiveKind::MaxReturn => ("return", rules.year, "raise the expected return"),
+        ObjectiveKind::MinCvar => ("cvar", 1.0, "lower the CVaR"),
+        _ => ("volatility", rules.year.sqrt(), "lower the volatility"),
+    };
+    let mut found: Vec<Binding> = portfolio
+        .prices
+        .iter()
+        // That nothing is sold short is told of each asset.
+        .filter(|(limit, _)| !matches!(limit, Limit::LeastWeight(at) if rules.constraints.lower[*at] == 0.0))
+        .filter(|(limit, _)| !matches!(limit, Limit::MostWeight(at) if rules.is_excluded(*at)))
+        .map(|(limit, price)| {
+            let price = 0.01 * price * factor / rules.unit(*limit);
+            let bound = match limit {
+                Limit::Return => goal.target_return.unwrap_or(0.0),
+                _ => bound(*limit, rules),
+            };
+            let floor = matches!(limit, Limit::LeastWeight(_) | Limit::LeastOf(_) | Limit::Return);
+            let (held, less) = if floor { ("at least", "less") } else { ("at most", "more") };
+            let says = format!(
+                "{} is held to {held} {}: 0.01 {less} would {sense} by about {}",
+                rules.named(*limit),
+                figure(bound),
+                figure(price)
+            );
+            let pointer = rules.pointer(*limit);
+            Binding { pointer, price: Some(price), gains: Some(gains.to_owned()), says }
+        })
+        .collect();
+    if portfolio.moved {
+        found.push(Binding {
+            pointer: "/profile".to_owned(),
+            price: None,
+            gains: None,
+            says: format!(
+                "the weights that {} alone gives don't meet the profile: these are {} that do",
+                goal.objective.as_str(),
+                match goal.objective {
+                    ObjectiveKind::RiskParity => "the weights with risk shares as even as can be",
+                    _ => "the nearest weights",
+                }
+            ),
+        });
+    }
+    found.sort_by(|a, b| b.price.unwrap_or(0.0).total_cmp(&a.price.unwrap_or(0.0)));
+    found
+}
+
+/// What is told of one asset.
+pub(super) struct Told {
+    pub(super) weight: f64,
+    /// Of the asset with the portfolio.
+    pub(super) correlation: f64,
+    pub(super) beta: f64,
+    pub(super) risk_share: f64,
+    /// A year.
+    pub(super) volatility: f64,
+    pub(super) expected: f64,
+    /// What the asset's risk would need, a year, by what the portfolio earns for its own.
+    pub(super) needed: f64,
+}
+
+pub(super) fn standing(asset: usize, weight: f64, rules: &Rules) -> Standing {
+    let (lower, upper) = (rules.constraints.lower[asset], rules.constraints.upper[asset]);
+    match weight {
+        _ if rules.is_excluded(asset) => Standing::Excluded,
+        weight if upper - weight < NEAR && upper > NEAR => Standing::AtMax,
+        weight if weight - lower < NEAR && lower.abs() > NEAR => Standing::AtMin,
+        weight if weight.abs() < NEAR => Standing::NotHeld,
+        _ => Standing::Free,
+    }
+}
+
+/// Why an asset has its weight.
+pub(super) fn reason(asset: usize, told: &Told, rules: &Rules, goal: &PortfolioGoal) -> String {
+    let (lower, upper) = (rules.constraints.lower[asset], rules.constraints.upper[asset]);
+    let facts = format!(
+        "volatility {} a year, correlation with the portfolio {:.2}",
+        percent(told.volatility),
+        told.correlation
+    );
+    let by_return = matches!(
+        goal.objective,
+        ObjectiveKind::MaxSharpe
+            | ObjectiveKind::MaxUtility
+            | ObjectiveKind::MaxReturn
+            | ObjectiveKind::TargetReturn
+    );
+    let earns = match by_return {
+        true => format!(", expected to earn {} a year", percent(told.expected)),
+        false => String::new(),
+    };
+    match standing(asset, told.weight, rules) {
+        Standing::Excluded => "excluded by the profile".to_owned(),
+        Standing::AtMax => format!("at its greatest weight {}; {facts}{earns}", figure(upper)),
+        Standing::AtMin => format!("at its least weight {}; {facts}{earns}", figure(lower)),
+        Standing::NotHeld if by_return => format!(
+            "{facts}{earns}, where {} would pay for its risk at the portfolio's own rate",
+            percent(told.needed)
+        ),
+        Standing::NotHeld => format!(
+            "{facts}: it moves {:.2} times as far as the portfolio, which a little of it would not calm",
+            told.beta
+        ),
+        Standing::Free => {
+            format!(
+                "{} of the risk for {} of the wealth; {facts}{earns}",
+                percent(told.risk_share),
+                percent(told.weight)
+            )
+        }
+    }
+}
+
+/// A number as it is read: four digits that matter.
+pub(super) fn figure(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return "0".to_owned();
+    }
+    let digits = (3 - value.abs().log10().floor() as i32).clamp(0, 12) as usize;
+    let text = format!("{value:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_four_digits_that_matter() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.3, "0.3"),
+            (0.123_456, "0.1235"),
+            (-0.000_123_456, "-0.0001235"),
+            (1234.5, "1234"),
+            (12.0, "12"),
+            (f64::NAN, "0"),
+        ] {
+            assert_eq!(figure(value), text, "{value}");
+        }
+        assert_eq!(percent(0.1234), "12.3 %");
+    }
+}

@@ -123,10 +123,10 @@ pub struct Counterfactual {
     /// What is answered to the row as it is.
     pub prediction: Prediction,
     /// Changes after which the goal is met, the smallest first; none holds all columns of a smaller one.
-    pub alternatives: Vec<Alternative>,
+    pub alternatives: Vec<AlternativeRow>,
     /// Where none was found: what came nearest to the goal, without meeting it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nearest: Option<Alternative>,
+    pub nearest: Option<AlternativeRow>,
 }
 
 /// What a search came to.
@@ -143,7 +143,7 @@ pub enum CounterfactualOutcome {
 
 /// Some changes, and what is answered after them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Alternative {
+pub struct AlternativeRow {
     /// In the order in which the version reads its columns; none where the row itself comes nearest.
     pub changes: Vec<ColumnChange>,
     /// Sum of the costs of the changes.

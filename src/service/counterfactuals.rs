@@ -19,7 +19,7 @@ use super::explanations::Waiting;
 use super::predictions::{Loaded, resolve};
 use super::scores::named;
 use crate::domain::counterfactual::{
-    Alternative, Changeable, ColumnChange, Counterfactual, CounterfactualOutcome,
+    AlternativeRow, Changeable, ColumnChange, Counterfactual, CounterfactualOutcome,
     CounterfactualRequest, CounterfactualResponse, MAX_ALTERNATIVES, MAX_CHANGES,
     MAX_COUNTERFACTUALS,
 };
@@ -272,7 +272,7 @@ impl Searched {
         let mut nearest = None;
         for (one, (answer, prediction)) in changed {
             let changes = self.changes(row, one);
-            let alternative = Alternative { changes, cost: one.cost, prediction };
+            let alternative = AlternativeRow { changes, cost: one.cost, prediction };
             match sought.is_met(&answer) {
                 true => alternatives.push(alternative),
                 false => nearest = nearest.or(Some(alternative)),

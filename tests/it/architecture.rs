@@ -98,6 +98,31 @@ fn no_file_is_too_long() {
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
+/// The document names a schema by the last part of its type's name: of two with one name, one would take
+/// the other's place without a word.
+#[test]
+fn no_two_values_that_travel_have_one_name() {
+    let root = repository();
+    let mut seen = std::collections::BTreeMap::new();
+    let mut found = Vec::new();
+    for file in
+        ["domain", "http"].iter().flat_map(|layer| rust_files(&root.join("src").join(layer)))
+    {
+        let text = read(&file);
+        let names = text.lines().filter_map(|line| {
+            let rest =
+                line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum "))?;
+            rest.split(|c: char| !c.is_alphanumeric()).next().map(str::to_owned)
+        });
+        for name in names {
+            if let Some(other) = seen.insert(name.clone(), label(&root, &file)) {
+                found.push(format!("{name}: {other} and {}", label(&root, &file)));
+            }
+        }
+    }
+    assert!(found.is_empty() && seen.len() > 100, "\n{}\n", found.join("\n"));
+}
+
 /// What in the text of one file breaks the tables, as `file:line: arrow: rule`.
 fn violations(layer: &str, module: &[String], label: &str, source: &str) -> Vec<String> {
     let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == layer) else {

@@ -121,6 +121,23 @@ fn the_analyst_explores_compares_and_promotes() {
             "losses of 1,500 loans",
         ],
     );
+    let mut searched = actuary(scratch.path());
+    searched.args(["run", &path("analyst/search.star")]);
+    says_all(
+        &mut searched,
+        &[
+            "trial  state",
+            "to its end",
+            "best of 9 configurations",
+            "the same again: True",
+            "searched 1",
+        ],
+    );
+}
+
+#[test]
+fn the_analyst_seeks_a_portfolio() {
+    let scratch = Scratch::new("examples-invest");
     let mut invested = actuary(scratch.path());
     invested.args(["run", &path("analyst/invest.star")]);
     says_all(
@@ -133,18 +150,6 @@ fn the_analyst_explores_compares_and_promotes() {
             "12 portfolios of 5 assets",
             "7 strategies from 2020-",
             "not personal advice",
-        ],
-    );
-    let mut searched = actuary(scratch.path());
-    searched.args(["run", &path("analyst/search.star")]);
-    says_all(
-        &mut searched,
-        &[
-            "trial  state",
-            "to its end",
-            "best of 9 configurations",
-            "the same again: True",
-            "searched 1",
         ],
     );
 }
@@ -235,10 +240,8 @@ fn gave(notebook: &Path) -> String {
     notebook["cells"].as_array().unwrap().iter().map(|cell| cell["outputs"].to_string()).collect()
 }
 
-#[test]
-fn the_notebooks_run_on_small_data() {
-    let scratch = Scratch::new("notebooks");
-    let file = |name: &str| scratch.path().join(name);
+/// Files as small as the notebooks can do with.
+fn write_small_data(scratch: &Scratch) {
     let noise = |row: u32| f64::from(row.wrapping_mul(2_654_435_761) >> 12) / f64::from(1 << 20);
     let mut loans = "income,age,collections_fee,default\n".to_owned();
     let mut prices = "date,close\n".to_owned();
@@ -267,8 +270,15 @@ fn the_notebooks_run_on_small_data() {
     for (name, text) in
         [("loans.csv", loans), ("prices.csv", prices), ("news.csv", news), ("stocks.csv", stocks)]
     {
-        std::fs::write(file(name), text).unwrap();
+        std::fs::write(scratch.path().join(name), text).unwrap();
     }
+}
+
+#[test]
+fn the_notebooks_run_on_small_data() {
+    let scratch = Scratch::new("notebooks");
+    let file = |name: &str| scratch.path().join(name);
+    write_small_data(&scratch);
     for (notebook, data, says) in [
         (
             "credit",

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::super::table::Table;
 use super::super::text::{counted, figure};
 use crate::domain::counterfactual::{
-    Alternative, ColumnChange, Counterfactual, CounterfactualOutcome, CounterfactualResponse,
+    AlternativeRow, ColumnChange, Counterfactual, CounterfactualOutcome, CounterfactualResponse,
 };
 use crate::domain::prediction::Prediction;
 use crate::error::{Context, Result};
@@ -116,7 +116,7 @@ impl Counterfactuals {
         &self,
         line: &mut Map<String, Json>,
         one: &Counterfactual,
-        found: &Alternative,
+        found: &AlternativeRow,
         change: &ColumnChange,
     ) {
         let json = |value| serde_json::to_value(value).unwrap_or_default();

@@ -23,7 +23,7 @@ fn prices(days: u32, after: Option<u32>) -> String {
             let own = noise(day, at as u32) * 0.004 * (at + 1) as f64;
             let mut change = 0.0002 * (at + 1) as f64 + market * (0.4 + 0.3 * at as f64) + own;
             if after.is_some_and(|after| day >= after) {
-                change = -4.0 * change;
+                change *= -4.0;
             }
             values[at] *= 1.0 + change;
             let (year, month, of_month) = (2024 + day / 336, 1 + day / 28 % 12, 1 + day % 28);

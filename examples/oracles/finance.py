@@ -135,7 +135,10 @@ def investments(server, returns):
     def ours(objective, covariance="sample", mean="sample", views=None, **profile):
         body = {"prices": of, "goal": {"objective": objective}, "resamples": 0, "profile": profile,
                 "estimates": {"covariance": covariance, "mean": mean}}
-        answer = server.post("/investments/portfolios", body | ({"views": views} if views else {}))
+        if views:
+            # They take the place of the history's means.
+            body |= {"views": views, "estimates": {"covariance": covariance}}
+        answer = server.post("/investments/portfolios", body)
         weights = {one["asset"]: one["weight"]["value"] for one in answer["holdings"]}
         return np.array([weights[name] for name in returns.columns]), answer
 
@@ -214,7 +217,9 @@ def scorecard(server, rng):
         held(f"weights of evidence of {name}, optbinning", [b["woe"] for b in bins], built["WoE"].to_numpy(float), 1e-6)
         held(f"information value of {name}, optbinning", column["iv"], one.binning_table.iv, 1e-6)
         theirs = table[(table["Variable"] == name) & ~table["Bin"].astype(str).isin(["Special", "Missing"])]
-        held(f"points of {name}, optbinning", [b["points"] for b in bins], theirs["Points"].to_numpy(float), 1e-6)
+        points = theirs["Points"].to_numpy(float)
+        held(f"points of {name}, optbinning", [b["points"] for b in bins] / points, np.ones(len(points)), 1e-6,
+             "relative: coefficients are served as f32")
 
 
 def forecasts(server, rng):

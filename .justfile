@@ -58,9 +58,12 @@ oracles:
     python3 -m venv target/oracles
     target/oracles/bin/pip install --quiet scikit-learn==1.9.1 scipy==1.17.1 numpy==2.4.6 \
         dieboldmariano==1.1.0 scoringrules==0.10.0 fairlearn==0.15.0 \
-        arch==8.0.0 vartests==0.4.1 skfolio==1.12.2 optbinning==1.0.0 statsmodels==0.15.0
+        arch==8.0.0 vartests==0.4.1 skfolio==1.12.2 optbinning==1.0.0 statsmodels==0.15.0 \
+        PyPortfolioOpt==1.6.0 MAPIE==1.6.0
     target/oracles/bin/python examples/oracles/stats.py
     target/oracles/bin/python examples/oracles/fairness.py
     target/oracles/bin/python examples/oracles/forecasting.py
     target/oracles/bin/python examples/oracles/risk.py
     target/oracles/bin/python examples/oracles/scorecard.py
+    target/oracles/bin/python examples/oracles/investments.py
+    target/oracles/bin/python examples/oracles/conformal.py

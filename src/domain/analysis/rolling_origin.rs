@@ -147,7 +147,8 @@ pub struct RolledCoverage {
     pub coverage: f64,
     /// The share that they covered.
     pub covered: f64,
-    /// 95 % confidence interval of that share (Wilson), origins whose rows overlap counting as one.
+    /// 95 % confidence interval of that share (Wilson), origins one of which comes before what another
+    /// foretells is over counting as one.
     pub interval: Interval,
     /// Origins that are independent of each other in that sense.
     pub trials: u64,

@@ -50,8 +50,8 @@ pub struct IntervalMetrics {
     pub calibrated_on: u64,
     /// Share of the true values that lay in their intervals, over windows, steps and columns.
     pub covered: f64,
-    /// 95 % confidence interval of that share (Wilson). Forecasts whose rows overlap, and those of
-    /// several series at one time, err together: they count as one trial.
+    /// 95 % confidence interval of that share (Wilson). Forecasts one of which begins before the other is
+    /// over, and those of several series at one time, err together: they count as one trial.
     pub interval: Interval,
     /// Trials that are independent of each other in that sense.
     pub trials: u64,

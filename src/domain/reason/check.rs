@@ -270,10 +270,11 @@ struct Told<'a> {
 
 impl Told<'_> {
     /// Whether one answer can be told both: of other columns in one language, where one without goes with
-    /// any.
+    /// any, and so do groups, which are told in another language rather than not at all.
     fn is_beside(&self, other: &Self) -> bool {
+        let is_of_any = |told: &Self| told.language.is_none() || told.columns.len() > 1;
         let is_one_language =
-            self.language.is_none() || other.language.is_none() || self.language == other.language;
+            is_of_any(self) || is_of_any(other) || self.language == other.language;
         is_one_language && self.columns != other.columns
     }
 }

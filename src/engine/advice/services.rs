@@ -97,8 +97,18 @@ pub(super) fn with_protected(
         .filter(|name| !left_out.contains(name))
         .collect();
     let others = question.candidates().filter(|c| !left_out.contains(&c.name)).count();
+    if found.is_empty() {
+        return left_out;
+    }
     // Something has to be left to learn from.
-    if found.is_empty() || found.len() >= others {
+    if found.len() >= others {
+        let text = format!(
+            "nothing but {} is left to learn from, by which in many countries a loan must not be decided: \
+             give other columns",
+            found.join(", ")
+        );
+        let names: Vec<&str> = found.iter().map(String::as_str).collect();
+        findings.warn(FindingCode::ProtectedColumn, text, &names, &[]);
         return left_out;
     }
     let text = format!(

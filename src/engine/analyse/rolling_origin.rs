@@ -248,19 +248,34 @@ pub(super) fn roll(
             (_, Some(stopped)) => return Err(stopped),
             (fitted, None) => fitted.map_err(|error| at_origin(error, &names[numbers.start]))?,
         };
+        hooks.done += 1;
+        let Some(fitted) = fitted else { continue };
         gathered.seconds += fitted.seconds;
+        if gathered.seconds > MAX_SECONDS && refit + 1 < refits {
+            return Err(takes_too_long(refit + 1, refits));
+        }
         for (number, place) in numbers.clone().zip(&origins) {
             let is_first = number == numbers.start;
             let of = |one: &&Foretold| one.origin == distinct[*place];
             let foretold: Vec<&Foretold> = fitted.foretold.iter().filter(of).collect();
             gathered.add(&names[number], is_first, &foretold, &fitted);
         }
-        hooks.done += 1;
     }
     hooks.tell()?;
     let warnings = warnings(version, &gathered, &course);
     let (rows, result) = gathered.result(&course, window)?;
     Ok(Analysed { rows, result: AnalysisResult::RollingOrigin(Box::new(result)), warnings })
+}
+
+/// What a version's training took need not be what another takes: of a simplified one it says nothing, and rows
+/// may be more.
+fn takes_too_long(done: usize, refits: usize) -> Error {
+    let detail = format!(
+        "{done} of {refits} trainings took more than {:.0} hours, and no more are given: ask for fewer \
+         origins, or train anew at fewer of them (refit_every)",
+        MAX_SECONDS / 3600.0
+    );
+    Error::field(Code::InvalidRequest, "/analysis/origins", detail)
 }
 
 /// The specification by which an origin's networks are trained.

@@ -199,6 +199,17 @@ fn errors(forecast: &[f64], truth: &[f64]) -> Option<(f64, f64)> {
     Some((stats::mean(&squares)?, stats::mean(&distances)?))
 }
 
+/// Whether intervals covered fewer of `windows` test windows than chance explains, of these and of the validation
+/// windows that they were learnt from, which are few as well; each coverage is a chance to be wrong.
+fn is_too_narrow(of: &IntervalMetrics, windows: u64) -> bool {
+    const DEVIATIONS: f64 = 2.4;
+    let independent = of.trials as f64 / windows.max(1) as f64;
+    let learnt = (of.calibrated_on as f64 * independent).max(1.0);
+    let variance =
+        of.coverage * (1.0 - of.coverage) * (1.0 / of.trials.max(1) as f64 + 1.0 / learnt);
+    of.covered + DEVIATIONS * variance.sqrt() < of.coverage
+}
+
 /// What is to be said of metrics that are no success.
 pub(super) fn warnings(metrics: &Metrics) -> Vec<String> {
     let Metrics::Forecast(metrics) = metrics else { return Vec::new() };
@@ -212,11 +223,11 @@ pub(super) fn warnings(metrics: &Metrics) -> Vec<String> {
             walk.mse
         ));
     }
-    let narrow = metrics.intervals.iter().filter(|of| of.interval.high < of.coverage);
+    let narrow = metrics.intervals.iter().filter(|of| is_too_narrow(of, metrics.n));
     let narrow: Vec<String> = narrow.map(IntervalMetrics::text).collect();
     if !narrow.is_empty() {
         warnings.push(format!(
-            "its errors have grown since the validation windows, and intervals are too narrow: {}",
+            "on the test windows, as where errors have grown, intervals are too narrow: {}",
             narrow.join("; ")
         ));
     }

@@ -42,7 +42,8 @@ pub(crate) struct Fitted {
     pub(crate) seconds: f64,
 }
 
-/// Trains on the rows of a block and forecasts from its origins.
+/// Trains on the rows of a block and forecasts from its origins; None where from none of them a series has all
+/// rows that are read and foretold.
 ///
 /// # Errors
 /// As [`super::train`].
@@ -51,13 +52,15 @@ pub(crate) fn fit_block(
     spec: &TrainingSpec,
     block: &Block,
     hooks: &mut dyn Hooks,
-) -> Result<Fitted> {
+) -> Result<Option<Fitted>> {
     check_spec(spec)?;
     let began = Instant::now();
     let window = spec.window.as_ref().ok_or_else(|| {
         Error::new(Code::InvalidSpec, "the specification has no window: it does not forecast")
     })?;
-    let mut prepared = windows::prepare_block(frame, spec, window, block)?;
+    let Some(mut prepared) = windows::prepare_block(frame, spec, window, block)? else {
+        return Ok(None);
+    };
     let trained = carry_out(&mut prepared, spec, None, hooks, began)?;
     let model = LoadedModel::load(
         &trained.signature,
@@ -65,12 +68,12 @@ pub(crate) fn fit_block(
         trained.features.clone(),
         &trained.weights,
     )?;
-    Ok(Fitted {
+    Ok(Some(Fitted {
         foretold: foretold(&prepared, &model, &trained.features)?,
         trained_on: trained.rows.train,
         naive_error: naive_errors(&prepared),
         seconds: began.elapsed().as_secs_f64(),
-    })
+    }))
 }
 
 fn foretold(

@@ -84,16 +84,18 @@ pub(super) fn prepare(
     asked: &WindowSpec,
     given: Option<&FittedFeatures>,
 ) -> Result<Prepared> {
-    prepare_by(frame, spec, asked, given, None)
+    let prepared = prepare_by(frame, spec, asked, given, None)?;
+    prepared.ok_or_else(|| Error::internal("preparing windows", "there is no test window"))
 }
 
-/// The same of rows whose parts are given, of which test windows are those from the block's origins.
+/// The same of rows whose parts are given, of which test windows are those from the block's origins; None
+/// where there is no complete one.
 pub(super) fn prepare_block(
     frame: &Frame,
     spec: &TrainingSpec,
     asked: &WindowSpec,
     block: &Block,
-) -> Result<Prepared> {
+) -> Result<Option<Prepared>> {
     prepare_by(frame, spec, asked, None, Some(block))
 }
 
@@ -103,7 +105,7 @@ fn prepare_by(
     asked: &WindowSpec,
     given: Option<&FittedFeatures>,
     block: Option<&Block>,
-) -> Result<Prepared> {
+) -> Result<Option<Prepared>> {
     let columns: Vec<(&str, ColumnType)> =
         frame.columns().iter().map(|c| (c.name.as_str(), c.kind)).collect();
     let mut spec = spec.clone();
@@ -142,6 +144,9 @@ fn prepare_by(
     if let Some(block) = block {
         let last = |w: &Window| all.series[w.series].rows[w.start + sequence.look_back() - 1];
         found.test.retain(|w| block.origins.contains(&all.times[last(w)]));
+        if found.test.is_empty() {
+            return Ok(None);
+        }
     }
     let windows = Windows { frame, all, part, found };
     windows.check(&sequence)?;

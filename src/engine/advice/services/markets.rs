@@ -1,5 +1,7 @@
 //! Series, and among them prices: of what is held, of what could be held.
 
+use std::collections::HashMap;
+
 use super::{TRAIN, is_positive, lacks, speaks_of, step, taken};
 use crate::domain::advice::{AdviceRequest, Finding, FindingCode, Purpose, ServiceAdvice};
 use crate::domain::dataset::DatasetVersion;
@@ -155,10 +157,12 @@ impl Prices {
             (Some(_), Some(series)) => {
                 let known = question.keys.numbers(question.target())?;
                 let mut assets: Vec<(String, usize)> = Vec::new();
+                let mut places: HashMap<String, usize> = HashMap::new();
                 for one in &series.all.series {
                     let rows = one.rows.iter().filter(|row| known[**row].is_finite()).count();
                     let name = one.entity.clone().unwrap_or_default();
-                    match assets.iter_mut().find(|(known, _)| *known == name) {
+                    let place = *places.entry(name.clone()).or_insert(assets.len());
+                    match assets.get_mut(place) {
                         Some((_, lacking)) => *lacking = lacking.saturating_sub(rows),
                         None => assets.push((name, dates.saturating_sub(rows))),
                     }

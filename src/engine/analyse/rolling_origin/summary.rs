@@ -6,7 +6,7 @@ use crate::domain::forecast::{AgainstRandomWalk, BaselineKind, ForecastBaseline,
 use crate::domain::window::WindowSpec;
 use crate::engine::analyse::undone;
 use crate::engine::train::Foretold;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::stats;
 
 /// Mean squared and mean absolute errors of each baseline, origin by origin.
@@ -52,7 +52,7 @@ impl Gathered {
     /// The figures over all origins, each of which counts the same, and how many windows were forecast.
     ///
     /// # Errors
-    /// [`crate::error::Error::Internal`] where nothing was forecast.
+    /// [`Code::InvalidRequest`] where nothing was forecast.
     pub(super) fn result(
         self,
         course: &Course,
@@ -62,7 +62,9 @@ impl Gathered {
             stats::mean(&self.origins.iter().map(of).collect::<Vec<f64>>())
         };
         let (Some(mse), Some(mae)) = (mean(&|o| o.mse), mean(&|o| o.mae)) else {
-            return Err(undone("no origin has a series to forecast"));
+            let detail = "no series has all rows that are read and foretold at any of the origins: fill in what \
+                          is missing, or ask for others";
+            return Err(Error::field(Code::InvalidRequest, "/dataset", detail));
         };
         // Origins that foretell a row in common err together.
         let together = course.reach.div_ceil(course.step);
@@ -71,9 +73,9 @@ impl Gathered {
             let theirs: Vec<f64> = errors.iter().map(|(squares, _)| *squares).collect();
             let distances: Vec<f64> = errors.iter().map(|(_, distances)| *distances).collect();
             let differences: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a - b).collect();
-            let of_all = stats::mean(&theirs)?;
-            let test = stats::diebold_mariano(&differences, together)
-                .filter(|_| theirs.len() == ours.len());
+            // One that is missing at some origins can't be held against ours of all.
+            let of_all = stats::mean(&theirs).filter(|_| theirs.len() == ours.len())?;
+            let test = stats::diebold_mariano(&differences, together);
             Some(ForecastBaseline {
                 kind: *kind,
                 mse: of_all,
@@ -88,10 +90,9 @@ impl Gathered {
         let walk = walk.ok_or_else(|| undone("the random walk was not forecast"))?;
         let verdict = AgainstRandomWalk::of(mse, walk.mse, walk.diebold_mariano);
         let mases: Option<Vec<f64>> = self.origins.iter().map(|origin| origin.mase).collect();
-        let apart = (window.horizon as usize).div_ceil(course.step);
         let coverage = |(coverage, shares): &(f64, Vec<f64>)| {
             let of_all = stats::mean(shares).filter(|_| shares.len() == self.origins.len())?;
-            let trials = shares.len().div_ceil(apart) as u64;
+            let trials = shares.len().div_ceil(together) as u64;
             let interval = stats::interval_of_share(of_all, trials)?;
             Some(RolledCoverage { coverage: *coverage, covered: of_all, interval, trials })
         };

@@ -80,7 +80,7 @@ fn what_comes_after_an_origin_changes_nothing_of_its_forecast() {
         let rows = Rows { frame, times: all.times.clone(), distinct: all.times.clone() };
         let (frame, block) = rows.block(&course, origins, 0.2).unwrap();
         let spec = anew(&subject.version, 0);
-        fit_block(&frame, &spec, &block, &mut Record::default()).unwrap().foretold
+        fit_block(&frame, &spec, &block, &mut Record::default()).unwrap().unwrap().foretold
     };
     let origins = [course.origin(4), course.origin(5)];
     let clean = forecasts(&frame, &origins);
@@ -238,4 +238,24 @@ fn it_stops_when_it_is_told_to() {
     let error = crate::engine::analyse(&frame, &subject, &request(&json!({})), &mut on_step);
     assert_eq!(error.unwrap_err().code(), Code::Cancelled);
     assert_eq!(reached, 2);
+}
+
+/// An origin from which no series has all that is foretold is left out, and the others are not.
+#[test]
+fn an_origin_without_what_came_true_is_left_out() {
+    let frame = series(&[wave(300, 4)]);
+    let subject = subject(&frame, &json!({"time": "time", "look_back": 24, "horizon": 3}));
+    let without = |gone: std::ops::Range<usize>| {
+        let values = frame.numbers("y").unwrap();
+        let kept = |(row, value): (usize, &f64)| (!gone.contains(&row)).then_some(*value);
+        let values = values.iter().enumerate().map(kept).collect();
+        frame.replaced(vec![("y", Values::Float64(values))]).unwrap()
+    };
+    let fields = json!({"origins": 4});
+    // The last origin is row 296.
+    let found = rolled(&without(298..299), &subject, &fields).unwrap();
+    assert_eq!((found.origins.len(), found.refits), (3, 3));
+    assert!(found.baselines.iter().any(|b| b.kind == BaselineKind::RandomWalk));
+    let gone = rolled(&without(288..300), &subject, &fields).unwrap_err();
+    assert!(gone.to_string().contains("at any of the origins"), "{gone}");
 }

@@ -205,10 +205,10 @@ impl Forecasting {
         })
     }
 
-    /// Test windows that foretell no row of each other, at different times.
+    /// Test windows none of which foretells a row before another is over, at different times.
     fn trials(&self) -> u64 {
         let origins: BTreeSet<u64> = self.origins.iter().map(|time| time.to_bits()).collect();
-        origins.len().div_ceil(self.ahead.horizon.max(1)) as u64
+        origins.len().div_ceil((self.gap + self.ahead.horizon).max(1)) as u64
     }
 }
 

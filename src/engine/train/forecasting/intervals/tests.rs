@@ -57,7 +57,7 @@ fn intervals_of_a_steady_series_cover_what_they_say() {
         assert_eq!(measured.method, IntervalMethod::AbsoluteResidual);
         assert_eq!(measured.calibrated_on, trained.rows.validation);
         // Two rows are foretold: every second window is a trial of its own.
-        assert_eq!(measured.trials, trained.rows.test.div_ceil(2));
+        assert_eq!(measured.trials, trained.rows.test.div_ceil(3));
     }
     let widths: Vec<f64> = found.intervals.iter().map(|measured| measured.mean_width).collect();
     assert!(widths.is_sorted_by(|a, b| a < b), "{widths:?}");

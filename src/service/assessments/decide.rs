@@ -16,6 +16,8 @@ use crate::frame::Frame;
 /// Probabilities nearer to 0 and 1 have the points of this one, and of 1 less it: those of certainty are
 /// infinite.
 pub(in crate::service) const LEAST_PD: f64 = 1e-9;
+/// Most money that a loan, an income or a limit may be: sums over a portfolio stay finite.
+pub(in crate::service) const MAX_MONEY: f64 = 1e15;
 /// Longest term of a loan, in months.
 const MAX_MONTHS: f64 = 600.0;
 
@@ -152,12 +154,14 @@ impl<'a> Priced<'a> {
         let amount = at(&self.amount);
         let undrawn = self.undrawn.as_ref().map_or(0.0, at);
         let mut reasons = Vec::new();
-        if !(amount > 0.0 && amount.is_finite()) {
-            reasons.push(unpriced(&pricing.amount, "is missing, or no amount above 0"));
+        if !(amount > 0.0 && amount <= MAX_MONEY) {
+            let problem = "is missing, or no amount above 0 and up to 10^15";
+            reasons.push(unpriced(&pricing.amount, problem));
         }
-        if let Some(column) = pricing.undrawn.as_ref().filter(|_| undrawn.is_nan() || undrawn < 0.0)
+        if let Some(column) = &pricing.undrawn
+            && !(0.0..=MAX_MONEY).contains(&undrawn)
         {
-            reasons.push(unpriced(column, "is missing, or below 0"));
+            reasons.push(unpriced(column, "is missing, below 0 or above 10^15"));
         }
         if !reasons.is_empty() {
             return reasons;
@@ -216,9 +220,10 @@ impl<'a> Priced<'a> {
                 let income = self.income.as_ref().map_or(f64::NAN, at);
                 let debts = self.debts.as_ref().map_or(0.0, at);
                 let missing = [(Some(&bound.income), income), (bound.debts.as_ref(), debts)];
-                let missing = missing.into_iter().filter(|(_, value)| !value.is_finite());
+                let is_money = |value: f64| (-MAX_MONEY..=MAX_MONEY).contains(&value);
+                let missing = missing.into_iter().filter(|(_, value)| !is_money(*value));
                 let reasons: Vec<AssessmentReason> = missing
-                    .filter_map(|(column, _)| Some(unpriced(column?, "is missing")))
+                    .filter_map(|(column, _)| Some(unpriced(column?, "is missing, or beyond 10^15")))
                     .collect();
                 if !reasons.is_empty() {
                     assessed.offer = Some(offer);
@@ -348,5 +353,33 @@ mod tests {
         assert_eq!((reasons, assessed.offer), (vec!["UNPRICED".to_owned()], None));
         assert!(assessed.expected_loss.is_some());
         assert_eq!(priced(&terms, 3, 0.04).1, ["UNPRICED"], "no income");
+    }
+
+    #[test]
+    fn money_without_bound_has_no_price() {
+        let terms = terms(json!({}));
+        for (amount, line, codes) in [
+            (1e15, 1e15, 0),
+            (1.5e308, 0.0, 1),
+            (1e308, 1e308, 2),
+            (5_000.0, f64::INFINITY, 1),
+        ] {
+            let one = |value: f64| Values::Float64(vec![Some(value)]);
+            let columns = [
+                ("amount", amount),
+                ("line", line),
+                ("months", 24.0),
+                ("income", 4_000.0),
+                ("debts", 0.0),
+            ];
+            let columns = columns.map(|(name, value)| (name.into(), one(value)));
+            let frame = Frame::new(1, columns.into()).unwrap();
+            let mut assessed = Assessment { pd: Some(0.04), ..Assessment::default() };
+            let reasons = Priced::new(&terms, &frame).unwrap().unwrap().price(0, &mut assessed);
+            let unpriced = reasons.iter().filter(|reason| reason.code == "UNPRICED").count();
+            assert_eq!(unpriced, codes, "{amount} {line}");
+            assert_eq!(assessed.exposure.is_some(), codes == 0, "{amount} {line}");
+            assert!(assessed.exposure.is_none_or(f64::is_finite));
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use actuary_finance::{Fault, Scaling};
 
-use super::super::assessments::{LEAST_PD, costs, scaling};
+use super::super::assessments::{LEAST_PD, MAX_MONEY, costs, scaling};
 use super::kind_of;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
@@ -20,7 +20,6 @@ use crate::frame::parse_timestamp;
 const MAX_ID: usize = 40;
 const MAX_TEXT: usize = 500;
 const MAX_NAME: usize = 200;
-const MAX_MONEY: f64 = 1e15;
 
 /// Whether a version can score for a policy at all.
 pub(super) fn is_for(signature: &Signature) -> Result<(), FieldError> {

@@ -317,10 +317,10 @@ pub struct LoanPortfolioStaging {
     /// Column with the days that a payment is late.
     pub days_past_due: String,
     /// Column with the twelve-month probability of default when the loan was made; by days alone when
-    /// absent.
+    /// absent, and where a row has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origination_pd: Option<String>,
-    /// Column with the months that are left.
+    /// Column with the months that are left; loans in stage 3 need none.
     pub remaining_months: String,
     /// Effective interest rate of a year.
     #[schema(example = 0.08)]
@@ -341,6 +341,11 @@ pub struct LoanPortfolioSummary {
     /// By stage, where stages were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageTotal>,
+    /// Loans without a stage, where stages were asked for: without days past due, exposure, probability of
+    /// default (of now, from 0 to 1 of the origination) or months left that hold. Nothing is set aside for
+    /// them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unstaged: Option<UnstagedTotal>,
 }
 
 /// What was decided how often.
@@ -359,6 +364,14 @@ pub struct PointsBin {
     pub low: f64,
     pub high: f64,
     pub decisions: DecisionCounts,
+}
+
+/// Loans that have no stage.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+pub struct UnstagedTotal {
+    pub count: u64,
+    /// Of those whose exposure is known.
+    pub exposure: f64,
 }
 
 /// Loans of one stage.

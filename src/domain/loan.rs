@@ -59,7 +59,8 @@ pub struct Loan {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1, default = 0)]
     pub credit_conversion: f64,
-    #[schema(minimum = 1, maximum = 600)]
+    /// 1 at least, but for loans in stage 3.
+    #[schema(minimum = 0, maximum = 600)]
     pub remaining_months: u32,
     /// Effective interest rate of a year, at which losses are discounted.
     pub effective_rate: f64,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
-pub(super) use self::decide::{LEAST_PD, MAX_MONEY, costs, scaling};
+pub(super) use self::decide::{LEAST_PD, MAX_MONEY, costs, scaling, within_a_year};
 use self::decide::{Priced, Scale, Shares};
 use self::rules::Judged;
 use super::explanations::PATIENCE;

@@ -56,7 +56,7 @@ fn losses(request: &ExpectedLossRequest) -> Result<ExpectedLossResponse> {
     note("/scenarios", check_scenarios(&scenarios));
     let mut told = Vec::with_capacity(count);
     for (at, loan) in request.loans.iter().enumerate() {
-        match lifetime(loan) {
+        match lifetime(loan, &rules) {
             Err(faults) => {
                 let below = |fault: Fault| {
                     FieldError::new(format!("/loans/{at}{}", fault.pointer), fault.detail)
@@ -127,7 +127,7 @@ fn scenario(scenario: &LossScenario) -> Scenario {
 }
 
 /// A loan as it is calculated, or all that is wrong with it.
-fn lifetime(loan: &Loan) -> Result<LifetimeLoss, Vec<Fault>> {
+fn lifetime(loan: &Loan, rules: &StageRules) -> Result<LifetimeLoss, Vec<Fault>> {
     let mut faults = Vec::new();
     let default = match (loan.pd, &loan.pd_by_year) {
         (Some(pd), None) => Some((DefaultRisk::TwelveMonths(pd), "/pd")),
@@ -171,7 +171,7 @@ fn lifetime(loan: &Loan) -> Result<LifetimeLoss, Vec<Fault>> {
             Repayment::Bullet => Amortisation::Bullet,
         },
     };
-    faults.extend(lifetime.faults());
+    faults.extend(lifetime.faults(rules.is_impaired(loan.days_past_due)));
     if faults.is_empty() { Ok(lifetime) } else { Err(faults) }
 }
 
@@ -210,6 +210,16 @@ mod tests {
         let counts: Vec<u64> = answer.stages.iter().map(|total| total.count).collect();
         assert_eq!((counts, answer.exposure), (vec![1, 2, 1], 4_000.0));
         assert!((answer.provision - 510.0 - 2.0 * life).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_loan_in_default_needs_no_months() {
+        let over =
+            |days: u32| asked(json!([loan(json!({"remaining_months": 0, "days_past_due": days}))]));
+        let answer = over(120).unwrap();
+        assert_eq!((answer.loans[0].stage, answer.provision), (LoanStage::Impaired, 500.0));
+        let Error::Problem { errors, .. } = over(89).unwrap_err() else { panic!("it is taken") };
+        assert_eq!(errors[0].pointer, "/loans/0/remaining_months");
     }
 
     #[test]

@@ -199,6 +199,10 @@ fn book_text(book: &AssessmentJobResult) -> String {
         let count = counted(total.count, "loan");
         text.push_str(&format!("\nstage {stage}: {count}, {provision} set aside"));
     }
+    if let Some(unstaged) = book.summary.unstaged.filter(|unstaged| unstaged.count > 0) {
+        let (count, exposure) = (counted(unstaged.count, "loan"), figure(unstaged.exposure));
+        text.push_str(&format!("\nno stage: {count}, {exposure} with nothing set aside"));
+    }
     text
 }
 

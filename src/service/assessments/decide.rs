@@ -25,6 +25,12 @@ pub(in crate::service) fn scaling(scale: &PointsScale) -> Scaling {
     Scaling { points: scale.points, points_to_double: scale.points_to_double, odds: scale.odds }
 }
 
+/// The probability of a default within twelve months of one within so many, where the hazard is the same in
+/// all of them.
+pub(in crate::service) fn within_a_year(pd: f64, horizon_months: u32) -> f64 {
+    1.0 - (1.0 - pd).powf(12.0 / f64::from(horizon_months))
+}
+
 /// The costs of a policy's loans.
 pub(in crate::service) fn costs(pricing: &Pricing) -> Costs {
     Costs {
@@ -187,9 +193,7 @@ impl<'a> Priced<'a> {
     ) -> Vec<AssessmentReason> {
         let at = |values: &Vec<f64>| values.get(row).copied().unwrap_or(f64::NAN);
         let lost = self.pricing.loss_given_default;
-        let years = f64::from(self.terms.horizon_months) / 12.0;
-        let within_a_year = 1.0 - (1.0 - pd).powf(1.0 / years);
-        let price = self.costs.price(within_a_year, lost);
+        let price = self.costs.price(within_a_year(pd, self.terms.horizon_months), lost);
         let mut offer = Offer {
             limit: None,
             covers: None,
@@ -223,7 +227,9 @@ impl<'a> Priced<'a> {
                 let is_money = |value: f64| (-MAX_MONEY..=MAX_MONEY).contains(&value);
                 let missing = missing.into_iter().filter(|(_, value)| !is_money(*value));
                 let reasons: Vec<AssessmentReason> = missing
-                    .filter_map(|(column, _)| Some(unpriced(column?, "is missing, or beyond 10^15")))
+                    .filter_map(|(column, _)| {
+                        Some(unpriced(column?, "is missing, or beyond 10^15"))
+                    })
                     .collect();
                 if !reasons.is_empty() {
                     assessed.offer = Some(offer);
@@ -358,12 +364,9 @@ mod tests {
     #[test]
     fn money_without_bound_has_no_price() {
         let terms = terms(json!({}));
-        for (amount, line, codes) in [
-            (1e15, 1e15, 0),
-            (1.5e308, 0.0, 1),
-            (1e308, 1e308, 2),
-            (5_000.0, f64::INFINITY, 1),
-        ] {
+        for (amount, line, codes) in
+            [(1e15, 1e15, 0), (1.5e308, 0.0, 1), (1e308, 1e308, 2), (5_000.0, f64::INFINITY, 1)]
+        {
             let one = |value: f64| Values::Float64(vec![Some(value)]);
             let columns = [
                 ("amount", amount),

@@ -3,21 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actuary_finance::loans::{Amortisation, DefaultRisk, Exposure, LifetimeLoss};
+use actuary_finance::loans::{Amortisation, DefaultRisk, Exposure, LifetimeLoss, StageRules};
 
 use super::reporter::{Reporter, written};
 use super::{Claim, Service, blocking};
 use crate::domain::assessment::{
     Assessment, Decision, DecisionTotal, LoanPortfolioRequest, LoanPortfolioSummary, PointsBin,
+    UnstagedTotal,
 };
 use crate::domain::dataset::DatasetOrigin;
 use crate::domain::job::{
     AssessmentJobResult, AssessmentJobSpec, AssessmentProgress, JobResult, Progress,
 };
 use crate::domain::loan::LoanStage;
-use crate::domain::policy::Pricing;
+use crate::domain::policy::{PolicyTerms, Pricing};
 use crate::error::{Code, Error, Result};
 use crate::frame::{self, Frame, Values};
+use crate::service::assessments::{MAX_MONEY, within_a_year};
 use crate::service::loans::{loan_stage, stage_rules, totals};
 use crate::service::portfolios::{COLUMNS, STAGING_COLUMNS};
 
@@ -49,9 +51,8 @@ impl Service {
         drop(reporter);
         written(task).await?;
         let (request, terms) = (request.clone(), bound.policy.clone());
-        let pricing = terms.terms.pricing.clone();
         let (frame, summary) = blocking(move || {
-            let stages = stages(&frame, &columns, &request, pricing.as_ref())?;
+            let stages = stages(&frame, &columns, &request, &terms.terms)?;
             let summary = columns.summary(stages.as_deref());
             let frame = frame.with_columns(columns.named(&request.prefix, stages))?;
             Ok((frame, summary))
@@ -120,8 +121,12 @@ struct Columns {
     reason_texts: Vec<Option<String>>,
 }
 
-/// The stage of a loan and what is set aside for it; none of what was not scored or has no numbers.
-type Staged = Option<(LoanStage, f64)>;
+/// What a loan is exposed to, its stage and what is set aside for it, as far as they can be known.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Staged {
+    exposure: Option<f64>,
+    stage: Option<(LoanStage, f64)>,
+}
 
 impl Columns {
     fn push(&mut self, one: Assessment) {
@@ -155,8 +160,8 @@ impl Columns {
             Values::String(self.reason_texts),
         ];
         let staged = stages.map(|stages| {
-            let stage = |one: &Staged| one.map(|(stage, _)| i64::from(stage.number()));
-            let provision = |one: &Staged| one.map(|(_, provision)| provision);
+            let stage = |one: &Staged| one.stage.map(|(stage, _)| i64::from(stage.number()));
+            let provision = |one: &Staged| one.stage.map(|(_, provision)| provision);
             [
                 Values::Int64(stages.iter().map(stage).collect()),
                 Values::Float64(stages.iter().map(provision).collect()),
@@ -184,17 +189,24 @@ impl Columns {
                 expected_loss: sum(&self.expected_loss, decision),
             }
         };
-        let staged = stages.into_iter().flatten().zip(&self.exposure);
-        let staged = staged.filter_map(|(one, exposure)| {
-            let (stage, provision) = (*one)?;
-            Some((stage, (*exposure)?, provision))
+        let staged = stages.into_iter().flatten().filter_map(|one| {
+            let (stage, provision) = one.stage?;
+            Some((stage, one.exposure?, provision))
         });
+        let unstaged = |stages: &[Staged]| {
+            let left_out = || stages.iter().filter(|one| one.stage.is_none());
+            UnstagedTotal {
+                count: left_out().count() as u64,
+                exposure: left_out().filter_map(|one| one.exposure).sum(),
+            }
+        };
         LoanPortfolioSummary {
             decisions: Decision::ALL.map(total).to_vec(),
             exposure: self.exposure.iter().flatten().sum(),
             expected_loss: self.expected_loss.iter().flatten().sum(),
             points: self.distribution(),
             stages: totals(staged),
+            unstaged: stages.map(unstaged),
         }
     }
 
@@ -226,49 +238,110 @@ impl Columns {
     }
 }
 
-/// The stage of each loan, where stages are asked for. A loan without days past due or months left has
-/// none.
+/// The stage of each loan, where stages are asked for.
 fn stages(
     frame: &Frame,
     columns: &Columns,
     request: &LoanPortfolioRequest,
-    pricing: Option<&Pricing>,
+    terms: &PolicyTerms,
 ) -> Result<Option<Vec<Staged>>> {
-    let (Some(staging), Some(pricing)) = (&request.staging, pricing) else { return Ok(None) };
-    let days = frame.numbers(&staging.days_past_due)?;
-    let months = frame.numbers(&staging.remaining_months)?;
-    let origination =
-        staging.origination_pd.as_ref().map(|name| frame.numbers(name)).transpose()?;
-    let amount = frame.numbers(&pricing.amount)?;
-    let undrawn = pricing.undrawn.as_ref().map(|name| frame.numbers(name)).transpose()?;
-    let rules = stage_rules(&staging.rules);
-    let at = |values: &[f64], row: usize| values.get(row).copied().filter(|v| v.is_finite());
-    let one = |row: usize| -> Staged {
-        let pd = columns.pd.get(row).copied().flatten()?;
-        let days = at(&days, row)?.clamp(0.0, f64::from(u32::MAX)) as u32;
-        let origination = match &origination {
-            Some(values) => at(values, row).filter(|pd| (0.0..=1.0).contains(pd)),
-            None => None,
+    let (Some(staging), Some(pricing)) = (&request.staging, &terms.pricing) else {
+        return Ok(None);
+    };
+    let numbers = |name: &Option<String>| -> Result<Option<Vec<f64>>> {
+        name.as_ref().map(|name| frame.numbers(name)).transpose()
+    };
+    let book = Book {
+        days: frame.numbers(&staging.days_past_due)?,
+        months: frame.numbers(&staging.remaining_months)?,
+        origination: numbers(&staging.origination_pd)?,
+        amount: frame.numbers(&pricing.amount)?,
+        undrawn: numbers(&pricing.undrawn)?,
+        rules: stage_rules(&staging.rules),
+        effective_rate: staging.effective_rate,
+        horizon_months: terms.horizon_months,
+        pricing,
+    };
+    let pds = columns.pd.iter().enumerate();
+    Ok(Some(pds.map(|(row, pd)| book.staged(row, *pd)).collect()))
+}
+
+/// What stages need, row by row; NaN where a number is missing.
+struct Book<'a> {
+    days: Vec<f64>,
+    months: Vec<f64>,
+    origination: Option<Vec<f64>>,
+    amount: Vec<f64>,
+    undrawn: Option<Vec<f64>>,
+    rules: StageRules,
+    effective_rate: f64,
+    /// Within which the policy's probabilities are of a default.
+    horizon_months: u32,
+    pricing: &'a Pricing,
+}
+
+impl Book<'_> {
+    fn staged(&self, row: usize, pd: Option<f64>) -> Staged {
+        let Some(exposure) = self.exposure(row) else { return Staged::default() };
+        let stage = self.stage(row, pd, exposure);
+        Staged { exposure: Some(exposure.at_default()), stage }
+    }
+
+    /// None where what is owed, or may be drawn, is no amount.
+    fn exposure(&self, row: usize) -> Option<Exposure> {
+        let money = |values: &[f64]| at(values, row).filter(|v| (0.0..=MAX_MONEY).contains(v));
+        Some(Exposure {
+            drawn: money(&self.amount)?,
+            undrawn: self.undrawn.as_ref().map_or(Some(0.0), |values| money(values))?,
+            conversion: self.pricing.credit_conversion,
+        })
+    }
+
+    /// The stage and what it sets aside. A loan whose days say that it is in default needs neither a
+    /// probability nor months.
+    fn stage(&self, row: usize, pd: Option<f64>, exposure: Exposure) -> Option<(LoanStage, f64)> {
+        let days = whole(at(&self.days, row)?);
+        let is_impaired = self.rules.is_impaired(days);
+        let (pd, origination, months) = match is_impaired {
+            true => (1.0, None, 0),
+            false => (
+                within_a_year(pd?, self.horizon_months),
+                self.origination(row)?,
+                whole(at(&self.months, row)?),
+            ),
         };
         let lifetime = LifetimeLoss {
             default: DefaultRisk::TwelveMonths(pd),
-            loss_given_default: pricing.loss_given_default,
-            exposure: Exposure {
-                drawn: at(&amount, row)?,
-                undrawn: undrawn.as_ref().map_or(Some(0.0), |values| at(values, row))?,
-                conversion: pricing.credit_conversion,
-            },
-            months: at(&months, row)?.clamp(0.0, f64::from(u32::MAX)) as u32,
-            effective_rate: staging.effective_rate,
+            loss_given_default: self.pricing.loss_given_default,
+            exposure,
+            months,
+            effective_rate: self.effective_rate,
             amortisation: Amortisation::Annuity,
         };
-        if !lifetime.faults().is_empty() {
+        if !lifetime.faults(is_impaired).is_empty() {
             return None;
         }
-        let stage = rules.stage(pd, origination, days);
+        let stage = self.rules.stage(pd, origination, days);
         Some((loan_stage(stage), lifetime.by_stage(stage, &[]).provision))
-    };
-    Ok(Some((0..frame.rows()).map(one).collect()))
+    }
+
+    /// The probability of default of the origination, where the book has one; none where it is no
+    /// probability.
+    fn origination(&self, row: usize) -> Option<Option<f64>> {
+        let value = self.origination.as_ref().and_then(|values| values.get(row).copied());
+        match value.filter(|value| !value.is_nan()) {
+            Some(value) => (0.0..=1.0).contains(&value).then_some(Some(value)),
+            None => Some(None),
+        }
+    }
+}
+
+fn at(values: &[f64], row: usize) -> Option<f64> {
+    values.get(row).copied().filter(|value| value.is_finite())
+}
+
+fn whole(value: f64) -> u32 {
+    value.clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
 #[cfg(test)]
@@ -294,8 +367,13 @@ mod tests {
                 ..Assessment::default()
             });
         }
-        let stages =
-            [Some((LoanStage::Impaired, 50.0)), None, Some((LoanStage::Performing, 1.0)), None];
+        let of = |exposure, stage| Staged { exposure, stage };
+        let stages = [
+            of(Some(100.0), Some((LoanStage::Impaired, 50.0))),
+            of(Some(70.0), None),
+            of(Some(100.0), Some((LoanStage::Performing, 1.0))),
+            of(None, None),
+        ];
         let summary = columns.summary(Some(&stages));
         let counts: Vec<u64> = summary.decisions.iter().map(|total| total.count).collect();
         assert_eq!((counts, summary.exposure, summary.expected_loss), (vec![2, 1, 1], 300.0, 30.0));
@@ -306,6 +384,73 @@ mod tests {
         let stages: Vec<(u8, u64)> =
             summary.stages.iter().map(|total| (total.stage.number(), total.count)).collect();
         assert_eq!(stages, [(1, 1), (3, 1)]);
-        assert!(Columns::default().summary(None).points.is_empty());
+        assert_eq!(summary.unstaged, Some(UnstagedTotal { count: 2, exposure: 70.0 }));
+        let empty = Columns::default().summary(None);
+        assert!(empty.points.is_empty() && empty.unstaged.is_none());
+    }
+
+    /// One loan a row: probability of now, days past due, months left, probability of the origination.
+    fn staged(horizon_months: u32, loans: &[(Option<f64>, f64, f64, f64)]) -> Vec<Staged> {
+        let terms: PolicyTerms = serde_json::from_value(serde_json::json!({
+            "model": "m", "cut_offs": {"unit": "points", "approve": 560, "decline": 520},
+            "horizon_months": horizon_months,
+            "pricing": {"loss_given_default": 0.5, "amount": "amount", "funding": 0.03,
+                        "margin": 0.02, "most_rate": 0.2}
+        }))
+        .unwrap();
+        let request: LoanPortfolioRequest = serde_json::from_value(serde_json::json!({
+            "dataset": {"name": "book"}, "into": "out",
+            "staging": {"days_past_due": "days", "remaining_months": "months",
+                        "origination_pd": "then", "effective_rate": 0.0}
+        }))
+        .unwrap();
+        let floats = |of: &dyn Fn(&(Option<f64>, f64, f64, f64)) -> f64| {
+            let values = loans.iter().map(of);
+            Values::Float64(values.map(|v| (!v.is_nan()).then_some(v)).collect())
+        };
+        let frame = Frame::new(
+            loans.len(),
+            vec![
+                ("amount".into(), floats(&|_| 1_000.0)),
+                ("days".into(), floats(&|loan| loan.1)),
+                ("months".into(), floats(&|loan| loan.2)),
+                ("then".into(), floats(&|loan| loan.3)),
+            ],
+        )
+        .unwrap();
+        let pd = loans.iter().map(|loan| loan.0).collect();
+        let columns = Columns { pd, ..Columns::default() };
+        stages(&frame, &columns, &request, &terms).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_loan_in_default_needs_neither_score_nor_months() {
+        let nan = f64::NAN;
+        let found = staged(
+            12,
+            &[
+                (None, 120.0, nan, nan),
+                (Some(0.05), 90.0, 0.0, 7.0),
+                (Some(0.05), 0.0, 0.0, nan),
+                (None, 0.0, 12.0, nan),
+                (Some(0.05), 0.0, 12.0, 7.0),
+                (Some(0.05), nan, 12.0, nan),
+                (Some(0.05), 0.0, 12.0, nan),
+            ],
+        );
+        let stages: Vec<Option<u8>> =
+            found.iter().map(|one| one.stage.map(|(stage, _)| stage.number())).collect();
+        assert_eq!(stages, [Some(3), Some(3), None, None, None, None, Some(1)]);
+        assert_eq!(found[0].stage, Some((LoanStage::Impaired, 500.0)), "LGD x EAD");
+        assert!(found.iter().all(|one| one.exposure == Some(1_000.0)));
+    }
+
+    #[test]
+    fn probabilities_of_a_horizon_become_those_of_a_year() {
+        let loan = |pd| [(Some(pd), 0.0, 36.0, 0.02)];
+        let (one, two) = (staged(12, &loan(0.03)), staged(24, &loan(1.0 - 0.97 * 0.97)));
+        let (one, two) = (one[0].stage.unwrap(), two[0].stage.unwrap());
+        assert_eq!((one.0, two.0), (LoanStage::Performing, LoanStage::Performing));
+        assert!((one.1 - two.1).abs() < 1e-9, "{one:?} {two:?}");
     }
 }

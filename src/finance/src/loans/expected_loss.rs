@@ -139,7 +139,7 @@ pub struct LifetimeLoss {
     /// Share of the exposure that is lost in a default.
     pub loss_given_default: f64,
     pub exposure: Exposure,
-    /// Months that are left, 1 at least.
+    /// Months that are left: 1 at least, or none of a loan in stage 3.
     pub months: u32,
     /// Effective interest rate of a year, by which losses are discounted.
     pub effective_rate: f64,
@@ -158,14 +158,16 @@ pub struct CreditLoss {
 }
 
 impl LifetimeLoss {
-    /// All fields that can't hold, with their names as pointers.
-    pub fn faults(&self) -> Vec<Fault> {
+    /// All fields that can't hold for a loan in default (stage 3) or another, with their names as pointers.
+    /// What is in default is lost whatever its term, which may be over.
+    pub fn faults(&self, is_impaired: bool) -> Vec<Fault> {
+        let least_months = if is_impaired { 0.0 } else { 1.0 };
         let fields = [
             ("/loss_given_default", self.loss_given_default, 0.0, 1.0),
             ("/drawn", self.exposure.drawn, 0.0, 1e15),
             ("/undrawn", self.exposure.undrawn, 0.0, 1e15),
             ("/credit_conversion", self.exposure.conversion, 0.0, 1.0),
-            ("/remaining_months", f64::from(self.months), 1.0, f64::from(MAX_MONTHS)),
+            ("/remaining_months", f64::from(self.months), least_months, f64::from(MAX_MONTHS)),
             ("/effective_rate", self.effective_rate, -0.5, 10.0),
         ];
         let wrong =
@@ -336,11 +338,14 @@ mod tests {
     #[test]
     fn what_can_not_be_is_refused() {
         let pointers = |loan: LifetimeLoss| -> Vec<String> {
-            loan.faults().into_iter().map(|fault| fault.pointer).collect()
+            loan.faults(false).into_iter().map(|fault| fault.pointer).collect()
         };
         assert!(pointers(loan()).is_empty());
         let wrong = LifetimeLoss { months: 0, loss_given_default: f64::NAN, ..loan() };
         assert_eq!(pointers(wrong), ["/loss_given_default", "/remaining_months"]);
+        let over = LifetimeLoss { months: 0, ..loan() };
+        assert_eq!(over.faults(true), []);
+        assert_eq!(over.by_stage(Stage::Impaired, &[]).provision, 4_500.0);
         let falls = DefaultRisk::Years(vec![0.05, 0.04]).check().map_err(|fault| fault.pointer);
         assert_eq!(falls, Err("/1".to_owned()));
         assert!(DefaultRisk::TwelveMonths(1.5).check().is_err());

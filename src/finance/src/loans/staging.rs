@@ -72,6 +72,11 @@ impl StageRules {
         Ok(())
     }
 
+    /// Whether a loan is in stage 3, which days past due alone say.
+    pub fn is_impaired(&self, days_past_due: u32) -> bool {
+        days_past_due >= self.impaired_days
+    }
+
     /// The stage of a loan by the twelve-month probabilities of default of now and of its origination;
     /// without the latter by days past due alone.
     pub fn stage(&self, probability: f64, origination: Option<f64>, days_past_due: u32) -> Stage {
@@ -79,7 +84,7 @@ impl StageRules {
             probability >= self.ratio * then && probability - then >= self.increase
         });
         match days_past_due {
-            days if days >= self.impaired_days => Stage::Impaired,
+            days if self.is_impaired(days) => Stage::Impaired,
             days if days >= self.significant_days => Stage::Underperforming,
             _ if has_risen => Stage::Underperforming,
             _ => Stage::Performing,

@@ -216,7 +216,11 @@ impl<'a> Priced<'a> {
         if let Some(limit) = &self.terms.limit {
             limits = Limits {
                 most: limit.most,
-                expected_loss: limit.expected_loss,
+                // What is drawn of a line by the time of a default is lost as well.
+                expected_loss: limit.expected_loss.map(|most| {
+                    let line = assessed.exposure.map_or(0.0, |exposure| exposure - amount);
+                    (most - pd * lost * line).max(0.0)
+                }),
                 instalment: None,
                 step: limit.step,
             };
@@ -338,9 +342,13 @@ mod tests {
         assert!((assessed.expected_loss.unwrap() - 208.0).abs() < 1e-9);
         let offer = assessed.offer.unwrap();
         assert!((offer.required_rate - 0.08).abs() < 1e-12, "0.03 + 0.02 + 0.1 x 0.1 + 0.02");
-        assert_eq!((offer.limit, offer.covers), (Some(10_000.0), Some(true)), "200 / 0.02");
+        assert_eq!(
+            (offer.limit, offer.covers),
+            (Some(9_600.0), Some(false)),
+            "200 / 0.02 - 0.4 x 1000"
+        );
         assert!(
-            (offer.instalment.unwrap() - 10_000.0 * instalment(offer.rate.unwrap(), 24)).abs()
+            (offer.instalment.unwrap() - 9_600.0 * instalment(offer.rate.unwrap(), 24)).abs()
                 < 1e-9
         );
         let two_years = terms(json!({"horizon_months": 24}));

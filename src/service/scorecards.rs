@@ -55,22 +55,30 @@ impl Service {
     }
 }
 
+/// The fields of a scale that are out of bounds, and why: beyond them points are no finite numbers that
+/// differ.
+pub(super) fn beyond(scaling: &Scaling) -> Vec<(&'static str, String)> {
+    let Scaling { points, points_to_double, odds } = *scaling;
+    let is_near = (-MAX_POINTS..=MAX_POINTS).contains(&points);
+    let is_step = points_to_double > 0.0 && points_to_double <= MAX_POINTS;
+    let is_odds = odds > 0.0 && odds <= MAX_ODDS;
+    let fields = [
+        ("points", points, is_near, "from -1,000,000 to 1,000,000"),
+        ("points_to_double", points_to_double, is_step, "above 0 and at most 1,000,000"),
+        ("odds", odds, is_odds, "above 0 and at most 1,000,000,000"),
+    ];
+    let wrong = fields.into_iter().filter(|(_, _, holds, _)| !holds);
+    wrong.map(|(name, value, _, range)| (name, format!("{value} has to be {range}"))).collect()
+}
+
 /// The scale that is asked for, within bounds.
 fn scaling(query: &ScorecardQuery) -> Result<Scaling> {
     let ScorecardQuery { points, points_to_double, odds, .. } = *query;
-    let mut errors = Vec::new();
-    let mut hold = |name: &str, value: f64, holds: bool, range: &str| {
-        if !holds {
-            let detail = format!("{value} has to be {range}");
-            errors.push(FieldError::new(format!("query {name}"), detail));
-        }
-    };
-    let is_near = (-MAX_POINTS..=MAX_POINTS).contains(&points);
-    hold("points", points, is_near, "from -1,000,000 to 1,000,000");
-    let is_some = points_to_double > 0.0 && points_to_double <= MAX_POINTS;
-    hold("points_to_double", points_to_double, is_some, "above 0 and at most 1,000,000");
-    let is_some = odds > 0.0 && odds <= MAX_ODDS;
-    hold("odds", odds, is_some, "above 0 and at most 1,000,000,000");
+    let scaling = Scaling { points, points_to_double, odds };
+    let errors: Vec<FieldError> = beyond(&scaling)
+        .into_iter()
+        .map(|(name, detail)| FieldError::new(format!("query {name}"), detail))
+        .collect();
     if !errors.is_empty() {
         return Err(Error::fields(
             Code::InvalidRequest,
@@ -78,7 +86,6 @@ fn scaling(query: &ScorecardQuery) -> Result<Scaling> {
             errors,
         ));
     }
-    let scaling = Scaling { points, points_to_double, odds };
     scaling.check().map_err(|Fault { pointer, detail }| {
         let name = pointer.trim_start_matches('/');
         Error::field(Code::InvalidRequest, format!("query {name}"), detail)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use actuary_finance::{Fault, Scaling};
 
 use super::super::assessments::{LEAST_PD, MAX_MONEY, costs, scaling};
+use super::super::scorecards::beyond;
 use super::kind_of;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
@@ -84,6 +85,13 @@ impl Checks<'_> {
         let scaling: Scaling = scaling(&self.terms.scale);
         if let Err(fault) = scaling.check() {
             return self.add(format!("/scale{}", fault.pointer), fault.detail);
+        }
+        let beyond = beyond(&scaling);
+        if !beyond.is_empty() {
+            for (field, detail) in beyond {
+                self.add(format!("/scale/{field}"), detail);
+            }
+            return;
         }
         let cut_offs = self.terms.cut_offs;
         let (least, most) = match cut_offs.unit {
@@ -407,6 +415,13 @@ mod tests {
             let found = pointers(wrong);
             assert!(found.iter().any(|found| found == pointer), "{pointer}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_scale_has_the_bounds_of_a_scorecard() {
+        let mut wrong = terms();
+        wrong["scale"] = json!({"points": 1e300, "points_to_double": 1e7, "odds": 1e10});
+        assert_eq!(pointers(wrong), ["/scale/points", "/scale/points_to_double", "/scale/odds"]);
     }
 
     #[test]

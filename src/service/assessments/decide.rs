@@ -64,20 +64,20 @@ impl Scale {
 
     /// The greatest probability of default that is approved.
     pub(super) fn approved_pd(&self) -> f64 {
+        self.pd_at(self.approve)
+    }
+
+    fn pd_at(&self, cut_off: f64) -> f64 {
         match self.unit {
-            CutOffUnit::Probability => self.approve,
-            CutOffUnit::Points => self.scaling.probability_at(self.approve),
+            CutOffUnit::Probability => cut_off,
+            CutOffUnit::Points => self.scaling.probability_at(cut_off),
         }
     }
 
+    /// By probabilities in either unit, as reasons and counterfactuals are: points that are made of one
+    /// and back again may miss the cut-off by their last bits.
     pub(super) fn decision(&self, pd: f64) -> Decision {
-        let (approved, declined) = match self.unit {
-            CutOffUnit::Probability => (pd <= self.approve, pd > self.decline),
-            CutOffUnit::Points => {
-                let points = self.points(pd);
-                (points >= self.approve, points < self.decline)
-            }
-        };
+        let (approved, declined) = (pd <= self.approved_pd(), pd > self.pd_at(self.decline));
         match (approved, declined) {
             (true, _) => Decision::Approve,
             (false, true) => Decision::Decline,
@@ -332,6 +332,23 @@ mod tests {
         use Decision::{Approve, Decline, Refer};
         assert_eq!(decisions, [Approve, Refer, Refer, Decline]);
         assert_eq!(of.approved_pd(), 0.1);
+    }
+
+    #[test]
+    fn who_is_at_a_cut_off_of_points_is_not_below_it() {
+        for points in [400.0, 402.0, 408.0, 409.0, 417.0] {
+            let decision = |approve: f64, decline: f64, pd_at: f64| {
+                let cut_offs = json!({"unit": "points", "approve": approve, "decline": decline});
+                let scale = Scale::new(&terms(json!({"cut_offs": cut_offs})));
+                let pd = scale.scaling.probability_at(pd_at);
+                (scale.decision(pd), scale.decision(pd.next_up()), scale.approved_pd())
+            };
+            let (at, beyond, approved) = decision(points, points - 50.0, points);
+            assert_eq!((at, beyond), (Decision::Approve, Decision::Refer), "{points}");
+            assert_eq!(approved, Scaling::default().probability_at(points));
+            let (at, beyond, _) = decision(points + 50.0, points, points);
+            assert_eq!((at, beyond), (Decision::Refer, Decision::Decline), "{points}");
+        }
     }
 
     #[test]

@@ -172,7 +172,7 @@ pub struct Offer {
     /// The largest amount within the policy's limits, in money; absent where the policy has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
-    /// Whether the limit covers the amount that was asked for.
+    /// Whether the limit covers the amount that was asked for; a person has to decide where it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers: Option<bool>,
     /// The rate of a year; absent where it would be above the greatest.
@@ -221,7 +221,7 @@ pub struct AssessmentReason {
 pub enum ReasonSource {
     Rule,
     Score,
-    /// No rate or no amount within the policy's bounds, or a value that they need is missing.
+    /// No rate within the policy's bounds, no amount or less than was asked for, or a value that they need is missing.
     Price,
 }
 

@@ -265,7 +265,8 @@ pub struct Pricing {
     pub most_rate: f64,
 }
 
-/// The largest amount is the one at which every bound that is given still holds.
+/// The largest amount is the one at which every bound that is given still holds. Who asks for more is
+/// referred, with the reason LIMIT.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitTerms {
@@ -273,7 +274,7 @@ pub struct LimitTerms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0)]
     pub most: Option<f64>,
-    /// Most expected loss (PD x LGD x amount), in money.
+    /// Most expected loss, PD x LGD x (amount + credit_conversion x undrawn), in money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0)]
     pub expected_loss: Option<f64>,

@@ -74,7 +74,10 @@ fn assessment() -> Value {
         "reasons": [
             {"source": "score", "code": "R01",
              "text": "Your income is low for the amount that you ask for.", "columns": ["income"],
-             "contribution": 0.62}
+             "contribution": 0.62},
+            {"source": "price", "code": "LIMIT",
+             "text": "The most that can be lent within the limits is 8400, less than the 12000 asked for.",
+             "columns": ["amount"]}
         ]
     })
 }

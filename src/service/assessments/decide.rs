@@ -253,6 +253,12 @@ impl<'a> Priced<'a> {
                 let text = "No amount can be lent within the limits.".to_owned();
                 vec![of_price("LIMIT", text, Vec::new())]
             }
+            Some(limit) if limit < amount => {
+                let text = format!(
+                    "The most that can be lent within the limits is {limit}, less than the {amount} asked for."
+                );
+                vec![of_price("LIMIT", text, vec![self.pricing.amount.clone()])]
+            }
             _ => Vec::new(),
         }
     }
@@ -354,7 +360,8 @@ mod tests {
     #[test]
     fn the_offer_is_what_the_costs_and_the_limits_say() {
         let (assessed, reasons) = priced(&terms(json!({})), 0, 0.04);
-        assert!(reasons.is_empty());
+        assert_eq!(reasons, ["LIMIT"], "more is asked for than can be lent");
+        assert!(priced(&terms(json!({})), 0, 0.03).1.is_empty(), "200 / 0.015 is enough");
         assert_eq!(assessed.exposure, Some(10_400.0));
         assert!((assessed.expected_loss.unwrap() - 208.0).abs() < 1e-9);
         let offer = assessed.offer.unwrap();

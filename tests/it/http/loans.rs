@@ -63,7 +63,7 @@ pub(super) fn terms() -> Value {
         ],
         "pricing": {"loss_given_default": 0.4, "amount": "amount", "term_months": 24,
                     "funding": 0.03, "margin": 0.02, "most_rate": 0.25},
-        "limit": {"most": 20_000, "expected_loss": 500, "step": 100},
+        "limit": {"most": 20_000, "expected_loss": 700, "step": 100},
         "changeable": {"income": {"max": 90_000, "direction": "increase", "step": 500}}
     })
 }
@@ -122,7 +122,7 @@ async fn applicants_are_decided_on_by_rules_score_and_price() {
     assert!((number(&approved["expected_loss"]) - pd * 0.4 * 5_000.0).abs() < 1e-9);
     let offer = &approved["offer"];
     assert!((number(&offer["rate"]) - (0.05 + pd * 0.4)).abs() < 1e-12);
-    let limit = (500.0 / (pd * 0.4)).min(20_000.0) / 100.0;
+    let limit = (700.0 / (pd * 0.4)).min(20_000.0) / 100.0;
     assert_eq!((number(&offer["limit"]), &offer["covers"]), (limit.floor() * 100.0, &json!(true)));
     let interval = &approved["pd_interval"];
     assert_eq!(interval["kind"], "calibration_bin");

@@ -177,7 +177,11 @@ impl Service {
         is_again: bool,
         patience: Duration,
     ) -> Result<Reasons> {
-        let turn = self.0.explaining.take().await?;
+        // A job waits for its turn as long as it takes: nobody sits before it.
+        let turn = match patience {
+            Duration::MAX => self.0.explaining.take_within(patience).await?,
+            _ => self.0.explaining.take().await?,
+        };
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let cut_off = cut_off(bound.terms(), bound.signature()).0;
         let parts = short.chunks(short.len().div_ceil(cores).max(LEAST_PART)).map(|told| {

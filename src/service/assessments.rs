@@ -158,9 +158,10 @@ impl Service {
         let asked = (&frame, &scores, short.as_slice());
         let reasons = self.reasons_of_short(bound, asked, &options, then.is_some(), patience).await;
         let reasons = reasons.map_err(of_policy)?;
+        let scale = Scale::new(bound.terms());
         for (row, told) in scored.iter().zip(&reasons.rows) {
             if let Some(assessment) = assessments.get_mut(*row) {
-                add_reasons(assessment, told);
+                add_reasons(assessment, told, &scale);
             }
         }
         assessments.iter_mut().for_each(|one| one.reasons.truncate(most));
@@ -275,8 +276,9 @@ fn add_rules(assessment: &mut Assessment, fired: Vec<(FiredRule, AssessmentReaso
     }
 }
 
-/// Puts the reasons of a score behind those of rules, and before those of the price.
-fn add_reasons(assessment: &mut Assessment, told: &[Reason]) {
+/// Puts the reasons of a score behind those of rules, and before those of the price; where the score
+/// declines, before those of rules that only refer, so that none of these takes the place of what decided.
+fn add_reasons(assessment: &mut Assessment, told: &[Reason], scale: &Scale) {
     let reason = |reason: &Reason| AssessmentReason {
         source: ReasonSource::Score,
         code: reason.code.clone(),
@@ -284,7 +286,13 @@ fn add_reasons(assessment: &mut Assessment, told: &[Reason]) {
         columns: reason.columns.clone(),
         contribution: Some(reason.contribution),
     };
-    let rules = assessment.reasons.iter().filter(|r| r.source == ReasonSource::Rule).count();
+    let rules = match assessment.pd.map(|pd| scale.decision(pd)) {
+        Some(Decision::Decline) => {
+            let declines = |rule: &&FiredRule| rule.outcome == RuleOutcome::Decline;
+            assessment.rules.iter().filter(declines).count()
+        }
+        _ => assessment.reasons.iter().filter(|r| r.source == ReasonSource::Rule).count(),
+    };
     assessment.reasons.splice(rules..rules, told.iter().map(reason));
 }
 
@@ -382,4 +390,46 @@ fn check_rows(bound: &Bound, rows: &[Row], counterfactuals: bool) -> Result<()> 
         return refuse("/rows", detail);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_score_that_declines_is_told_before_rules_that_refer() {
+        let terms: PolicyTerms = serde_json::from_value(json!({"model": "m",
+            "cut_offs": {"unit": "probability", "approve": 0.1, "decline": 0.3}}))
+        .unwrap();
+        let scale = Scale::new(&terms);
+        let of = |source, code: &str| AssessmentReason {
+            source,
+            code: code.to_owned(),
+            text: String::new(),
+            columns: Vec::new(),
+            contribution: None,
+        };
+        let fired = |id: &str, outcome: RuleOutcome| {
+            let rule = json!({"id": id, "stage": RuleStage::After, "outcome": outcome});
+            (serde_json::from_value(rule).unwrap(), of(ReasonSource::Rule, id))
+        };
+        let told = ["income", "age"].map(|code| Reason {
+            code: code.to_owned(),
+            text: String::new(),
+            columns: Vec::new(),
+            contribution: 1.0,
+        });
+        let codes = |pd: f64| -> Vec<String> {
+            let mut one = Assessment { pd: Some(pd), ..Assessment::default() };
+            let refer = fired("young", RuleOutcome::Refer);
+            add_rules(&mut one, vec![refer, fired("fraud", RuleOutcome::Decline)]);
+            one.reasons.push(of(ReasonSource::Price, "RATE"));
+            add_reasons(&mut one, &told, &scale);
+            one.reasons.into_iter().map(|reason| reason.code).collect()
+        };
+        assert_eq!(codes(0.4), ["fraud", "income", "age", "young", "RATE"]);
+        assert_eq!(codes(0.2), ["fraud", "young", "income", "age", "RATE"]);
+    }
 }

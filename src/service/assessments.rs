@@ -82,8 +82,9 @@ impl Service {
             Ok((rows, frame))
         })
         .await?;
+        let options = self.reason_options(&bound, None).await?;
         let Assessed { mut assessments, basis } =
-            self.assessed(&bound, frame, None, PATIENCE).await?;
+            self.assessed(&bound, frame, &options, PATIENCE).await?;
         if counterfactuals {
             self.add_changes(caller, &bound, &rows, &mut assessments).await?;
         }
@@ -138,25 +139,41 @@ impl Service {
         .await
     }
 
-    /// Decides on the rows of a frame, which has the policy's columns; as it was decided `then`, by the
-    /// same table of reasons, where it was; within so long for the reasons.
+    /// How reasons are told under a policy, all of them by one table: the policy's, or the newest one now;
+    /// as it was `then`, where they were told before.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the database can't be reached.
+    pub(super) async fn reason_options(
+        &self,
+        bound: &Bound,
+        then: Option<&ReasonBasis>,
+    ) -> Result<ReasonOptions> {
+        let mut options = options(bound, then);
+        if then.is_none() && options.table.is_none() {
+            options.table = self.newest_table(&bound.name).await?;
+        }
+        Ok(options)
+    }
+
+    /// Decides on the rows of a frame, which has the policy's columns; with reasons by
+    /// [`Service::reason_options`], within so long.
     pub(super) async fn assessed(
         &self,
         bound: &Bound,
         frame: Frame,
-        then: Option<&ReasonBasis>,
+        options: &ReasonOptions,
         patience: Duration,
     ) -> Result<Assessed> {
         let Decided { mut assessments, scored, frame, scores, short } =
             self.decided(bound, frame).await?;
-        let options = options(bound, then);
         let most = options.max.unwrap_or(MAX_REASONS) as usize;
         let Some(scores) = scores.filter(|_| !short.is_empty()) else {
             assessments.iter_mut().for_each(|one| one.reasons.truncate(most));
             return Ok(Assessed { assessments, basis: None });
         };
         let asked = (&frame, &scores, short.as_slice());
-        let reasons = self.reasons_of_short(bound, asked, &options, then.is_some(), patience).await;
+        let reasons = self.reasons_of_short(bound, asked, options, patience).await;
         let reasons = reasons.map_err(of_policy)?;
         let scale = Scale::new(bound.terms());
         for (row, told) in scored.iter().zip(&reasons.rows) {
@@ -175,7 +192,6 @@ impl Service {
         bound: &Bound,
         (frame, scores, short): (&Frame, &Scores, &[usize]),
         options: &ReasonOptions,
-        is_again: bool,
         patience: Duration,
     ) -> Result<Reasons> {
         // A job waits for its turn as long as it takes: nobody sits before it.
@@ -187,7 +203,7 @@ impl Service {
         let cut_off = cut_off(bound.terms(), bound.signature()).0;
         let parts = short.chunks(short.len().div_ceil(cores).max(LEAST_PART)).map(|told| {
             let told = Some(told);
-            let answered = Answered { frame, scores, cut_off, told, patience, is_again };
+            let answered = Answered { frame, scores, cut_off, told, patience, is_settled: true };
             self.reasons(&bound.name, &bound.loaded, answered, options, turn.clone())
         });
         let mut parts = try_join_all(parts).await?.into_iter();

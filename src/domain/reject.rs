@@ -23,11 +23,15 @@ pub struct RejectInferenceRequest {
     /// A version's number or an alias; `champion` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<VersionRef>,
+    /// The class of those who don't pay; the positive one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adverse: Option<String>,
     /// Name of the dataset that gets the outcomes as its next version: all columns, and behind them
     /// `inferred`, true where the outcome was drawn. Leave that column out of a training.
     #[schema(example = "loans-inferred")]
     pub into: String,
-    /// Bands of the score with equally many accepted applicants, 20 at least.
+    /// Bands of the score with equally many accepted applicants, 20 at least. Those of one score are never
+    /// parted: where many have the same, there are fewer bands.
     #[serde(default = "ten")]
     #[schema(minimum = 2, maximum = 100, default = 10)]
     pub bands: u32,

@@ -82,8 +82,9 @@ impl Service {
             Ok((rows, frame))
         })
         .await?;
+        let options = self.reason_options(&bound, None).await?;
         let Assessed { mut assessments, basis } =
-            self.assessed(&bound, frame, None, PATIENCE).await?;
+            self.assessed(&bound, frame, &options, PATIENCE).await?;
         if counterfactuals {
             self.add_changes(caller, &bound, &rows, &mut assessments).await?;
         }
@@ -138,29 +139,46 @@ impl Service {
         .await
     }
 
-    /// Decides on the rows of a frame, which has the policy's columns; as it was decided `then`, by the
-    /// same table of reasons, where it was; within so long for the reasons.
+    /// How reasons are told under a policy, all of them by one table: the policy's, or the newest one now;
+    /// as it was `then`, where they were told before.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the database can't be reached.
+    pub(super) async fn reason_options(
+        &self,
+        bound: &Bound,
+        then: Option<&ReasonBasis>,
+    ) -> Result<ReasonOptions> {
+        let mut options = options(bound, then);
+        if then.is_none() && options.table.is_none() {
+            options.table = self.newest_table(&bound.name).await?;
+        }
+        Ok(options)
+    }
+
+    /// Decides on the rows of a frame, which has the policy's columns; with reasons by
+    /// [`Service::reason_options`], within so long.
     pub(super) async fn assessed(
         &self,
         bound: &Bound,
         frame: Frame,
-        then: Option<&ReasonBasis>,
+        options: &ReasonOptions,
         patience: Duration,
     ) -> Result<Assessed> {
         let Decided { mut assessments, scored, frame, scores, short } =
             self.decided(bound, frame).await?;
-        let options = options(bound, then);
         let most = options.max.unwrap_or(MAX_REASONS) as usize;
         let Some(scores) = scores.filter(|_| !short.is_empty()) else {
             assessments.iter_mut().for_each(|one| one.reasons.truncate(most));
             return Ok(Assessed { assessments, basis: None });
         };
         let asked = (&frame, &scores, short.as_slice());
-        let reasons = self.reasons_of_short(bound, asked, &options, then.is_some(), patience).await;
+        let reasons = self.reasons_of_short(bound, asked, options, patience).await;
         let reasons = reasons.map_err(of_policy)?;
+        let scale = Scale::new(bound.terms());
         for (row, told) in scored.iter().zip(&reasons.rows) {
             if let Some(assessment) = assessments.get_mut(*row) {
-                add_reasons(assessment, told);
+                add_reasons(assessment, told, &scale);
             }
         }
         assessments.iter_mut().for_each(|one| one.reasons.truncate(most));
@@ -174,15 +192,18 @@ impl Service {
         bound: &Bound,
         (frame, scores, short): (&Frame, &Scores, &[usize]),
         options: &ReasonOptions,
-        is_again: bool,
         patience: Duration,
     ) -> Result<Reasons> {
-        let turn = self.0.explaining.take().await?;
+        // A job waits for its turn as long as it takes: nobody sits before it.
+        let turn = match patience {
+            Duration::MAX => self.0.explaining.take_within(patience).await?,
+            _ => self.0.explaining.take().await?,
+        };
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let cut_off = cut_off(bound.terms(), bound.signature()).0;
         let parts = short.chunks(short.len().div_ceil(cores).max(LEAST_PART)).map(|told| {
             let told = Some(told);
-            let answered = Answered { frame, scores, cut_off, told, patience, is_again };
+            let answered = Answered { frame, scores, cut_off, told, patience, is_settled: true };
             self.reasons(&bound.name, &bound.loaded, answered, options, turn.clone())
         });
         let mut parts = try_join_all(parts).await?.into_iter();
@@ -271,8 +292,9 @@ fn add_rules(assessment: &mut Assessment, fired: Vec<(FiredRule, AssessmentReaso
     }
 }
 
-/// Puts the reasons of a score behind those of rules, and before those of the price.
-fn add_reasons(assessment: &mut Assessment, told: &[Reason]) {
+/// Puts the reasons of a score behind those of rules, and before those of the price; where the score
+/// declines, before those of rules that only refer, so that none of these takes the place of what decided.
+fn add_reasons(assessment: &mut Assessment, told: &[Reason], scale: &Scale) {
     let reason = |reason: &Reason| AssessmentReason {
         source: ReasonSource::Score,
         code: reason.code.clone(),
@@ -280,7 +302,13 @@ fn add_reasons(assessment: &mut Assessment, told: &[Reason]) {
         columns: reason.columns.clone(),
         contribution: Some(reason.contribution),
     };
-    let rules = assessment.reasons.iter().filter(|r| r.source == ReasonSource::Rule).count();
+    let rules = match assessment.pd.map(|pd| scale.decision(pd)) {
+        Some(Decision::Decline) => {
+            let declines = |rule: &&FiredRule| rule.outcome == RuleOutcome::Decline;
+            assessment.rules.iter().filter(declines).count()
+        }
+        _ => assessment.reasons.iter().filter(|r| r.source == ReasonSource::Rule).count(),
+    };
     assessment.reasons.splice(rules..rules, told.iter().map(reason));
 }
 
@@ -378,4 +406,46 @@ fn check_rows(bound: &Bound, rows: &[Row], counterfactuals: bool) -> Result<()> 
         return refuse("/rows", detail);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_score_that_declines_is_told_before_rules_that_refer() {
+        let terms: PolicyTerms = serde_json::from_value(json!({"model": "m",
+            "cut_offs": {"unit": "probability", "approve": 0.1, "decline": 0.3}}))
+        .unwrap();
+        let scale = Scale::new(&terms);
+        let of = |source, code: &str| AssessmentReason {
+            source,
+            code: code.to_owned(),
+            text: String::new(),
+            columns: Vec::new(),
+            contribution: None,
+        };
+        let fired = |id: &str, outcome: RuleOutcome| {
+            let rule = json!({"id": id, "stage": RuleStage::After, "outcome": outcome});
+            (serde_json::from_value(rule).unwrap(), of(ReasonSource::Rule, id))
+        };
+        let told = ["income", "age"].map(|code| Reason {
+            code: code.to_owned(),
+            text: String::new(),
+            columns: Vec::new(),
+            contribution: 1.0,
+        });
+        let codes = |pd: f64| -> Vec<String> {
+            let mut one = Assessment { pd: Some(pd), ..Assessment::default() };
+            let refer = fired("young", RuleOutcome::Refer);
+            add_rules(&mut one, vec![refer, fired("fraud", RuleOutcome::Decline)]);
+            one.reasons.push(of(ReasonSource::Price, "RATE"));
+            add_reasons(&mut one, &told, &scale);
+            one.reasons.into_iter().map(|reason| reason.code).collect()
+        };
+        assert_eq!(codes(0.4), ["fraud", "income", "age", "young", "RATE"]);
+        assert_eq!(codes(0.2), ["fraud", "young", "income", "age", "RATE"]);
+    }
 }

@@ -174,7 +174,7 @@ impl Service {
                     cut_off,
                     told: None,
                     patience: PATIENCE,
-                    is_again: false,
+                    is_settled: false,
                 };
                 let reasons = self.reasons(&name, loaded, answered, options, turn.clone()).await?;
                 Some(Box::new(reasons))

@@ -48,8 +48,8 @@ pub(super) struct Answered<'a> {
     pub(super) told: Option<&'a [usize]>,
     /// How long they may take: forever in a job.
     pub(super) patience: Duration,
-    /// Whether they were told before: where no table was named then, none is read now.
-    pub(super) is_again: bool,
+    /// Whether the table is settled already: where the options name none, none is read.
+    pub(super) is_settled: bool,
 }
 
 impl Service {
@@ -79,7 +79,7 @@ impl Service {
                 of windows, pictures and texts by POST .../explanations",
             ));
         }
-        let table = match answered.is_again && options.table.is_none() {
+        let table = match answered.is_settled && options.table.is_none() {
             true => None,
             false => self.table(name, options).await?,
         };
@@ -173,6 +173,16 @@ impl Service {
             Err(error) => return Err(error),
         }
         Ok(faults)
+    }
+
+    /// The number of the newest table, for answers of several parts: all of them are told by the same one,
+    /// whatever is kept meanwhile. None where the model has none.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the database can't be reached.
+    pub(super) async fn newest_table(&self, (project, model): &ModelName) -> Result<Option<u32>> {
+        let found = self.store().get_reason_table(project, model, None).await?;
+        Ok(found.map(|table| table.number))
     }
 
     /// The table that is named, or the newest one; None where the model has none.

@@ -9,7 +9,7 @@ use crate::domain::dataset::{DatasetRef, DatasetVersion};
 use crate::domain::job::{Job, JobKind, JobSpec, RejectInferenceJobSpec};
 use crate::domain::key::Caller;
 use crate::domain::model::Task;
-use crate::domain::name::check_name;
+use crate::domain::name::{check_name, did_you_mean};
 use crate::domain::reject::RejectInferenceRequest;
 use crate::domain::schema::ColumnType;
 use crate::error::{Code, Error, FieldError, Result};
@@ -84,6 +84,10 @@ fn faults(
     let wanted = signature.inputs.iter().map(|input| (input.name.as_str(), input.kind));
     let mut faults = lacking(wanted, dataset);
     let mut add = |pointer: &str, detail: String| faults.push(FieldError::new(pointer, detail));
+    if let Some(adverse) = request.adverse.as_ref().filter(|a| !signature.classes.contains(a)) {
+        let near = did_you_mean(adverse, signature.classes.iter().map(String::as_str));
+        add("/adverse", format!("the version knows no class {adverse}{near}"));
+    }
     let target = dataset.columns.iter().find(|column| column.name == signature.target);
     match target {
         None => add("/dataset", format!("has no column {}, the model's target", signature.target)),

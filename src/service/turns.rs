@@ -32,7 +32,11 @@ impl Turns {
         self.take_within(PATIENCE).await
     }
 
-    async fn take_within(&self, patience: Duration) -> Result<Turn> {
+    /// The same for whoever waits longer, as a job does, or less long.
+    ///
+    /// # Errors
+    /// [`Code::TooManyRequests`] after that time.
+    pub(super) async fn take_within(&self, patience: Duration) -> Result<Turn> {
         let turn = tokio::time::timeout(patience, self.free.clone().acquire_owned());
         let turn = turn.await.map_err(|_| Error::new(Code::TooManyRequests, self.busy))?;
         Ok(Arc::new(turn.context("waiting for a turn")?))

@@ -106,6 +106,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional("bands", "10", "bands of the score, 2 to 100, 20 accepted in each"),
             optional("seed", "0", "same seed, same outcomes"),
             optional("version", NONE, "a number or an alias; 'champion' when absent"),
+            optional("adverse", NONE, "the class of those who don't pay; the positive one"),
             DETACH,
         ],
         notes: "Parcelling. The column inferred says what was drawn: leave it out of a training, and \

@@ -279,7 +279,8 @@ pub(super) fn expected_losses<'v>(
     lending(Lending::Losses(losses), eval)
 }
 
-/// `infer_rejects(data, model, into, factor, bands=10, seed=0, version=None, detach=False)`.
+/// `infer_rejects(data, model, into, factor, bands=10, seed=0, version=None, adverse=None,
+/// detach=False)`.
 pub(super) fn infer_rejects<'v>(
     arguments: &Arguments<'v>,
     eval: &mut Evaluator<'v, '_, '_>,
@@ -294,7 +295,9 @@ pub(super) fn infer_rejects<'v>(
     let dataset = rows_in(arguments, context, ("data", &model))?;
     let dataset = DatasetRef { name: dataset.dataset, version: Some(dataset.version) };
     let bands = bands.unwrap_or(10);
-    let request = RejectInferenceRequest { dataset, model, version, into, bands, factor, seed };
+    let adverse = arguments.text("adverse")?.map(str::to_owned);
+    let request =
+        RejectInferenceRequest { dataset, model, version, adverse, into, bands, factor, seed };
     let job = context.change(context.client().infer_rejects(&request))?;
     ended(arguments, context, job, eval)
 }

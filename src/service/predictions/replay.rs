@@ -44,7 +44,7 @@ impl Service {
                     cut_off,
                     told: None,
                     patience: PATIENCE,
-                    is_again: true,
+                    is_settled: true,
                 };
                 let options = asked_again(then);
                 Some(self.reasons(&name, &loaded, answered, &options, turn).await?)

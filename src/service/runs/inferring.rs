@@ -38,19 +38,25 @@ impl Service {
         let inferred = blocking(move || {
             let scores = named(&scorer.version.signature, scorer.model.predict(&scored)?);
             let signature = &scorer.version.signature;
-            let positive = signature.positive_class.as_ref();
-            let place = scores.classes().iter().position(|class| Some(class) == positive);
-            let place = place.ok_or_else(|| Error::internal("inferring", "no positive class"))?;
+            let (bad, _) = outcomes(signature, &asked);
+            let place = scores.classes().iter().position(|class| *class == bad);
+            let place = place
+                .ok_or_else(|| Error::internal("inferring", format!("there is no class {bad}")))?;
             let probabilities: Vec<f64> = scores.column(place).collect();
             infer(&scored, &probabilities, signature, &asked)
         })
         .await?;
+        let adverse = request.adverse.as_ref();
         let origin = DatasetOrigin {
             dataset: request.dataset.clone(),
             how: format!(
                 "outcomes of refused applicants drawn by parcelling: model {} {model_version}, \
-                 {} bands, factor {}, seed {}",
-                request.model, request.bands, request.factor, request.seed
+                 {} bands, factor {}, seed {}{}",
+                request.model,
+                request.bands,
+                request.factor,
+                request.seed,
+                adverse.map_or_else(String::new, |adverse| format!(", adverse {adverse}"))
             ),
         };
         let Inferred { frame, bands, accepted, rejected } = inferred;
@@ -86,7 +92,14 @@ fn told(band: &Band) -> ScoreBand {
     ScoreBand { low, high, accepted, bad, rejected, bad_rate, inferred_bad }
 }
 
-/// The dataset with an outcome in every row. The positive class is that of a default.
+/// The class of a default, and that of those who pay.
+fn outcomes(signature: &Signature, request: &RejectInferenceRequest) -> (String, String) {
+    let bad = request.adverse.clone().or(signature.positive_class.clone()).unwrap_or_default();
+    let good = signature.classes.iter().find(|class| **class != bad).cloned();
+    (bad, good.unwrap_or_default())
+}
+
+/// The dataset with an outcome in every row, by the probabilities of a default.
 fn infer(
     frame: &Frame,
     probabilities: &[f64],
@@ -94,15 +107,13 @@ fn infer(
     request: &RejectInferenceRequest,
 ) -> Result<Inferred> {
     let target = signature.target.as_str();
-    let outcomes = frame.labels(target)?;
-    let positive = signature.positive_class.clone().unwrap_or_default();
-    let negative = signature.classes.iter().find(|class| **class != positive);
-    let negative = negative.cloned().unwrap_or_default();
+    let (bad, good) = outcomes(signature, request);
+    let known = frame.labels(target)?;
     let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
-    for (outcome, p) in outcomes.iter().zip(probabilities) {
+    for (outcome, p) in known.iter().zip(probabilities) {
         match outcome {
-            Some(outcome) if *outcome == positive => accepted.push((*p, true)),
-            Some(outcome) if *outcome == negative => accepted.push((*p, false)),
+            Some(outcome) if *outcome == bad => accepted.push((*p, true)),
+            Some(outcome) if *outcome == good => accepted.push((*p, false)),
             Some(other) => {
                 let detail =
                     format!("{target} is {other:?} somewhere, which the model doesn't know");
@@ -116,12 +127,11 @@ fn infer(
     let (bands, drawn) = parcel(&how, &accepted, &rejected)
         .map_err(|fault| Error::field(Code::InvalidRequest, fault.pointer, fault.detail))?;
     let mut drawn = drawn.into_iter();
-    let inferred: Vec<Option<bool>> = outcomes.iter().map(|o| Some(o.is_none())).collect();
-    let filled: Vec<Option<String>> = outcomes
+    let inferred: Vec<Option<bool>> = known.iter().map(|o| Some(o.is_none())).collect();
+    let filled: Vec<Option<String>> = known
         .into_iter()
         .map(|outcome| {
-            outcome
-                .or_else(|| drawn.next().map(|bad| if bad { &positive } else { &negative }.clone()))
+            outcome.or_else(|| drawn.next().map(|is_bad| if is_bad { &bad } else { &good }.clone()))
         })
         .collect();
     let kind = frame.column(target).map(|column| column.kind);
@@ -181,6 +191,13 @@ mod tests {
         let inferred = found.frame.labels("inferred").unwrap();
         assert_eq!(inferred[39..], ["false", "true", "true"].map(|t| Some(t.to_owned())));
         assert_eq!((found.accepted, found.rejected, found.bands[1].bad), (40, 2, 5));
+        // Where the other class is that of a default, it is drawn.
+        let adverse = RejectInferenceRequest { adverse: Some("0".to_owned()), ..request.clone() };
+        let repaid: Vec<f64> = probabilities.iter().map(|p| 1.0 - p).collect();
+        let found = infer(&frame, &repaid, &signature, &adverse).unwrap();
+        let bad: u64 = found.bands.iter().map(|band| band.bad).sum();
+        let filled = found.frame.labels("bad").unwrap();
+        assert_eq!((bad, &filled[40..]), (35, &[Some("0".to_owned()), Some("0".to_owned())][..]));
         let other = RejectInferenceRequest { bands: 3, ..request };
         assert!(infer(&frame, &probabilities, &signature, &other).is_err(), "13 are too few");
     }

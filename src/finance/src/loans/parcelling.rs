@@ -8,7 +8,8 @@ use crate::{Fault, Result};
 /// How outcomes are inferred (Siddiqi 2006, chapter 6; Crook and Banasik 2004 on how little it may help).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Parcelling {
-    /// Bands of the score, each with as many of the accepted.
+    /// Bands of the score, each with as many of the accepted; those of one score are never parted, so where
+    /// many have the same there are fewer.
     pub bands: usize,
     /// How many times as often those who were refused default as those who were accepted at the same
     /// score. No data tells it: 1 says that they are alike.
@@ -59,11 +60,16 @@ pub fn parcel(
         return Err(Fault::new("/bands", detail));
     }
     let mut sorted = accepted.to_vec();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut bands: Vec<Band> = Vec::new();
-    for band in 0..how.bands {
-        let place = |band: usize| band * sorted.len() / how.bands;
-        let rows = &sorted[place(band)..place(band + 1)];
+    let mut start = 0;
+    for band in 1..=how.bands {
+        let end = end_of_tie(&sorted, band * sorted.len() / how.bands);
+        if end <= start {
+            continue;
+        }
+        let rows = &sorted[start..end];
+        start = end;
         let (bad, n) = (rows.iter().filter(|row| row.1).count(), rows.len());
         bands.push(Band {
             low: rows[0].0,
@@ -86,6 +92,16 @@ pub fn parcel(
     });
     let outcomes = outcomes.collect();
     Ok((bands, outcomes))
+}
+
+/// The place behind all who have the same probability as the one before it.
+fn end_of_tie(sorted: &[(f64, bool)], place: usize) -> usize {
+    match place.checked_sub(1).and_then(|last| sorted.get(last)) {
+        Some((score, _)) => {
+            place + sorted[place..].iter().take_while(|row| row.0 == *score).count()
+        }
+        None => place,
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +127,27 @@ mod tests {
         assert_eq!(parcel(&how, &applicants(), &rejected).unwrap().1, outcomes, "the same seed");
         let other = Parcelling { seed: 8, ..how };
         assert_ne!(parcel(&other, &applicants(), &rejected).unwrap().1, outcomes);
+    }
+
+    #[test]
+    fn those_of_one_score_stay_together() {
+        let how = Parcelling { bands: 4, factor: 1.0, seed: 3 };
+        // Of four hundred of one score a fifth defaults.
+        let one: Vec<(f64, bool)> = (0..400).map(|at| (0.3, at % 5 == 0)).collect();
+        let (bands, outcomes) = parcel(&how, &one, &vec![0.3; 4_000]).unwrap();
+        assert_eq!(bands.len(), 1);
+        assert_eq!((bands[0].accepted, bands[0].bad, bands[0].bad_rate), (400, 80, 0.2));
+        let bad = outcomes.iter().filter(|bad| **bad).count();
+        // Four standard deviations.
+        assert!((bad as f64 / 4_000.0 - 0.2).abs() < 0.026, "{bad}");
+        // Three scores of a scorecard; the middle one would span three of four bands.
+        let of = |score: f64, n: u32, each: u32| (0..n).map(move |at| (score, at % each == 0));
+        let three: Vec<(f64, bool)> =
+            of(0.1, 50, 10).chain(of(0.2, 240, 4)).chain(of(0.4, 110, 2)).collect();
+        let (bands, _) = parcel(&how, &three, &[0.1, 0.2, 0.2, 0.4]).unwrap();
+        let found: Vec<_> = bands.iter().map(|b| (b.low, b.high, b.accepted, b.bad)).collect();
+        assert_eq!(found, [(0.1, 0.2, 290, 65), (0.4, 0.4, 110, 55)]);
+        assert_eq!(bands.iter().map(|band| band.rejected).collect::<Vec<_>>(), [3, 1]);
     }
 
     #[test]

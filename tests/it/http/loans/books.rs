@@ -141,6 +141,11 @@ async fn the_refused_get_outcomes_that_say_that_they_were_drawn() {
     let job = json(ask(&again).await, StatusCode::ACCEPTED).await;
     ended(&served, &job).await;
     assert_eq!(rows(&served, "again", 1_000).await, found);
+    // Whoever is taken for the default is one of the classes.
+    again["adverse"] = json!("maybe");
+    let refused = problem(ask(&again).await, 422, "invalid_request").await;
+    assert_eq!(pointers(&refused), ["/adverse"]);
+    again["adverse"] = json!("yes");
     again["dataset"] = json!({"name": "loans"});
     again["factor"] = json!(0);
     let refused = problem(ask(&again).await, 422, "invalid_request").await;

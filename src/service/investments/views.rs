@@ -88,7 +88,8 @@ fn given(spec: &ViewsSpec, universe: &Universe, rules: &Rules) -> Result<Believe
             format!("{} is not above 0; 2.5 is usual", spec.risk_aversion),
         );
     }
-    let mut names = Names { assets: &universe.assets, places: places(&universe.assets), unknown: 0 };
+    let mut names =
+        Names { assets: &universe.assets, places: places(&universe.assets), unknown: 0 };
     let mut weights =
         |named: &BTreeMap<String, f64>, below: &str, add: &mut dyn FnMut(String, String)| {
             names.weights(named, below, add)
@@ -135,9 +136,10 @@ fn oversized(spec: &ViewsSpec) -> Vec<FieldError> {
         FieldError::new("/views/given", format!("{count} views are more than {MAX_VIEWS}"))
     });
     let market = too_many("/views/market".to_owned(), spec.market.len());
-    let each = spec.given.iter().enumerate().take(MAX_VIEWS).filter_map(|(at, view)| {
-        too_many(format!("/views/given/{at}/assets"), view.assets.len())
-    });
+    let each =
+        spec.given.iter().enumerate().take(MAX_VIEWS).filter_map(|(at, view)| {
+            too_many(format!("/views/given/{at}/assets"), view.assets.len())
+        });
     views.into_iter().chain(market).chain(each).collect()
 }
 

@@ -98,6 +98,7 @@ impl Service {
             }
         };
         let returns = prices.returns(request.returns);
+        refuse_endless(&returns)?;
         let returns = match window {
             Some(window) => returns.newest(window as usize),
             None => returns,
@@ -132,6 +133,21 @@ impl Service {
         let version = found.map(|(dataset, _)| dataset.version).or(asked.version);
         Ok(DatasetRef { name: asked.name.clone(), version })
     }
+}
+
+/// Refuses returns that no sum can hold.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] naming the asset and the time of the first one.
+pub(in crate::service) fn refuse_endless(returns: &Returns) -> Result<()> {
+    let Some((row, asset)) = returns.first_endless() else { return Ok(()) };
+    let detail = format!(
+        "{} returns {:e} at {}, which is no return: correct its prices, or leave it out",
+        returns.assets[asset],
+        returns.values[row * returns.assets.len() + asset],
+        returns.shown(row)
+    );
+    Err(Error::field(Code::InvalidRequest, "/prices", detail))
 }
 
 /// Names what is held where its price is not found.

@@ -68,6 +68,14 @@ impl Prices {
 }
 
 impl Returns {
+    /// The row and the asset of the first return that is none to calculate with, since its square or a sum of them
+    /// would leave what numbers can hold.
+    pub fn first_endless(&self) -> Option<(usize, usize)> {
+        const GREATEST: f64 = 1e9;
+        let found = self.values.iter().position(|value| !(value.abs() <= GREATEST))?;
+        Some((found / self.assets.len(), found % self.assets.len()))
+    }
+
     /// A time as it is read and written.
     pub fn shown(&self, at: usize) -> String {
         shown_time(self.times[at], self.is_timestamp)

@@ -15,6 +15,7 @@ use actuary_finance::Fault;
 use actuary_finance::risk::{Contribution, gaussian_contributions, historical_contributions};
 
 use self::portfolio::Portfolio;
+pub(super) use self::portfolio::refuse_endless;
 use super::Service;
 use super::explanations::{PATIENCE, patiently_or};
 use super::turns::Turn;
@@ -79,14 +80,12 @@ fn answer(
         figure.amount = portfolio.value.map(|value| value * figure.value_at_risk);
     }
     // Where returns are all the same every method has said so, and nothing has a part in it.
-    let is_told = |wanted: RiskMethod| {
-        methods.iter().any(|method| method.method == wanted && method.refused.is_none())
-    };
-    let wanted = [RiskMethod::Gaussian, RiskMethod::Historical];
+    // A level that a method leaves out has no parts either.
     let mut contributions = Vec::new();
-    for method in wanted.into_iter().filter(|method| is_told(*method)) {
-        contributions
-            .extend(request.levels.iter().map(|level| parts(method, *level, portfolio, request)));
+    for wanted in [RiskMethod::Gaussian, RiskMethod::Historical] {
+        let told = methods.iter().filter(|one| one.method == wanted && one.refused.is_none());
+        let figures = told.flat_map(|method| &method.figures);
+        contributions.extend(figures.map(|figure| parts(wanted, figure.level, portfolio, request)));
     }
     RiskAssessment {
         dataset: portfolio.dataset.clone(),

@@ -34,6 +34,20 @@ fn wide_frame() -> Frame {
     Frame::new(3, columns.map(|(name, values)| (name.to_owned(), values)).into()).unwrap()
 }
 
+#[test]
+fn a_return_that_no_sum_holds_is_found() {
+    let returns = |values: Vec<f64>| Returns {
+        times: vec![0.0, 1.0],
+        is_timestamp: false,
+        assets: vec!["a".into(), "b".into()],
+        values,
+    };
+    assert_eq!(returns(vec![0.1, -0.2, 5.0, 0.0]).first_endless(), None);
+    assert_eq!(returns(vec![0.1, 0.2, 0.3, f64::INFINITY]).first_endless(), Some((1, 1)));
+    assert_eq!(returns(vec![0.1, f64::NAN, 0.3, 0.0]).first_endless(), Some((0, 1)));
+    assert_eq!(returns(vec![0.1, 0.2, -1e200, 0.0]).first_endless(), Some((1, 0)));
+}
+
 fn long_frame(rows: &[(i64, &str, f64)]) -> Frame {
     let times = rows.iter().map(|row| Some(row.0 * DAY)).collect();
     let names = rows.iter().map(|row| Some(row.1.to_owned())).collect();

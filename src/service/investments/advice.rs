@@ -226,10 +226,11 @@ fn holdings(
     let mut holdings: Vec<Holding> = (0..weights.len())
         .map(|at| {
             let own = market.covariance[(at, at)].sqrt();
-            let beta = shared[at] / variance;
+            let is_risky = variance > 0.0;
+            let beta = if is_risky { shared[at] / variance } else { 0.0 };
             let told = Told {
                 weight: weights[at],
-                correlation: shared[at] / (own * volatility),
+                correlation: (is_risky && own > 0.0).then(|| shared[at] / (own * volatility)),
                 beta,
                 risk_share: shares[at],
                 volatility: own * rules.year.sqrt(),
@@ -295,7 +296,8 @@ fn used_views(
     use actuary_finance::investments::{Doubt, implied_returns};
     let (plain, _) =
         super::estimates::market(&universe.history, &request.estimates, market.free, None)?;
-    let prior = implied_returns(&plain.covariance, &believed.market, believed.aversion);
+    let prior =
+        implied_returns(&plain.covariance, &believed.market, believed.aversion, market.free);
     let mut used = believed.used.clone();
     let named = universe.assets.iter().cloned();
     used.prior = named.zip(prior.iter().map(|mean| mean * rules.year)).collect();

@@ -145,7 +145,11 @@ pub(super) fn backtest(
     found.push((CASH.to_owned(), Walked { first, returns, trades: Vec::new() }));
 
     let trials = request.trials.map_or(request.strategies.len(), |trials| trials as usize);
-    let variance = sharpe_variance(&found[..request.strategies.len()], rules);
+    let mut variance = sharpe_variance(&found[..request.strategies.len()], rules);
+    // The trials that are not seen differ at least as much as chance lets them, even where those seen hardly do.
+    if trials > request.strategies.len() {
+        variance = variance.max(by_chance(history.periods() - first));
+    }
     let strategies = found.into_iter().map(|(name, walked)| {
         let asked = request.strategies.iter().any(|strategy| self::name(strategy) == name);
         let luck = asked.then_some((variance, trials));
@@ -215,11 +219,15 @@ fn sharpe_variance(found: &[(String, Walked)], rules: &Rules) -> f64 {
     let ratios: Vec<f64> =
         found.iter().map(|(_, walked)| ratio(walked)).filter(|ratio| ratio.is_finite()).collect();
     if ratios.len() < 2 {
-        let periods = found.first().map_or(2, |(_, walked)| walked.returns.len());
-        return 1.0 / (periods as f64 - 1.0).max(1.0);
+        return by_chance(found.first().map_or(2, |(_, walked)| walked.returns.len()));
     }
     let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
     ratios.iter().map(|ratio| (ratio - mean).powi(2)).sum::<f64>() / (ratios.len() as f64 - 1.0)
+}
+
+/// The variance of a Sharpe ratio per period that is 0 in truth.
+fn by_chance(periods: usize) -> f64 {
+    1.0 / (periods as f64 - 1.0).max(1.0)
 }
 
 fn told(

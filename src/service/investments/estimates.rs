@@ -62,7 +62,8 @@ pub(super) fn market(
             (means(history, &estimated.matrix, method), estimated.matrix)
         }
         Some(believed) => {
-            let prior = implied_returns(&estimated.matrix, &believed.market, believed.aversion);
+            let prior =
+                implied_returns(&estimated.matrix, &believed.market, believed.aversion, free);
             let found = posterior(&prior, &estimated.matrix, believed.tau, &believed.views);
             let found = found.map_err(|fault| of_view(fault, believed))?;
             (found.mean, found.covariance)

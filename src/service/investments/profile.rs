@@ -10,6 +10,10 @@ use crate::error::{Code, Error, FieldError, Result};
 
 /// Most groups and scores of a profile.
 const MAX_LINEAR: usize = 1_000;
+/// Most names in a list or a map of a request.
+pub(super) const MAX_NAMES: usize = 1_000;
+/// Most faults of one answer.
+pub(super) const MAX_FAULTS: usize = 100;
 
 /// What a profile asks of a portfolio of given assets, per period.
 pub(super) struct Rules {
@@ -36,7 +40,8 @@ pub(super) struct Rules {
 /// # Errors
 /// [`Code::InvalidRequest`] naming every bad field.
 pub(super) fn rules(profile: &InvestorProfile, assets: &[String]) -> Result<Rules> {
-    let mut check = Check { assets, errors: Vec::new() };
+    refuse_all(oversized(profile))?;
+    let mut check = Check { assets, places: places(assets), errors: Vec::new() };
     check.numbers(profile);
     let (lower, upper, excluded) = check.bounds(profile);
     let mut linear = check.groups(profile);
@@ -192,8 +197,44 @@ pub(super) fn check_goal(goal: &PortfolioGoal, pointer: &str, errors: &mut Vec<F
     }
 }
 
-/// All faults at once.
-pub(super) fn refuse_all(errors: Vec<FieldError>) -> Result<()> {
+/// The lists and maps of names that are too long to be looked at.
+fn oversized(profile: &InvestorProfile) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let mut bound = |pointer: String, count: usize| {
+        errors.extend(too_many(pointer, count));
+    };
+    bound("/profile/bounds".to_owned(), profile.bounds.len());
+    bound("/profile/exclude".to_owned(), profile.exclude.len());
+    bound("/profile/current".to_owned(), profile.current.len());
+    bound("/profile/groups".to_owned(), profile.groups.len());
+    bound("/profile/scores".to_owned(), profile.scores.len());
+    for (name, group) in profile.groups.iter().take(MAX_NAMES) {
+        bound(format!("/profile/groups/{}/assets", escaped(name)), group.assets.len());
+    }
+    for (name, score) in profile.scores.iter().take(MAX_NAMES) {
+        bound(format!("/profile/scores/{}/values", escaped(name)), score.values.len());
+    }
+    errors
+}
+
+/// What is wrong with this many names, where they are too many.
+pub(super) fn too_many(pointer: String, count: usize) -> Option<FieldError> {
+    let detail = || format!("{count} names are more than {MAX_NAMES}");
+    (count > MAX_NAMES).then(|| FieldError::new(pointer, detail()))
+}
+
+/// The place of each asset by its name.
+pub(super) fn places(assets: &[String]) -> HashMap<&str, usize> {
+    assets.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect()
+}
+
+/// All faults at once, or the first [`MAX_FAULTS`] of them.
+pub(super) fn refuse_all(mut errors: Vec<FieldError>) -> Result<()> {
+    if errors.len() > MAX_FAULTS {
+        errors.truncate(MAX_FAULTS);
+        let detail = format!("more than {MAX_FAULTS} fields of the request are wrong");
+        return Err(Error::fields(Code::InvalidRequest, detail, errors));
+    }
     match errors.as_slice() {
         [] => Ok(()),
         [one] => Err(Error::fields(Code::InvalidRequest, one.detail.clone(), errors)),
@@ -206,14 +247,18 @@ pub(super) fn refuse_all(errors: Vec<FieldError>) -> Result<()> {
 
 struct Check<'a> {
     assets: &'a [String],
+    places: HashMap<&'a str, usize>,
     errors: Vec<FieldError>,
 }
 
 type Bounds = (Vec<f64>, Vec<f64>, HashMap<usize, usize>);
 
 impl Check<'_> {
+    /// Adds a fault; what is beyond one more than an answer tells would only take memory.
     fn add(&mut self, below: &str, detail: impl Into<String>) {
-        self.errors.push(FieldError::new(format!("/profile{below}"), detail));
+        if self.errors.len() <= MAX_FAULTS {
+            self.errors.push(FieldError::new(format!("/profile{below}"), detail));
+        }
     }
 
     fn within(&mut self, below: &str, value: f64, least: f64, most: f64, usual: &str) {
@@ -263,8 +308,9 @@ impl Check<'_> {
 
     /// The place of an asset; a name that is none is a fault of its field.
     fn place(&mut self, name: &str, below: &str) -> Option<usize> {
-        let found = self.assets.iter().position(|known| known == name);
-        if found.is_none() {
+        let found = self.places.get(name).copied();
+        // The search for a similar name takes long, and nobody reads so many of them.
+        if found.is_none() && self.errors.len() <= MAX_FAULTS {
             let near = did_you_mean(name, self.assets.iter().map(String::as_str));
             self.add(below, format!("{name} is no asset of the universe{near}"));
         }

@@ -1,11 +1,11 @@
 //! Views: given ones, and those that a model's forecasts are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use actuary_finance::investments::{Doubt, View};
 
 use super::estimates::{Believed, Known};
-use super::profile::{Rules, escaped, refuse_all};
+use super::profile::{MAX_FAULTS, Rules, escaped, places, refuse_all, too_many};
 use super::{Service, Universe};
 use crate::domain::forecast::{Forecast, ForecastRequest, ForecastResponse};
 use crate::domain::investment::{GivenView, UsedView, UsedViews, ViewsSpec};
@@ -66,18 +66,18 @@ fn of_model(error: Error) -> Error {
 }
 
 fn given(spec: &ViewsSpec, universe: &Universe, rules: &Rules) -> Result<Believed> {
+    refuse_all(oversized(spec))?;
     let mut errors = Vec::new();
     let mut add = |below: String, detail: String| {
-        errors.push(FieldError::new(format!("/views{below}"), detail))
+        if errors.len() <= MAX_FAULTS {
+            errors.push(FieldError::new(format!("/views{below}"), detail));
+        }
     };
     if spec.given.is_empty() && spec.model.is_none() {
         add(String::new(), "needs views in given, a model, or both".to_owned());
     }
     if spec.version.is_some() && spec.model.is_none() {
         add("/version".to_owned(), "is of no model: name it in model".to_owned());
-    }
-    if spec.given.len() > MAX_VIEWS {
-        add("/given".to_owned(), format!("{} views are more than {MAX_VIEWS}", spec.given.len()));
     }
     if !(spec.tau > 0.0 && spec.tau <= 1.0) {
         add("/tau".to_owned(), format!("{} is not above 0 and at most 1; 0.05 is usual", spec.tau));
@@ -88,9 +88,11 @@ fn given(spec: &ViewsSpec, universe: &Universe, rules: &Rules) -> Result<Believe
             format!("{} is not above 0; 2.5 is usual", spec.risk_aversion),
         );
     }
-    let weights =
+    let mut names =
+        Names { assets: &universe.assets, places: places(&universe.assets), unknown: 0 };
+    let mut weights =
         |named: &BTreeMap<String, f64>, below: &str, add: &mut dyn FnMut(String, String)| {
-            weights_of(named, below, &universe.assets, add)
+            names.weights(named, below, add)
         };
     let mut market = weights(&spec.market, "/market", &mut add);
     let sum: f64 = market.iter().sum();
@@ -127,26 +129,57 @@ fn given(spec: &ViewsSpec, universe: &Universe, rules: &Rules) -> Result<Believe
     Ok(Believed { market, aversion, tau, views, pointers, used, without })
 }
 
-/// Weights of the assets by their names.
-fn weights_of(
-    named: &BTreeMap<String, f64>,
-    below: &str,
-    assets: &[String],
-    add: &mut dyn FnMut(String, String),
-) -> Vec<f64> {
-    let mut weights = vec![0.0; assets.len()];
-    for (name, weight) in named {
-        let below = format!("{below}/{}", escaped(name));
-        match assets.iter().position(|known| known == name) {
-            Some(at) if weight.abs() <= 1e6 => weights[at] = *weight,
-            Some(_) => add(below, format!("{weight} is out of range")),
-            None => {
-                let near = did_you_mean(name, assets.iter().map(String::as_str));
-                add(below, format!("{name} is no asset of the universe{near}"));
+/// The lists and maps of views that are too long to be looked at.
+fn oversized(spec: &ViewsSpec) -> Vec<FieldError> {
+    let count = spec.given.len();
+    let views = (count > MAX_VIEWS).then(|| {
+        FieldError::new("/views/given", format!("{count} views are more than {MAX_VIEWS}"))
+    });
+    let market = too_many("/views/market".to_owned(), spec.market.len());
+    let each =
+        spec.given.iter().enumerate().take(MAX_VIEWS).filter_map(|(at, view)| {
+            too_many(format!("/views/given/{at}/assets"), view.assets.len())
+        });
+    views.into_iter().chain(market).chain(each).collect()
+}
+
+/// The assets by their names.
+struct Names<'a> {
+    assets: &'a [String],
+    places: HashMap<&'a str, usize>,
+    /// How many names were none of an asset.
+    unknown: usize,
+}
+
+impl Names<'_> {
+    /// Weights of the assets by their names.
+    fn weights(
+        &mut self,
+        named: &BTreeMap<String, f64>,
+        below: &str,
+        add: &mut dyn FnMut(String, String),
+    ) -> Vec<f64> {
+        let mut weights = vec![0.0; self.assets.len()];
+        for (name, weight) in named {
+            match self.places.get(name.as_str()) {
+                Some(at) if weight.abs() <= 1e6 => weights[*at] = *weight,
+                Some(_) => {
+                    add(format!("{below}/{}", escaped(name)), format!("{weight} is out of range"));
+                }
+                None => {
+                    self.unknown += 1;
+                    // The search for a similar name takes long, and nobody reads so many of them.
+                    let near = match self.unknown <= MAX_FAULTS {
+                        true => did_you_mean(name, self.assets.iter().map(String::as_str)),
+                        false => String::new(),
+                    };
+                    let detail = format!("{name} is no asset of the universe{near}");
+                    add(format!("{below}/{}", escaped(name)), detail);
+                }
             }
         }
+        weights
     }
-    weights
 }
 
 fn check_numbers(view: &GivenView, below: &str, add: &mut dyn FnMut(String, String)) {

@@ -148,8 +148,8 @@ pub(super) fn bindings(portfolio: &Portfolio, rules: &Rules, goal: &PortfolioGoa
 /// What is told of one asset.
 pub(super) struct Told {
     pub(super) weight: f64,
-    /// Of the asset with the portfolio.
-    pub(super) correlation: f64,
+    /// Of the asset with the portfolio; None where one of the two does not move.
+    pub(super) correlation: Option<f64>,
     pub(super) beta: f64,
     pub(super) risk_share: f64,
     /// A year.
@@ -173,11 +173,10 @@ pub(super) fn standing(asset: usize, weight: f64, rules: &Rules) -> Standing {
 /// Why an asset has its weight.
 pub(super) fn reason(asset: usize, told: &Told, rules: &Rules, goal: &PortfolioGoal) -> String {
     let (lower, upper) = (rules.constraints.lower[asset], rules.constraints.upper[asset]);
-    let facts = format!(
-        "volatility {} a year, correlation with the portfolio {:.2}",
-        percent(told.volatility),
-        told.correlation
-    );
+    let mut facts = format!("volatility {} a year", percent(told.volatility));
+    if let Some(correlation) = told.correlation {
+        facts.push_str(&format!(", correlation with the portfolio {correlation:.2}"));
+    }
     let by_return = matches!(
         goal.objective,
         ObjectiveKind::MaxSharpe
@@ -197,6 +196,7 @@ pub(super) fn reason(asset: usize, told: &Told, rules: &Rules, goal: &PortfolioG
             "{facts}{earns}, where {} would pay for its risk at the portfolio's own rate",
             percent(told.needed)
         ),
+        Standing::NotHeld if told.correlation.is_none() => facts,
         Standing::NotHeld => format!(
             "{facts}: it moves {:.2} times as far as the portfolio, which a little of it would not calm",
             told.beta

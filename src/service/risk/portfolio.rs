@@ -1,6 +1,6 @@
 //! A portfolio: what is held of which assets, and what they returned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::check::Faults;
 use super::pointed;
@@ -17,6 +17,10 @@ use crate::service::turns::Turn;
 /// Weights that miss 1 by less are meant to be 1.
 const WHOLE: f64 = 1e-6;
 const LEAST_RETURNS: usize = 50;
+/// Most assets of which something is held.
+const MAX_HELD: usize = 1_000;
+/// Most unknown names for which a similar one is sought, which takes long.
+const MAX_SOUGHT: usize = 100;
 
 /// Assets with their returns and weights.
 pub(super) struct Portfolio {
@@ -67,6 +71,10 @@ impl Service {
         let field = if holdings.positions.is_some() { "positions" } else { "weights" };
         let pointer = format!("{at}/{field}");
         let units = holdings.positions.as_ref().or(holdings.weights.as_ref());
+        if let Some(units) = units.filter(|units| units.len() > MAX_HELD) {
+            let detail = format!("{} assets are more than {MAX_HELD}: hold fewer", units.len());
+            return Err(Error::field(Code::InvalidRequest, pointer, detail));
+        }
         let mut request = request.clone();
         request.dataset = self.newest(caller, &request.dataset).await?;
         // What is not held need not be read.
@@ -90,6 +98,7 @@ impl Service {
             }
         };
         let returns = prices.returns(request.returns);
+        refuse_endless(&returns)?;
         let returns = match window {
             Some(window) => returns.newest(window as usize),
             None => returns,
@@ -126,6 +135,21 @@ impl Service {
     }
 }
 
+/// Refuses returns that no sum can hold.
+///
+/// # Errors
+/// [`Code::InvalidRequest`] naming the asset and the time of the first one.
+pub(in crate::service) fn refuse_endless(returns: &Returns) -> Result<()> {
+    let Some((row, asset)) = returns.first_endless() else { return Ok(()) };
+    let detail = format!(
+        "{} returns {:e} at {}, which is no return: correct its prices, or leave it out",
+        returns.assets[asset],
+        returns.values[row * returns.assets.len() + asset],
+        returns.shown(row)
+    );
+    Err(Error::field(Code::InvalidRequest, "/prices", detail))
+}
+
 /// Names what is held where its price is not found.
 fn of_holdings(error: Error, names: Option<&[String]>, pointer: &str) -> Error {
     let Some(names) = names else { return error };
@@ -145,14 +169,20 @@ fn of_holdings(error: Error, names: Option<&[String]>, pointer: &str) -> Error {
 /// What is held of each asset whose prices were read.
 fn placed(units: &BTreeMap<String, f64>, prices: &Prices, pointer: &str) -> Result<Vec<f64>> {
     let mut faults = Faults::default();
-    for asset in units.keys().filter(|asset| !prices.assets.contains(asset)) {
-        let detail = match prices.dropped_assets.contains(asset) {
+    let known: HashSet<&str> = prices.assets.iter().map(String::as_str).collect();
+    let dropped: HashSet<&str> = prices.dropped_assets.iter().map(String::as_str).collect();
+    let unknown = units.keys().filter(|asset| !known.contains(asset.as_str()));
+    for (count, asset) in unknown.enumerate() {
+        let detail = match dropped.contains(asset.as_str()) {
             true => format!(
                 "{asset} lacks prices and was left out: hold it no more, or take another \
                              way to deal with what is missing"
             ),
             false => {
-                let near = did_you_mean(asset, prices.assets.iter().map(String::as_str));
+                let near = match count < MAX_SOUGHT {
+                    true => did_you_mean(asset, prices.assets.iter().map(String::as_str)),
+                    false => String::new(),
+                };
                 format!("{asset} is none of the assets whose prices are read{near}")
             }
         };

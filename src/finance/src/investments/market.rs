@@ -58,6 +58,9 @@ impl Market {
     /// The share of each asset in the variance; they sum to 1.
     pub fn contributions(&self, weights: &[f64]) -> Vec<f64> {
         let variance = self.volatility(weights).powi(2);
+        if variance == 0.0 {
+            return vec![0.0; weights.len()];
+        }
         let shared = self.shared(weights).into_iter();
         weights.iter().zip(shared).map(|(weight, shared)| weight * shared / variance).collect()
     }

@@ -223,7 +223,7 @@ fn posteriors_are_those_of_the_peers() {
     let vague = View { doubt: Doubt::Confidence(1e-9), ..absolute(0, 0.2) };
     assert!(far(&posterior(&[0.06; 5], &yearly, 0.05, &[vague]).unwrap().mean, &[0.06; 5]) < 1e-9);
     // Implied returns are those by which the weights are best.
-    let implied = implied_returns(&market.covariance, &[0.2; 5], 3.0);
+    let implied = implied_returns(&market.covariance, &[0.2; 5], 3.0, 0.0);
     let believing = Market { mean: implied, ..market.clone() };
     let best =
         optimise(&believing, &Constraints::long_only(5), Objective::MaxUtility { aversion: 3.0 });
@@ -233,6 +233,27 @@ fn posteriors_are_those_of_the_peers() {
     assert_eq!(refused(&[sure.clone(), nothing]), "/views/1");
     assert_eq!(refused(&[View { doubt: Doubt::Confidence(0.0), ..sure.clone() }]), "/views/0");
     assert_eq!(refused(&[sure.clone(), View { value: 0.3, ..sure }]), "/views");
+}
+
+#[test]
+fn a_vague_view_leaves_the_market_best_above_the_free_rate() {
+    let (_, market) = market();
+    let (held, free) = ([0.3, 0.1, 0.2, 0.25, 0.15], 0.0002);
+    let prior = implied_returns(&market.covariance, &held, 2.5, free);
+    let excess: f64 = market.covariance.row(1).iter().zip(&held).map(|(s, w)| s * w).sum();
+    assert!((prior[1] - (free + 2.5 * excess)).abs() < 1e-15);
+    let weights = vec![0.0, 1.0, 0.0, 0.0, 0.0];
+    let vague = View { weights, value: 0.01, doubt: Doubt::Confidence(1e-9) };
+    let found = posterior(&prior, &market.covariance, 0.05, &[vague]).unwrap();
+    let believing = Market { mean: found.mean, covariance: found.covariance, free, ..market };
+    let best = optimise(&believing, &Constraints::long_only(5), Objective::MaxSharpe).unwrap();
+    assert!(far(&best.weights, &held) < 1e-5, "{:?}", best.weights);
+}
+
+#[test]
+fn nothing_has_a_part_in_no_risk() {
+    let (_, market) = market();
+    assert_eq!(market.contributions(&[0.0; 5]), [0.0; 5]);
 }
 
 #[test]

@@ -32,10 +32,16 @@ pub struct Posterior {
     pub covariance: DMatrix<f64>,
 }
 
-/// Returns that make `weights` optimal: delta S w.
-pub fn implied_returns(covariance: &DMatrix<f64>, weights: &[f64], risk_aversion: f64) -> Vec<f64> {
-    let implied = covariance * DVector::from_column_slice(weights) * risk_aversion;
-    implied.as_slice().to_vec()
+/// Returns that make `weights` optimal: delta S w is what they earn beyond `free`, which is earned without risk;
+/// all are per period.
+pub fn implied_returns(
+    covariance: &DMatrix<f64>,
+    weights: &[f64],
+    risk_aversion: f64,
+    free: f64,
+) -> Vec<f64> {
+    let excess = covariance * DVector::from_column_slice(weights) * risk_aversion;
+    excess.iter().map(|excess| free + excess).collect()
 }
 
 /// The posterior of a prior and views: pi + tau S P' (P tau S P' + Omega)^-1 (q - P pi), and

@@ -1,7 +1,8 @@
 //! Forecasts of risk as they would have been made day by day, held against what came.
 
 use super::garch::GarchFit;
-use super::methods::{Method, Settings, estimated, predictive};
+use super::methods::{Method, Settings, estimated, needed, predictive};
+use super::predictive::tail_count;
 use crate::{Fault, Result};
 
 /// How forecasts roll on.
@@ -30,7 +31,8 @@ pub struct Backtest {
 /// Forecasts each day by the `window` returns before it, which alone are read for that.
 ///
 /// # Errors
-/// A [`Fault`] where there are no days to forecast, and the first one of the method, with its day;
+/// A [`Fault`] where there are no days to forecast, where a window has no observation beyond the level that the
+/// method reads off them, and the first one of the method, with its day;
 /// what `go_on` says, which is asked before each day.
 pub fn backtest(
     returns: &[f64],
@@ -46,6 +48,14 @@ pub fn backtest(
             "there are {} returns: {window} before the first day that is forecast, and at least one to \
              forecast, are needed",
             returns.len()
+        );
+        return Err(Fault::new("/window", detail));
+    }
+    let reads_off = matches!(method, Method::Historical | Method::FilteredHistorical);
+    if reads_off && tail_count(window, level) < 1.0 {
+        let detail = format!(
+            "{window} observations have none beyond {level}, and {} would be needed",
+            needed(level)
         );
         return Err(Fault::new("/window", detail));
     }

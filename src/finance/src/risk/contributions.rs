@@ -81,9 +81,14 @@ pub fn historical_contributions(
             let of = |(_, row): &(f64, &[f64])| -weights[asset] * row[asset];
             let tail =
                 rows[..last].iter().map(of).sum::<f64>() + (count - last as f64) * of(&rows[last]);
-            let part = near.iter().map(of).sum::<f64>() / near.len() as f64 * scale * grow;
-            let marginal = if weights[asset] == 0.0 { 0.0 } else { part / weights[asset] };
-            Contribution { value_at_risk: part, expected_shortfall: tail / count * grow, marginal }
+            // What one unit more of it would lose there, whether any of it is held or not.
+            let lost = near.iter().map(|(_, row)| -row[asset]).sum::<f64>() / near.len() as f64;
+            let marginal = lost * scale * grow;
+            Contribution {
+                value_at_risk: weights[asset] * marginal,
+                expected_shortfall: tail / count * grow,
+                marginal,
+            }
         })
         .collect()
 }
@@ -127,6 +132,17 @@ mod tests {
                 assert!((shortfall / figure.expected_shortfall - 1.0).abs() < 1e-12, "{method:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_not_held_has_a_marginal_too() {
+        let (two, twin) = (returns(400, 2), |row: &[f64]| [row[0], row[1], row[1]]);
+        let all: Vec<f64> = two.chunks_exact(2).flat_map(twin).collect();
+        let parts = historical_contributions(&all, &[0.4, 0.6, 0.0], 0.99, 10);
+        assert_eq!(parts[2].marginal, parts[1].marginal);
+        assert!(parts[1].marginal > 0.01, "{}", parts[1].marginal);
+        assert_eq!(parts[2].value_at_risk, 0.0);
+        assert!((parts[1].marginal * 0.6 - parts[1].value_at_risk).abs() < 1e-15);
     }
 
     #[test]

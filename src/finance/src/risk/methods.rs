@@ -214,8 +214,7 @@ pub fn assess(
                 warnings.push(format!(
                     "{level} is left out: {} observations have none beyond it, and {} would be needed",
                     returns.len(),
-                    // A level is no exact number: 1 - 0.9999 is a little less than 0.0001.
-                    (1.0 / (1.0 - level) - 1e-6).ceil()
+                    needed(*level)
                 ));
                 continue;
             }
@@ -244,6 +243,12 @@ pub fn assess(
     }
     let parameters = told(&predictive, method, settings, &moments, garch.as_ref());
     Ok(Assessed { figures, parameters, warnings })
+}
+
+/// How many observations it takes for one to lie beyond a level.
+pub(super) fn needed(level: f64) -> f64 {
+    // A level is no exact number: 1 - 0.9999 is a little less than 0.0001.
+    (1.0 / (1.0 - level) - 1e-6).ceil()
 }
 
 /// What a figure was estimated of.

@@ -304,6 +304,16 @@ fn each_forecast_is_what_the_method_says_of_the_days_before() {
     let none = Rolling { first: 405, ..rolling };
     let refused = backtest(part, Method::Historical, 0.99, &SETTINGS, &none, &mut || Ok(()));
     assert_eq!(refused.unwrap_err().pointer, "/window");
+    // What is read off observations needs one beyond the level; what a distribution tells does not.
+    let run = |method| {
+        backtest(part, method, 0.997, &SETTINGS, &Rolling { first: 404, ..rolling }, &mut || Ok(()))
+    };
+    for method in [Method::Historical, Method::FilteredHistorical] {
+        let refused = run(method).unwrap_err();
+        assert_eq!(refused.pointer, "/window");
+        assert!(refused.detail.contains("334 would be needed"), "{}", refused.detail);
+    }
+    assert_eq!(run(Method::Gaussian).unwrap().exceeded.len(), 1);
     let left = || -> Result<()> { Err(Fault::new("", "left")) };
     let stopped = backtest(part, Method::Historical, 0.99, &SETTINGS, &rolling, &mut { left });
     assert_eq!(stopped.unwrap_err().detail, "left");

@@ -182,7 +182,7 @@ fn prepare_by(
     spec.task = Some(task);
     let features_of_spec = (!names.is_empty()).then_some(names);
     let assembled = Assembly { windows, foretold, features, sequence, scale, truths };
-    assembled.finish(spec, features_of_spec, warnings)
+    assembled.finish(spec, features_of_spec, warnings).map(Some)
 }
 
 /// A window without anything left open.

@@ -148,7 +148,8 @@ pub struct CreditLossFigure {
     pub interval: Option<[f64; 2]>,
     pub expected_shortfall: f64,
     pub shortfall_error: f64,
-    /// The value at risk beyond the expected loss: what capital is for.
+    /// The value at risk beyond the expected loss: what capital is for. Below 0 where the value at risk of a low
+    /// level is less than the expected loss.
     pub unexpected_loss: f64,
     /// The value at risk of infinitely many small loans of the same risks, in closed form.
     pub large_pool: f64,

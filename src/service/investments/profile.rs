@@ -358,6 +358,12 @@ impl Check<'_> {
         }
         if excluded.len() == self.assets.len() {
             self.add("/exclude", "every asset of the universe is excluded");
+        } else if upper.iter().all(|most| *most <= 0.0) {
+            let below = if profile.max_weight > 0.0 { "/bounds" } else { "/max_weight" };
+            self.add(
+                below,
+                "allows no asset a weight above 0: raise it, up to 1 which is no bound",
+            );
         }
         (lower, upper, excluded)
     }

@@ -333,9 +333,10 @@ fn answer(loans: &Loans, made: &CreditLosses, request: &CreditLossRequest) -> Cr
         .iter()
         .map(|figure| CreditLossFigure {
             level: figure.level,
-            value_at_risk: figure.value_at_risk,
+            // A sum of no losses is -0, which reads like a mistake.
+            value_at_risk: figure.value_at_risk + 0.0,
             interval: figure.precision.interval.map(|(low, high)| [low, high]),
-            expected_shortfall: figure.expected_shortfall,
+            expected_shortfall: figure.expected_shortfall + 0.0,
             shortfall_error: figure.shortfall_error,
             unexpected_loss: figure.value_at_risk - made.expected_loss,
             large_pool: figure.large_pool,
@@ -350,12 +351,15 @@ fn answer(loans: &Loans, made: &CreditLosses, request: &CreditLossRequest) -> Cr
         loans: book.exposures().len() as u64,
         exposure: book.exposure(),
         expected_loss: made.expected_loss,
-        simulated_loss: made.simulated_loss,
+        simulated_loss: made.simulated_loss + 0.0,
         simulated_error: made.simulated_error,
         deviation: made.deviation,
         percentiles: PERCENTILES
             .iter()
-            .map(|probability| LossPercentile { probability: *probability, loss: at(*probability) })
+            .map(|probability| LossPercentile {
+                probability: *probability,
+                loss: at(*probability) + 0.0,
+            })
             .collect(),
         concentration,
         largest: largest(loans, request),
@@ -426,7 +430,12 @@ fn warnings(
         );
     }
     let off = (made.simulated_loss - made.expected_loss).abs();
-    if off > FAR * made.simulated_error && off > 1e-9 * made.expected_loss.abs() {
+    if made.simulated_loss == 0.0 && made.expected_loss > 0.0 {
+        warnings.push("no simulation had a default: take more".to_owned());
+    } else if made.simulated_error > 0.0
+        && off > FAR * made.simulated_error
+        && off > 1e-9 * made.expected_loss.abs()
+    {
         warnings.push(format!(
             "the simulations' mean is {:.1} standard errors from the expected loss: take more, or \
              another seed",

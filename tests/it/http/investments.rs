@@ -153,6 +153,13 @@ async fn limits_that_cannot_be_met_are_named_with_what_they_miss() {
     let found = refused(json!({"max_weight": 0.1}), plain.clone()).await;
     assert_eq!(pointers(&found), ["/profile/max_weight"]);
     assert!(found["errors"][0]["detail"].as_str().unwrap().contains("set it to 0.2"), "{found}");
+    let found = refused(json!({"max_weight": 0.0}), plain.clone()).await;
+    assert_eq!(pointers(&found), ["/profile/max_weight"]);
+    let crowd: Vec<String> = (0..1_001).map(|at| format!("nobody{at}")).collect();
+    let found = refused(json!({"exclude": crowd}), plain.clone()).await;
+    assert_eq!(pointers(&found), ["/profile/exclude"]);
+    let found = refused(json!({"exclude": crowd[..500]}), plain.clone()).await;
+    assert_eq!(found["errors"].as_array().unwrap().len(), 100);
     let target = json!({"objective": "target_return", "target_return": 9.0});
     assert_eq!(pointers(&refused(json!({}), target).await), ["/goal/target_return"]);
     let found = refused(json!({"risk_free_rate": 9.0}), json!({"objective": "max_sharpe"})).await;

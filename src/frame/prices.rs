@@ -72,7 +72,8 @@ impl Returns {
     /// would leave what numbers can hold.
     pub fn first_endless(&self) -> Option<(usize, usize)> {
         const GREATEST: f64 = 1e9;
-        let found = self.values.iter().position(|value| !(value.abs() <= GREATEST))?;
+        let found =
+            self.values.iter().position(|value| !value.is_finite() || value.abs() > GREATEST)?;
         Some((found / self.assets.len(), found % self.assets.len()))
     }
 

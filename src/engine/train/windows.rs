@@ -99,6 +99,26 @@ pub(super) fn prepare_block(
     prepare_by(frame, spec, asked, None, Some(block))
 }
 
+/// The specification with its task, held against the columns.
+fn checked(
+    frame: &Frame,
+    spec: &TrainingSpec,
+    columns: &[(&str, ColumnType)],
+) -> Result<TrainingSpec> {
+    let mut spec = spec.clone();
+    let kind = |name: &str| columns.iter().find(|c| c.0 == name).map(|c| c.1);
+    let task = window_task(&spec, kind(&spec.target), || distinct(frame, &spec));
+    spec.task = task.or(spec.task);
+    let mut findings = Findings::default();
+    check_kinds(&spec, columns, &mut findings);
+    check_windowed_task(&spec, &mut findings);
+    findings.into_result()?;
+    if let Some(task) = spec.task {
+        check_task(&spec, task)?;
+    }
+    Ok(spec)
+}
+
 fn prepare_by(
     frame: &Frame,
     spec: &TrainingSpec,
@@ -108,18 +128,7 @@ fn prepare_by(
 ) -> Result<Option<Prepared>> {
     let columns: Vec<(&str, ColumnType)> =
         frame.columns().iter().map(|c| (c.name.as_str(), c.kind)).collect();
-    let mut spec = spec.clone();
-    let kind = |name: &str| columns.iter().find(|c| c.0 == name).map(|c| c.1);
-    let task = window_task(&spec, kind(&spec.target), || distinct(frame, &spec));
-    spec.task = task.or(spec.task);
-    let mut findings = Findings::default();
-    check_kinds(&spec, &columns, &mut findings);
-    check_windowed_task(&spec, &mut findings);
-    findings.into_result()?;
-    if let Some(task) = spec.task {
-        check_task(&spec, task)?;
-    }
-
+    let mut spec = checked(frame, spec, &columns)?;
     let all = AllSeries::read(frame, asked, Code::InvalidSpec)?;
     let mut warnings = all.warnings(asked);
     let foretold = Foretold::read(frame, &spec, asked)?;

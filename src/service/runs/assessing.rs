@@ -351,6 +351,9 @@ fn whole(value: f64) -> u32 {
 mod tests {
     use super::*;
 
+    /// Probability of default, days past due, months left, and the probability when the loan was made.
+    type Late = (Option<f64>, f64, f64, f64);
+
     #[test]
     fn a_summary_counts_and_sums() {
         let mut columns = Columns::default();
@@ -407,7 +410,7 @@ mod tests {
                         "origination_pd": "then", "effective_rate": 0.0}
         }))
         .unwrap();
-        let floats = |of: &dyn Fn(&(Option<f64>, f64, f64, f64)) -> f64| {
+        let floats = |of: &dyn Fn(&Late) -> f64| {
             let values = loans.iter().map(of);
             Values::Float64(values.map(|v| (!v.is_nan()).then_some(v)).collect())
         };

@@ -111,8 +111,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         ],
         notes: "Parcelling. The column inferred says what was drawn: leave it out of a training, and \
                 measure nothing on such rows. No data tells whether the factor holds.",
-        example: "everyone = frame(\"loans\")\n\
-                  half = sql('SELECT income, age, zip, region, CASE WHEN income % 10 > 1 THEN \
+        example: "everyone = frame(\"loans\"); half = sql('SELECT income, age, zip, region, CASE WHEN income % 10 > 1 THEN \
                   \"default\" END AS \"default\" FROM everyone')\n\
                   infer_rejects(half, \"default\", \"inferred\", 1.5, bands=5)",
     },

@@ -15,7 +15,6 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::domain::key::CreatedKey;
-use crate::engine::Device;
 use crate::error::{Code, Context, Error, Result};
 use crate::http;
 use crate::jobs::{Worker, WorkerSettings};
@@ -32,7 +31,9 @@ pub use folding::{Folding, Served};
 pub use psql::{Psql, create_day_key};
 
 // What the command line reaches through here, since it names no layer below.
-pub use crate::engine::{Drawn, Rehearsal, devices, elementwise_times};
+pub use crate::engine::{
+    Device, Drawn, Rehearsal, device_memory, devices, elementwise_times, keep_kernels,
+};
 pub use crate::http::bench::Peers;
 pub use crate::http::openapi::document as openapi;
 pub use crate::jobs::Niceness;
@@ -132,6 +133,8 @@ impl App {
     /// Those of [`Backend::own`], and when the address can't be bound.
     pub async fn start(config: &Config) -> Result<Self> {
         let mut config = config.clone();
+        // Before devices are looked for, which settles where their kernels are kept.
+        config.service.keep_kernels();
         let wish = config.models_device;
         config.service.device = blocking(move || wish.resolve()).await.map_err(|error| {
             Error::field(Code::DeviceUnavailable, "models.device", error.to_string())

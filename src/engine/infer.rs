@@ -192,7 +192,7 @@ impl LoadedModel {
         device: DispatchDevice,
     ) -> Result<Self> {
         let layout = self.features.layout();
-        let (width, outputs) = (layout.width(), layout.outputs(self.task, self.classes));
+        let outputs = layout.outputs(self.task, self.classes);
         let placed = weights.iter().map(|weights| {
             let network = build(spec, &layout, outputs, weights, &device)?;
             Ok(Placed::Elsewhere(Box::new((network, device.clone()))))
@@ -203,14 +203,9 @@ impl LoadedModel {
             calibrator: self.calibrator.clone(),
             ..*self
         };
-        let mut rng = keyed(0, Purpose::Probe, 0, 0);
-        let bound = match layout {
-            Layout::Text { buckets, .. } => buckets as f32,
-            _ => 2.0,
-        };
-        let probes: Vec<f32> = (0..PROBES * width).map(|_| symmetric(&mut rng, bound)).collect();
-        let wanted = self.logits(&probes, width)?;
-        let found = moved.logits(&probes, width)?;
+        let probes = probes(&layout);
+        let wanted = self.logits_of(&probes)?;
+        let found = moved.logits_of(&probes)?;
         let largest = wanted.iter().fold(1_f64, |largest, z| largest.max(z.abs()));
         let apart = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs());
         // Written so that a NaN counts as disagreement.
@@ -469,6 +464,18 @@ pub(super) fn build<B: Backend>(
     let empty = Network::<B>::new(&served(spec), layout, outputs, &mut Builder::zeros(device));
     check_shapes(spec, &parameters(&empty)?, weights)?;
     restore(empty, weights)
+}
+
+/// Inputs of chance on which a device has to agree with the CPU.
+pub(crate) fn probes(layout: &Layout) -> Matrix {
+    let width = layout.width();
+    let bound = match layout {
+        Layout::Text { buckets, .. } => *buckets as f32,
+        _ => 2.0,
+    };
+    let mut rng = keyed(0, Purpose::Probe, 0, 0);
+    let data = (0..PROBES * width).map(|_| symmetric(&mut rng, bound)).collect();
+    Matrix { rows: PROBES, width, data }
 }
 
 /// Logits of some rows, `[members, rows, outputs]`.

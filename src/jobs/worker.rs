@@ -3,6 +3,7 @@
 //! lease must never be lost by either.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -195,6 +196,7 @@ impl Supervisor {
             .arg("--temp-dir")
             .arg(&self.settings.temp_dir)
             .env("DATABASE_URL", &self.database_url)
+            .envs(self.driver_cache())
             // Its own group: an interrupt at the terminal is for this program, which ends or
             // cancels its jobs in order.
             .process_group(0)
@@ -202,6 +204,14 @@ impl Supervisor {
             .stdout(Stdio::null())
             .spawn()
             .context(format!("starting {}", self.settings.executable.display()))
+    }
+
+    /// Where CUDA's driver keeps what it compiles: with the kernels that it is made of, unless the
+    /// operator says where. By itself it asks for a home directory, which a service need not have.
+    fn driver_cache(&self) -> Option<(&'static str, PathBuf)> {
+        const VARIABLE: &str = "CUDA_CACHE_PATH";
+        let is_set = std::env::var_os(VARIABLE).is_some();
+        (!is_set).then(|| (VARIABLE, self.settings.temp_dir.join("kernels").join("driver")))
     }
 
     /// Ends the attempts of processes that have ended. One that ended well has written its end

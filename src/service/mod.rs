@@ -83,6 +83,11 @@ pub struct ServiceSettings {
 }
 
 impl ServiceSettings {
+    /// Has what is compiled for a GPU kept. Counts before a device is looked for.
+    pub fn keep_kernels(&self) {
+        engine::keep_kernels(&self.temp_dir.join("kernels"));
+    }
+
     /// What a job's child needs, which serves nobody.
     pub fn for_child(temp_dir: PathBuf) -> Self {
         Self {
@@ -125,7 +130,7 @@ impl Service {
     /// A service over a migrated database. Must be called within a tokio runtime: it listens to
     /// changes and records predictions on tasks of its own, which end with the last handle.
     pub fn new(store: Store, settings: ServiceSettings) -> Self {
-        engine::keep_kernels(&settings.temp_dir.join("kernels"));
+        settings.keep_kernels();
         let cache = Cache::new(settings.model_cache_bytes);
         let watch = Watch::new();
         let recorder = Recorder::start(store.clone());

@@ -5,6 +5,7 @@ mod beside;
 mod binary;
 mod explain;
 mod generator;
+mod gpu;
 mod ingest;
 mod load;
 mod machine;
@@ -43,6 +44,9 @@ enum What {
     Serve(Serve),
     /// Steps of a training, beside the same ones in PyTorch
     Train(Train),
+    /// Seconds until one step of a training is done
+    #[command(hide = true)]
+    FirstStep(FirstStep),
     /// A model's weights read from the database, beside psql's COPY of the same rows
     Load(Load),
     /// A file uploaded, typed and stored, beside psql's COPY, and the memory that it takes
@@ -103,6 +107,25 @@ struct Train {
     /// Networks that are measured, as the ids after `train.` name them: mlp,lstm
     #[arg(long, value_name = "NETWORKS", value_delimiter = ',')]
     only: Vec<String>,
+    /// Where they are trained: cpu, or cuda:0, which has larger networks and rows of its own
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
+    /// Where kernels compiled and tuned for a GPU are kept, which takes minutes; when absent they
+    /// are made anew
+    #[arg(long, value_name = "DIRECTORY")]
+    kernels: Option<PathBuf>,
+}
+
+/// What [`Train`] starts in processes of their own.
+#[derive(Args)]
+struct FirstStep {
+    #[arg(long)]
+    device: String,
+    #[arg(long)]
+    network: String,
+    /// Where kernels are kept.
+    #[arg(long)]
+    kernels: PathBuf,
 }
 
 #[derive(Args)]
@@ -178,6 +201,7 @@ pub(super) async fn run(flags: Flags, bench: Bench) -> Result<()> {
     let rows = match bench.what {
         What::Serve(serve) => serve::run(&flags, &serve).await?,
         What::Train(train) => train::run(&train).await?,
+        What::FirstStep(first) => return gpu::first_step(&first).await,
         What::Explain(explain) => explain::run(&explain).await?,
         What::Load(load) => load::run(&flags, &load).await?,
         What::Start(start) => start::run(&flags, &start).await?,

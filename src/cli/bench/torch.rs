@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::app::Device;
 use crate::error::{Code, Context, Error, Result};
 
 /// Within the program, so that who has downloaded it can measure too.
@@ -61,14 +62,16 @@ pub(super) struct Torch {
 }
 
 impl Torch {
-    /// Starts the script with a Python that has PyTorch; each network is measured for `time`.
+    /// Starts the script with a Python that has PyTorch; each network is measured on a device for
+    /// `time`.
     ///
     /// # Errors
     /// [`Code::Unavailable`] when there is no such program.
-    pub(super) fn start(python: &Path, time: Duration) -> Result<Self> {
+    pub(super) fn start(python: &Path, device: Device, time: Duration) -> Result<Self> {
         let mut command = Command::new(python);
         command
             .args(["-c", SCRIPT, "--seconds", &time.as_secs_f64().to_string()])
+            .args(["--device", &device.name()])
             .envs(ALLOCATOR)
             .envs([("OMP_NUM_THREADS", "1"), ("MKL_NUM_THREADS", "1")])
             .stdin(Stdio::piped())
@@ -141,10 +144,10 @@ mod tests {
     #[test]
     fn a_python_without_pytorch_is_told_of() {
         let time = Duration::from_millis(1);
-        let error = Torch::start(Path::new("/nowhere/python"), time).err().unwrap();
+        let error = Torch::start(Path::new("/nowhere/python"), Device::Cpu, time).err().unwrap();
         assert!(error.to_string().contains("/nowhere/python"));
         // Ends at once, as a Python does that can't import what it needs.
-        let mut ended = Torch::start(Path::new("false"), time).unwrap();
+        let mut ended = Torch::start(Path::new("false"), Device::Cpu, time).unwrap();
         let error = ended.measure("mlp", 1).unwrap_err().to_string();
         assert!(error.contains("peers.sh"), "{error}");
     }

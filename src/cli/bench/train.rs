@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::torch::Torch;
-use super::{Row, Train, median, tenth};
-use crate::app::{Drawn, Rehearsal, elementwise_times};
+use super::{Row, Train, gpu, median, tenth};
+use crate::app::{Device, Drawn, Rehearsal, elementwise_times, keep_kernels};
 use crate::cli::interruptible;
 use crate::cli::output::remark;
 use crate::error::{Code, Context, Error, Result};
@@ -23,9 +23,9 @@ const ELEMENTWISE_TURNS: usize = 30;
 const SIDES: [&str; 2] = ["lenet", "tabm"];
 
 /// A network that is measured.
-struct Case {
+pub(super) struct Case {
     /// As the figures' ids and the peer have it.
-    id: &'static str,
+    pub(super) id: &'static str,
     name: &'static str,
     /// What of the specification differs from its defaults.
     spec: Value,
@@ -33,7 +33,52 @@ struct Case {
     classes: usize,
 }
 
-fn cases() -> Vec<Case> {
+/// Those of one device: on a GPU some more, since it is for large ones.
+pub(super) fn cases(device: Device) -> Vec<Case> {
+    let mut cases = small();
+    if device != Device::Cpu {
+        cases.extend(large());
+    }
+    cases
+}
+
+/// What would take a CPU too long to be measured.
+fn large() -> Vec<Case> {
+    let adam = json!({"kind": "adam"});
+    let attention = |id, name, precision| Case {
+        id,
+        name,
+        spec: json!({
+            "network": {
+                "kind": "attention", "width": 512, "heads": 8, "layers": 4,
+                "feed_forward": 1024, "dropout": 0.0
+            },
+            "batch_size": 64, "optimiser": adam, "gradient_clip": 0.0, "precision": precision
+        }),
+        drawn: Drawn::Windows { steps: 128, channels: 8 },
+        classes: 2,
+    };
+    vec![
+        Case {
+            id: "mlp_large",
+            name: "256-2048-2048-1, batch 8192, Adam",
+            spec: json!({
+                "network": {"kind": "mlp", "hidden": [2048, 2048], "dropout": 0.0},
+                "batch_size": 8192, "optimiser": adam, "gradient_clip": 0.0
+            }),
+            drawn: Drawn::Numbers { columns: 256, bins: 0 },
+            classes: 2,
+        },
+        attention(
+            "attention_large",
+            "self-attention, 4 x 512, 8 heads, 128 steps, batch 64, Adam",
+            "f32",
+        ),
+        attention("attention_large_bf16", "the same in bf16", "bf16"),
+    ]
+}
+
+fn small() -> Vec<Case> {
     let adam = json!({"kind": "adam"});
     let lstm = json!({
         "network": {"kind": "lstm", "layers": 2, "hidden": 64},
@@ -94,8 +139,8 @@ fn cases() -> Vec<Case> {
 }
 
 impl Case {
-    fn rehearsal(&self) -> Result<Rehearsal> {
-        let mut spec = json!({"dataset": {"name": "bench"}, "target": "y", "device": "cpu"});
+    pub(super) fn rehearsal(&self) -> Result<Rehearsal> {
+        let mut spec = json!({"dataset": {"name": "bench"}, "target": "y"});
         if let (Some(spec), Some(more)) = (spec.as_object_mut(), self.spec.as_object()) {
             spec.extend(more.clone());
         }
@@ -104,9 +149,28 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Whether a CPU would take too long.
+    pub(super) fn is_large(&self) -> bool {
+        self.id.contains("_large")
+    }
+
+    /// What a GPU gives over this machine's CPU, from the seconds of a step on each.
+    pub(super) fn against_the_cpu(&self, gpu: f64, cpu: f64) -> Row {
+        Row {
+            id: format!("train.{}.cpu", self.id),
+            name: format!("{}: a step, against this CPU's", self.name),
+            unit: "ms",
+            ours: gpu * 1e3,
+            peer: Some(cpu * 1e3),
+            ratio: Some(gpu / cpu),
+        }
+    }
+}
+
 /// The cases that are asked for; all where none is named.
-fn asked(only: &[String]) -> Result<Vec<Case>> {
-    let all = cases();
+fn asked(only: &[String], device: Device) -> Result<Vec<Case>> {
+    let all = cases(device);
     let names: Vec<&str> = all.iter().map(|case| case.id).collect();
     if let Some(unknown) = only.iter().find(|name| !names.contains(&name.as_str())) {
         let detail = format!("there is no network '{unknown}' here; take {}", names.join(", "));
@@ -124,20 +188,27 @@ struct Turns {
 }
 
 pub(super) async fn run(options: &Train) -> Result<Vec<Row>> {
-    let cases = asked(&options.only)?;
-    interruptible(measure(&cases, options)).await
+    if let Some(kernels) = &options.kernels {
+        // Before devices are looked for, which settles where it is done.
+        keep_kernels(kernels);
+    }
+    let device = Device::resolve(&options.device)
+        .map_err(|error| Error::field(error.code(), "--device", error.to_string()))?;
+    let cases = asked(&options.only, device)?;
+    interruptible(measure(&cases, device, options)).await
 }
 
-async fn measure(cases: &[Case], options: &Train) -> Result<Vec<Row>> {
+async fn measure(cases: &[Case], device: Device, options: &Train) -> Result<Vec<Row>> {
     let time = Duration::from_secs_f64(options.seconds);
     let rehearsals: Vec<Arc<Rehearsal>> =
         cases.iter().map(|case| case.rehearsal().map(Arc::new)).collect::<Result<_>>()?;
-    let mut torch = options.peer.as_ref().map(|python| Torch::start(python, time)).transpose()?;
+    let mut torch =
+        options.peer.as_ref().map(|python| Torch::start(python, device, time)).transpose()?;
     let mut all: BTreeMap<&'static str, Turns> = BTreeMap::new();
     for _ in 0..options.rounds.max(1) {
         for (case, rehearsal) in cases.iter().zip(&rehearsals) {
             let of_turn = rehearsal.clone();
-            let times = blocking(move || of_turn.step_times(time)).await?;
+            let times = blocking(move || of_turn.step_times(device, time)).await?;
             let turns = all.entry(case.id).or_default();
             turns.ours.push(tenth(times));
             let Some(mut peer) = torch.take() else { continue };
@@ -161,6 +232,10 @@ async fn measure(cases: &[Case], options: &Train) -> Result<Vec<Row>> {
     if let (Some(short), Some(long)) = (all.get("lstm"), all.get("lstm_256")) {
         rows.extend(lengths(short, long));
     }
+    if device != Device::Cpu {
+        rows.extend(gpu::rows(cases, &rehearsals, &all_ours(&all), device, time).await?);
+        return Ok(rows);
+    }
     for (case, rehearsal) in
         cases.iter().zip(&rehearsals).filter(|(case, _)| SIDES.contains(&case.id))
     {
@@ -170,6 +245,11 @@ async fn measure(cases: &[Case], options: &Train) -> Result<Vec<Row>> {
         rows.push(blocking(move || Ok(elementwise())).await?);
     }
     Ok(rows)
+}
+
+/// Seconds of a step of ours, by the network's id.
+fn all_ours(all: &BTreeMap<&'static str, Turns>) -> BTreeMap<&'static str, f64> {
+    all.iter().map(|(id, turns)| (*id, median(turns.ours.clone()))).collect()
 }
 
 /// Steps of networks that are trained at once, one on each of this machine's threads, against those of
@@ -186,7 +266,7 @@ async fn side_by_side(
         for (count, rates) in [(1, &mut one), (threads, &mut all)] {
             let at_once = (0..count).map(|_| {
                 let rehearsal = rehearsal.clone();
-                blocking(move || rehearsal.step_times(time))
+                blocking(move || rehearsal.step_times(Device::Cpu, time))
             });
             let times = futures_util::future::try_join_all(at_once).await?;
             rates.push(times.into_iter().map(|times| 1.0 / median(times)).sum::<f64>());
@@ -217,7 +297,7 @@ fn elementwise() -> Row {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work).await.context("waiting for a measurement")?
@@ -259,32 +339,33 @@ mod tests {
 
     #[test]
     fn every_case_is_a_training_that_the_peer_knows() {
-        for case in cases() {
+        for case in cases(Device::Cuda(0)) {
             let rehearsal = case.rehearsal().unwrap();
             assert!(rehearsal.parameters().unwrap() > 1_000, "{}", case.id);
             assert!(super::super::torch::SCRIPT.contains(&format!("\"{}\": (", case.id)));
         }
         let sizes: Vec<usize> =
-            cases().iter().map(|c| c.rehearsal().unwrap().batch_size()).collect();
+            small().iter().map(|c| c.rehearsal().unwrap().batch_size()).collect();
         assert_eq!(sizes, [32, 64, 64, 64, 32, 512]);
     }
 
     #[test]
     fn an_unknown_network_is_refused_with_those_there_are() {
-        let error = asked(&["lstm".into(), "gru".into()]).err().unwrap();
+        let error = asked(&["lstm".into(), "gru".into()], Device::Cpu).err().unwrap();
         let said = error.to_string();
         assert!(said.contains("'gru'") && said.contains("lstm_256"), "{said}");
-        assert_eq!(asked(&["lstm".into()]).unwrap().len(), 1);
-        assert_eq!(asked(&[]).unwrap().len(), 6);
+        assert_eq!(asked(&["lstm".into()], Device::Cpu).unwrap().len(), 1);
+        assert_eq!(asked(&[], Device::Cpu).unwrap().len(), 6);
+        assert_eq!(asked(&[], Device::Cuda(0)).unwrap().len(), 9);
     }
 
     #[test]
     fn ratios_are_those_of_turns_that_followed_each_other() {
         let turns = Turns { ours: vec![1.0, 4.0, 3.0], peer: vec![2.0, 4.0, 1.0] };
-        let row = row(&cases()[0], &turns);
+        let row = row(&small()[0], &turns);
         assert_eq!((row.ours, row.peer, row.ratio), (3_000.0, Some(2_000.0), Some(1.0)));
         let alone = Turns { ours: vec![1.0], peer: Vec::new() };
-        assert_eq!(super::row(&cases()[0], &alone).ratio, None);
+        assert_eq!(super::row(&small()[0], &alone).ratio, None);
         let grown = lengths(&alone, &Turns { ours: vec![4.5], peer: vec![1.0] });
         let ids: Vec<&str> = grown.iter().map(|row| row.id.as_str()).collect();
         assert_eq!((ids, grown[0].ratio), (vec!["train.lstm.length"], Some(4.5)));

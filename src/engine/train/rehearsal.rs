@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use actuary_kernels::Function;
+use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
 use burn::backend::{Autodiff, Flex};
+use burn::{Dispatch, DispatchDevice};
 use rand::RngCore;
 
 use super::count_parameters;
@@ -13,6 +15,7 @@ use super::plan::Recipe;
 use super::target::Truth;
 use crate::domain::model::Task;
 use crate::domain::training::TrainingSpec;
+use crate::engine::device::Device;
 use crate::engine::features::{Group, Layout, Matrix};
 use crate::engine::random::{Purpose, keyed, symmetric};
 use crate::error::Result;
@@ -52,7 +55,10 @@ impl Drawn {
     }
 }
 
-/// A training that only takes steps, on the CPU.
+/// Steps on a GPU after which it is waited for.
+const TOGETHER: usize = 16;
+
+/// A training that only takes steps.
 pub struct Rehearsal {
     data: Data,
     recipe: Recipe,
@@ -114,15 +120,21 @@ impl Rehearsal {
         self.recipe.batch_size
     }
 
-    /// Takes steps for about `limit`, after a fifth of that which is not counted, and tells the
-    /// seconds of each: rows are gathered, the loss is taken and added up, gradients are taken, and
-    /// the optimiser moves the weights, by next to nothing.
+    /// Takes steps of a new network for about `limit`, after a fifth of that which is not counted, and
+    /// tells the seconds of each: rows are gathered, the loss is taken and added up, gradients are
+    /// taken, and the optimiser moves the weights, by next to nothing. On a GPU 16 are taken together.
     ///
     /// # Errors
     /// As [`super::train`].
-    pub fn step_times(&self, limit: Duration) -> Result<Vec<f64>> {
+    pub fn step_times(&self, device: Device, limit: Duration) -> Result<Vec<f64>> {
         let problem = Problem { data: &self.data, recipe: &self.recipe };
-        step_times::<Autodiff<Flex>>(&FlexDevice, &problem, limit)
+        match device {
+            Device::Cpu => step_times::<Autodiff<Flex>>(&FlexDevice, &problem, limit, 1),
+            Device::Cuda(number) => {
+                let device = DispatchDevice::autodiff(CudaDevice::new(number));
+                step_times::<Dispatch>(&device, &problem, limit, TOGETHER)
+            }
+        }
     }
 }
 
@@ -179,7 +191,7 @@ mod tests {
             assert_eq!(rehearsal.parameters().unwrap(), parameters, "{network}");
             assert_eq!(rehearsal.data.train.inputs.rows, 64);
             assert_eq!(rehearsal.data.train.targets.width, if classes > 2 { 10 } else { 1 });
-            let times = rehearsal.step_times(Duration::from_millis(5)).unwrap();
+            let times = rehearsal.step_times(Device::Cpu, Duration::from_millis(5)).unwrap();
             assert!(!times.is_empty() && times.iter().all(|t| *t > 0.0), "{network}: {times:?}");
         }
     }

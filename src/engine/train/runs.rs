@@ -113,6 +113,13 @@ impl<'a> Runs<'a> {
             }
             None => Journal { fingerprint, ..Journal::default() },
         };
+        if device != Device::Cpu {
+            tracing::info!(
+                device = device.name(),
+                "kernels that this device has not run before are compiled and tuned first, which takes \
+                 minutes; they are kept"
+            );
+        }
         let state = State {
             hooks,
             journal,

@@ -2,6 +2,7 @@ mod by_time;
 mod calibrating;
 mod diverging;
 mod estimate;
+mod gpu;
 mod images;
 mod monotone;
 mod precision;

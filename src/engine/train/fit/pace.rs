@@ -11,7 +11,7 @@ use super::{
 use crate::engine::infer::forward;
 use crate::engine::networks::parameters::parameters;
 use crate::engine::random::{Purpose, keyed, shuffle};
-use crate::error::Result;
+use crate::error::{Context, Result};
 
 /// Most steps that are measured.
 const STEPS: usize = 60;
@@ -98,8 +98,10 @@ pub(in crate::engine::train) fn pace<B: AutodiffBackend>(
     Ok(Pace { training_row, validation_row, epoch: measured.elapsed().as_secs_f64() })
 }
 
-/// Seconds of each step of a training, over about `limit` after a fifth of that which is not counted;
-/// one at least. Rows come in an order of chance, as in an epoch.
+/// Seconds of the steps of a training, over about `limit` after a fifth of that which is not counted;
+/// one at least. Rows come in an order of chance, as in an epoch. Each is the mean of `together` steps,
+/// after which the device is waited for: one that works while the next step is put together is only
+/// as fast as it gets them done.
 ///
 /// # Errors
 /// As [`super::fit`].
@@ -107,6 +109,7 @@ pub(in crate::engine::train) fn step_times<B: AutodiffBackend>(
     device: &B::Device,
     problem: &Problem<'_>,
     limit: Duration,
+    together: usize,
 ) -> Result<Vec<f64>> {
     let mut never = || false;
     let mut hooks = Stop(&mut never);
@@ -117,11 +120,16 @@ pub(in crate::engine::train) fn step_times<B: AutodiffBackend>(
     let mut times = Vec::new();
     let began = Instant::now();
     let mut counted = None;
-    for batch in order.chunks_exact(run.batch_size().clamp(1, order.len().max(1))).cycle() {
+    let size = run.batch_size().clamp(1, order.len().max(1));
+    let mut batches = order.chunks_exact(size).cycle();
+    loop {
         let step = Instant::now();
-        sum = sum + run.step(batch, 0, RATE)?.mul_scalar(batch.len() as f64);
+        for batch in batches.by_ref().take(together) {
+            sum = sum + run.step(batch, 0, RATE)?.mul_scalar(batch.len() as f64);
+        }
+        B::sync(device).context("waiting for a device")?;
         match counted {
-            Some(_) => times.push(step.elapsed().as_secs_f64()),
+            Some(_) => times.push(step.elapsed().as_secs_f64() / together as f64),
             // Memory has been asked for, and caches are warm.
             None if began.elapsed() >= limit / 5 => counted = Some(Instant::now()),
             None => {}

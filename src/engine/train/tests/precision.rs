@@ -10,7 +10,7 @@ use crate::engine::testing::series;
 use crate::engine::train::by_time::is_open;
 use crate::engine::train::fit::{Fit, fit};
 
-fn asked(target: &str, more: Value) -> TrainingSpec {
+pub(super) fn asked(target: &str, more: Value) -> TrainingSpec {
     let mut spec = json!({ "dataset": { "name": "d" }, "target": target });
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     serde_json::from_value(spec).unwrap()
@@ -28,28 +28,28 @@ fn in_precision(frame: &Frame, spec: &TrainingSpec, precision: Precision) -> Pre
     prepared
 }
 
-fn wave() -> Frame {
+pub(super) fn wave() -> Frame {
     let turn = std::f64::consts::TAU / 12.0;
     let noise = noise(400, 1, 3).remove(0);
     series(&[noise.iter().enumerate().map(|(t, e)| (t as f64 * turn).sin() + 0.3 * e).collect()])
 }
 
-fn window(network: &str) -> TrainingSpec {
+pub(super) fn window(network: &str) -> TrainingSpec {
     let network: Value = serde_json::from_str(network).unwrap();
     let window = json!({ "time": "time", "look_back": 24, "horizon": 4 });
     asked("y", json!({ "window": window, "epochs": 3, "network": network }))
 }
 
-fn of_table(network: Value) -> (Frame, TrainingSpec) {
+pub(super) fn of_table(network: Value) -> (Frame, TrainingSpec) {
     (logistic(400).0, asked("y", json!({ "network": network, "epochs": 4 })))
 }
 
-fn of_images() -> (Frame, TrainingSpec) {
+pub(super) fn of_images() -> (Frame, TrainingSpec) {
     let network = json!({ "kind": "cnn", "channels": [8], "hidden": 16 });
     (halves(120, 12), asked("label", json!({ "network": network, "epochs": 2 })))
 }
 
-fn of_texts(network: Value) -> (Frame, TrainingSpec) {
+pub(super) fn of_texts(network: Value) -> (Frame, TrainingSpec) {
     let more = json!({ "network": network, "epochs": 4, "ensemble": { "folds": 1 },
         "preprocessing": { "text": { "buckets": 1024 } } });
     (table(&news(160)), asked("label", more))

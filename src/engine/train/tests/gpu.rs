@@ -1,0 +1,158 @@
+//! Training and scoring on a GPU beside the same on the CPU. Where there is no GPU they say so and end.
+
+use serde_json::json;
+
+use super::precision::{asked, of_images, of_table, of_texts, wave, window};
+use super::*;
+use crate::domain::training::Precision;
+use crate::engine::device::keep_kernels;
+use crate::engine::infer::probes;
+use crate::engine::train::fit::fit;
+
+/// The first GPU, or a line that says that a test was not carried out.
+fn gpu(test: &str) -> Option<Device> {
+    // Which takes minutes to make; before devices are looked for, which settles where they are kept.
+    keep_kernels(&std::env::temp_dir().join("actuary-test-kernels"));
+    let found = Device::resolve("cuda").ok();
+    if found.is_none() {
+        println!("skipped: {test} wants a CUDA device, and this machine has none");
+    }
+    found
+}
+
+fn on(device: &str, frame: &Frame, spec: &TrainingSpec) -> Trained {
+    run(frame, &TrainingSpec { device: device.to_owned(), ..spec.clone() })
+}
+
+/// What a version answers to inputs of chance where it is loaded.
+fn logits(trained: &Trained, device: Device) -> Vec<f64> {
+    let model = LoadedModel::load_on(
+        device,
+        &trained.signature,
+        &trained.spec,
+        trained.features.clone(),
+        &trained.weights,
+    );
+    model.unwrap().logits_of(&probes(&trained.features.layout())).unwrap()
+}
+
+/// A GPU is reached by the same code over `Dispatch`, and operations of our own are put together there
+/// from burn's: on the CPU both ways have to learn the same, wherever no random numbers are drawn.
+#[rstest]
+#[case::linear(of_table(json!({ "kind": "linear" })))]
+#[case::mlp(of_table(json!({ "kind": "mlp", "hidden": [32, 16], "dropout": 0.0 })))]
+#[case::tabm(of_table(json!({ "kind": "tabm", "members": 4, "width": 32, "dropout": 0.0 })))]
+#[case::transformer(of_table(json!({
+    "kind": "transformer", "width": 16, "heads": 2, "feed_forward": 16, "dropout": 0.0,
+    "attention_dropout": 0.0
+})))]
+#[case::nlinear((wave(), window(r#"{"kind":"nlinear"}"#)))]
+#[case::dlinear((wave(), window(r#"{"kind":"dlinear"}"#)))]
+#[case::lstm((wave(), window(r#"{"kind":"lstm","hidden":8}"#)))]
+#[case::attention((wave(), window(
+    r#"{"kind":"attention","width":16,"heads":2,"feed_forward":32,"layers":1,"dropout":0.0}"#
+)))]
+#[case::lenet({
+    let (frame, spec) = of_images();
+    (frame, TrainingSpec { network: Some(serde_json::from_value(
+        json!({ "kind": "cnn", "channels": [8], "hidden": 16, "dropout": 0.0 })).unwrap()), ..spec })
+})]
+#[case::text_cnn(of_texts(json!({ "kind": "text_cnn", "embedding": 8, "channels": 8, "dropout": 0.0 })))]
+#[case::text_attention(of_texts(
+    json!({ "kind": "text_attention", "embedding": 8, "hidden": 8, "dropout": 0.0 })
+))]
+fn what_a_gpu_carries_out_learns_as_the_kernels_of_the_cpu(#[case] of: (Frame, TrainingSpec)) {
+    let (frame, spec) = of;
+    let prepared = prepare(&frame, &spec, None).unwrap();
+    let problem = Problem { data: &prepared.data, recipe: &prepared.recipe };
+    let wanted =
+        fit::<Autodiff<Flex>>(&FlexDevice, &problem, None, &mut Record::default()).unwrap();
+    let device = DispatchDevice::autodiff(FlexDevice);
+    let found = fit::<Dispatch>(&device, &problem, None, &mut Record::default()).unwrap();
+    let (wanted, found) = (wanted.validation_loss(), found.validation_loss());
+    println!("{:?}: {found} {wanted}", prepared.recipe.network);
+    assert!((found - wanted).abs() < 1e-3 * wanted, "{found} {wanted}");
+}
+
+#[rstest]
+#[case::linear(of_table(json!({ "kind": "linear" })))]
+#[case::mlp(of_table(json!({ "kind": "mlp", "hidden": [32, 16], "dropout": 0.0 })))]
+#[case::tabm(of_table(json!({ "kind": "tabm", "members": 4, "width": 32, "dropout": 0.0 })))]
+#[case::transformer(of_table(
+    json!({ "kind": "transformer", "width": 16, "heads": 2, "feed_forward": 16, "dropout": 0.0 })
+))]
+#[case::nlinear((wave(), window(r#"{"kind":"nlinear"}"#)))]
+#[case::dlinear((wave(), window(r#"{"kind":"dlinear"}"#)))]
+#[case::lstm((wave(), window(r#"{"kind":"lstm","hidden":8}"#)))]
+#[case::attention((wave(), window(
+    r#"{"kind":"attention","width":16,"heads":2,"feed_forward":32,"layers":1,"dropout":0.0}"#
+)))]
+#[case::cnn(of_images())]
+#[case::text_cnn(of_texts(json!({ "kind": "text_cnn", "embedding": 8, "channels": 8 })))]
+#[case::text_attention(of_texts(json!({ "kind": "text_attention", "embedding": 8, "hidden": 8 })))]
+fn a_network_learns_and_answers_on_a_gpu_as_on_the_cpu(#[case] of: (Frame, TrainingSpec)) {
+    let Some(device) = gpu("a network on a GPU") else { return };
+    let (frame, spec) = of;
+    let spec = TrainingSpec { baselines: false, patience: Some(0), ..spec };
+    let (here, there) = (on("cpu", &frame, &spec), on("cuda", &frame, &spec));
+    assert!(there.device.starts_with("cuda"), "{}", there.device);
+    let last = |trained: &Trained| trained.curve.last().unwrap().clone();
+    let (wanted, found) = (last(&here), last(&there));
+    println!("{:?}: {wanted:?} on the CPU, {found:?} on the GPU", there.spec.network);
+    // What is dropped out, and the order of sums, differ: they end near each other, not alike.
+    let (wanted, found) = (wanted.validation_loss, found.validation_loss);
+    assert!((found - wanted).abs() < 0.05 * wanted + 0.002, "{found} {wanted}");
+    // One version answers alike on both.
+    let (wanted, found) = (logits(&there, Device::Cpu), logits(&there, device));
+    let apart = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs() / a.abs().max(1.0));
+    let furthest = apart.fold(0.0, f64::max);
+    println!("answers are {furthest:e} apart");
+    assert!(furthest <= 1e-5, "{furthest:e}");
+}
+
+#[rstest]
+#[case::mlp(of_table(json!({ "kind": "mlp", "hidden": [32, 16] })))]
+#[case::attention((wave(), window(
+    r#"{"kind":"attention","width":16,"heads":2,"feed_forward":32,"layers":1}"#
+)))]
+#[case::cnn(of_images())]
+fn a_gpu_learns_in_bf16_as_in_f32(#[case] of: (Frame, TrainingSpec)) {
+    if gpu("bf16 on a GPU").is_none() {
+        return;
+    }
+    let (frame, spec) = of;
+    let spec = TrainingSpec { baselines: false, patience: Some(0), ..spec };
+    let half = TrainingSpec { precision: Precision::Bf16, ..spec.clone() };
+    let (whole, half) = (on("cuda", &frame, &spec), on("cuda", &frame, &half));
+    assert_ne!(whole.weights, half.weights, "no product was taken in bf16");
+    let last = |trained: &Trained| trained.curve.last().unwrap().validation_loss;
+    let (wanted, found) = (last(&whole), last(&half));
+    println!("{:?}: {found} in bf16, {wanted} in f32", half.spec.network);
+    assert!((found - wanted).abs() < 0.05 * wanted + 0.005, "{found} {wanted}");
+}
+
+/// A job that goes on in another process, as every one on a GPU does after some networks, ends as well
+/// as one that did not part.
+#[test]
+fn a_job_on_a_gpu_goes_on_from_its_checkpoint() {
+    if gpu("a job that is gone on with").is_none() {
+        return;
+    }
+    let (frame, _) = logistic(400);
+    let spec = asked(
+        "y",
+        json!({
+            "network": { "kind": "mlp", "hidden": [8] }, "epochs": 3, "baselines": false,
+            "ensemble": { "folds": 2, "seeds": 2 }, "device": "cuda"
+        }),
+    );
+    let trainings_per_process = NonZeroUsize::new(2);
+    let mut record = Record { trainings_per_process, ..Record::default() };
+    let Err(Error::Internal { source, .. }) = train(&frame, &spec, None, &mut record) else {
+        panic!("it did not part")
+    };
+    assert!(source.is::<Relieved>(), "{source}");
+    let kept = record.checkpoints.last().map(Vec::as_slice);
+    let trained = train(&frame, &spec, kept, &mut Record::default()).unwrap();
+    assert!(auc(&trained) > 0.8, "{}", auc(&trained));
+}

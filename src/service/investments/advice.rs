@@ -8,7 +8,7 @@ use actuary_finance::investments::{
 use super::estimates::{Believed, Known, LEVEL, market, objective};
 use super::profile::{Rules, check_goal, refuse_all};
 use super::wording::{self, Told, percent};
-use super::{Universe, problem, too_long, unmet, work};
+use super::{Universe, problem, stopped, unmet, work};
 use crate::domain::investment::{
     CovarianceKind, Estimate, Estimates, Holding, MAX_RESAMPLES, MeanKind, NOTICE, Outcomes,
     Outlook, PortfolioGoal, PortfolioRequest, PortfolioResponse, Resampling, UsedViews,
@@ -110,6 +110,7 @@ pub(super) fn advise(
         holdings: holdings(&market, universe, rules, &request.goal, &found, &drawn),
         equal_weight: outlook(&rules.equal())?,
         current,
+        starts_from: rules.starts_from(),
         binding: wording::bindings(&found, rules, &request.goal),
         moved: found.moved,
         unknown: unknown(request, universe, rules, views, &portfolio, &drawn, &outcomes),
@@ -159,7 +160,7 @@ impl Drawn {
         let objective = objective(&request.goal, rules);
         for draw in 0..u64::from(request.resamples) {
             if stop() {
-                return Err(too_long());
+                return Err(stopped());
             }
             let places = resampled(periods, periods, block, request.seed, draw);
             let history: History = universe.history.at(&places);
@@ -195,8 +196,7 @@ fn outlook(market: &Market, rules: &Rules, weights: &[f64], level: f64) -> Resul
     let plain = |value: f64| Estimate { value, low: None, high: None };
     let (expected, volatility) = (market.expected(weights), market.volatility(weights));
     let earned = market.history.earned(weights);
-    let from = rules.current.clone().unwrap_or_else(|| vec![0.0; weights.len()]);
-    let turnover = turnover(&from, weights);
+    let turnover = turnover(&rules.held(), weights);
     Ok(Outlook {
         expected_return: plain(expected * rules.year),
         volatility: plain(volatility * rules.year.sqrt()),
@@ -268,8 +268,9 @@ fn outcomes(
         .map(|path| {
             let places =
                 resampled(earned.len(), horizon as usize, block, request.seed, PATHS_FROM + path);
-            let grown: f64 = places.iter().map(|at| 1.0 + earned[*at]).product();
-            (1.0 - cost) * grown - 1.0
+            // Whoever has nothing left earns nothing more, and owes no more than that.
+            let grown = |wealth: f64, at: &usize| (wealth * (1.0 + earned[*at])).max(0.0);
+            places.iter().fold((1.0 - cost).max(0.0), grown) - 1.0
         })
         .collect();
     ends.sort_by(f64::total_cmp);

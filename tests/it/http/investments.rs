@@ -109,6 +109,7 @@ async fn a_profile_becomes_a_portfolio_with_its_reasons() {
     assert_eq!(answer["resampling"]["block"], 7);
     assert!(answer["notice"].as_str().unwrap().contains("not personal advice"));
     assert!(answer["unknown"].to_string().contains("standard error"), "{answer}");
+    assert_eq!(answer["starts_from"], "current");
     let outcomes = &answer["outcomes"];
     assert!(number(&outcomes["low"]) < number(&outcomes["median"]), "{answer}");
     assert!(number(&outcomes["median"]) < number(&outcomes["high"]), "{answer}");
@@ -155,6 +156,10 @@ async fn limits_that_cannot_be_met_are_named_with_what_they_miss() {
     assert!(found["errors"][0]["detail"].as_str().unwrap().contains("set it to 0.2"), "{found}");
     let found = refused(json!({"max_weight": 0.0}), plain.clone()).await;
     assert_eq!(pointers(&found), ["/profile/max_weight"]);
+    // What the investor has to buy costs, wherever the money is now.
+    let target = json!({"objective": "target_return", "target_return": 0.1});
+    let dear = json!({"cost": 0.4, "max_weight": 0.9});
+    assert_eq!(pointers(&refused(dear, target).await), ["/goal/target_return"]);
     let target = json!({"objective": "target_return", "target_return": 9.0});
     assert_eq!(pointers(&refused(json!({}), target).await), ["/goal/target_return"]);
     let found = refused(json!({"risk_free_rate": 9.0}), json!({"objective": "max_sharpe"})).await;
@@ -275,6 +280,31 @@ async fn no_decision_of_a_backtest_knows_what_came_after_it() {
     let first = &answer["strategies"][3]["rebalancings"][0];
     assert_eq!((&first["turnover"], &first["cost"]), (&json!(1.0), &json!(0.001)));
     assert!(first["decided"].as_str() < first["traded"].as_str());
+    // No strategy is asked to do what no weights could.
+    let mut impossible = request("stocks");
+    impossible["profile"]["groups"] = json!({"a": {"assets": ["calm", "fair"], "max": 0.2}, "b": {"assets": ["loud", "twin", "wild"], "max": 0.5}});
+    let found = ask(&served, "backtests", &impossible).await;
+    let found = problem(found, 422, "invalid_request").await;
+    assert!(pointers(&found)[0].starts_with("/profile/groups/"), "{found}");
+    // What is held drifts until the trade, which then is no larger than it may be.
+    let mut slow = request("stocks");
+    slow["profile"]["max_turnover"] = json!(0.05);
+    slow["lag"] = json!(15);
+    let slow = answered(&served, "backtests", &slow).await;
+    for one in &slow["strategies"].as_array().unwrap()[..3] {
+        for trade in &one["rebalancings"].as_array().unwrap()[1..] {
+            assert!(number(&trade["turnover"]) <= 0.05 + 1e-9, "{trade}");
+        }
+    }
+    // Who borrows and loses it has nothing left.
+    let mut bold = request("stocks");
+    bold["profile"] = json!({"min_weight": -1, "max_weight": 2, "cost": 0.4});
+    bold["strategies"] = json!([{"goal": {"objective": "max_return"}}]);
+    let bold = answered(&served, "backtests", &bold).await;
+    let ruined = &bold["strategies"][0];
+    assert!(ruined["ruined"].is_string() && bold["strategies"][1]["ruined"].is_null(), "{ruined}");
+    assert_eq!(ruined["wealth"].as_array().unwrap().last(), Some(&json!(0.0)));
+    assert_eq!(ruined["performance"]["annual_return"], -1.0);
     // Where nothing meets the profile, what is held goes on, and it is told why.
     let mut calm = request("stocks");
     calm["profile"]["limits"] = json!({"volatility": 0.001});

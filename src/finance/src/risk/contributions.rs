@@ -173,7 +173,8 @@ mod tests {
                 let shortfall = sum(|part| part.expected_shortfall);
                 assert!((shortfall - found.figures[0].expected_shortfall).abs() < 1e-15);
                 // The mean of several losses of at most 0.07.
-                let largest = parts.iter().fold(0.0, |most: f64, part| most.max(part.marginal.abs()));
+                let largest =
+                    parts.iter().fold(0.0, |most: f64, part| most.max(part.marginal.abs()));
                 assert!(largest < 0.03, "{n} {level} {parts:?}");
             }
         }

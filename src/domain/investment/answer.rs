@@ -186,7 +186,8 @@ pub struct UsedView {
     #[serde(rename = "return")]
     pub value: f64,
     /// Standard deviation of its error, as a year's return: for what a model forecasts, the root of its squared
-    /// error on rows that it had not seen.
+    /// error of this asset on rows that it had not seen, of prices as a share of the last known one. An asset with few
+    /// such rows, or none, has more of the error of all assets.
     pub error: f64,
 }
 

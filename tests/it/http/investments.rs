@@ -384,7 +384,21 @@ async fn a_models_forecasts_are_views_and_as_honest_as_it_is() {
         (number(&view["return"]) - expected).abs() < 1e-9 * expected.abs().max(1.0),
         "{view} {expected}"
     );
-    assert!(views.len() == 5 && number(&view["error"]) > 0.0);
+    // Each as uncertain as the forecasts of this very asset were, however dear or cheap it is.
+    let known = version["metrics"]["by_series"].as_array().unwrap();
+    let of = |asset: &str| known.iter().find(|one| one["entity"] == asset).unwrap();
+    let relative = |asset: &str| number(&of(asset)["relative_mse"]);
+    let windows: f64 = known.iter().map(|one| number(&one["n"])).sum();
+    let sum = |asset: &&str| number(&of(asset)["n"]) * relative(asset);
+    let all = ASSETS.iter().map(|asset| sum(asset)).sum::<f64>() / windows;
+    for asset in ASSETS {
+        let view = views.iter().find(|one| one["assets"][asset] == 1.0).unwrap();
+        let apart = (number(&of(asset)["n"]) / 5.0).max(1.0);
+        let variance = (apart * relative(asset) + 10.0 * all) / (apart + 10.0);
+        let expected = variance.sqrt() / 5.0 * 252.0;
+        assert!((number(&view["error"]) / expected - 1.0).abs() < 1e-9, "{view} {expected}");
+    }
+    assert!(views.len() == 5 && relative("calm") < relative("wild"), "{known:?}");
     // A model of other columns, or of none, has no views here.
     for (views, pointer) in [
         (json!({"model": "nobody"}), "/views/model"),

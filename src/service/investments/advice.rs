@@ -91,7 +91,7 @@ pub(super) fn advise(
         .map_err(|fault| problem(fault, assets))?;
     let found = optimise(&market, &rules.constraints, objective(&request.goal, rules))
         .map_err(|why| unmet(why, rules, &market, assets))?;
-    let drawn = Drawn::of(request, universe, rules, views, &found.weights, stop)?;
+    let drawn = Drawn::of(request, universe, rules, views, (&market, &found.weights), stop)?;
     let level = request.goal.level.or(request.profile.limits.cvar.as_ref().map(|tail| tail.level));
     let outlook = |weights: &[f64]| outlook(&market, rules, weights, level.unwrap_or(LEVEL));
     let mut portfolio = outlook(&found.weights)?;
@@ -137,6 +137,9 @@ struct Drawn {
     /// Of the portfolio that was found, by the estimates of each history, a year.
     returns: Vec<f64>,
     volatilities: Vec<f64>,
+    /// What the best weights of each history are expected to earn in it beyond what they are by the history as it
+    /// was, a year: so much of an expected return is luck of the history that weights were chosen by (Efron 1983).
+    optimism: Vec<f64>,
 }
 
 impl Drawn {
@@ -145,7 +148,7 @@ impl Drawn {
         universe: &Universe,
         rules: &Rules,
         views: Option<&Believed>,
-        found: &[f64],
+        (as_it_was, found): (&Market, &[f64]),
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<Self> {
         let periods = universe.history.periods();
@@ -156,6 +159,7 @@ impl Drawn {
             weights: Vec::new(),
             returns: Vec::new(),
             volatilities: Vec::new(),
+            optimism: Vec::new(),
         };
         let objective = objective(&request.goal, rules);
         for draw in 0..u64::from(request.resamples) {
@@ -171,7 +175,12 @@ impl Drawn {
             drawn.returns.push(market.expected(found) * rules.year);
             drawn.volatilities.push(market.volatility(found) * rules.year.sqrt());
             match optimise(&market, &rules.constraints, objective) {
-                Ok(portfolio) => drawn.weights.push(portfolio.weights),
+                Ok(portfolio) => {
+                    let weights = portfolio.weights;
+                    let beyond = market.expected(&weights) - as_it_was.expected(&weights);
+                    drawn.optimism.push(beyond * rules.year);
+                    drawn.weights.push(weights);
+                }
                 Err(_) => drawn.failed += 1,
             }
         }
@@ -329,6 +338,14 @@ fn unknown(
         years,
         percent(portfolio.volatility.value / years.sqrt())
     )];
+    let optimism = drawn.optimism.iter().sum::<f64>() / drawn.optimism.len().max(1) as f64;
+    if views.is_none() && drawn.optimism.len() >= 10 && optimism > 0.0005 {
+        told.push(format!(
+            "how much of the expected return is luck of the history that weights were chosen by: those chosen by \
+             histories drawn anew were expected to earn {} a year more than they do by this one",
+            percent(optimism)
+        ));
+    }
     if drawn.failed > 0 {
         told.push(format!(
             "for {} of {} histories drawn anew the constraints could not be met, so that the intervals of weights are \

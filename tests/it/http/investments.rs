@@ -122,6 +122,12 @@ async fn a_profile_becomes_a_portfolio_with_its_reasons() {
         holding(&answer, "fair")["weight"]["value"]
     );
     assert_ne!(other["holdings"], answer["holdings"]);
+    // Weights that are chosen by expected returns are chosen by their errors too, which is told.
+    let mut eager =
+        json!({"prices": of("stocks"), "goal": {"objective": "max_return"}, "resamples": 60});
+    eager["estimates"] = json!({"mean": "sample"});
+    let eager = answered(&served, "portfolios", &eager).await;
+    assert!(eager["unknown"].to_string().contains("luck of the history"), "{eager}");
     for objective in ["max_sharpe", "max_utility", "min_cvar", "risk_parity", "hrp", "equal_weight"]
     {
         let mut other = request.clone();
@@ -153,7 +159,10 @@ async fn limits_that_cannot_be_met_are_named_with_what_they_miss() {
     assert_eq!(pointers(&found), ["/profile/limits/volatility"]);
     let found = refused(json!({"max_weight": 0.1}), plain.clone()).await;
     assert_eq!(pointers(&found), ["/profile/max_weight"]);
-    assert!(found["errors"][0]["detail"].as_str().unwrap().contains("set it to 0.2"), "{found}");
+    assert!(
+        found["errors"][0]["detail"].as_str().unwrap().contains("raise it to 0.2 or"),
+        "{found}"
+    );
     let found = refused(json!({"max_weight": 0.0}), plain.clone()).await;
     assert_eq!(pointers(&found), ["/profile/max_weight"]);
     // What the investor has to buy costs, wherever the money is now.
@@ -298,7 +307,8 @@ async fn no_decision_of_a_backtest_knows_what_came_after_it() {
     }
     // Who borrows and loses it has nothing left.
     let mut bold = request("stocks");
-    bold["profile"] = json!({"min_weight": -1, "max_weight": 2, "cost": 0.4});
+    bold["profile"] = json!({"min_weight": -1, "max_weight": 2, "cost": 0.3, "horizon": 10000});
+    bold["estimates"] = json!({"mean": "sample"});
     bold["strategies"] = json!([{"goal": {"objective": "max_return"}}]);
     let bold = answered(&served, "backtests", &bold).await;
     let ruined = &bold["strategies"][0];

@@ -96,7 +96,8 @@ pub fn tail_loss(returns: &[f64], at: f64) -> Result<f64> {
     let sum: f64 = sorted[..whole].iter().sum();
     let part = share - whole as f64;
     let next = sorted.get(whole).copied().unwrap_or(0.0);
-    Ok(-(sum + part * next) / share)
+    // Of nothing at all it would be -0.
+    Ok(0.0 - (sum + part * next) / share)
 }
 
 /// The deepest fall from a high of the sum of returns, which is what a limit on it in an optimisation holds.

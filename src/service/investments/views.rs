@@ -275,9 +275,13 @@ fn forecast(
 /// Windows that do not overlap which an asset's own error needs to count as much as that of all assets together.
 const ENOUGH: f64 = 10.0;
 
+/// How many windows of a series stand by themselves, and its error where it has one.
+type Own = (f64, Option<f64>);
+
 /// Squared errors of a version's forecasts: of the last price as a share of the last known one, or of returns.
 struct Errors<'a> {
-    of: HashMap<(Option<&'a str>, &'a str), (f64, Option<f64>)>,
+    /// By entity and column.
+    of: HashMap<(Option<&'a str>, &'a str), Own>,
     /// Of all series together.
     all: Option<f64>,
 }

@@ -122,12 +122,6 @@ async fn a_profile_becomes_a_portfolio_with_its_reasons() {
         holding(&answer, "fair")["weight"]["value"]
     );
     assert_ne!(other["holdings"], answer["holdings"]);
-    // Weights that are chosen by expected returns are chosen by their errors too, which is told.
-    let mut eager =
-        json!({"prices": of("stocks"), "goal": {"objective": "max_return"}, "resamples": 60});
-    eager["estimates"] = json!({"mean": "sample"});
-    let eager = answered(&served, "portfolios", &eager).await;
-    assert!(eager["unknown"].to_string().contains("luck of the history"), "{eager}");
     for objective in ["max_sharpe", "max_utility", "min_cvar", "risk_parity", "hrp", "equal_weight"]
     {
         let mut other = request.clone();
@@ -165,10 +159,6 @@ async fn limits_that_cannot_be_met_are_named_with_what_they_miss() {
     );
     let found = refused(json!({"max_weight": 0.0}), plain.clone()).await;
     assert_eq!(pointers(&found), ["/profile/max_weight"]);
-    // What the investor has to buy costs, wherever the money is now.
-    let target = json!({"objective": "target_return", "target_return": 0.1});
-    let dear = json!({"cost": 0.4, "max_weight": 0.9});
-    assert_eq!(pointers(&refused(dear, target).await), ["/goal/target_return"]);
     let target = json!({"objective": "target_return", "target_return": 9.0});
     assert_eq!(pointers(&refused(json!({}), target).await), ["/goal/target_return"]);
     let found = refused(json!({"risk_free_rate": 9.0}), json!({"objective": "max_sharpe"})).await;
@@ -289,14 +279,52 @@ async fn no_decision_of_a_backtest_knows_what_came_after_it() {
     let first = &answer["strategies"][3]["rebalancings"][0];
     assert_eq!((&first["turnover"], &first["cost"]), (&json!(1.0), &json!(0.001)));
     assert!(first["decided"].as_str() < first["traded"].as_str());
+    // Where nothing meets the profile, what is held goes on, and it is told why.
+    let mut calm = request("stocks");
+    calm["profile"]["limits"] = json!({"volatility": 0.001});
+    let calm = answered(&served, "backtests", &calm).await;
+    let kept = calm["strategies"][0]["rebalancings"][0]["kept"].as_str().unwrap();
+    assert!(kept.starts_with("volatility has to be at most"), "{kept}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_chosen_by_expected_returns_pays_for_it_and_is_partly_luck() {
+    let served = started().await;
+    // Weights that are chosen by expected returns are chosen by their errors too, which is told.
+    let mut eager =
+        json!({"prices": of("stocks"), "goal": {"objective": "max_return"}, "resamples": 60});
+    eager["estimates"] = json!({"mean": "sample"});
+    let eager = answered(&served, "portfolios", &eager).await;
+    assert!(eager["unknown"].to_string().contains("luck of the history"), "{eager}");
+    // What the investor has to buy costs, wherever the money is now.
+    let dear = json!({
+        "prices": of("stocks"), "profile": {"cost": 0.4, "max_weight": 0.9},
+        "goal": {"objective": "target_return", "target_return": 0.1}
+    });
+    let found = problem(ask(&served, "portfolios", &dear).await, 422, "invalid_request").await;
+    assert_eq!(pointers(&found), ["/goal/target_return"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backtest_keeps_to_its_turnover_and_loses_no_more_than_all() {
+    let served = started().await;
+    let request = || {
+        json!({
+            "prices": of("stocks"), "profile": {"max_weight": 0.5, "cost": 0.001}, "window": 100, "every": 20,
+            "strategies": [
+                {"goal": {"objective": "min_variance"}}, {"goal": {"objective": "hrp"}},
+                {"name": "bold", "goal": {"objective": "max_utility", "risk_aversion": 3}}
+            ]
+        })
+    };
     // No strategy is asked to do what no weights could.
-    let mut impossible = request("stocks");
+    let mut impossible = request();
     impossible["profile"]["groups"] = json!({"a": {"assets": ["calm", "fair"], "max": 0.2}, "b": {"assets": ["loud", "twin", "wild"], "max": 0.5}});
     let found = ask(&served, "backtests", &impossible).await;
     let found = problem(found, 422, "invalid_request").await;
     assert!(pointers(&found)[0].starts_with("/profile/groups/"), "{found}");
     // What is held drifts until the trade, which then is no larger than it may be.
-    let mut slow = request("stocks");
+    let mut slow = request();
     slow["profile"]["max_turnover"] = json!(0.05);
     slow["lag"] = json!(15);
     let slow = answered(&served, "backtests", &slow).await;
@@ -306,7 +334,7 @@ async fn no_decision_of_a_backtest_knows_what_came_after_it() {
         }
     }
     // Who borrows and loses it has nothing left.
-    let mut bold = request("stocks");
+    let mut bold = request();
     bold["profile"] = json!({"min_weight": -1, "max_weight": 2, "cost": 0.3, "horizon": 10000});
     bold["estimates"] = json!({"mean": "sample"});
     bold["strategies"] = json!([{"goal": {"objective": "max_return"}}]);
@@ -315,12 +343,6 @@ async fn no_decision_of_a_backtest_knows_what_came_after_it() {
     assert!(ruined["ruined"].is_string() && bold["strategies"][1]["ruined"].is_null(), "{ruined}");
     assert_eq!(ruined["wealth"].as_array().unwrap().last(), Some(&json!(0.0)));
     assert_eq!(ruined["performance"]["annual_return"], -1.0);
-    // Where nothing meets the profile, what is held goes on, and it is told why.
-    let mut calm = request("stocks");
-    calm["profile"]["limits"] = json!({"volatility": 0.001});
-    let calm = answered(&served, "backtests", &calm).await;
-    let kept = calm["strategies"][0]["rebalancings"][0]["kept"].as_str().unwrap();
-    assert!(kept.starts_with("volatility has to be at most"), "{kept}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -400,7 +422,7 @@ async fn a_models_forecasts_are_views_and_as_honest_as_it_is() {
     let relative = |asset: &str| number(&of(asset)["relative_mse"]);
     let windows: f64 = known.iter().map(|one| number(&one["n"])).sum();
     let sum = |asset: &&str| number(&of(asset)["n"]) * relative(asset);
-    let all = ASSETS.iter().map(|asset| sum(asset)).sum::<f64>() / windows;
+    let all = ASSETS.iter().map(sum).sum::<f64>() / windows;
     for asset in ASSETS {
         let view = views.iter().find(|one| one["assets"][asset] == 1.0).unwrap();
         let apart = (number(&of(asset)["n"]) / 5.0).max(1.0);

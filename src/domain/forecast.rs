@@ -115,6 +115,9 @@ pub struct ForecastMetrics {
     pub mse_by_step: Vec<f64>,
     /// In each column's own unit, in the order of the signature's columns.
     pub by_target: Vec<TargetMetrics>,
+    /// Errors of each series by itself, where there are at most 1,000 of them; versions of earlier programs have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_series: Vec<SeriesMetrics>,
     /// Of the quantiles, where they are forecast.
     pub quantiles: Option<QuantileMetrics>,
     /// What the simplest forecasts reach on the same windows.
@@ -142,6 +145,23 @@ pub struct TargetMetrics {
     /// The error over that of the seasonal naive forecast within the training rows; below 1 is
     /// better. Absent where these repeat exactly.
     pub mase: Option<f64>,
+}
+
+/// Errors of the forecasts of one column in one series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SeriesMetrics {
+    /// What the entity column says; absent where all rows are one series.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    pub target: String,
+    /// Windows of it that were forecast.
+    pub n: u64,
+    /// Mean squared error over all steps, in the column's own unit.
+    pub mse: f64,
+    /// Mean square of the last step's error as a share of the last value that was known; absent where one of these
+    /// is not above 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative_mse: Option<f64>,
 }
 
 /// How good forecast quantiles are, scaled.

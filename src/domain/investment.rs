@@ -12,7 +12,7 @@ use super::prediction::VersionRef;
 use super::prices::PricesRequest;
 pub use answer::{
     Advised, Binding, Estimate, Holding, Outcomes, Outlook, PortfolioResponse, Resampling,
-    Standing, UsedView, UsedViews,
+    Standing, StartingPoint, UsedView, UsedViews,
 };
 pub use backtest::{
     BacktestRequest, BacktestResponse, BacktestedStrategy, Rebalancing, StrategyPerformance,

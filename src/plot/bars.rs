@@ -2,11 +2,11 @@
 
 use super::Plot;
 use super::braille::{legend_line, nothing, title_line};
-use super::text::{DIM, colour, painted, shortened};
+use super::text::{COLOURS, DIM, colour, painted, shortened};
 use super::ticks::{labels, nice};
 
 /// Fills of the layers without colours.
-const FILLS: [char; 4] = ['█', '▒', '░', '▚'];
+const FILLS: [char; 12] = ['█', '▒', '░', '▚', '▓', '▞', '▤', '▥', '▦', '▧', '▨', '▩'];
 const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 /// Narrower bars say nothing.
 const NARROWEST: usize = 4;
@@ -57,7 +57,11 @@ pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) ->
 }
 
 fn symbol(layer: usize, colours: bool) -> char {
-    if colours { '█' } else { FILLS.get(layer % FILLS.len()).copied().unwrap_or('█') }
+    if colours && layer < COLOURS.len() {
+        '█'
+    } else {
+        FILLS.get(layer % FILLS.len()).copied().unwrap_or('█')
+    }
 }
 
 /// The lines that have room; the categories that have none are counted.

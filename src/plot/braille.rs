@@ -2,13 +2,16 @@
 
 use super::canvas::{Canvas, DOTS};
 use super::range::{Range, drawable, ranges};
-use super::text::{BOLD, DIM, NOTHING, legend, painted, shortened};
+use super::text::{BOLD, COLOURS, DIM, NOTHING, legend, painted, shortened};
 use super::thin::{Point, runs};
 use super::ticks::{Placed, Ruler, Tick, placed, rounded};
 use super::{Layer, Mark, Plot};
 
-/// Symbols of the layers without colours.
-const SYMBOLS: [char; 6] = ['●', '×', '+', '○', '◆', '△'];
+/// Symbols of the layers without colours, or where there are more layers than colours.
+const SYMBOLS: [char; 24] = [
+    '●', '×', '+', '○', '◆', '△', '■', '◇', '▲', '□', '▼', '▽', '★', '☆', '◀', '▷', '◐', '◒', 'a',
+    'b', 'c', 'd', 'e', 'f',
+];
 const UP: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// So many columns lie between two symbols on a line.
 const SYMBOL_GAP: usize = 12;
@@ -39,7 +42,7 @@ pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) ->
         margin = Margin { labels: Vec::new(), width: 0 };
     }
     let columns = even_columns(plot, x, width - margin.width());
-    let symbols = !colours && plot.layers.len() > 1;
+    let symbols = plot.layers.len() > if colours { COLOURS.len() } else { 1 };
     let clouds = plot.layers.iter().filter(|layer| layer.mark == Mark::Points).count();
     let mut frame = Frame {
         x,
@@ -224,7 +227,8 @@ impl Frame {
                     self.band(layer, at);
                 }
             }
-            symbols.push(if colours && !matches!(symbol, '░' | '∴') { '●' } else { symbol });
+            let plain = colours && !self.symbols && !matches!(symbol, '░' | '∴');
+            symbols.push(if plain { '●' } else { symbol });
         }
         if self.symbols {
             for (at, layer) in plot.layers.iter().enumerate() {

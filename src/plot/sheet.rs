@@ -51,8 +51,54 @@ pub(super) struct Font {
     pub upwards: bool,
 }
 
+/// Layers that are told apart: those of the palette, darker ones whose lines are dashed, and lighter ones whose lines
+/// are dotted.
+#[cfg(test)]
+pub(super) const TOLD_APART: usize = 3 * PALETTE.len();
+
 pub(super) fn colour(layer: usize) -> RGBColor {
-    PALETTE.get(layer % PALETTE.len()).copied().unwrap_or(INK)
+    let RGBColor(red, green, blue) = PALETTE.get(layer % PALETTE.len()).copied().unwrap_or(INK);
+    let shade: fn(u8) -> u8 = match layer / PALETTE.len() % 3 {
+        0 => |part| part,
+        1 => |part| (u16::from(part) * 5 / 9 + 38) as u8,
+        _ => |part| (u16::from(part) * 5 / 9 + 112) as u8,
+    };
+    RGBColor(shade(red), shade(green), shade(blue))
+}
+
+/// How lines of a layer are broken, in pixels that are drawn and left out.
+fn dashes(layer: usize) -> Option<(f64, f64)> {
+    match layer / PALETTE.len() % 3 {
+        0 => None,
+        1 => Some((8.0, 5.0)),
+        _ => Some((1.0, 4.0)),
+    }
+}
+
+/// A picture whose lines are dashed by their colours, which the library has no word for.
+fn dashed(text: &str) -> String {
+    const LINE: &str = "<polyline ";
+    let parts: Vec<(String, String)> = (0..3 * PALETTE.len())
+        .filter_map(|layer| {
+            let (drawn, left) = dashes(layer)?;
+            let RGBColor(red, green, blue) = colour(layer);
+            let stroke = format!("stroke=\"#{red:02X}{green:02X}{blue:02X}\"");
+            let dashes =
+                format!("{stroke} stroke-dasharray=\"{} {}\"", drawn * PARTS, left * PARTS);
+            Some((stroke, dashes))
+        })
+        .collect();
+    let mut lines = text.split(LINE);
+    let mut picture = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        picture.push_str(LINE);
+        let dashed = parts.iter().find(|(stroke, _)| line.contains(stroke.as_str()));
+        match dashed {
+            Some((stroke, dashes)) => picture.push_str(&line.replacen(stroke, dashes, 1)),
+            None => picture.push_str(line),
+        }
+    }
+    picture
 }
 
 /// The width in pixels of so many characters.
@@ -80,7 +126,7 @@ pub(super) fn picture(
     let drawn = format!("width=\"{}\" height=\"{}\"", fine.0, fine.1);
     let (width, height) = asked;
     let wanted = format!("width=\"{width}\" height=\"{height}\" {JOINS}");
-    Ok(text.replacen(&drawn, &wanted, 1))
+    Ok(dashed(&text).replacen(&drawn, &wanted, 1))
 }
 
 fn said(error: impl Display) -> String {

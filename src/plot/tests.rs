@@ -1,5 +1,8 @@
 //! Tests of whole plots in both forms.
 
+use std::collections::HashSet;
+
+use plotters::style::Color;
 use proptest::prelude::*;
 
 use super::*;
@@ -105,6 +108,42 @@ fn layers_with_colours_have_the_colour_of_their_name() {
     assert_eq!(lines(&text).last(), Some(&legend), "{text}");
     assert!(text.contains("\x1b[1mLoss\x1b[0m"), "{text}");
     assert!(text.matches("\x1b[36m").count() > 1 && text.matches("\x1b[33m").count() > 1);
+}
+
+/// A line each, that none may be taken for another.
+#[test]
+fn twenty_series_are_told_apart() {
+    let names: Vec<String> = (0..20).map(|at| format!("n{at}")).collect();
+    let each =
+        |at: usize| layer(&names[at], Mark::Line, &[(0.0, at as f64), (9.0, 40.0 - at as f64)]);
+    let plot = plot((0..20).map(each).collect());
+    let text = plot.braille(200, 40, false);
+    let legend = lines(&text)[lines(&text).len() - 1];
+    let symbols: HashSet<&str> = legend.split_whitespace().step_by(2).collect();
+    assert_eq!(symbols.len(), 20, "{legend}");
+    let drawn = text.rsplit_once('\n').map_or("", |(above, _)| above);
+    assert!(symbols.iter().all(|symbol| drawn.contains(symbol)), "{text}");
+    // Six colours of a terminal are too few.
+    let text = plot.braille(200, 40, true);
+    let legend = lines(&text)[lines(&text).len() - 1];
+    let marks: HashSet<&str> = legend.split("  ").filter_map(|one| one.split(' ').next()).collect();
+    assert_eq!(marks.len(), 20, "{legend}");
+    assert_eq!(plain(legend), plain(&plot.braille(200, 40, false)).lines().last().unwrap());
+    let svg = plot.svg(900, 500).unwrap();
+    let strokes: HashSet<&str> = svg
+        .split("<polyline ")
+        .skip(1)
+        .filter(|line| line.contains("stroke-width=\"18\""))
+        .filter_map(|line| line.split("stroke=\"").nth(1)?.split('"').next())
+        .collect();
+    assert_eq!(strokes.len(), 20, "{strokes:?}");
+    assert!(is_well_formed(&svg));
+    // Each line and its entry of the legend.
+    assert_eq!(svg.matches("stroke-dasharray=\"80 50\"").count(), 14, "{svg}");
+    assert_eq!(svg.matches("stroke-dasharray=\"10 40\"").count(), 12, "{svg}");
+    let colours: HashSet<_> =
+        (0..sheet::TOLD_APART).map(|at| sheet::colour(at).to_rgba().rgb()).collect();
+    assert_eq!(colours.len(), sheet::TOLD_APART);
 }
 
 #[test]

@@ -29,9 +29,11 @@ pub(super) const NOTHING: &str = "nothing to draw";
 pub(super) const BOLD: &str = "1";
 pub(super) const DIM: &str = "2";
 
-/// The colour of a layer, of those that a terminal's theme defines.
+/// Those that a terminal's theme defines.
+pub(super) const COLOURS: [&str; 6] = ["36", "33", "35", "32", "34", "31"];
+
+/// The colour of a layer; where there are more layers, symbols tell them apart.
 pub(super) fn colour(layer: usize) -> &'static str {
-    const COLOURS: [&str; 6] = ["36", "33", "35", "32", "34", "31"];
     COLOURS.get(layer % COLOURS.len()).copied().unwrap_or("36")
 }
 

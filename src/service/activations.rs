@@ -1,13 +1,12 @@
 //! What the layers of a version make of rows.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::Service;
 use super::cache::ModelName;
 use super::content::blocking;
-use super::explanations::Waiting;
 use super::predictions::{Loaded, resolve};
+use super::turns::{PATIENCE, patiently_or};
 use super::versions::no_version;
 use crate::domain::activation::{ActivationRequest, ActivationResponse, MAX_OBSERVED};
 use crate::domain::key::Caller;
@@ -15,8 +14,6 @@ use crate::domain::prediction::{MAX_ROWS, Row};
 use crate::engine::{Inspector, Wanted};
 use crate::error::{Code, Context, Error, Result};
 
-/// A request takes no longer: it holds a core for as long.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Layers that are named, at most.
 const MAX_LAYERS: usize = 100;
 
@@ -43,17 +40,10 @@ impl Service {
         let turn = self.0.explaining.take().await?;
         let frame = blocking(move || loaded.reader.rows(&rows)).await?;
         let inspector = self.inspector(&name, version).await?;
-        let waiting = Waiting::default();
-        let has_left = waiting.watched();
-        let activations = blocking(move || {
-            let _turn = turn;
-            let began = Instant::now();
-            let mut stop = || has_left() || began.elapsed() > PATIENCE;
-            let wanted = Wanted { layers: &layers, attention };
-            inspector.observe(&frame, wanted, &mut stop).map_err(too_long)
-        })
-        .await?;
-        drop(waiting);
+        let work = move |stop: &mut dyn FnMut() -> bool| {
+            inspector.observe(&frame, Wanted { layers: &layers, attention }, stop)
+        };
+        let activations = patiently_or(turn, PATIENCE, too_long, work).await?;
         Ok(ActivationResponse { activations, model: model.to_owned(), version })
     }
 
@@ -83,15 +73,10 @@ impl Service {
     }
 }
 
-/// The way out for whoever still waits; nobody reads it of whoever has left.
-fn too_long(error: Error) -> Error {
-    match error.code() {
-        Code::Cancelled => {
-            let detail = "looking at activations takes longer than a minute: send fewer rows";
-            Error::field(Code::InvalidRequest, "/rows", detail)
-        }
-        _ => error,
-    }
+/// The way out for whoever still waits.
+fn too_long() -> Error {
+    let detail = "looking at activations takes longer than a minute: send fewer rows";
+    Error::field(Code::InvalidRequest, "/rows", detail)
 }
 
 /// The rows of a request, as many as may be.

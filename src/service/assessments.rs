@@ -14,10 +14,10 @@ use uuid::Uuid;
 pub(super) use self::decide::{LEAST_PD, MAX_MONEY, costs, scaling, within_a_year};
 use self::decide::{Priced, Scale, Shares};
 use self::rules::Judged;
-use super::explanations::PATIENCE;
 use super::policies::Bound;
 use super::reasons::{Answered, unreached};
 use super::scores::named;
+use super::turns::PATIENCE;
 use super::{Idempotency, Service, blocking};
 use crate::domain::assessment::{
     Assessment, AssessmentReason, AssessmentRequest, AssessmentResponse, Decision, DecisionCounts,

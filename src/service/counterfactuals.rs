@@ -6,7 +6,6 @@ mod ways;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
@@ -15,9 +14,9 @@ use self::ways::{Held, Way, held, ways};
 use super::Service;
 use super::cache::ModelName;
 use super::content::blocking;
-use super::explanations::Waiting;
 use super::predictions::{Loaded, resolve};
 use super::scores::named;
+use super::turns::{PATIENCE, patiently_or};
 use crate::domain::counterfactual::{
     AlternativeRow, Changeable, ColumnChange, Counterfactual, CounterfactualOutcome,
     CounterfactualRequest, CounterfactualResponse, MAX_ALTERNATIVES, MAX_CHANGES,
@@ -33,8 +32,6 @@ use crate::stats::counterfactual::{
     Alternative as Changed, CounterfactualOptions, Outcome, search,
 };
 
-/// A request takes no longer: it holds a core for as long.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Rows that are scored for each number of changes, about, and in one call at most.
 const BUDGET: usize = 8192;
 const AT_ONCE: usize = 1024;
@@ -88,18 +85,12 @@ impl Service {
         let rows_held = held(&ways, &frame)?;
         let searched =
             Searched { loaded: loaded.clone(), frame, ways, rows: rows_held, sought, options };
-        let waiting = Waiting::default();
-        let has_left = waiting.watched();
         let (service, runtime) = (self.clone(), Handle::current());
-        let (searched, outcomes) = blocking(move || {
-            let _turn = turn;
-            let began = Instant::now();
-            let stop = || has_left() || began.elapsed() > PATIENCE;
-            let outcomes = searched.all(&service, &runtime, &stop)?;
+        let work = move |stop: &mut dyn FnMut() -> bool| {
+            let outcomes = searched.all(&service, &runtime, stop)?;
             Ok((searched, outcomes))
-        })
-        .await?;
-        drop(waiting);
+        };
+        let (searched, outcomes) = patiently_or(turn, PATIENCE, too_long, work).await?;
         let counterfactuals = self.verified(rows, &searched, outcomes).await?;
         Ok(CounterfactualResponse {
             counterfactuals,
@@ -186,13 +177,13 @@ impl Searched {
         &self,
         service: &Service,
         runtime: &Handle,
-        stop: &dyn Fn() -> bool,
+        stop: &mut dyn FnMut() -> bool,
     ) -> Result<Vec<Outcome>> {
         (0..self.rows.len())
             .map(|row| {
                 let mut score = |rows: &[f64]| {
                     if stop() {
-                        return Err(too_long());
+                        return Err(Error::new(Code::Cancelled, "the search was stopped"));
                     }
                     let frame = self.frame_of(row, rows)?;
                     let outputs = service.scored(runtime, &self.loaded, frame)?;

@@ -1,14 +1,12 @@
 //! Explanations of answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use super::Service;
 use super::cache::ModelName;
 use super::content::blocking;
 use super::predictions::{Loaded, resolve};
-use super::turns::Turn;
+use super::turns::{PATIENCE, Turn, patiently_or};
 use super::versions::no_version;
 use crate::domain::explanation::{
     ColumnAttribution, ExplainedStep, Explanation, ExplanationMethod, ExplanationRequest,
@@ -29,9 +27,6 @@ use crate::frame::Frame;
 /// What is said while others' answers are explained.
 pub(super) const BUSY: &str =
     "many answers are being explained for others: ask again in a few seconds, or for fewer rows";
-
-/// A request takes no longer: it holds a core for as long.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is explained of each answer.
 struct Explained {
@@ -214,51 +209,6 @@ pub(super) async fn patiently<T: Send + 'static>(
 ) -> Result<T> {
     let detail = "explaining takes longer than a minute: send fewer rows, or shorter texts";
     patiently_or(turn, PATIENCE, || Error::field(Code::InvalidRequest, "/rows", detail), work).await
-}
-
-/// The same with a way out of one's own for whoever still waits when it takes too long; nobody reads it of
-/// whoever has left.
-///
-/// # Errors
-/// Those of `work`, and `too_long`.
-pub(super) async fn patiently_or<T: Send + 'static>(
-    turn: Turn,
-    patience: Duration,
-    too_long: impl FnOnce() -> Error,
-    work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let waiting = Waiting::default();
-    let has_left = waiting.watched();
-    let outcome = blocking(move || {
-        let _turn = turn;
-        let began = Instant::now();
-        let mut stop = || has_left() || began.elapsed() > patience;
-        work(&mut stop)
-    })
-    .await;
-    drop(waiting);
-    outcome.map_err(|error| match error.code() {
-        Code::Cancelled => too_long(),
-        _ => error,
-    })
-}
-
-/// Says that whoever asked has left, once it is dropped.
-#[derive(Default)]
-pub(super) struct Waiting(Arc<AtomicBool>);
-
-impl Waiting {
-    /// Whether whoever asked has left, as another thread asks it.
-    pub(super) fn watched(&self) -> impl Fn() -> bool + Send + 'static {
-        let has_left = self.0.clone();
-        move || has_left.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// The rows of a request, as many as may be.

@@ -9,16 +9,12 @@ mod views;
 mod wording;
 mod work;
 
-use std::time::{Duration, Instant};
-
 use actuary_finance::Fault;
 use actuary_finance::investments::{History, Market, Unmet};
 
 use self::profile::Rules;
 use super::Service;
-use super::content::blocking;
-use super::explanations::Waiting;
-use super::turns::Turn;
+use super::turns::{PATIENCE, Turn, patiently_or};
 use crate::domain::investment::{
     Advised, BacktestRequest, BacktestResponse, FrontierRequest, FrontierResponse,
     PortfolioRequest, PortfolioResponse,
@@ -30,9 +26,6 @@ use crate::error::{Code, Error, FieldError, Result};
 /// What is said while portfolios are sought for others.
 pub(super) const BUSY: &str =
     "many portfolios are being sought for others: ask again in a few seconds";
-
-/// A request takes no longer: it holds a core for as long.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The assets that are looked at, and what is known of them.
 struct Universe {
@@ -62,8 +55,10 @@ impl Service {
         let rules = profile::rules(&request.profile, &universe.assets)?;
         let known = self.known(caller, &request.views, &request.prices, &universe, &rules).await?;
         advice::check(&request, &universe, &rules)?;
-        carried_out(turn, move |stop| advice::advise(&request, &universe, &rules, &known, stop))
-            .await
+        let work = move |stop: &mut dyn FnMut() -> bool| {
+            advice::advise(&request, &universe, &rules, &known, stop)
+        };
+        patiently_or(turn, PATIENCE, too_long, work).await
     }
 
     /// Walks strategies through a history, each decision by what was known then.
@@ -79,7 +74,10 @@ impl Service {
         let universe = self.universe(caller, &request.prices, turn.clone()).await?;
         let rules = profile::rules(&request.profile, &universe.assets)?;
         backtests::check(&request, &universe, &rules)?;
-        carried_out(turn, move |stop| backtests::backtest(&request, &universe, &rules, stop)).await
+        let work = move |stop: &mut dyn FnMut() -> bool| {
+            backtests::backtest(&request, &universe, &rules, stop)
+        };
+        patiently_or(turn, PATIENCE, too_long, work).await
     }
 
     /// Traces the efficient frontier of a universe.
@@ -96,8 +94,10 @@ impl Service {
         let rules = profile::rules(&request.profile, &universe.assets)?;
         let known = self.known(caller, &request.views, &request.prices, &universe, &rules).await?;
         frontiers::check(&request, &universe, &rules)?;
-        carried_out(turn, move |stop| frontiers::trace(&request, &universe, &rules, &known, stop))
-            .await
+        let work = move |stop: &mut dyn FnMut() -> bool| {
+            frontiers::trace(&request, &universe, &rules, &known, stop)
+        };
+        patiently_or(turn, PATIENCE, too_long, work).await
     }
 
     /// The universe of a request.
@@ -155,26 +155,12 @@ impl Service {
     }
 }
 
-/// Works on a thread of its own for as long as whoever asked waits, and no longer than a request may take; `work`
-/// looks at `stop` as it goes on.
-async fn carried_out<T: Send + 'static>(
-    turn: Turn,
-    work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let waiting = Waiting::default();
-    let has_left = waiting.watched();
-    let outcome = blocking(move || {
-        let _turn = turn;
-        let began = Instant::now();
-        let mut stop = || has_left() || began.elapsed() > PATIENCE;
-        work(&mut stop)
-    })
-    .await;
-    drop(waiting);
-    outcome
+/// What ends work that nobody waits for any more, or that takes too long.
+fn stopped() -> Error {
+    Error::new(Code::Cancelled, "the search for portfolios was stopped")
 }
 
-/// What is said where the work was stopped: whoever has left does not read it.
+/// The way out for whoever still waits.
 fn too_long() -> Error {
     let detail = "this takes longer than a minute: send fewer assets or dates, or ask for fewer resamples, points or \
                   decisions";
@@ -184,7 +170,9 @@ fn too_long() -> Error {
 /// What is wrong with a calculation, as a problem of the request.
 fn problem(fault: Fault, assets: &[String]) -> Error {
     let pointer = match fault.pointer.as_str() {
-        "" => "/prices",
+        "" => "/profile",
+        "/history" => "/prices",
+        "/covariance" => "/estimates/covariance",
         "/objective" => "/goal/objective",
         "/aversion" => "/goal/risk_aversion",
         "/level" => "/goal/level",

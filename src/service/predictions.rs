@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 pub use self::question::{Question, Wanted};
 use super::cache::{ModelName, Registered};
-use super::explanations::{Asking, PATIENCE};
+use super::explanations::Asking;
 use super::reasons::{Answered, check_options};
 use super::scores::named;
+use super::turns::PATIENCE;
 use super::versions::no_version;
 use super::{Idempotency, Service, blocking, not_found};
 use crate::domain::explanation::MAX_EXPLAINED;

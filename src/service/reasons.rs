@@ -13,9 +13,8 @@ pub use tables::reason_table_csv;
 
 use self::wording::Fact;
 use super::cache::ModelName;
-use super::explanations::patiently_or;
 use super::predictions::Loaded;
-use super::turns::Turn;
+use super::turns::{Turn, patiently_or};
 use super::{Service, blocking, not_found};
 use crate::domain::calibration::Calibrator;
 use crate::domain::model::Task;

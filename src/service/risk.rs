@@ -17,8 +17,7 @@ use actuary_finance::risk::{Contribution, gaussian_contributions, historical_con
 use self::portfolio::Portfolio;
 pub(super) use self::portfolio::refuse_endless;
 use super::Service;
-use super::explanations::{PATIENCE, patiently_or};
-use super::turns::Turn;
+use super::turns::{PATIENCE, Turn, patiently_or};
 use crate::domain::key::Caller;
 use crate::domain::risk::stress::StressResult;
 use crate::domain::risk::{

@@ -22,6 +22,8 @@ pub struct PortfolioResponse {
     /// What the current weights are worth, where some are given and they sum to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<Outlook>,
+    /// What turnover and its costs are counted from.
+    pub starts_from: StartingPoint,
     /// The constraints that hold the portfolio back, those that cost most first.
     pub binding: Vec<Binding>,
     /// Whether weights by a rule were moved, since its own don't meet the constraints.
@@ -33,6 +35,16 @@ pub struct PortfolioResponse {
     /// What the answer does not know, in plain words.
     pub unknown: Vec<String>,
     pub universe: Advised,
+}
+
+/// What is held before the trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartingPoint {
+    /// The profile says nothing of what is held: everything has to be bought.
+    Cash,
+    /// The profile's `current`.
+    Current,
 }
 
 /// What the answer stands on.
@@ -174,7 +186,8 @@ pub struct UsedView {
     #[serde(rename = "return")]
     pub value: f64,
     /// Standard deviation of its error, as a year's return: for what a model forecasts, the root of its squared
-    /// error on rows that it had not seen.
+    /// error of this asset on rows that it had not seen, of prices as a share of the last known one. An asset with few
+    /// such rows, or none, has more of the error of all assets.
     pub error: f64,
 }
 

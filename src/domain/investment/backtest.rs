@@ -14,7 +14,8 @@ use crate::domain::prices::PricesRequest;
 pub struct BacktestRequest {
     pub prices: PricesRequest,
     /// What each decision keeps to. Nothing is held at first, whatever `current` says, which must be left out; the
-    /// cost is that of every trade.
+    /// cost is that of every trade, the first included. `max_turnover` holds for every trade but the first: since what
+    /// is held drifts between a decision and its trade, the trade goes only as far as it allows.
     #[serde(default)]
     pub profile: InvestorProfile,
     /// Rules by which is decided; beside them stand equal weights, buying and holding, and cash.
@@ -89,8 +90,11 @@ pub struct BacktestResponse {
 pub struct BacktestedStrategy {
     pub name: String,
     pub performance: StrategyPerformance,
-    /// Of 1 that was invested, after costs, at each of the dates.
+    /// Of 1 that was invested, after costs, at each of the dates; 0 once everything was lost.
     pub wealth: Vec<f64>,
+    /// When everything was lost, after which nothing was traded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ruined: Option<String>,
     pub rebalancings: Vec<Rebalancing>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Advised, Estimates, InvestorProfile, ViewsSpec};
+use super::{Advised, Estimates, InvestorProfile, StartingPoint, ViewsSpec};
 use crate::domain::prices::PricesRequest;
 
 /// A universe whose efficient frontier is sought.
@@ -38,6 +38,8 @@ pub struct FrontierResponse {
     /// The place of the greatest Sharpe ratio among the points.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best_sharpe: Option<u32>,
+    /// What the costs of trading are counted from.
+    pub starts_from: StartingPoint,
     /// Each asset by itself.
     pub assets: Vec<AssetRisk>,
     pub unknown: Vec<String>,

@@ -44,14 +44,15 @@ pub struct InvestorProfile {
     /// Bounds on the average of a score, weighted as the assets are: sustainability, quality.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scores: BTreeMap<String, AssetScore>,
-    /// What is held now, by asset; what is missing to 1 is cash.
+    /// What is held now, by asset; what is missing to 1 is cash, which is all there is when absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub current: BTreeMap<String, f64>,
     /// Most that may be bought and sold together, as a share of wealth: 2 is everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub max_turnover: Option<f64>,
-    /// What buying or selling costs, as a share of what is traded.
+    /// What buying or selling costs, as a share of what is traded, on the way from `current`. Spread over the horizon,
+    /// it counts against what is sought.
     #[serde(default)]
     #[schema(minimum = 0, exclusive_maximum = 1, default = 0, example = 0.001)]
     pub cost: f64,

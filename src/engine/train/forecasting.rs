@@ -2,6 +2,7 @@
 
 mod baselines;
 mod intervals;
+mod series;
 
 use self::baselines::Baselines;
 pub(super) use self::intervals::Seen;
@@ -33,6 +34,8 @@ pub(super) struct Forecasting {
     pub(super) naive_error: Vec<Option<f64>>,
     /// When each test window ends being read.
     pub(super) origins: Vec<f64>,
+    /// Of each stretch of a series, what the entity column says.
+    pub(super) entities: Vec<Option<String>>,
     /// The test windows, series by series in the order of time.
     pub(super) tested: Vec<Window>,
     /// What the test windows are held against, `[windows, horizon * series]`, scaled.
@@ -86,6 +89,7 @@ impl Forecasting {
             mase: mases.and_then(|mases| stats::mean(&mases)),
             mse_by_step: self.by_step(&point, &truth),
             by_target,
+            by_series: self.by_series(&point, &truth, test),
             quantiles: self.of_quantiles(forecasts, &truth),
             beats_random_walk: verdict.as_ref().is_some_and(|verdict| verdict.beats),
             against_random_walk: verdict,

@@ -508,6 +508,7 @@ impl Assembly<'_> {
                 .map(|error| error.filter(|error| *error > 0.0))
                 .collect(),
             origins: test.iter().map(last).collect(),
+            entities: all.series.iter().map(|series| series.entity.clone()).collect(),
             tested: test.to_vec(),
             truth: part.targets.clone(),
             ridge: None,

@@ -75,6 +75,7 @@ pub(in crate::http) fn portfolio_response() -> Value {
             "says": "group staples is held to at most 0.7: 0.01 more would lower the volatility by about 0.0004"
         }],
         "moved": false,
+        "starts_from": "current",
         "outcomes": {"horizon": 252, "paths": 1000, "low": -0.13, "median": 0.08, "high": 0.33, "loss_share": 0.28},
         "resampling": {"resamples": 100, "failed": 0, "block": 8, "seed": 7, "level": 0.9},
         "unknown": [
@@ -140,6 +141,7 @@ pub(in crate::http) fn frontier_response() -> Value {
             point(0.112, 0.171, 0.655, json!({"AAPL": 0.5, "PG": 0.5}))
         ],
         "best_sharpe": 1,
+        "starts_from": "cash",
         "assets": [{"asset": "AAPL", "expected_return": 0.15, "volatility": 0.241}],
         "unknown": ["taxes, liquidity, and whatever prices don't show"],
         "universe": universe()

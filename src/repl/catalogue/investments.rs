@@ -98,8 +98,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
             VALUES,
             MISSING,
         ],
-        notes: "f.points are dicts with weights; f.plot() draws them beside the single assets.",
-        example: "f = frontier(funds, points=8); print(f); f.plot()",
+        notes: "f.points are dicts with weights; f.plot() draws them beside the single assets, \
+                f.plot(\"weights\") what they hold.",
+        example: "f = frontier(funds, points=8); print(f); f.plot(); f.plot(\"weights\")",
     },
 ];
 

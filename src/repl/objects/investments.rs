@@ -6,6 +6,7 @@ use super::super::table::Table;
 use super::super::text::figure;
 use crate::domain::investment::{
     BacktestResponse, BacktestedStrategy, Estimate, FrontierResponse, PortfolioResponse, Standing,
+    StartingPoint,
 };
 use crate::domain::name::did_you_mean;
 use crate::error::Result;
@@ -66,13 +67,13 @@ impl Investment {
         match self {
             Self::Portfolio(answer) => portfolio_plot(answer, what),
             Self::WalkForward(answer) => walk_plot(answer, what),
-            Self::Frontier(answer) => Ok(frontier_plot(answer)),
+            Self::Frontier(answer) => frontier_plot(answer, what),
         }
     }
 }
 
 /// Most assets with a line of their own.
-const LINES: usize = 8;
+const LINES: usize = 11;
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
@@ -105,6 +106,17 @@ fn portfolio_text(answer: &PortfolioResponse) -> String {
     );
     for binding in answer.binding.iter().take(3) {
         text.push_str(&format!("\n! {}", binding.says));
+    }
+    if answer.portfolio.cost > 0.0 {
+        text.push_str(&format!(
+            "\nto trade {} of wealth, from {}, costs {:.2} % of it",
+            percent(answer.portfolio.turnover),
+            match answer.starts_from {
+                StartingPoint::Cash => "cash",
+                StartingPoint::Current => "what is held",
+            },
+            100.0 * answer.portfolio.cost
+        ));
     }
     let outcomes = &answer.outcomes;
     text.push_str(&format!(
@@ -238,7 +250,12 @@ fn walk_text(answer: &BacktestResponse) -> String {
         });
         format!("   best Sharpe {}: {}{luck}{equal}", maybe(one.performance.sharpe), one.name)
     });
-    format!("{} strategies from {span}{best}\n{}", answer.strategies.len(), answer.notice)
+    let ruined = answer.strategies.iter().filter_map(|one| {
+        let when = one.ruined.as_ref()?;
+        Some(format!("\n! {} lost everything by {when}", one.name))
+    });
+    let ruined: String = ruined.collect();
+    format!("{} strategies from {span}{best}{ruined}\n{}", answer.strategies.len(), answer.notice)
 }
 
 fn walk_described(answer: &BacktestResponse) -> Result<Vec<Map<String, Json>>> {
@@ -337,24 +354,31 @@ fn falls(wealth: &[f64]) -> Vec<f64> {
 /// Weights after each trade: a line for each of the heaviest, one for all others.
 fn weights(answer: &BacktestResponse, strategy: &BacktestedStrategy) -> Vec<Layer> {
     let dates: Vec<String> = strategy.rebalancings.iter().map(|one| one.traded.clone()).collect();
-    let (_, times) = times(&dates);
-    let series = |asset: usize| strategy.rebalancings.iter().map(move |one| one.weights[asset]);
-    let mut order: Vec<usize> = (0..answer.assets.len()).collect();
+    let rows: Vec<Vec<f64>> = strategy.rebalancings.iter().map(|one| one.weights.clone()).collect();
+    heaviest(&answer.assets, &times(&dates).1, &rows)
+}
+
+/// Weights at places of an axis: a line for each of the heaviest assets, one for all others.
+fn heaviest(assets: &[String], places: &[f64], rows: &[Vec<f64>]) -> Vec<Layer> {
+    let series = |asset: usize| rows.iter().map(move |weights| weights[asset]);
+    let mut order: Vec<usize> = (0..assets.len()).collect();
     let total = |asset: usize| series(asset).map(f64::abs).sum::<f64>();
     order.sort_by(|a, b| total(*b).total_cmp(&total(*a)));
-    let (own, others) = order.split_at(order.len().min(LINES));
+    order.retain(|asset| total(*asset) > 1e-9);
+    // A line of its own says more than one of all others that is of a single asset.
+    let own = if order.len() == LINES + 1 { LINES + 1 } else { order.len().min(LINES) };
+    let (own, others) = order.split_at(own);
     let line = |name: &str, values: Vec<f64>| Layer {
         name: name.to_owned(),
         mark: Mark::Line,
-        points: times.iter().copied().zip(values).collect(),
+        points: places.iter().copied().zip(values).collect(),
     };
     let mut layers: Vec<Layer> =
-        own.iter().map(|at| line(&answer.assets[*at], series(*at).collect())).collect();
-    if others.iter().any(|at| total(*at) > 0.0) {
-        let sum = |one: &crate::domain::investment::Rebalancing| {
-            others.iter().map(|at| one.weights[*at]).sum()
-        };
-        layers.push(line("all others", strategy.rebalancings.iter().map(sum).collect()));
+        own.iter().map(|at| line(&assets[*at], series(*at).collect())).collect();
+    if !others.is_empty() {
+        let sum = |weights: &Vec<f64>| others.iter().map(|at| weights[*at]).sum();
+        let name = format!("{} others", others.len());
+        layers.push(line(&name, rows.iter().map(sum).collect()));
     }
     layers
 }
@@ -424,8 +448,30 @@ fn frontier_table(answer: &FrontierResponse, shown: usize) -> Table {
     table
 }
 
-/// The frontier, its best Sharpe ratio, and each asset by itself.
-fn frontier_plot(answer: &FrontierResponse) -> Plot {
+/// The frontier, its best Sharpe ratio, and each asset by itself; or what its portfolios hold.
+///
+/// # Errors
+/// For another `what`, in words.
+fn frontier_plot(answer: &FrontierResponse, what: Option<&str>) -> Result<Plot, String> {
+    let x = Axis { label: "volatility a year".to_owned(), scale: Scale::Number };
+    match what {
+        None | Some("frontier") => {}
+        Some("weights") => {
+            let names: Vec<String> = answer.assets.iter().map(|one| one.asset.clone()).collect();
+            let places: Vec<f64> = answer.points.iter().map(|point| point.volatility).collect();
+            let row = |point: &crate::domain::investment::FrontierPoint| {
+                names.iter().map(|name| point.weights.get(name).copied().unwrap_or(0.0)).collect()
+            };
+            let rows: Vec<Vec<f64>> = answer.points.iter().map(row).collect();
+            return Ok(Plot {
+                title: "weights along the frontier".to_owned(),
+                x,
+                y: Axis { label: "weight".to_owned(), scale: Scale::Number },
+                layers: heaviest(&names, &places, &rows),
+            });
+        }
+        Some(_) => return Err("is 'frontier' or 'weights'".to_owned()),
+    }
     let point = |point: &crate::domain::investment::FrontierPoint| {
         (point.volatility, point.expected_return)
     };
@@ -438,10 +484,10 @@ fn frontier_plot(answer: &FrontierResponse) -> Plot {
     if let Some(best) = answer.best_sharpe.and_then(|at| answer.points.get(at as usize)) {
         layers.push(layer("best Sharpe ratio", Mark::Points, vec![point(best)]));
     }
-    Plot {
+    Ok(Plot {
         title: "efficient frontier".to_owned(),
-        x: Axis { label: "volatility a year".to_owned(), scale: Scale::Number },
+        x,
         y: Axis { label: "expected return a year".to_owned(), scale: Scale::Number },
         layers,
-    }
+    })
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::super::explanations::PATIENCE;
+use super::super::turns::PATIENCE;
 use super::super::{Service, blocking, not_found};
 use crate::domain::assessment::{Assessment, AssessmentRecord, AssessmentReplay};
 use crate::domain::key::Caller;

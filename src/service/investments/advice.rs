@@ -8,7 +8,7 @@ use actuary_finance::investments::{
 use super::estimates::{Believed, Known, LEVEL, market, objective};
 use super::profile::{Rules, check_goal, refuse_all};
 use super::wording::{self, Told, percent};
-use super::{Universe, problem, too_long, unmet, work};
+use super::{Universe, problem, stopped, unmet, work};
 use crate::domain::investment::{
     CovarianceKind, Estimate, Estimates, Holding, MAX_RESAMPLES, MeanKind, NOTICE, Outcomes,
     Outlook, PortfolioGoal, PortfolioRequest, PortfolioResponse, Resampling, UsedViews,
@@ -91,7 +91,7 @@ pub(super) fn advise(
         .map_err(|fault| problem(fault, assets))?;
     let found = optimise(&market, &rules.constraints, objective(&request.goal, rules))
         .map_err(|why| unmet(why, rules, &market, assets))?;
-    let drawn = Drawn::of(request, universe, rules, views, &found.weights, stop)?;
+    let drawn = Drawn::of(request, universe, rules, views, (&market, &found.weights), stop)?;
     let level = request.goal.level.or(request.profile.limits.cvar.as_ref().map(|tail| tail.level));
     let outlook = |weights: &[f64]| outlook(&market, rules, weights, level.unwrap_or(LEVEL));
     let mut portfolio = outlook(&found.weights)?;
@@ -110,6 +110,7 @@ pub(super) fn advise(
         holdings: holdings(&market, universe, rules, &request.goal, &found, &drawn),
         equal_weight: outlook(&rules.equal())?,
         current,
+        starts_from: rules.starts_from(),
         binding: wording::bindings(&found, rules, &request.goal),
         moved: found.moved,
         unknown: unknown(request, universe, rules, views, &portfolio, &drawn, &outcomes),
@@ -136,6 +137,9 @@ struct Drawn {
     /// Of the portfolio that was found, by the estimates of each history, a year.
     returns: Vec<f64>,
     volatilities: Vec<f64>,
+    /// What the best weights of each history are expected to earn in it beyond what they are by the history as it
+    /// was, a year: so much of an expected return is luck of the history that weights were chosen by (Efron 1983).
+    optimism: Vec<f64>,
 }
 
 impl Drawn {
@@ -144,7 +148,7 @@ impl Drawn {
         universe: &Universe,
         rules: &Rules,
         views: Option<&Believed>,
-        found: &[f64],
+        (as_it_was, found): (&Market, &[f64]),
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<Self> {
         let periods = universe.history.periods();
@@ -155,11 +159,12 @@ impl Drawn {
             weights: Vec::new(),
             returns: Vec::new(),
             volatilities: Vec::new(),
+            optimism: Vec::new(),
         };
         let objective = objective(&request.goal, rules);
         for draw in 0..u64::from(request.resamples) {
             if stop() {
-                return Err(too_long());
+                return Err(stopped());
             }
             let places = resampled(periods, periods, block, request.seed, draw);
             let history: History = universe.history.at(&places);
@@ -170,7 +175,12 @@ impl Drawn {
             drawn.returns.push(market.expected(found) * rules.year);
             drawn.volatilities.push(market.volatility(found) * rules.year.sqrt());
             match optimise(&market, &rules.constraints, objective) {
-                Ok(portfolio) => drawn.weights.push(portfolio.weights),
+                Ok(portfolio) => {
+                    let weights = portfolio.weights;
+                    let beyond = market.expected(&weights) - as_it_was.expected(&weights);
+                    drawn.optimism.push(beyond * rules.year);
+                    drawn.weights.push(weights);
+                }
                 Err(_) => drawn.failed += 1,
             }
         }
@@ -195,8 +205,7 @@ fn outlook(market: &Market, rules: &Rules, weights: &[f64], level: f64) -> Resul
     let plain = |value: f64| Estimate { value, low: None, high: None };
     let (expected, volatility) = (market.expected(weights), market.volatility(weights));
     let earned = market.history.earned(weights);
-    let from = rules.current.clone().unwrap_or_else(|| vec![0.0; weights.len()]);
-    let turnover = turnover(&from, weights);
+    let turnover = turnover(&rules.held(), weights);
     Ok(Outlook {
         expected_return: plain(expected * rules.year),
         volatility: plain(volatility * rules.year.sqrt()),
@@ -268,8 +277,9 @@ fn outcomes(
         .map(|path| {
             let places =
                 resampled(earned.len(), horizon as usize, block, request.seed, PATHS_FROM + path);
-            let grown: f64 = places.iter().map(|at| 1.0 + earned[*at]).product();
-            (1.0 - cost) * grown - 1.0
+            // Whoever has nothing left earns nothing more, and owes no more than that.
+            let grown = |wealth: f64, at: &usize| (wealth * (1.0 + earned[*at])).max(0.0);
+            places.iter().fold((1.0 - cost).max(0.0), grown) - 1.0
         })
         .collect();
     ends.sort_by(f64::total_cmp);
@@ -328,6 +338,14 @@ fn unknown(
         years,
         percent(portfolio.volatility.value / years.sqrt())
     )];
+    let optimism = drawn.optimism.iter().sum::<f64>() / drawn.optimism.len().max(1) as f64;
+    if views.is_none() && drawn.optimism.len() >= 10 && optimism > 0.0005 {
+        told.push(format!(
+            "how much of the expected return is luck of the history that weights were chosen by: those chosen by \
+             histories drawn anew were expected to earn {} a year more than they do by this one",
+            percent(optimism)
+        ));
+    }
     if drawn.failed > 0 {
         told.push(format!(
             "for {} of {} histories drawn anew the constraints could not be met, so that the intervals of weights are \

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use actuary_finance::investments::{
-    Constraints, Held, History, Trading, Unmet, Walk, Walked, deflated_sharpe, optimise,
+    Constraints, Held, History, Objective, Trading, Unmet, Walk, Walked, deflated_sharpe, optimise,
     performance, walk,
 };
 use actuary_finance::{Fault, Result as Calculated};
@@ -12,7 +12,7 @@ use super::advice::{check_estimates, of_universe};
 use super::estimates::{market, objective};
 use super::profile::{Rules, check_goal, refuse_all};
 use super::wording::missed;
-use super::{Universe, asset_of, problem, too_long, work};
+use super::{Universe, asset_of, problem, stopped, unmet, work};
 use crate::domain::investment::{
     BacktestRequest, BacktestResponse, BacktestedStrategy, MAX_STRATEGIES, MAX_WEIGHTS, NOTICE,
     Rebalancing, StrategyPerformance, StrategySpec,
@@ -80,9 +80,26 @@ pub(super) fn check(request: &BacktestRequest, universe: &Universe, rules: &Rule
     let each = |strategy: &StrategySpec| {
         work::seconds((universe.assets.len(), looked), &strategy.goal, rules, trades)
     };
+    possible(request, universe, rules)?;
     let seconds = request.strategies.iter().map(each).sum::<f64>() * decisions as f64;
     let way_out = "decide less often, or send fewer strategies, assets or dates";
     work::check(seconds, universe, "/every", way_out)
+}
+
+/// Refuses bounds that no weights keep to, whatever the prices are: each decision would come to nothing.
+fn possible(request: &BacktestRequest, universe: &Universe, rules: &Rules) -> Result<()> {
+    let (market, _) = market(&universe.history, &request.estimates, rules.free, None)
+        .map_err(|fault| problem(fault, &universe.assets))?;
+    let fixed = Constraints {
+        trading: None,
+        volatility: None,
+        tail: None,
+        drawdown: None,
+        ..rules.constraints.clone()
+    };
+    optimise(&market, &fixed, Objective::EqualWeight)
+        .map_err(|why| unmet(why, rules, &market, &universe.assets))?;
+    Ok(())
 }
 
 fn name(strategy: &StrategySpec) -> &str {
@@ -100,6 +117,7 @@ fn walked(request: &BacktestRequest, rules: &Rules) -> Walk {
         every: request.every as usize,
         lag: request.lag as usize,
         cost: rules.cost,
+        most: request.profile.max_turnover,
     }
 }
 
@@ -118,31 +136,33 @@ pub(super) fn backtest(
     let history = &universe.history;
     let mut found: Vec<(String, Walked)> = Vec::new();
     for strategy in &request.strategies {
-        let mut stopped = false;
+        let mut is_stopped = false;
         let mut decide = |known: &History, held: &[f64]| {
-            stopped = stop();
-            if stopped {
+            is_stopped = stop();
+            if is_stopped {
                 return Err(Fault::new("", "stopped"));
             }
             decided(request, strategy, rules, assets, known, held)
         };
         let outcome = walk(history, &settings, &mut decide);
-        if stopped {
-            return Err(too_long());
+        if is_stopped {
+            return Err(stopped());
         }
         let walked = outcome.map_err(|fault| problem(fault, assets))?;
         found.push((name(strategy).to_owned(), walked));
     }
     let equal = rules.equal();
     let mut even = |_: &History, _: &[f64]| Ok(Held::Weights(equal.clone()));
-    let beside = walk(history, &settings, &mut even).map_err(|fault| problem(fault, assets))?;
+    // What stands beside the strategies keeps to no constraint.
+    let free = Walk { most: None, ..settings };
+    let beside = walk(history, &free, &mut even).map_err(|fault| problem(fault, assets))?;
     found.push((EQUAL_WEIGHT.to_owned(), beside));
-    let once = Walk { every: usize::MAX, ..settings };
+    let once = Walk { every: usize::MAX, ..free };
     let beside = walk(history, &once, &mut even).map_err(|fault| problem(fault, assets))?;
     found.push((BUY_AND_HOLD.to_owned(), beside));
     let first = found[0].1.first;
     let returns = vec![rules.free; history.periods() - first];
-    found.push((CASH.to_owned(), Walked { first, returns, trades: Vec::new() }));
+    found.push((CASH.to_owned(), Walked { first, returns, trades: Vec::new(), ruined: None }));
 
     let trials = request.trials.map_or(request.strategies.len(), |trials| trials as usize);
     let mut variance = sharpe_variance(&found[..request.strategies.len()], rules);
@@ -200,7 +220,8 @@ fn decided(
 fn kept_to(rules: &Rules, held: &[f64]) -> Constraints {
     let begins = held.iter().all(|weight| *weight == 0.0);
     let most = rules.constraints.trading.as_ref().and_then(|trading| trading.most);
-    let trading = (!begins && (most.is_some() || rules.cost > 0.0)).then(|| Trading {
+    let most = most.filter(|_| !begins);
+    let trading = (most.is_some() || rules.cost > 0.0).then(|| Trading {
         current: held.to_vec(),
         most,
         cost: vec![rules.cost / f64::from(rules.horizon); held.len()],
@@ -257,6 +278,7 @@ fn told(
     Ok(BacktestedStrategy {
         name,
         wealth: path.collect(),
+        ruined: walked.ruined.map(|at| universe.times[at].clone()),
         performance: StrategyPerformance {
             annual_return: found.annual_return,
             annual_volatility: found.annual_volatility,

@@ -5,7 +5,7 @@ use actuary_finance::investments::{Market, Portfolio, frontier};
 use super::advice::{check_estimates, of_universe};
 use super::estimates::{Known, market};
 use super::profile::{Rules, refuse_all};
-use super::{Universe, problem, too_long, unmet, work};
+use super::{Universe, problem, stopped, unmet, work};
 use crate::domain::investment::{
     AssetRisk, FrontierPoint, FrontierRequest, FrontierResponse, MAX_POINTS, NOTICE, PortfolioGoal,
 };
@@ -47,15 +47,15 @@ pub(super) fn trace(
     let views = known.views.as_ref();
     let (market, shrinkage) = market(&universe.history, &request.estimates, rules.free, views)
         .map_err(|fault| problem(fault, assets))?;
-    let mut stopped = false;
+    let mut is_stopped = false;
     let mut watched = || {
-        stopped = stopped || stop();
-        stopped
+        is_stopped = is_stopped || stop();
+        is_stopped
     };
     let found = frontier(&market, &rules.constraints, request.points as usize, &mut watched)
         .map_err(|why| unmet(why, rules, &market, assets))?;
-    if stopped {
-        return Err(too_long());
+    if is_stopped {
+        return Err(stopped());
     }
     let points: Vec<FrontierPoint> =
         found.iter().map(|portfolio| point(portfolio, &market, universe, rules)).collect();
@@ -80,6 +80,7 @@ pub(super) fn trace(
         points,
         best_sharpe,
         assets: (0..assets.len()).map(own).collect(),
+        starts_from: rules.starts_from(),
         unknown,
         universe: about,
     })

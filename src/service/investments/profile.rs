@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use actuary_finance::investments::{Constraints, Limit, Linear, Tail, Trading};
 
-use crate::domain::investment::{InvestorProfile, PortfolioGoal};
+use super::wording::figure;
+use crate::domain::investment::{InvestorProfile, PortfolioGoal, StartingPoint, WeightBounds};
 use crate::domain::name::did_you_mean;
 use crate::error::{Code, Error, FieldError, Result};
 
 /// Most groups and scores of a profile.
 const MAX_LINEAR: usize = 1_000;
+/// Weights that sum to 1 but for this do.
+const SLACK: f64 = 1e-9;
 /// Most names in a list or a map of a request.
 pub(super) const MAX_NAMES: usize = 1_000;
 /// Most faults of one answer.
@@ -54,7 +57,8 @@ pub(super) fn rules(profile: &InvestorProfile, assets: &[String]) -> Result<Rule
     check.ended()?;
     let year = profile.periods_per_year;
     let horizon = profile.horizon;
-    let trades = profile.max_turnover.is_some() || (profile.cost > 0.0 && current.is_some());
+    // Whoever says nothing of what is held begins with cash, and pays for what is bought.
+    let trades = profile.max_turnover.is_some() || profile.cost > 0.0;
     let cost = vec![profile.cost / f64::from(horizon); assets.len()];
     let trading = trades.then(|| Trading {
         current: current.clone().unwrap_or_else(|| vec![0.0; assets.len()]),
@@ -140,6 +144,19 @@ impl Rules {
             Limit::Volatility => self.year.sqrt(),
             Limit::Return => self.year,
             _ => 1.0,
+        }
+    }
+
+    /// What is held before the trade: cash where nothing is said.
+    pub(super) fn held(&self) -> Vec<f64> {
+        self.current.clone().unwrap_or_else(|| vec![0.0; self.names.len()])
+    }
+
+    /// Where the trade begins, as an answer says it.
+    pub(super) fn starts_from(&self) -> StartingPoint {
+        match self.current {
+            Some(_) => StartingPoint::Current,
+            None => StartingPoint::Cash,
         }
     }
 
@@ -318,6 +335,7 @@ impl Check<'_> {
     }
 
     fn bounds(&mut self, profile: &InvestorProfile) -> Bounds {
+        let before = self.errors.len();
         let mut lower = vec![profile.min_weight; self.assets.len()];
         let mut upper = vec![profile.max_weight; self.assets.len()];
         if profile.min_weight > profile.max_weight {
@@ -364,8 +382,55 @@ impl Check<'_> {
                 below,
                 "allows no asset a weight above 0: raise it, up to 1 which is no bound",
             );
+        } else if self.errors.len() == before && profile.min_weight.abs() <= 1.0 {
+            let least = (lower.iter().sum::<f64>(), profile.min_weight);
+            if least.0 > 1.0 + SLACK {
+                self.sum_of_ends((profile, &excluded), "min", least, |bounds| bounds.min);
+            }
+            let most = (upper.iter().sum::<f64>(), profile.max_weight);
+            if most.0 < 1.0 - SLACK {
+                self.sum_of_ends((profile, &excluded), "max", most, |bounds| bounds.max);
+            }
         }
         (lower, upper, excluded)
+    }
+
+    /// Tells that weights of 1 together have no room between bounds: `end` is `min` or `max`, `sum` that of all, and
+    /// `common` that of the assets without one of their own, which is what to change where it can mend it.
+    fn sum_of_ends(
+        &mut self,
+        (profile, excluded): (&InvestorProfile, &HashMap<usize, usize>),
+        end: &str,
+        (sum, common): (f64, f64),
+        own: impl Fn(&WeightBounds) -> Option<f64>,
+    ) {
+        let allowed = (0..self.assets.len()).filter(|at| !excluded.contains_key(at));
+        let allowed: Vec<&String> = allowed.map(|at| &self.assets[at]).collect();
+        let given = |name: &&String| profile.bounds.get(*name).and_then(&own);
+        let of_own: Vec<f64> = allowed.iter().filter_map(given).collect();
+        let others = (allowed.len() - of_own.len()) as f64;
+        let mended = (1.0 - of_own.iter().sum::<f64>()) / others;
+        let is_least = end == "min";
+        let (which, most, way) = match is_least {
+            true => ("least", "more than the 1 that there is", "lower"),
+            false => ("greatest", "which leaves wealth that nothing may hold", "raise"),
+        };
+        let says = format!(
+            "the {which} weights of the {} assets that may be held sum to {}, {most}",
+            allowed.len(),
+            figure(sum)
+        );
+        // Rounded to the side on which it holds.
+        let tenths = mended * 1e4;
+        let enough = if is_least { (tenths + 1e-6).floor() } else { (tenths - 1e-6).ceil() } / 1e4;
+        let possible = if is_least { 0.0..=common.max(0.0) } else { common..=2.0 };
+        match others > 0.0 && possible.contains(&mended) {
+            true => self.add(
+                &format!("/{end}_weight"),
+                format!("{says}: {way} it to {} or further", figure(enough)),
+            ),
+            false => self.add("/bounds", format!("{says}: {way} some of their {end}")),
+        }
     }
 
     fn ends(&mut self, below: &str, min: Option<f64>, max: Option<f64>) {
@@ -463,3 +528,6 @@ impl Check<'_> {
 pub(super) fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
+
+#[cfg(test)]
+mod tests;

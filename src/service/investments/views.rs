@@ -7,7 +7,9 @@ use actuary_finance::investments::{Doubt, View};
 use super::estimates::{Believed, Known};
 use super::profile::{MAX_FAULTS, Rules, escaped, places, refuse_all, too_many};
 use super::{Service, Universe};
-use crate::domain::forecast::{Forecast, ForecastRequest, ForecastResponse};
+use crate::domain::forecast::{
+    Forecast, ForecastMetrics, ForecastRequest, ForecastResponse, SeriesMetrics,
+};
 use crate::domain::investment::{GivenView, UsedView, UsedViews, ViewsSpec};
 use crate::domain::key::Caller;
 use crate::domain::name::did_you_mean;
@@ -198,7 +200,7 @@ fn check_numbers(view: &GivenView, below: &str, add: &mut dyn FnMut(String, Stri
 }
 
 /// Adds a view for each asset that a model forecasts: the mean return a period over the steps that it forecasts, as
-/// uncertain as its squared error on rows that it had not seen.
+/// uncertain as its squared error of that very asset on rows that it had not seen.
 fn forecast(
     believed: &mut Believed,
     answer: &ForecastResponse,
@@ -212,29 +214,33 @@ fn forecast(
         return Err(refuse("its version has no metrics of a forecast".to_owned()));
     };
     let fits = fitting(version, prices).map_err(refuse)?;
-    // The last step is further off than the mean one, and so is its error.
-    let steps = &metrics.mse_by_step;
-    let mean = steps.iter().sum::<f64>() / steps.len().max(1) as f64;
-    let stretch = steps.last().filter(|_| mean > 0.0).map_or(1.0, |last| last / mean);
+    if metrics.by_series.is_empty() {
+        return Err(refuse(
+            "its version does not know the errors of single series: train one anew, of at most 1,000 series".to_owned(),
+        ));
+    }
+    let errors = Errors::of(metrics, universe.last.is_some());
     for (at, asset) in universe.assets.iter().enumerate() {
         let found = answer.forecasts.iter().find(|forecast| fits.is_of(forecast, asset));
-        let error =
-            found.and_then(|one| metrics.by_target.iter().find(|known| known.target == one.target));
-        let (Some(found), Some(error)) = (found, error) else {
+        let Some((found, last)) = found.and_then(|one| Some((one, one.steps.last()?))) else {
             believed.without.push(asset.clone());
             continue;
         };
-        let Some(last) = found.steps.last() else { continue };
+        let Some(error) = errors.of_series(found) else {
+            return Err(refuse(format!(
+                "its errors of {asset} are no share of a price, since prices that it was tested on are not above 0: \
+                 train one on returns"
+            )));
+        };
         let (value, variance) = match &universe.last {
             Some(prices) => {
                 let (price, periods) = (prices[at], f64::from(last.step));
-                let value = (last.value / price - 1.0) / periods;
-                (value, error.mse * stretch / (price * periods).powi(2))
+                ((last.value / price - 1.0) / periods, error / (periods * periods))
             }
             // The error of a mean is at most that of a step.
             None => {
                 let sum: f64 = found.steps.iter().map(|step| step.value).sum();
-                (sum / found.steps.len() as f64, error.mse)
+                (sum / found.steps.len() as f64, error)
             }
         };
         if !(value.is_finite() && variance.is_finite()) {
@@ -264,6 +270,50 @@ fn forecast(
     believed.used.version = Some(answer.version);
     believed.used.beats_random_walk = Some(answer.beats_random_walk);
     Ok(())
+}
+
+/// Windows that do not overlap which an asset's own error needs to count as much as that of all assets together.
+const ENOUGH: f64 = 10.0;
+
+/// How many windows of a series stand by themselves, and its error where it has one.
+type Own = (f64, Option<f64>);
+
+/// Squared errors of a version's forecasts: of the last price as a share of the last known one, or of returns.
+struct Errors<'a> {
+    /// By entity and column.
+    of: HashMap<(Option<&'a str>, &'a str), Own>,
+    /// Of all series together.
+    all: Option<f64>,
+}
+
+impl<'a> Errors<'a> {
+    fn of(metrics: &'a ForecastMetrics, is_of_prices: bool) -> Self {
+        let horizon = metrics.mse_by_step.len().max(1) as f64;
+        let error =
+            |one: &SeriesMetrics| if is_of_prices { one.relative_mse } else { Some(one.mse) };
+        let known = || metrics.by_series.iter().filter_map(|one| Some((one.n as f64, error(one)?)));
+        let windows: f64 = known().map(|(n, _)| n).sum();
+        let all =
+            (windows > 0.0).then(|| known().map(|(n, error)| n * error).sum::<f64>() / windows);
+        let of = metrics.by_series.iter().map(|one| {
+            // Windows that begin at each row overlap: so many of them stand by themselves.
+            let apart = (one.n as f64 / horizon).max(1.0);
+            ((one.entity.as_deref(), one.target.as_str()), (apart, error(one)))
+        });
+        Self { of: of.collect(), all }
+    }
+
+    /// The error of a series' own windows, the more of that of all the fewer of its own there are: few windows may
+    /// all have gone well by luck, and a series that was not tested has none.
+    fn of_series(&self, forecast: &Forecast) -> Option<f64> {
+        let own = self.of.get(&(forecast.entity.as_deref(), forecast.target.as_str()));
+        match own {
+            None => self.all,
+            Some((apart, own)) => {
+                own.zip(self.all).map(|(own, all)| (apart * own + ENOUGH * all) / (apart + ENOUGH))
+            }
+        }
+    }
 }
 
 /// How a version's forecasts belong to assets.

@@ -67,9 +67,15 @@ fn missed_one(limit: Limit, by: f64, rules: &Rules, market: &Market) -> String {
         false => (bound + by, "raise"),
     };
     let (least, side) = if floor { ("at least", "at most") } else { ("at most", "at least") };
+    let bought = match limit {
+        Limit::Turnover if rules.current.is_none() => {
+            " (without current there is only cash, and everything has to be bought)"
+        }
+        _ => "",
+    };
     format!(
-        "{name} has to be {least} {}, and is {side} {} under the other constraints, which misses it by {}: {way} it to \
-         that, or loosen what stands against it",
+        "{name} has to be {least} {}, and is {side} {} under the other constraints{bought}, which misses it by {}: \
+         {way} it to that, or loosen what stands against it",
         figure(bound),
         figure(reached),
         figure(by)

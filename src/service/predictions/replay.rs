@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::super::cache::ModelName;
-use super::super::explanations::PATIENCE;
 use super::super::reasons::{Answered, are_same, asked_again};
 use super::super::scores::named;
+use super::super::turns::PATIENCE;
 use super::super::{Service, not_found};
 use crate::domain::key::Caller;
 use crate::domain::prediction::{Prediction, PredictionRecord, Replay};

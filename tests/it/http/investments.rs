@@ -109,6 +109,7 @@ async fn a_profile_becomes_a_portfolio_with_its_reasons() {
     assert_eq!(answer["resampling"]["block"], 7);
     assert!(answer["notice"].as_str().unwrap().contains("not personal advice"));
     assert!(answer["unknown"].to_string().contains("standard error"), "{answer}");
+    assert_eq!(answer["starts_from"], "current");
     let outcomes = &answer["outcomes"];
     assert!(number(&outcomes["low"]) < number(&outcomes["median"]), "{answer}");
     assert!(number(&outcomes["median"]) < number(&outcomes["high"]), "{answer}");
@@ -152,7 +153,10 @@ async fn limits_that_cannot_be_met_are_named_with_what_they_miss() {
     assert_eq!(pointers(&found), ["/profile/limits/volatility"]);
     let found = refused(json!({"max_weight": 0.1}), plain.clone()).await;
     assert_eq!(pointers(&found), ["/profile/max_weight"]);
-    assert!(found["errors"][0]["detail"].as_str().unwrap().contains("set it to 0.2"), "{found}");
+    assert!(
+        found["errors"][0]["detail"].as_str().unwrap().contains("raise it to 0.2 or"),
+        "{found}"
+    );
     let found = refused(json!({"max_weight": 0.0}), plain.clone()).await;
     assert_eq!(pointers(&found), ["/profile/max_weight"]);
     let target = json!({"objective": "target_return", "target_return": 9.0});
@@ -284,6 +288,64 @@ async fn no_decision_of_a_backtest_knows_what_came_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_chosen_by_expected_returns_pays_for_it_and_is_partly_luck() {
+    let served = started().await;
+    // Weights that are chosen by expected returns are chosen by their errors too, which is told.
+    let mut eager =
+        json!({"prices": of("stocks"), "goal": {"objective": "max_return"}, "resamples": 60});
+    eager["estimates"] = json!({"mean": "sample"});
+    let eager = answered(&served, "portfolios", &eager).await;
+    assert!(eager["unknown"].to_string().contains("luck of the history"), "{eager}");
+    // What the investor has to buy costs, wherever the money is now.
+    let dear = json!({
+        "prices": of("stocks"), "profile": {"cost": 0.4, "max_weight": 0.9},
+        "goal": {"objective": "target_return", "target_return": 0.1}
+    });
+    let found = problem(ask(&served, "portfolios", &dear).await, 422, "invalid_request").await;
+    assert_eq!(pointers(&found), ["/goal/target_return"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backtest_keeps_to_its_turnover_and_loses_no_more_than_all() {
+    let served = started().await;
+    let request = || {
+        json!({
+            "prices": of("stocks"), "profile": {"max_weight": 0.5, "cost": 0.001}, "window": 100, "every": 20,
+            "strategies": [
+                {"goal": {"objective": "min_variance"}}, {"goal": {"objective": "hrp"}},
+                {"name": "bold", "goal": {"objective": "max_utility", "risk_aversion": 3}}
+            ]
+        })
+    };
+    // No strategy is asked to do what no weights could.
+    let mut impossible = request();
+    impossible["profile"]["groups"] = json!({"a": {"assets": ["calm", "fair"], "max": 0.2}, "b": {"assets": ["loud", "twin", "wild"], "max": 0.5}});
+    let found = ask(&served, "backtests", &impossible).await;
+    let found = problem(found, 422, "invalid_request").await;
+    assert!(pointers(&found)[0].starts_with("/profile/groups/"), "{found}");
+    // What is held drifts until the trade, which then is no larger than it may be.
+    let mut slow = request();
+    slow["profile"]["max_turnover"] = json!(0.05);
+    slow["lag"] = json!(15);
+    let slow = answered(&served, "backtests", &slow).await;
+    for one in &slow["strategies"].as_array().unwrap()[..3] {
+        for trade in &one["rebalancings"].as_array().unwrap()[1..] {
+            assert!(number(&trade["turnover"]) <= 0.05 + 1e-9, "{trade}");
+        }
+    }
+    // Who borrows and loses it has nothing left.
+    let mut bold = request();
+    bold["profile"] = json!({"min_weight": -1, "max_weight": 2, "cost": 0.3, "horizon": 10000});
+    bold["estimates"] = json!({"mean": "sample"});
+    bold["strategies"] = json!([{"goal": {"objective": "max_return"}}]);
+    let bold = answered(&served, "backtests", &bold).await;
+    let ruined = &bold["strategies"][0];
+    assert!(ruined["ruined"].is_string() && bold["strategies"][1]["ruined"].is_null(), "{ruined}");
+    assert_eq!(ruined["wealth"].as_array().unwrap().last(), Some(&json!(0.0)));
+    assert_eq!(ruined["performance"]["annual_return"], -1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_frontier_rises_and_views_move_it() {
     let served = started().await;
     let request = json!({"prices": of("stocks"), "profile": {"max_weight": 0.5}, "points": 7});
@@ -354,7 +416,21 @@ async fn a_models_forecasts_are_views_and_as_honest_as_it_is() {
         (number(&view["return"]) - expected).abs() < 1e-9 * expected.abs().max(1.0),
         "{view} {expected}"
     );
-    assert!(views.len() == 5 && number(&view["error"]) > 0.0);
+    // Each as uncertain as the forecasts of this very asset were, however dear or cheap it is.
+    let known = version["metrics"]["by_series"].as_array().unwrap();
+    let of = |asset: &str| known.iter().find(|one| one["entity"] == asset).unwrap();
+    let relative = |asset: &str| number(&of(asset)["relative_mse"]);
+    let windows: f64 = known.iter().map(|one| number(&one["n"])).sum();
+    let sum = |asset: &&str| number(&of(asset)["n"]) * relative(asset);
+    let all = ASSETS.iter().map(sum).sum::<f64>() / windows;
+    for asset in ASSETS {
+        let view = views.iter().find(|one| one["assets"][asset] == 1.0).unwrap();
+        let apart = (number(&of(asset)["n"]) / 5.0).max(1.0);
+        let variance = (apart * relative(asset) + 10.0 * all) / (apart + 10.0);
+        let expected = variance.sqrt() / 5.0 * 252.0;
+        assert!((number(&view["error"]) / expected - 1.0).abs() < 1e-9, "{view} {expected}");
+    }
+    assert!(views.len() == 5 && relative("calm") < relative("wild"), "{known:?}");
     // A model of other columns, or of none, has no views here.
     for (views, pointer) in [
         (json!({"model": "nobody"}), "/views/model"),

@@ -50,6 +50,14 @@ impl Baselines<'_> {
         all
     }
 
+    /// The last value that is read of each window and series, `[windows, series]`, scaled.
+    pub(super) fn last(&self) -> Vec<f64> {
+        let (channels, series) = (self.of.channels, self.of.ahead.series);
+        let start = (self.of.steps - 1) * channels;
+        let windows = self.inputs.data.chunks_exact(self.inputs.width.max(1));
+        windows.flat_map(|w| w[start..start + series].iter().map(|v| f64::from(*v))).collect()
+    }
+
     /// What `forecast` makes of each window, series and step ahead (from 0), given the values that
     /// are read of the series.
     fn each(&self, forecast: impl Fn(&dyn Fn(usize) -> f64, usize, usize) -> f64) -> Vec<f64> {

@@ -16,11 +16,14 @@ impl History {
     /// not above -1: what has lost everything has no return afterwards.
     pub fn new(assets: usize, rows: &[f64]) -> Result<Self> {
         if assets == 0 || !rows.len().is_multiple_of(assets) {
-            return Err(Fault::new("", "each row of returns needs a number for every asset"));
+            return Err(Fault::new(
+                "/history",
+                "each row of returns needs a number for every asset",
+            ));
         }
         if rows.len() / assets < 2 {
             return Err(Fault::new(
-                "",
+                "/history",
                 "fewer than two returns say nothing about risk: send more dates",
             ));
         }
@@ -31,7 +34,7 @@ impl History {
                 at % assets + 1,
                 rows[at]
             );
-            return Err(Fault::new("", detail));
+            return Err(Fault::new("/history", detail));
         }
         Ok(Self(DMatrix::from_row_slice(rows.len() / assets, assets, rows)))
     }

@@ -25,14 +25,18 @@ impl Market {
         let assets = self.history.assets();
         let sizes = [self.mean.len(), self.covariance.nrows(), self.covariance.ncols()];
         if sizes.iter().any(|size| *size != assets) {
-            return Err(Fault::new("", "means, covariance and history are of different assets"));
+            return Err(Fault::new(
+                "/history",
+                "means, covariance and history are of different assets",
+            ));
         }
         let mut numbers = self.mean.iter().chain(self.covariance.iter()).chain([&self.free]);
         match numbers.all(|number| number.is_finite()) {
             true => Ok(()),
-            false => {
-                Err(Fault::new("", "an expected return or a covariance is not a finite number"))
-            }
+            false => Err(Fault::new(
+                "/history",
+                "an expected return or a covariance is not a finite number",
+            )),
         }
     }
 
@@ -83,7 +87,7 @@ impl Market {
 pub fn tail_loss(returns: &[f64], at: f64) -> Result<f64> {
     level(at)?;
     if returns.is_empty() {
-        return Err(Fault::new("", "there are no returns"));
+        return Err(Fault::new("/history", "there are no returns"));
     }
     let mut sorted = returns.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -92,7 +96,8 @@ pub fn tail_loss(returns: &[f64], at: f64) -> Result<f64> {
     let sum: f64 = sorted[..whole].iter().sum();
     let part = share - whole as f64;
     let next = sorted.get(whole).copied().unwrap_or(0.0);
-    Ok(-(sum + part * next) / share)
+    // Of nothing at all it would be -0.
+    Ok(0.0 - (sum + part * next) / share)
 }
 
 /// The deepest fall from a high of the sum of returns, which is what a limit on it in an optimisation holds.

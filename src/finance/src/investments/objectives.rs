@@ -166,8 +166,15 @@ fn max_sharpe(market: &Market, constraints: &Constraints) -> Result<Portfolio, U
     let best = convex(market, constraints, Objective::MaxReturn)?.weights;
     let excess = market.expected(&best) - constraints.cost(&best) - market.free;
     if excess <= 1e-12 {
-        let detail = "no portfolio within the constraints is expected to earn more than the risk-free rate: there \
-                      is no best Sharpe ratio; ask for the least variance, or say other expected returns";
+        let costs = if constraints.cost(&best) > 0.0 {
+            ", after costs spread over the horizon,"
+        } else {
+            ""
+        };
+        let detail = format!(
+            "no portfolio within the constraints is expected to earn more{costs} than the risk-free rate: there is \
+             no best Sharpe ratio; ask for the least variance, or say other expected returns"
+        );
         return Err(Fault::new("/objective", detail).into());
     }
     let mut building = Building::new(market, constraints, true);

@@ -64,7 +64,7 @@ pub fn risk_parity(covariance: &DMatrix<f64>, budget: &[f64]) -> Result<Vec<f64>
     if missed.is_nan() || missed >= 1e-10 {
         let detail = "no portfolio divides the risk as asked: some assets cancel each other's risk out, or \
                       there are fewer dates than assets; take a shrunk covariance or leave assets out";
-        return Err(Fault::new("", detail));
+        return Err(Fault::new("/covariance", detail));
     }
     let weights = y.component_div(&deviations);
     let sum = weights.sum();

@@ -37,10 +37,13 @@ pub struct Performance {
 /// A [`Fault`] for fewer than two returns, and for one that is not a number from -1 or a year without periods.
 pub fn performance(returns: &[f64], free: f64, year: f64) -> Result<Performance> {
     if returns.len() < 2 {
-        return Err(Fault::new("", "fewer than two returns have no spread: take more dates"));
+        return Err(Fault::new(
+            "/history",
+            "fewer than two returns have no spread: take more dates",
+        ));
     }
     if returns.iter().any(|value| !(value.is_finite() && *value >= -1.0)) || !free.is_finite() {
-        return Err(Fault::new("", "a return is not a number from -1"));
+        return Err(Fault::new("/history", "a return is not a number from -1"));
     }
     if !(year > 0.0 && year.is_finite()) {
         return Err(Fault::new(

@@ -313,7 +313,8 @@ fn a_poisoned_future_changes_no_weight_that_was_decided_before() {
     rows[5 * poisoned_from..].iter_mut().for_each(|value| *value = -*value * 7.0 + 0.01);
     rows[5 * poisoned_from..].iter_mut().for_each(|value| *value = value.clamp(-0.9, 5.0));
     let poisoned = History::new(5, &rows).unwrap();
-    let settings = Walk { window: 120, expanding: false, every: 21, lag: 1, cost: 0.001 };
+    let settings =
+        Walk { window: 120, expanding: false, every: 21, lag: 1, cost: 0.001, most: None };
     for objective in [
         Objective::MinVariance,
         Objective::MaxUtility { aversion: 4.0 },

@@ -17,6 +17,9 @@ pub struct Walk {
     pub lag: usize,
     /// What buying or selling one unit costs.
     pub cost: f64,
+    /// Greatest turnover of a trade, but of the first purchase out of cash. What is held drifts between a decision
+    /// and its trade, so the trade goes no further towards what was decided than this allows.
+    pub most: Option<f64>,
 }
 
 /// What is done at a decision.
@@ -49,9 +52,11 @@ pub struct Trade {
 pub struct Walked {
     /// The first period whose return is earned.
     pub first: usize,
-    /// After costs, one for each period from the first on.
+    /// After costs, one for each period from the first on; never below -1, and 0 once nothing is left.
     pub returns: Vec<f64>,
     pub trades: Vec<Trade>,
+    /// The period at whose end nothing was left, after which nothing is decided or traded.
+    pub ruined: Option<usize>,
 }
 
 impl Walk {
@@ -59,7 +64,7 @@ impl Walk {
     ///
     /// # Errors
     /// A [`Fault`] for a window of less than two periods, decisions that are no periods apart, a cost that is
-    /// not from 0 and below 1, and a history that is too short.
+    /// not from 0 and below 1, a limit on turnover that is not from 0, and a history that is too short.
     pub fn decisions(&self, periods: usize) -> Result<Vec<usize>> {
         if self.window < 2 {
             return Err(Fault::new("/window", "a window needs two periods at least"));
@@ -72,6 +77,9 @@ impl Walk {
                 "/cost",
                 format!("a cost of {} is not from 0 and below 1", self.cost),
             ));
+        }
+        if let Some(most) = self.most.filter(|most| !(*most >= 0.0 && most.is_finite())) {
+            return Err(Fault::new("/most", format!("a turnover of {most} is not from 0")));
         }
         let first = self.window - 1;
         let last = periods.saturating_sub(self.lag.saturating_add(2));
@@ -99,7 +107,7 @@ pub fn walk(
 ) -> Result<Walked> {
     let decisions = walk.decisions(history.periods())?;
     let first = decisions.first().map_or(0, |at| at + walk.lag + 1);
-    let mut walked = Walked { first, returns: Vec::new(), trades: Vec::new() };
+    let mut walked = Walked { first, returns: Vec::new(), trades: Vec::new(), ruined: None };
     // What is held after the period before; what isn't in assets is cash, which earns nothing.
     let mut held = vec![0.0; history.assets()];
     let mut pending: std::collections::VecDeque<(usize, Held)> = Default::default();
@@ -109,33 +117,24 @@ pub fn walk(
         let trade = if due { pending.pop_front() } else { None };
         let mut cost = 0.0;
         if let Some((decided, what)) = trade {
-            let (weights, kept) = match what {
-                Held::Weights(weights) => (weights, None),
-                Held::Kept(reason) => (held.clone(), Some(reason)),
-            };
-            let turnover = turnover(&held, &weights);
-            cost = turnover * walk.cost;
-            let from = period;
-            let weights_then = weights.clone();
-            walked.trades.push(Trade {
-                decided,
-                from,
-                weights: weights_then,
-                turnover,
-                cost,
-                kept,
-            });
-            held = weights;
+            let trade = walk.traded(&held, decided, what);
+            (cost, held) = (trade.cost, trade.weights.clone());
+            walked.trades.push(trade);
         }
         if period >= first {
             let earned: f64 = (0..held.len()).map(|at| held[at] * history.get(period, at)).sum();
-            let grown = 1.0 + earned;
-            walked.returns.push((1.0 - cost) * grown - 1.0);
-            if grown > 0.0 {
-                let drifted =
-                    |(at, weight): (usize, &f64)| weight * (1.0 + history.get(period, at)) / grown;
-                held = held.iter().enumerate().map(drifted).collect();
+            let (kept, grown) = (1.0 - cost, 1.0 + earned);
+            if kept <= 0.0 || grown <= 0.0 {
+                // Whoever owes more than there is has nothing, and no more than that to lose.
+                walked.returns.push(-1.0);
+                walked.returns.resize(history.periods() - first, 0.0);
+                walked.ruined = Some(period);
+                return Ok(walked);
             }
+            walked.returns.push(kept * grown - 1.0);
+            let drifted =
+                |(at, weight): (usize, &f64)| weight * (1.0 + history.get(period, at)) / grown;
+            held = held.iter().enumerate().map(drifted).collect();
         }
         // After the close of the period: what is decided knows it, and nothing after it.
         if next.next_if_eq(&period).is_some() {
@@ -156,12 +155,33 @@ pub fn walk(
     Ok(walked)
 }
 
+impl Walk {
+    /// The trade from what is held to what was decided, as far as the limit on turnover lets it go.
+    fn traded(&self, held: &[f64], decided: usize, what: Held) -> Trade {
+        let (mut weights, kept) = match what {
+            Held::Weights(weights) => (weights, None),
+            Held::Kept(reason) => (held.to_vec(), Some(reason)),
+        };
+        let begins = held.iter().all(|weight| *weight == 0.0);
+        let wanted = turnover(held, &weights);
+        if let Some(most) = self.most.filter(|most| !begins && wanted > *most) {
+            let share = most / wanted;
+            let part = |(to, from): (&mut f64, &f64)| *to = from + (*to - from) * share;
+            weights.iter_mut().zip(held).for_each(part);
+        }
+        let turnover = turnover(held, &weights);
+        let (from, cost) = (decided + self.lag + 1, turnover * self.cost);
+        Trade { decided, from, weights, turnover, cost, kept }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const WALK: Walk = Walk { window: 3, expanding: false, every: 2, lag: 1, cost: 0.01 };
+    const WALK: Walk =
+        Walk { window: 3, expanding: false, every: 2, lag: 1, cost: 0.01, most: None };
 
     fn history(rows: &[f64]) -> History {
         History::new(2, rows).unwrap()
@@ -217,12 +237,74 @@ mod tests {
         assert_eq!(pointer(Walk { window: 1, ..WALK }), "/window");
         assert_eq!(pointer(Walk { every: 0, ..WALK }), "/every");
         assert_eq!(pointer(Walk { cost: 1.0, ..WALK }), "/cost");
+        assert_eq!(pointer(Walk { most: Some(-0.1), ..WALK }), "/most");
         assert_eq!(pointer(Walk { window: 3, ..WALK }), "/window");
         assert_eq!(pointer(Walk { lag: usize::MAX, window: 2, ..WALK }), "/window");
         assert!(walk(&history(&rows), &Walk { lag: 0, ..WALK }, &mut winner).is_ok());
     }
 
+    #[test]
+    fn who_loses_more_than_all_is_ruined_and_owes_nothing() {
+        // Short of the second, which trebles in period 4.
+        let rows = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 2.0, 0.3, -0.5, 0.0, 0.1];
+        let mut bold = |_: &History, _: &[f64]| Ok(Held::Weights(vec![2.0, -1.0]));
+        let walked = walk(&history(&rows), &WALK, &mut bold).unwrap();
+        assert_eq!((walked.ruined, walked.trades.len()), (Some(4), 1));
+        assert_eq!(walked.returns, [-1.0, 0.0, 0.0]);
+        // Trading twice as much as there is at half its price leaves nothing either.
+        let dear = Walk { cost: 0.5, ..WALK };
+        let walked = walk(&history(&[0.0; 14]), &dear, &mut bold).unwrap();
+        assert_eq!((walked.ruined, walked.returns), (Some(4), vec![-1.0, 0.0, 0.0]));
+        let calm = walk(&history(&rows), &WALK, &mut winner).unwrap();
+        assert_eq!(calm.ruined, None);
+    }
+
     proptest! {
+        #[test]
+        fn no_trade_but_the_first_is_larger_than_it_may_be(
+            rows in prop::collection::vec(-0.5..1.0_f64, 80),
+            most in 0.0..0.6_f64,
+            lag in 0..7_usize,
+            every in 1..5_usize,
+        ) {
+            let settings = Walk { window: 5, every, lag, most: Some(most), ..WALK };
+            // Decides within the limit, of what is held when it decides.
+            let mut turns = false;
+            let mut restless = |_: &History, held: &[f64]| {
+                turns = !turns;
+                let first = if turns { 1.0 } else { 0.0 };
+                let wanted = [first, 1.0 - first];
+                let begins = held.iter().all(|weight| *weight == 0.0);
+                let far = turnover(held, &wanted).max(1e-300);
+                let share = if begins { 1.0 } else { (most / far).min(1.0) };
+                Ok(Held::Weights((0..2).map(|at| held[at] + share * (wanted[at] - held[at])).collect()))
+            };
+            let walked = walk(&history(&rows), &settings, &mut restless).unwrap();
+            prop_assert!(walked.trades.len() > 1);
+            for trade in &walked.trades[1..] {
+                prop_assert!(trade.turnover <= most + 1e-12, "{} {most}", trade.turnover);
+                prop_assert!((trade.weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            }
+        }
+
+        #[test]
+        fn wealth_never_falls_below_nothing(
+            rows in prop::collection::vec(-0.9..1.5_f64, 60),
+            short in 0.0..3.0_f64,
+            cost in 0.0..0.6_f64,
+        ) {
+            let settings = Walk { window: 5, every: 3, cost, ..WALK };
+            let mut bold = |_: &History, held: &[f64]| {
+                let short = if held[1] < 0.0 { 0.0 } else { short };
+                Ok(Held::Weights(vec![1.0 + short, -short]))
+            };
+            let walked = walk(&history(&rows), &settings, &mut bold).unwrap();
+            prop_assert_eq!(walked.returns.len(), 30 - walked.first);
+            prop_assert!(walked.returns.iter().all(|value| value.is_finite() && *value >= -1.0));
+            let lost = walked.returns.iter().position(|value| *value == -1.0);
+            prop_assert_eq!(walked.ruined, lost.map(|at| at + walked.first));
+        }
+
         #[test]
         fn the_future_changes_no_earlier_weight(
             rows in prop::collection::vec(-0.1..0.1_f64, 80),

@@ -31,11 +31,11 @@ pub use explain::{
 pub use features::{
     BinnedColumn, FittedFeatures, FittedSource, Known, KnownCategory, KnownNumber, Matrix,
 };
-pub use infer::{LoadedModel, Outputs, SeriesForecast};
+pub use infer::{LoadedModel, OneAhead, Outputs, SeriesForecast};
 pub use train::{
     CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent, Rehearsal, Relieved,
     ScorecardWeights, Trained, check_columns, check_simplification, check_spec, elementwise_times,
-    simplify, train, train_from,
+    known_until, simplify, train, train_from,
 };
 
 #[cfg(test)]

@@ -63,6 +63,7 @@ pub use self::scorecard::ScorecardWeights;
 use self::search::Found;
 pub use self::simplify::{Parent, check_simplification, simplify};
 pub(crate) use self::target::Truth;
+pub use self::windows::known_until;
 use crate::domain::calibration::CalibrationChoice;
 use crate::domain::cost::Cost;
 use crate::domain::network::NetworkSpec;

@@ -191,11 +191,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "scorecard",
         summary: "the points of a version of the network scorecard",
         parameters: &[
-            needed("model", "a version, a model, or a model's name"),
-            optional("points", "600", "at these odds of the good outcome"),
+            needed("model", "a version, a model, its name, or a policy, whose scale is taken"),
+            optional("points", "600", "at these odds of the favourable class"),
             optional("points_to_double", "20", "so many more stand for twice the odds"),
             optional("odds", "50", "to 1"),
             optional("rounded", "True", "whether points are whole numbers"),
+            optional(
+                "adverse",
+                NONE,
+                "the class that costs points; a policy's, or the positive one",
+            ),
             optional("version", NONE, "a number or an alias; 'champion' when absent"),
         ],
         notes: "card.plot() shows points, card.plot(what=\"income\") a column's weights of evidence; \

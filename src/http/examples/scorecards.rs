@@ -43,3 +43,44 @@ pub(in crate::http) fn scorecard_csv() -> &'static str {
      adverse_class,adverse_rate,woe,points\n\
      income,0.21,medium,-0.93,0.04,below 15000,,15000,,false,false,5110,1,0.35,-0.64,245\n"
 }
+
+pub(in crate::http) fn binning_request() -> Value {
+    json!({
+        "dataset": {"name": "loans"}, "target": "default", "columns": ["home", "income", "customer"],
+        "bins": 4, "trends": {"income": "falling"}
+    })
+}
+
+pub(in crate::http) fn binning() -> Value {
+    json!({
+        "dataset": {"name": "loans", "version": 1}, "target": "default", "adverse_class": "1",
+        "favourable_class": "0", "rows": 10_000, "adverse_rows": 2_000,
+        "columns": [
+            {
+                "column": "income", "iv": 0.2627, "strength": "medium", "trend": "falling",
+                "bins": [
+                    {"label": "below 15000", "below": 15000.0, "rows": 2_500, "adverse_rows": 875,
+                     "adverse_rate": 0.35, "woe": -0.7673, "iv": 0.1798},
+                    {"label": "15000 or more", "from": 15000.0, "rows": 7_400, "adverse_rows": 1_105,
+                     "adverse_rate": 0.1493, "woe": 0.3536, "iv": 0.0829},
+                    {"label": "missing", "is_missing": true, "rows": 100, "adverse_rows": 20,
+                     "adverse_rate": 0.2, "woe": 0.0, "iv": 0.0}
+                ]
+            },
+            {
+                "column": "home", "iv": 0.0994, "strength": "weak", "trend": "free",
+                "bins": [
+                    {"label": "own", "categories": ["own"], "rows": 5_000, "adverse_rows": 750,
+                     "adverse_rate": 0.15, "woe": 0.3483, "iv": 0.0544},
+                    {"label": "rent, other", "categories": ["other", "rent"], "rows": 5_000,
+                     "adverse_rows": 1_250, "adverse_rate": 0.25, "woe": -0.2877, "iv": 0.0450},
+                    {"label": "any other", "is_rare": true, "rows": 0, "adverse_rows": 0, "woe": 0.0, "iv": 0.0},
+                    {"label": "missing", "is_missing": true, "rows": 0, "adverse_rows": 0, "woe": 0.0, "iv": 0.0}
+                ]
+            }
+        ],
+        "left_out": [{"column": "customer", "reason": "nearly every row has another text (10000 in 10000 \
+            training rows), as an identifier has"}],
+        "warnings": []
+    })
+}

@@ -210,6 +210,29 @@ pub(super) static FUNCTIONS: &[Function] = &[
                   points.plot(what=\"income\")",
     },
     Function {
+        name: "bin",
+        summary: "columns in bins: weights of evidence and information values",
+        parameters: &[
+            needed("data", "a dataset, its name, or a frame"),
+            optional("columns", NONE, "a column or a list; all but the target, the best first"),
+            optional("target", NONE, "the column of the outcome, of two classes; has to be named"),
+            optional("adverse", NONE, "the class of which rates are; the positive one"),
+            optional("bins", "6", "most bins beside that of missing values, 2 to 20"),
+            optional("least_share", "0.05", "fewest rows of a bin, as a share"),
+            optional(
+                "trend",
+                "\"auto\"",
+                "of rates: 'rising', 'falling', 'peak', 'valley', 'free'",
+            ),
+            optional("trends", NONE, "the same by column, as a dict"),
+            optional("edges", NONE, "where a number is cut, by column: {'age': [30, 50]}"),
+        ],
+        notes: "One column shows its bins; several show which tells most, b.describe() all bins, \
+                b.plot(what=\"income\") a column's weights of evidence. b.columns has all.",
+        example: "evidence = bin(loans, \"income\", target=\"default\"); print(evidence); evidence.plot()\n\
+                  bin(loans, target=\"default\", bins=4)",
+    },
+    Function {
         name: "counterfactual",
         summary: "the smallest changes of rows that lead to another answer",
         parameters: &[

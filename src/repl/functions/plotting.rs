@@ -6,8 +6,8 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
-    Comparison, Object, activated, alloc, analysed, backtest_plot, carded, credit_plot, curves,
-    explained, forecasted, is_number, object_of, reliability, risk_plot, waterfall,
+    Comparison, Object, activated, alloc, analysed, backtest_plot, binned, carded, credit_plot,
+    curves, explained, forecasted, is_number, object_of, reliability, risk_plot, waterfall,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -268,6 +268,8 @@ pub(super) fn plot<'v>(
         Some(Object::RiskBacktest(test)) => backtest_plot(test, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::CreditLosses(losses)) => credit_plot(losses),
+        Some(Object::Binning(found)) => binned(found, arguments.text("what")?)
+            .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::Scorecard(card)) => carded(card, arguments.text("what")?)
             .map_err(|problem| arguments.wrong("what", &problem))?,
         Some(Object::Lending(lending)) => lending
@@ -278,7 +280,7 @@ pub(super) fn plot<'v>(
             .map_err(|problem| arguments.wrong("what", &problem))?,
         _ => {
             let wanted = "a version, a training job, forecasts, a scorecard, explanations, activations, an \
-                          analysis, assessments, a loan book, or what risk(), backtest_risk(), credit_losses(), \
+                          analysis, assessments, a loan book, or what bin(), risk(), backtest_risk(), credit_losses(), \
                           invest(), walk_forward() and frontier() give";
             return Err(arguments.unlike("of", wanted, value));
         }

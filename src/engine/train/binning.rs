@@ -1,5 +1,7 @@
 //! Columns of a table in bins against an outcome of two classes, without a model.
 
+use std::collections::BTreeSet;
+
 use actuary_finance::scorecard::Binning;
 
 use super::target::Target;
@@ -38,6 +40,7 @@ pub fn bin_columns(
     columns: &[String],
     go_on: &mut dyn FnMut() -> Result<()>,
 ) -> Result<BinnedTable> {
+    check_outcome(frame, &request.target)?;
     let spec = serde_json::json!({
         "dataset": request.dataset, "target": request.target, "task": Task::Binary,
         "positive_class": request.adverse
@@ -68,10 +71,29 @@ pub fn bin_columns(
         let card = card(request, is_number.then_some(name));
         match FittedFeatures::bin_column(&scored, name, &card, &spec.preprocessing)? {
             Ok((source, binning)) => made.columns.push((name.clone(), source, binning)),
-            Err(reason) => made.left_out.push((name.clone(), reason)),
+            // Here are no rows but these.
+            Err(reason) => {
+                made.left_out.push((name.clone(), reason.replace("training rows", "rows")));
+            }
         }
     }
     Ok(made)
+}
+
+/// # Errors
+/// [`Code::InvalidRequest`] at `/target` for one that has not two values.
+fn check_outcome(frame: &Frame, target: &str) -> Result<()> {
+    let labels = frame.labels(target)?;
+    let distinct: BTreeSet<&str> = labels.iter().flatten().map(String::as_str).collect();
+    let count = distinct.len();
+    if count == 2 {
+        return Ok(());
+    }
+    let detail = format!(
+        "{target} has {count} different values, and an outcome has two: name another column, or make one \
+         that says whether the outcome is the adverse one"
+    );
+    Err(Error::field(Code::InvalidRequest, "/target", detail))
 }
 
 /// What a scorecard would say of a column, where no information value is too small.

@@ -38,6 +38,7 @@ pub(super) fn text(found: &BinningAnswer) -> String {
 
 /// A row for each bin.
 pub(super) fn described(found: &BinningAnswer) -> Vec<Map<String, Json>> {
+    let of = format!("rows of {}", found.adverse_class);
     let rate = format!("rate of {}", found.adverse_class);
     let bins = found.columns.iter().flat_map(|c| c.bins.iter().map(move |bin| (c, bin)));
     let row = |(column, bin): (&ColumnBinning, &crate::domain::binning::ColumnBin)| {
@@ -47,7 +48,7 @@ pub(super) fn described(found: &BinningAnswer) -> Vec<Map<String, Json>> {
             ("strength".to_owned(), column.strength.as_str().into()),
             ("bin".to_owned(), bin.label.clone().into()),
             ("rows".to_owned(), bin.rows.into()),
-            (found.adverse_class.clone(), bin.adverse_rows.into()),
+            (of.clone(), bin.adverse_rows.into()),
             (rate.clone(), bin.adverse_rate.into()),
             ("WoE".to_owned(), bin.woe.into()),
             ("IV".to_owned(), bin.iv.into()),
@@ -59,11 +60,12 @@ pub(super) fn described(found: &BinningAnswer) -> Vec<Map<String, Json>> {
 /// The bins of one column, or a line for each of several; bins that no row is in are left out.
 pub(super) fn table(found: &BinningAnswer) -> Table {
     let [one] = found.columns.as_slice() else { return screened(found) };
+    let of = format!("of {}", found.adverse_class);
     let heading = format!("% {}", found.adverse_class);
     let columns = [
         ("bin", false),
         ("rows", true),
-        (found.adverse_class.as_str(), true),
+        (of.as_str(), true),
         (heading.as_str(), true),
         ("WoE", true),
         ("IV", true),

@@ -11,7 +11,7 @@ use super::{Claim, Service, blocking};
 use crate::domain::job::{
     AnalysisJobResult, AnalysisJobSpec, AnalysisProgress, JobResult, Progress,
 };
-use crate::engine::{self, CheckpointPolicy, Keeping, Subject};
+use crate::engine::{self, Analysed, CheckpointPolicy, Keeping, Subject};
 use crate::error::{Code, Context, Error, Result};
 use crate::frame;
 use crate::service::versions::no_version;
@@ -72,7 +72,17 @@ impl Service {
         })
         .await;
         written(task).await?;
-        let analysed = analysed?;
+        self.keep_analysis(claim, job, &analysed?).await
+    }
+
+    /// Keeps what was found, and ends the run.
+    async fn keep_analysis(
+        &self,
+        claim: &Claim,
+        job: &AnalysisJobSpec,
+        analysed: &Analysed,
+    ) -> Result<()> {
+        let AnalysisJobSpec { model, version, dataset, request } = job;
         let mut tx = self.store().begin().await?;
         if !tx.hold_run(claim.run).await? {
             return Ok(());

@@ -8,6 +8,7 @@ mod advice;
 mod aliases;
 mod analyses;
 mod assessments;
+mod binnings;
 mod call;
 mod content;
 mod counterfactuals;

@@ -5,6 +5,7 @@ pub mod activation;
 pub mod advice;
 pub mod analysis;
 pub mod assessment;
+pub mod binning;
 pub mod calibration;
 pub mod cost;
 pub mod counterfactual;

@@ -111,28 +111,33 @@ pub enum WrongSigns {
     Keep,
 }
 
-/// The scale of points.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, IntoParams)]
+/// The scale of points, and whose they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ScorecardQuery {
-    /// Points at odds of `odds` to one for the good outcome.
+    /// Points at odds of `odds` to one for the favourable class.
     #[param(default = 600.0, minimum = -1_000_000.0, maximum = 1_000_000.0)]
     pub points: f64,
     /// So many points more stand for twice the odds.
     #[param(default = 20.0, exclusive_minimum = 0, maximum = 1_000_000.0)]
     pub points_to_double: f64,
-    /// Of the good outcome, to one.
+    /// Of the favourable class, to one.
     #[param(default = 50.0, exclusive_minimum = 0, maximum = 1_000_000_000.0)]
     pub odds: f64,
     /// Whether points are whole numbers.
     #[param(default = true)]
     pub rounded: bool,
+    /// The class whose probability falls as points rise, as a policy's `adverse` names it; the positive one
+    /// when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(example = "1")]
+    pub adverse: Option<String>,
 }
 
 impl Default for ScorecardQuery {
     fn default() -> Self {
-        Self { points: 600.0, points_to_double: 20.0, odds: 50.0, rounded: true }
+        Self { points: 600.0, points_to_double: 20.0, odds: 50.0, rounded: true, adverse: None }
     }
 }
 
@@ -144,16 +149,19 @@ pub struct Scorecard {
     pub model: String,
     #[schema(example = 1)]
     pub version: u32,
-    /// The bad outcome, whose probability falls as points rise.
+    /// The class whose probability falls as points rise, and of which all rates are.
     #[schema(example = "1")]
-    pub positive_class: Option<String>,
+    pub adverse_class: String,
+    /// The other one.
+    #[schema(example = "0")]
+    pub favourable_class: String,
     pub points: f64,
     pub points_to_double: f64,
     pub odds: f64,
     /// Whether points are whole numbers: a score is then up to half a point for each column away from
     /// that of the probability.
     pub rounded: bool,
-    /// Of the log odds of the bad outcome.
+    /// Of the log odds of the adverse class.
     pub intercept: f64,
     pub intercept_error: Option<f64>,
     /// The score where all bins have a weight of evidence of 0; it is part of the bins' points, in equal
@@ -161,9 +169,9 @@ pub struct Scorecard {
     pub base_points: f64,
     pub least_score: f64,
     pub greatest_score: f64,
-    /// Training rows of either outcome.
-    pub good: u64,
-    pub bad: u64,
+    /// Training rows of either class.
+    pub favourable_rows: u64,
+    pub adverse_rows: u64,
     /// Those with a coefficient, in the order in which they are read.
     pub columns: Vec<ScorecardColumn>,
     /// Columns that were binned and have no coefficient, since the others made it one of the wrong sign.
@@ -179,12 +187,13 @@ pub struct ScorecardColumn {
     #[schema(example = 0.21)]
     pub iv: f64,
     pub strength: InformationStrength,
-    /// Of the weight of evidence in the log odds of the bad outcome: below 0 where it has its right sign,
+    /// Of the weight of evidence in the log odds of the adverse class: below 0 where it has its right sign,
     /// and near -1 where other columns tell nothing of the same.
     #[schema(example = -0.93)]
     pub coefficient: f64,
     #[schema(example = 0.08)]
     pub standard_error: Option<f64>,
+    /// Of the share of the adverse class.
     pub trend: BinTrend,
     /// In their order, missing values last.
     pub bins: Vec<ScorecardBin>,
@@ -214,12 +223,12 @@ pub struct ScorecardBin {
     /// Training rows.
     #[schema(example = 4210)]
     pub rows: u64,
-    /// Share of the bad outcome among them; absent where there are none.
+    /// Share of the adverse class among them; absent where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = 0.12)]
-    pub bad_rate: Option<f64>,
-    /// Weight of evidence: above 0 where fewer are bad than among all rows. Half a row is added to both
-    /// outcomes of a bin that has none of one.
+    pub adverse_rate: Option<f64>,
+    /// Weight of evidence: above 0 where fewer are of the adverse class than among all rows. Half a row is
+    /// added to both classes of a bin that has none of one.
     #[schema(example = 0.44)]
     pub woe: f64,
     #[schema(example = 83.0)]

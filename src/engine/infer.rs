@@ -1,6 +1,8 @@
 //! A registered version, ready to answer, in f32, on whatever device: where it was trained does
 //! not matter.
 
+mod ahead;
+
 use burn::backend::Flex;
 use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
@@ -8,6 +10,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use burn::{Dispatch, DispatchDevice};
 
+pub use self::ahead::OneAhead;
 use super::device::Device;
 use super::features::{FittedFeatures, Known, Layout, Matrix};
 use super::networks::members::averaged;

@@ -20,7 +20,9 @@ mod windows;
 
 pub use activations::{Inspector, Statistics, Wanted};
 pub use advice::{Source, advise};
-pub use analyse::{Analysed, OnStep, Subject, analyse, check_analysed_columns, check_analysis};
+pub use analyse::{
+    Analysed, Keeping, OnStep, Subject, analyse, check_analysed_columns, check_analysis,
+};
 pub use device::{
     Device, DeviceInfo, DeviceWish, device_memory, devices, keep_kernels, peak_memory,
 };
@@ -31,11 +33,11 @@ pub use explain::{
 pub use features::{
     BinnedColumn, FittedFeatures, FittedSource, Known, KnownCategory, KnownNumber, Matrix,
 };
-pub use infer::{LoadedModel, Outputs, SeriesForecast};
+pub use infer::{LoadedModel, OneAhead, Outputs, SeriesForecast};
 pub use train::{
-    CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent, Rehearsal, Relieved,
-    ScorecardWeights, Trained, check_columns, check_simplification, check_spec, elementwise_times,
-    simplify, train, train_from,
+    BinnedTable, CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent,
+    Rehearsal, Relieved, ScorecardWeights, Trained, bin_columns, check_columns,
+    check_simplification, check_spec, elementwise_times, known_until, simplify, train, train_from,
 };
 
 #[cfg(test)]

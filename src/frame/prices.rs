@@ -82,6 +82,11 @@ impl Returns {
         shown_time(self.times[at], self.is_timestamp)
     }
 
+    /// Any time of the same kind as it is read and written.
+    pub fn shown_time(&self, time: f64) -> String {
+        shown_time(time, self.is_timestamp)
+    }
+
     /// The first row at or after a time as a request writes it, the number of rows where there is none; None
     /// for what is no time.
     pub fn first_from(&self, text: &str) -> Option<usize> {

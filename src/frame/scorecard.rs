@@ -5,7 +5,7 @@ use csv::{Terminator, WriterBuilder};
 use crate::domain::scorecard::{Scorecard, ScorecardBin, ScorecardColumn};
 use crate::error::{Context, Result};
 
-const HEADER: [&str; 15] = [
+const HEADER: [&str; 16] = [
     "column",
     "iv",
     "strength",
@@ -18,7 +18,8 @@ const HEADER: [&str; 15] = [
     "is_rare",
     "is_missing",
     "rows",
-    "bad_rate",
+    "adverse_class",
+    "adverse_rate",
     "woe",
     "points",
 ];
@@ -35,13 +36,13 @@ pub fn write_scorecard(scorecard: &Scorecard) -> Result<Vec<u8>> {
     writer.write_record(HEADER).context(WRITING)?;
     for column in &scorecard.columns {
         for bin in &column.bins {
-            writer.write_record(line(column, bin)).context(WRITING)?;
+            writer.write_record(line(column, bin, &scorecard.adverse_class)).context(WRITING)?;
         }
     }
     writer.into_inner().context(WRITING)
 }
 
-fn line(column: &ScorecardColumn, bin: &ScorecardBin) -> [String; 15] {
+fn line(column: &ScorecardColumn, bin: &ScorecardBin, class: &str) -> [String; 16] {
     let some = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     [
         column.column.clone(),
@@ -56,7 +57,8 @@ fn line(column: &ScorecardColumn, bin: &ScorecardBin) -> [String; 15] {
         bin.is_rare.to_string(),
         bin.is_missing.to_string(),
         bin.rows.to_string(),
-        some(bin.bad_rate),
+        class.to_owned(),
+        some(bin.adverse_rate),
         bin.woe.to_string(),
         bin.points.to_string(),
     ]

@@ -33,7 +33,7 @@ pub(super) use self::risk::{
     credit_loss_request, credit_losses, risk_assessment, risk_backtest, risk_backtest_request,
     risk_request,
 };
-pub(super) use self::scorecards::{scorecard, scorecard_csv};
+pub(super) use self::scorecards::{binning, binning_request, scorecard, scorecard_csv};
 
 const LOANS_SHA256: &str = "9f2c1a5e7d3b8046c2e1f0a9d8b7c6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9";
 const JOB: &str = "01920d1e-7c3a-7b52-9a41-3f6c5d2e8b10";

@@ -17,6 +17,7 @@ mod analyses;
 mod answer;
 mod assessments;
 pub mod bench;
+mod binnings;
 mod body;
 mod counterfactuals;
 mod datasets;

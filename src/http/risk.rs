@@ -39,8 +39,9 @@ pub(super) async fn create_risk_assessment(mut call: Call) -> Answer {
 /// alone, and holds them against what came: how many losses went beyond (Kupiec), whether these follow each
 /// other (Christoffersen), both at once, how far they went (Acerbi and Szekely), and the Basel committee's
 /// traffic light at a level of 0.99. `series` gives every day. A failed test is an answer, not an error. A
-/// network is not backtested here, since it may have been trained on the days that would be held against it:
-/// its metrics tell how its quantiles did on its own test part.
+/// version of one of your models (`network`) forecasts each day from the rows before it, too; all methods are
+/// then held against the days after the rows that it was trained and chosen on, so that none is judged by
+/// what it has learnt. At most 10,000 times, and a minute.
 #[utoipa::path(
     tag = "risk",
     request_body(content = RiskBacktestRequest, description = "Where prices stand, what is held, and how \

@@ -10,7 +10,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::OpenApiFactory;
 
 use super::{
-    activations, advice, aliases, analyses, assessments, counterfactuals, datasets, docs,
+    activations, advice, aliases, analyses, assessments, binnings, counterfactuals, datasets, docs,
     explanations, forecasts, health, investments, jobs, keys, loans, metrics, models, policies,
     predictions, reasons, risk, scorecards, simplifications, versions,
 };
@@ -71,6 +71,7 @@ routes! {
         assessments::create_assessment,
         assessments::replay_assessment,
         loans::create_expected_losses,
+        binnings::create_binning,
         investments::create_investment_portfolio,
         investments::create_investment_backtest,
         investments::create_investment_frontier,

@@ -13,8 +13,8 @@ use crate::service::scorecard_csv;
 /// Get a version's scorecard
 ///
 /// The points of every bin of every column, on a scale of one's own: a row's score is the sum of the points
-/// of the bins that it is in, and `points + points_to_double * log2(odds of the good outcome / odds)`. Beside
-/// them each column's information value and coefficient with its standard error. Bins are exhaustive: values
+/// of the bins that it is in, and `points + points_to_double * log2(odds of the favourable class / odds)`. Which
+/// class is adverse is the positive one, unless `adverse` says otherwise, as a policy does. Beside them each column's information value and coefficient with its standard error. Bins are exhaustive: values
 /// that no training row had, and missing ones, have points as well. For versions of the network `scorecard`;
 /// as CSV by `Accept: text/csv` or `format=csv`, a line for each bin.
 #[utoipa::path(
@@ -61,6 +61,7 @@ fn scale(call: &Call) -> Result<ScorecardQuery> {
         Ok(rounded) => query.rounded = rounded.unwrap_or(query.rounded),
         Err(error) => unread.push(error),
     }
+    query.adverse = call.query("adverse").map(str::to_owned);
     let errors: Vec<FieldError> = unread
         .into_iter()
         .flat_map(|error| match error {

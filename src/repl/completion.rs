@@ -122,6 +122,7 @@ impl Completer {
                                         | "advise"
                                         | "dependence"
                                         | "importance"
+                                        | "bin"
                                         | "risk"
                                         | "backtest_risk"
                                         | "credit_losses"

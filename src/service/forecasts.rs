@@ -24,7 +24,7 @@ use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, read_parquet};
 
 /// Most rows of a dataset that is read for a forecast.
-const MAX_DATASET_ROWS: u64 = 1_000_000;
+pub(super) const MAX_DATASET_ROWS: u64 = 1_000_000;
 /// So many rows are forecast from without waiting for a turn.
 const FEW_ROWS: usize = 10_000;
 /// What is said while long histories are read for other requests.
@@ -116,7 +116,7 @@ impl Service {
     }
 
     /// The columns that a version reads, out of a dataset.
-    async fn history(
+    pub(super) async fn history(
         &self,
         caller: &Caller,
         asked: &DatasetRef,
@@ -158,7 +158,7 @@ impl Service {
 }
 
 /// What is wrong with rows that nobody sent.
-fn of_dataset(error: Error) -> Error {
+pub(super) fn of_dataset(error: Error) -> Error {
     match error {
         Error::Problem { code: Code::InvalidRows, detail, .. } => {
             Error::field(Code::InvalidRows, "/dataset", detail)

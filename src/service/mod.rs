@@ -5,6 +5,7 @@ mod advice;
 mod aliases;
 mod analyses;
 mod assessments;
+mod binnings;
 mod cache;
 mod content;
 mod cost;
@@ -120,6 +121,8 @@ struct Inner {
     forecasting: Turns,
     /// Explanations that may be made at once: each takes a core, and half of them are for others.
     explaining: Turns,
+    /// Datasets whose columns may be binned at once: likewise.
+    binning: Turns,
     /// Calculations of risk that may be made at once, likewise.
     calculating: Turns,
     /// Portfolios that may be sought at once: likewise.
@@ -148,6 +151,7 @@ impl Service {
             probing: Turns::new(1, advice::BUSY),
             forecasting: Turns::new(2, forecasts::BUSY),
             explaining: Turns::new((cores / 2).max(1), explanations::BUSY),
+            binning: Turns::new((cores / 2).max(1), binnings::BUSY),
             calculating: Turns::new((cores / 2).max(1), risk::BUSY),
             investing: Turns::new((cores / 2).max(1), investments::BUSY),
         });

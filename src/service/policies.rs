@@ -141,7 +141,10 @@ impl Service {
     ) -> Result<PolicyVersion> {
         let found = self.store().get_policy_version(project, policy, version).await?;
         found.ok_or_else(|| match version {
-            Some(version) => not_found("version of a policy", &format!("{policy} {version}")),
+            Some(version) => {
+                let detail = format!("there is no version {version} of policy {policy}");
+                Error::new(Code::NotFound, detail)
+            }
             None => not_found("policy", policy),
         })
     }

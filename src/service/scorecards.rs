@@ -1,19 +1,18 @@
 //! Scorecards as tables of points.
 
-use actuary_finance::scorecard::{
-    Bin, Binning, Card, Cuts, Strength, Trend, base_points, points_of_bin,
-};
-use actuary_finance::{Fault, Scaling};
-use chrono::DateTime;
+mod bins;
 
+use actuary_finance::scorecard::{Bin, Card, base_points, points_of_bin};
+use actuary_finance::{Fault, Scaling};
+
+pub(super) use self::bins::{Labelled, labelled, strength, trend};
 use super::Service;
 use super::versions::no_version;
 use crate::domain::key::Caller;
-use crate::domain::scorecard::{
-    BinTrend, InformationStrength, Scorecard, ScorecardBin, ScorecardColumn, ScorecardQuery,
-};
-use crate::domain::version::Version;
-use crate::engine::{BinnedColumn, FittedFeatures, FittedSource, ScorecardWeights};
+use crate::domain::name::did_you_mean;
+use crate::domain::scorecard::{Scorecard, ScorecardBin, ScorecardColumn, ScorecardQuery};
+use crate::domain::version::{Signature, Version};
+use crate::engine::{BinnedColumn, FittedFeatures, ScorecardWeights};
 use crate::error::{Code, Context, Error, FieldError, Result};
 
 pub use crate::frame::write_scorecard as scorecard_csv;
@@ -47,11 +46,12 @@ impl Service {
             );
             return Err(Error::new(Code::InvalidRequest, detail));
         }
+        let classes = classes(&found.version.signature, query.adverse.as_deref())?;
         let weights = self.store().load_blob(found.weights).await?;
         let features: FittedFeatures = serde_json::from_str(found.features.get())
             .context("reading a version's fitted features")?;
         let weights = ScorecardWeights::read(&weights)?;
-        table(&found.version, &features, &weights, scaling, query.rounded)
+        table(&found.version, &classes, (&features, &weights), (scaling, query.rounded))
     }
 }
 
@@ -93,12 +93,38 @@ fn scaling(query: &ScorecardQuery) -> Result<Scaling> {
     Ok(scaling)
 }
 
+/// Which class is adverse and which is the other one.
+struct Classes {
+    adverse: String,
+    favourable: String,
+    /// Whether the adverse one is that of which weights of evidence were made.
+    is_positive: bool,
+}
+
+fn classes(signature: &Signature, asked: Option<&str>) -> Result<Classes> {
+    let [first, second] = signature.classes.as_slice() else {
+        return Err(Error::internal("reading a scorecard", "it has not two classes"));
+    };
+    let positive = signature.positive_class.as_ref().unwrap_or(second);
+    let adverse = asked.unwrap_or(positive);
+    let favourable = match adverse {
+        one if one == first => second,
+        one if one == second => first,
+        _ => {
+            let near = did_you_mean(adverse, [first.as_str(), second.as_str()]);
+            let detail = format!("the classes are {first} and {second}, not {adverse}{near}");
+            return Err(Error::field(Code::InvalidRequest, "query adverse", detail));
+        }
+    };
+    let (adverse, favourable) = (adverse.to_owned(), favourable.clone());
+    Ok(Classes { is_positive: adverse == *positive, adverse, favourable })
+}
+
 fn table(
     version: &Version,
-    features: &FittedFeatures,
-    weights: &ScorecardWeights,
-    scaling: Scaling,
-    rounded: bool,
+    classes: &Classes,
+    (features, weights): (&FittedFeatures, &ScorecardWeights),
+    (scaling, rounded): (Scaling, bool),
 ) -> Result<Scorecard> {
     let columns = features.binned().filter(|columns| columns.len() == weights.coefficients.len());
     let columns = columns.ok_or_else(|| {
@@ -106,17 +132,28 @@ fn table(
     })?;
     let is_kept = |at: &usize| weights.coefficients[*at] != 0.0;
     let kept: Vec<usize> = (0..columns.len()).filter(is_kept).collect();
-    let card = Card { intercept: weights.intercept, columns: kept.len(), scaling, rounded };
+    // The log odds of the other class are those of the positive one with the other sign, and so are its
+    // weights of evidence: coefficients stay as they are.
+    let intercept = if classes.is_positive { weights.intercept } else { -weights.intercept };
+    let card = Card { intercept, columns: kept.len(), scaling, rounded };
     let left_out = (0..columns.len()).filter(|at| !is_kept(at));
     let left_out = left_out.map(|at| columns[at].name.to_owned()).collect();
-    let rows = |of: &dyn Fn(&Bin) -> u64| {
-        let binning = columns.first().map(|column| column.binning);
-        binning.map_or(0, |binning| binning.bins.iter().chain(&binning.missing).map(of).sum())
-    };
-    let (good, bad) = (rows(&|bin| bin.good), rows(&|bin| bin.bad));
     let of_column = |at: usize| {
-        let BinnedColumn { name, binning, .. } = columns[at];
+        let BinnedColumn { name, source, binning } = columns[at];
         let coefficient = weights.coefficients[at];
+        let binning = if classes.is_positive { binning.clone() } else { binning.turned() };
+        let bin = |labelled: Labelled| ScorecardBin {
+            rows: labelled.bin.rows(),
+            adverse_rate: labelled.bin.bad_rate(),
+            woe: labelled.bin.woe,
+            points: points_of_bin(&card, coefficient, labelled.bin.woe),
+            label: labelled.label,
+            from: labelled.from,
+            below: labelled.below,
+            categories: labelled.categories,
+            is_rare: labelled.is_rare,
+            is_missing: labelled.is_missing,
+        };
         ScorecardColumn {
             column: name.to_owned(),
             iv: binning.iv,
@@ -124,8 +161,17 @@ fn table(
             coefficient,
             standard_error: weights.errors.get(at).copied().filter(|error| *error > 0.0),
             trend: trend(binning.trend),
-            bins: bins(&columns[at], &|woe| points_of_bin(&card, coefficient, woe)),
+            bins: labelled(source, &binning).into_iter().map(bin).collect(),
         }
+    };
+    let rows = |of: &dyn Fn(&Bin) -> u64| {
+        let binning = columns.first().map(|column| column.binning);
+        binning.map_or(0, |binning| binning.bins.iter().chain(&binning.missing).map(of).sum())
+    };
+    let (other_rows, positive_rows) = (rows(&|bin| bin.good), rows(&|bin| bin.bad));
+    let (favourable_rows, adverse_rows) = match classes.is_positive {
+        true => (other_rows, positive_rows),
+        false => (positive_rows, other_rows),
     };
     let columns: Vec<ScorecardColumn> = kept.iter().map(|at| of_column(*at)).collect();
     let sum = |worst: f64, of: fn(f64, f64) -> f64| -> f64 {
@@ -135,145 +181,27 @@ fn table(
     Ok(Scorecard {
         model: version.model.clone(),
         version: version.version,
-        positive_class: version.signature.positive_class.clone(),
+        adverse_class: classes.adverse.clone(),
+        favourable_class: classes.favourable.clone(),
         points: scaling.points,
         points_to_double: scaling.points_to_double,
         odds: scaling.odds,
         rounded,
-        intercept: weights.intercept,
+        intercept,
         intercept_error: weights.intercept_error,
         base_points: base_points(&card),
         least_score: sum(f64::INFINITY, f64::min),
         greatest_score: sum(f64::NEG_INFINITY, f64::max),
-        good,
-        bad,
+        favourable_rows,
+        adverse_rows,
         columns,
         left_out,
     })
 }
 
-/// All bins that a value can be in, those of values that no training row had as well.
-fn bins(column: &BinnedColumn<'_>, points: &dyn Fn(f64) -> f64) -> Vec<ScorecardBin> {
-    let BinnedColumn { source, binning, .. } = *column;
-    let Binning { cuts, bins, missing, .. } = binning;
-    let plain = |bin: &Bin, label: String| ScorecardBin {
-        label,
-        from: None,
-        below: None,
-        categories: Vec::new(),
-        is_rare: false,
-        is_missing: false,
-        rows: bin.rows(),
-        bad_rate: bin.bad_rate(),
-        woe: bin.woe,
-        points: points(bin.woe),
-    };
-    let nobody = Bin { good: 0, bad: 0, woe: 0.0, iv: 0.0 };
-    let mut told: Vec<ScorecardBin> = match cuts {
-        Cuts::Numbers(_) if source == FittedSource::Boolean => {
-            let named = bins.iter().zip(["false", "true"]);
-            let told = named.map(|(bin, name)| ScorecardBin {
-                categories: vec![name.to_owned()],
-                ..plain(bin, name.to_owned())
-            });
-            told.collect()
-        }
-        Cuts::Numbers(edges) => {
-            let edge = |at: Option<usize>| at.and_then(|at| edges.get(at).copied());
-            let told = bins.iter().enumerate().map(|(at, bin)| {
-                let (from, below) = (edge(at.checked_sub(1)), edge(Some(at)));
-                ScorecardBin { from, below, ..plain(bin, range(source, from, below)) }
-            });
-            told.collect()
-        }
-        Cuts::Categories { bins: names, rare } => {
-            let named = bins.iter().zip(names).enumerate();
-            let told = named.map(|(at, (bin, names))| {
-                let is_rare = *rare == Some(at);
-                let mut label = names.join(", ");
-                if is_rare {
-                    label.push_str(if names.is_empty() { "any other" } else { ", any other" });
-                }
-                ScorecardBin { categories: names.clone(), is_rare, ..plain(bin, label) }
-            });
-            let other = rare
-                .is_none()
-                .then(|| ScorecardBin { is_rare: true, ..plain(&nobody, "any other".to_owned()) });
-            told.chain(other).collect()
-        }
-    };
-    let missing = missing.unwrap_or(nobody);
-    told.push(ScorecardBin { is_missing: true, ..plain(&missing, "missing".to_owned()) });
-    told
-}
-
-/// A range of numbers for people.
-fn range(source: FittedSource, from: Option<f64>, below: Option<f64>) -> String {
-    let is_time = source == FittedSource::Timestamp;
-    let shown = |value: f64| if is_time { date(value) } else { number(value) };
-    match (from, below) {
-        (None, None) => "any value".to_owned(),
-        (None, Some(below)) if is_time => format!("before {}", shown(below)),
-        (Some(from), None) if is_time => format!("from {}", shown(from)),
-        (None, Some(below)) => format!("below {}", shown(below)),
-        (Some(from), None) => format!("{} or more", shown(from)),
-        (Some(from), Some(below)) => format!("{} to {}", shown(from), shown(below)),
-    }
-}
-
-/// Of six digits, which tell edges apart that people can tell apart; all of them where these don't.
-fn number(value: f64) -> String {
-    let short: f64 = format!("{value:.5e}").parse().unwrap_or(value);
-    if (short - value).abs() <= 1e-6 * value.abs() { short.to_string() } else { value.to_string() }
-}
-
-/// Days since 1970 as a date, with the time where it is not midnight (UTC).
-fn date(days: f64) -> String {
-    let time = DateTime::from_timestamp_micros((days * 86_400e6).round() as i64);
-    match time {
-        Some(time) if days.fract() == 0.0 => time.format("%Y-%m-%d").to_string(),
-        Some(time) => time.format("%Y-%m-%d %H:%M").to_string(),
-        None => number(days),
-    }
-}
-
-fn strength(strength: Strength) -> InformationStrength {
-    match strength {
-        Strength::None => InformationStrength::None,
-        Strength::Weak => InformationStrength::Weak,
-        Strength::Medium => InformationStrength::Medium,
-        Strength::Strong => InformationStrength::Strong,
-        Strength::Suspect => InformationStrength::Suspect,
-    }
-}
-
-fn trend(trend: Trend) -> BinTrend {
-    match trend {
-        Trend::Auto => BinTrend::Auto,
-        Trend::Rising => BinTrend::Rising,
-        Trend::Falling => BinTrend::Falling,
-        Trend::Peak => BinTrend::Peak,
-        Trend::Valley => BinTrend::Valley,
-        Trend::Free => BinTrend::Free,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_read_as_people_say_them() {
-        let of = |from, below| range(FittedSource::Number, from, below);
-        assert_eq!(of(None, Some(11.425_000_190_734_863)), "below 11.425");
-        assert_eq!(of(Some(15000.0), Some(30000.0)), "15000 to 30000");
-        assert_eq!(of(Some(-0.5), None), "-0.5 or more");
-        assert_eq!(of(Some(123_456_789.0), None), "123456789 or more");
-        assert_eq!(of(None, None), "any value");
-        let of = |from, below| range(FittedSource::Timestamp, from, below);
-        assert_eq!(of(None, Some(18262.0)), "before 2020-01-01");
-        assert_eq!(of(Some(18262.5), None), "from 2020-01-01 12:00");
-    }
 
     #[test]
     fn a_scale_is_checked_all_at_once() {

@@ -290,7 +290,18 @@ fn the_notebooks_run_on_small_data() {
             "prices.csv",
             &["random_walk: mean squared error", "<svg", "1 forecast by volatility-notebook 1"],
         ),
-        ("risk", "stocks.csv", &["risk of 3 assets", "<svg", "backtest at 0.95", "by 2 methods"]),
+        (
+            "risk",
+            "stocks.csv",
+            &[
+                "risk of 3 assets",
+                "<svg",
+                "backtest at 0.95",
+                "by 2 methods",
+                "of 3 methods pass",
+                "network at 0.95: ",
+            ],
+        ),
         (
             "lending",
             "loans.csv",

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{RiskMethod, RiskSettings};
+use super::{RiskMethod, RiskNetwork, RiskSettings};
 use crate::domain::dataset::DatasetRef;
 use crate::domain::prices::PricesRequest;
 
 /// Most estimations of a model of variance in one request, and most returns that are read for all forecasts.
 pub const MAX_FITS: usize = 5_000;
 pub const MAX_READS: usize = 50_000_000;
+/// Most numbers that a network reads for all its forecasts.
+pub const MAX_NETWORK_READS: usize = 50_000_000;
 
 /// What is to be held against the past.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -28,7 +30,12 @@ pub struct RiskBacktestRequest {
     /// All that need nothing but a history when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub methods: Option<Vec<RiskMethod>>,
-    /// Returns that each forecast is made of: those just before its day.
+    /// What the method `network` asks; it is one of the methods where this is given. The days are then
+    /// those after all rows that the version was trained and chosen on, for every method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<RiskNetwork>,
+    /// Returns that each forecast is made of: those just before its day. A network reads as many rows as
+    /// it was trained to.
     #[serde(default = "defaults::window")]
     #[schema(minimum = 50, maximum = 10_000)]
     pub window: u32,
@@ -36,7 +43,8 @@ pub struct RiskBacktestRequest {
     #[serde(default = "defaults::refit_every")]
     #[schema(minimum = 1, maximum = 10_000)]
     pub refit_every: u32,
-    /// The first day that is forecast; the first after `window` returns when absent.
+    /// The first day that is forecast; when absent the first after `window` returns, and after what a
+    /// network was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2015-08-10")]
     pub start: Option<String>,
@@ -75,10 +83,28 @@ pub struct RiskBacktest {
     pub expected: f64,
     pub weights: BTreeMap<String, f64>,
     pub methods: Vec<MethodBacktest>,
+    /// Which version forecast, where a network was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<BacktestedNetwork>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub series: Option<BacktestSeries>,
     pub assumptions: Vec<String>,
     pub warnings: Vec<String>,
+}
+
+/// A version whose forecasts were held against days that it had not learnt from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BacktestedNetwork {
+    pub model: String,
+    pub version: u32,
+    /// The snapshot that it forecast from.
+    pub dataset: DatasetRef,
+    /// The column that it forecasts.
+    pub target: String,
+    /// Rows before each day that it read.
+    pub look_back: u32,
+    /// The last time among the rows that it was trained and chosen on: training and validation part.
+    pub trained_until: String,
 }
 
 /// How one method did.

@@ -8,6 +8,7 @@ use crate::domain::network::{
     MlpNetwork, NLinearNetwork, NetworkSpec, TabmNetwork, TextAttentionNetwork, TextCnnNetwork,
     TransformerNetwork,
 };
+use crate::domain::scorecard::ScorecardNetwork;
 use crate::domain::training::{
     AugmentationSpec, EnsembleSpec, PartsSpec, TextSpec, TimeParts, TrainingSpec,
 };
@@ -123,8 +124,10 @@ impl Subject<'_> {
             // So that the linear network reads words as well.
             spec.preprocessing.text = Some(TextSpec::default());
         }
+        // A scorecard is one table of points.
+        let ensemble = Some(self.ensemble()).filter(|_| !network.is_scorecard());
+        spec.ensemble = ensemble.filter(|e| *e != EnsembleSpec::default());
         spec.network = Some(network);
-        spec.ensemble = Some(self.ensemble()).filter(|e| *e != EnsembleSpec::default());
         Ok(spec)
     }
 
@@ -144,8 +147,21 @@ impl Subject<'_> {
         let tabm = NetworkSpec::Tabm(TabmNetwork::default());
         let mlp = NetworkSpec::Mlp(MlpNetwork::default());
         let linear = NetworkSpec::Linear(LinearNetwork::default());
+        let scorecard = (self.question.task == Task::Binary).then(|| {
+            let why = match self.has_few_rows() {
+                true => {
+                    "of so few rows it is about as exact, and each point of its score can be \
+                     explained: train it beside and compare"
+                }
+                false => {
+                    "it knows no interactions and is mostly less exact, but each point of its score \
+                     can be explained: train it beside and compare"
+                }
+            };
+            (NetworkSpec::Scorecard(ScorecardNetwork::default()), why)
+        });
         if self.has_too_few_rows() {
-            return vec![
+            let mut networks = vec![
                 (linear, ""),
                 (
                     tabm,
@@ -153,6 +169,8 @@ impl Subject<'_> {
                 ),
                 (mlp, "so few rows hardly tell more than a line does; train it beside and compare"),
             ];
+            networks.splice(1..1, scorecard);
+            return networks;
         }
         let mut networks = match self.leaves_network_open() {
             true => vec![(tabm, ""), (mlp, BESIDE), (linear, BESIDE)],
@@ -170,6 +188,7 @@ impl Subject<'_> {
                 ),
             ],
         };
+        networks.extend(scorecard);
         if self.question.candidates().count() <= MOST_TOKENS {
             networks.push((
                 NetworkSpec::Transformer(TransformerNetwork::default()),

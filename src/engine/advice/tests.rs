@@ -129,6 +129,9 @@ fn a_table_gets_tabm_and_the_reasons_are_its_numbers() {
     assert_eq!(advice.spec.ensemble, None);
     let kinds: Vec<&str> = advice.alternatives.iter().map(|a| a.network.kind()).collect();
     assert_eq!(kinds, ["mlp", "linear", "transformer"]);
+    // Noise has no evidence to make points of.
+    let found = advice.reasons.iter().find(|r| r.code == FindingCode::Unsuited).unwrap();
+    assert!(found.text.starts_with("scorecard can't be trained"), "{found:?}");
     let rows = advice.reasons.iter().find(|r| r.code == FindingCode::Rows).unwrap();
     assert_eq!(rows.figures["rows"], 6_000.0);
     for code in [FindingCode::Measured, FindingCode::Device, FindingCode::Budget] {
@@ -138,6 +141,20 @@ fn a_table_gets_tabm_and_the_reasons_are_its_numbers() {
     assert_eq!(advice.warnings, []);
     let again = advised(&plain(6_000, 0.4), none());
     assert_eq!(again.spec, advice.spec, "the same data, the same advice");
+}
+
+#[test]
+fn a_scorecard_is_measured_where_columns_tell_something() {
+    let told =
+        |rows| table(rows, 0.4, ",told", |row, y| format!(",{}", row % 7 + if y { 3 } else { 0 }));
+    let advice = advised(&told(6_000), none());
+    let card = advice.alternatives.iter().find(|a| a.network.kind() == "scorecard").unwrap();
+    assert!(card.estimate.seconds > 0.0 && card.rows_per_second > 0.0, "{card:?}");
+    assert!(card.why_not.contains("can be explained"), "{card:?}");
+    // Of few rows others are ensembles, and a scorecard still is one.
+    let few = advised(&told(900), none());
+    assert!(few.spec.ensemble.is_some());
+    assert!(few.alternatives.iter().any(|a| a.network.kind() == "scorecard"), "{few:?}");
 }
 
 #[test]

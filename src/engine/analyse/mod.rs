@@ -12,6 +12,8 @@ mod metric;
 mod rolling_origin;
 mod surrogate;
 
+use std::time::Duration;
+
 use self::metric::Measured;
 use super::features::{FittedFeatures, Matrix};
 use super::infer::LoadedModel;
@@ -49,23 +51,34 @@ pub struct Analysed {
 /// Hears the stage, and how much is done of how much; what it fails with ends the work.
 pub type OnStep<'a> = dyn FnMut(&'static str, u64, u64) -> Result<()> + Send + 'a;
 
+/// What of a long analysis is kept while it goes on, so that one that is taken up again need not begin anew.
+pub struct Keeping<'a> {
+    /// What was kept of it before.
+    pub resume: Option<&'a [u8]>,
+    /// Keeps what is over.
+    pub keep: &'a mut (dyn FnMut(&[u8]) -> Result<()> + Send),
+    /// At least so long lies between two times that something is kept.
+    pub apart: Duration,
+}
+
 /// Looks at a version over the rows of a frame: that of its own dataset, of which the test rows are
 /// taken, where the request names no other.
 ///
 /// # Errors
 /// [`crate::error::Code::InvalidRequest`] naming what of the request can't hold, or what the dataset
-/// lacks; whatever `on_step` fails with.
+/// lacks; whatever `on_step` and `keeping` fail with.
 pub fn analyse(
     frame: &Frame,
     subject: &Subject,
     request: &AnalysisRequest,
+    keeping: Keeping<'_>,
     on_step: &mut OnStep<'_>,
 ) -> Result<Analysed> {
     let Subject { version, features, weights } = subject;
     check_analysis(version, features, request)?;
     on_step("reading", 0, 0)?;
     if let AnalysisSpec::RollingOrigin(spec) = &request.analysis {
-        return rolling_origin::roll(frame, subject, (request, spec), on_step);
+        return rolling_origin::roll(frame, subject, (request, spec), keeping, on_step);
     }
     let wanted = Wanted {
         own: request.dataset.is_none(),

@@ -3,10 +3,12 @@
 mod summary;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
 
 use super::check::Findings;
-use super::{Analysed, OnStep, Subject};
+use super::{Analysed, Keeping, OnStep, Subject};
 use crate::domain::analysis::{
     AnalysisRequest, AnalysisResult, OriginResult, RollingOriginSpec, RollingTraining,
 };
@@ -21,7 +23,7 @@ use crate::engine::train::{
     Block, CheckpointPolicy, Control, EpochReport, Fitted, Foretold, Hooks, fit_block,
 };
 use crate::engine::windows::{AllSeries, Shape};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Context, Error, Result};
 use crate::frame::Frame;
 
 const STAGE: &str = "rolling_origin";
@@ -212,11 +214,12 @@ impl Rows<'_> {
 ///
 /// # Errors
 /// [`Code::InvalidRequest`] where there are too few rows; what a training fails with, with its origin;
-/// whatever `on_step` fails with.
+/// whatever `on_step` and `keeping` fail with; [`Error::Internal`] for what was not kept by this.
 pub(super) fn roll(
     frame: &Frame,
     subject: &Subject,
     (request, spec): (&AnalysisRequest, &RollingOriginSpec),
+    keeping: Keeping<'_>,
     on_step: &mut OnStep<'_>,
 ) -> Result<Analysed> {
     let Subject { version, features, .. } = subject;
@@ -235,9 +238,15 @@ pub(super) fn roll(
     let rows = Rows { frame, times: all.times.clone(), distinct: distinct.clone() };
     let asked = anew(version, request.seed);
     let refits = course.refits();
-    let mut hooks = Rolling { on_step, done: 0, total: refits as u64, failed: None };
-    let mut gathered = Gathered::new(features)?;
-    for refit in 0..refits {
+    let Kept { over, mut gathered } = match keeping.resume {
+        Some(bytes) => {
+            serde_json::from_slice(bytes).context("reading the origins that are over")?
+        }
+        None => Kept { over: 0, gathered: Gathered::new(features)? },
+    };
+    let mut hooks = Rolling { on_step, done: over as u64, total: refits as u64, failed: None };
+    let mut kept_at = Instant::now();
+    for refit in over..refits {
         let numbers = refit * course.refit_every;
         let numbers = numbers..(numbers + course.refit_every).min(course.origins);
         let origins: Vec<usize> = numbers.clone().map(|number| course.origin(number)).collect();
@@ -260,11 +269,27 @@ pub(super) fn roll(
             let foretold: Vec<&Foretold> = fitted.foretold.iter().filter(of).collect();
             gathered.add(&names[number], is_first, &foretold, &fitted);
         }
+        if kept_at.elapsed() >= keeping.apart {
+            let kept = Kept { over: refit + 1, gathered };
+            let bytes = serde_json::to_vec(&kept).context("keeping the origins that are over")?;
+            (keeping.keep)(&bytes)?;
+            gathered = kept.gathered;
+            kept_at = Instant::now();
+        }
     }
     hooks.tell()?;
     let warnings = warnings(version, &gathered, &course);
     let (rows, result) = gathered.result(&course, window)?;
     Ok(Analysed { rows, result: AnalysisResult::RollingOrigin(Box::new(result)), warnings })
+}
+
+/// What is kept between two trainings: the next one depends on nothing else of those before.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    /// Trainings that are over.
+    over: usize,
+    gathered: Gathered,
 }
 
 /// What a version's training took need not be what another takes: of a simplified one it says nothing, and rows
@@ -365,7 +390,7 @@ impl Hooks for Rolling<'_, '_> {
         self.failed.is_some()
     }
 
-    /// None is kept.
+    /// Whole trainings are kept, not parts of one.
     fn checkpoint_policy(&self) -> CheckpointPolicy {
         let never = Duration::from_secs(u32::MAX.into());
         CheckpointPolicy { after_epoch: never, within_epoch: never }
@@ -373,6 +398,8 @@ impl Hooks for Rolling<'_, '_> {
 }
 
 /// What the origins came to, as they come.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Gathered {
     /// Standard deviations of the version's columns.
     deviations: Vec<f64>,

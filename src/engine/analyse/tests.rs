@@ -58,7 +58,9 @@ fn request(analysis: &Value, more: &Value) -> AnalysisRequest {
 
 fn run(frame: &Frame, subject: &Subject, request: &AnalysisRequest) -> Result<Analysed> {
     let mut last = (0, 0);
-    let analysed = analyse(frame, subject, request, &mut |_, done, total| {
+    let keep = &mut |_: &[u8]| -> Result<()> { panic!("nothing of it is kept") };
+    let keeping = Keeping { resume: None, keep, apart: Duration::ZERO };
+    let analysed = analyse(frame, subject, request, keeping, &mut |_, done, total| {
         assert!(done >= last.0 && done <= total, "{done} of {total} after {last:?}");
         last = (done, total);
         Ok(())
@@ -80,7 +82,9 @@ fn what_on_step_fails_with_ends_it() {
     let subject = subject(&frame, &json!({"network": {"kind": "linear"}, "epochs": 1}));
     let asked = request(&json!({"kind": "importance"}), &json!({}));
     let mut steps = 0;
-    let ended = analyse(&frame, &subject, &asked, &mut |_, _, _| {
+    let keep = &mut |_: &[u8]| -> Result<()> { panic!("nothing of it is kept") };
+    let keeping = Keeping { resume: None, keep, apart: Duration::ZERO };
+    let ended = analyse(&frame, &subject, &asked, keeping, &mut |_, _, _| {
         steps += 1;
         if steps > 3 { Err(Error::new(Code::Cancelled, "enough")) } else { Ok(()) }
     });

@@ -47,6 +47,19 @@ impl FittedSequence {
         Shape::new(&self.window, self.look_back(), self.task)
     }
 
+    /// Windows of rows whose channels are known, as [`FittedFeatures::windows`] gives them.
+    pub(crate) fn gathered(&self, steps: &Matrix, all: &AllSeries, windows: &[Window]) -> Matrix {
+        let look_back = self.look_back();
+        let width = look_back * steps.width;
+        let mut data = Vec::with_capacity(windows.len() * width);
+        for window in windows {
+            for &row in &all.series[window.series].rows[window.start..][..look_back] {
+                data.extend_from_slice(&steps.data[row * steps.width..][..steps.width]);
+            }
+        }
+        Matrix { rows: windows.len(), width, data }
+    }
+
     fn ahead(&self) -> Option<Ahead> {
         let levels = &self.window.quantiles;
         (self.task == Task::Forecast).then(|| Ahead {
@@ -108,20 +121,16 @@ impl FittedFeatures {
         let Some(sequence) = &self.sequence else {
             return Err(Error::internal("making windows", "the features are of a table"));
         };
-        let steps = self.steps(frame, all, sequence)?;
-        let look_back = sequence.look_back();
-        let width = look_back * steps.width;
-        let mut data = Vec::with_capacity(windows.len() * width);
-        for window in windows {
-            for &row in &all.series[window.series].rows[window.start..][..look_back] {
-                data.extend_from_slice(&steps.data[row * steps.width..][..steps.width]);
-            }
-        }
-        Ok(Matrix { rows: windows.len(), width, data })
+        Ok(sequence.gathered(&self.steps(frame, all, sequence)?, all, windows))
     }
 
-    /// The channels of each row of a frame.
-    fn steps(&self, frame: &Frame, all: &AllSeries, sequence: &FittedSequence) -> Result<Matrix> {
+    /// The channels of each row of a frame, of which any number of windows are made.
+    pub(crate) fn steps(
+        &self,
+        frame: &Frame,
+        all: &AllSeries,
+        sequence: &FittedSequence,
+    ) -> Result<Matrix> {
         let width = self.channels(sequence);
         let mut steps = Matrix { rows: frame.rows(), width, data: vec![0.0; frame.rows() * width] };
         for (channel, series) in sequence.series.iter().enumerate() {

@@ -98,6 +98,20 @@ impl FittedFeatures {
         Ok((Self { columns, target: None, sequence: None }, warnings))
     }
 
+    /// Bins one column; the inner error says why it tells too little.
+    ///
+    /// # Errors
+    /// [`Code::InvalidSpec`] for a column that is not there.
+    pub(crate) fn bin_column(
+        rows: &Scored<'_>,
+        name: &str,
+        card: &ScorecardNetwork,
+        spec: &PreprocessingSpec,
+    ) -> Result<std::result::Result<(FittedSource, Binning), String>> {
+        let fitted = Woe::fit(rows, name, card, spec, None)?;
+        Ok(fitted.map(|woe| (woe.source.kind(), woe.binning)))
+    }
+
     /// The columns of a scorecard, in the order of its inputs; None of anything else.
     pub fn binned(&self) -> Option<Vec<BinnedColumn<'_>>> {
         self.columns.iter().map(FittedColumn::binned).collect()
@@ -107,13 +121,19 @@ impl FittedFeatures {
 impl FittedColumn {
     fn binned(&self) -> Option<BinnedColumn<'_>> {
         let Encoder::Woe(woe) = &self.encoder else { return None };
-        let source = match woe.source {
-            Source::Number(_) => FittedSource::Number,
-            Source::Category(_) => FittedSource::Category,
-            Source::Boolean => FittedSource::Boolean,
-            Source::Timestamp => FittedSource::Timestamp,
-        };
+        let source = woe.source.kind();
         Some(BinnedColumn { name: &self.name, source, binning: &woe.binning })
+    }
+}
+
+impl Source {
+    fn kind(&self) -> FittedSource {
+        match self {
+            Self::Number(_) => FittedSource::Number,
+            Self::Category(_) => FittedSource::Category,
+            Self::Boolean => FittedSource::Boolean,
+            Self::Timestamp => FittedSource::Timestamp,
+        }
     }
 }
 

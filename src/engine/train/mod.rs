@@ -3,6 +3,7 @@
 mod augment;
 mod average;
 mod baselines;
+mod binning;
 mod by_time;
 mod check;
 mod checkpoint;
@@ -40,6 +41,7 @@ use std::time::{Duration, Instant};
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 
+pub use self::binning::{BinnedTable, bin_columns};
 pub(crate) use self::by_time::left_open;
 pub use self::check::{check_columns, check_spec};
 use self::ensemble::{Ensemble, Rows};
@@ -63,6 +65,7 @@ pub use self::scorecard::ScorecardWeights;
 use self::search::Found;
 pub use self::simplify::{Parent, check_simplification, simplify};
 pub(crate) use self::target::Truth;
+pub use self::windows::known_until;
 use crate::domain::calibration::CalibrationChoice;
 use crate::domain::cost::Cost;
 use crate::domain::network::NetworkSpec;

@@ -33,6 +33,7 @@ use crate::stats;
 mod held_out;
 
 pub(super) use self::held_out::held_out;
+pub use self::held_out::known_until;
 
 const FORECAST_LOOK_BACK: usize = 336;
 const LOOK_BACK: usize = 30;

@@ -80,30 +80,48 @@ pub(in crate::http) fn risk_assessment() -> Value {
 pub(in crate::http) fn risk_backtest_request() -> Value {
     json!({
         "prices": prices(), "weights": {"AAPL": 0.6, "JPM": 0.4}, "level": 0.99,
-        "methods": ["filtered_historical"], "window": 500, "refit_every": 20, "start": "2015-08-10"
+        "methods": ["filtered_historical"], "window": 500, "refit_every": 20, "start": "2017-02-08",
+        "network": {"model": "portfolio-tail", "version": 1, "dataset": {"name": "portfolio-returns"},
+            "means": "return"}
     })
 }
 
 pub(in crate::http) fn risk_backtest() -> Value {
+    let test = |statistic: f64, p: f64| json!({"statistic": statistic, "p_value": p});
     json!({
-        "dataset": {"name": "stocks", "version": 1}, "level": 0.99, "window": 500, "refit_every": 20, "from": "2015-08-10", "to": "2018-02-07",
-        "days": 629, "expected": 6.29, "weights": {"AAPL": 0.6, "JPM": 0.4},
-        "methods": [{
-            "method": "filtered_historical",
-            "result": {
-                "exceedances": 8, "kupiec": {"statistic": 0.4375, "p_value": 0.508},
-                "independence": {"statistic": 0.206, "p_value": 0.65},
-                "transitions": [612, 8, 8, 0],
-                "conditional_coverage": {"statistic": 0.6435, "p_value": 0.725},
-                "shortfall": {"z2": -0.25, "critical_5_percent": -0.7, "critical_hundredth_percent": -1.8},
-                "traffic_light": {"exceptions": 3, "zone": "green", "multiplier": 1.5},
-                "mean_value_at_risk": 0.0265625, "pinball": 0.00042,
-                "exceeded": [{"time": "2018-02-05", "loss": 0.0371, "value_at_risk": 0.0281}]
+        "dataset": {"name": "stocks", "version": 1}, "level": 0.99, "window": 500, "refit_every": 20,
+        "from": "2017-02-08", "to": "2018-02-07", "days": 252, "expected": 2.52,
+        "weights": {"AAPL": 0.6, "JPM": 0.4},
+        "methods": [
+            {
+                "method": "filtered_historical",
+                "result": {
+                    "exceedances": 4, "kupiec": test(0.7546, 0.385), "independence": test(0.1298, 0.7187),
+                    "transitions": [243, 4, 4, 0], "conditional_coverage": test(0.8844, 0.6426),
+                    "shortfall": {"z2": -0.75, "critical_5_percent": -0.7, "critical_hundredth_percent": -1.8},
+                    "traffic_light": {"exceptions": 4, "zone": "green", "multiplier": 1.5},
+                    "mean_value_at_risk": 0.0265625, "pinball": 0.00042,
+                    "exceeded": [{"time": "2018-02-05", "loss": 0.0371, "value_at_risk": 0.0281}]
+                }
+            },
+            {
+                "method": "network",
+                "result": {
+                    "exceedances": 3, "kupiec": test(0.0861, 0.7692), "independence": test(0.0725, 0.7877),
+                    "transitions": [245, 3, 3, 0], "conditional_coverage": test(0.1586, 0.9237),
+                    "traffic_light": {"exceptions": 3, "zone": "green", "multiplier": 1.5},
+                    "mean_value_at_risk": 0.0253906, "pinball": 0.00043,
+                    "exceeded": [{"time": "2018-02-05", "loss": 0.0371, "value_at_risk": 0.0276}]
+                }
             }
-        }],
+        ],
+        "network": {"model": "portfolio-tail", "version": 1,
+            "dataset": {"name": "portfolio-returns", "version": 2}, "target": "move", "look_back": 40,
+            "trained_until": "2017-02-07"},
         "assumptions": ["each day's figures are made of the 500 returns before it alone; models of \
             variance are estimated anew every 20 days"],
-        "warnings": []
+        "warnings": ["2.5 exceedances are expected of 252 days, of which tests tell little: a wrong method \
+            may well pass"]
     })
 }
 

@@ -191,11 +191,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "scorecard",
         summary: "the points of a version of the network scorecard",
         parameters: &[
-            needed("model", "a version, a model, or a model's name"),
-            optional("points", "600", "at these odds of the good outcome"),
+            needed("model", "a version, a model, its name, or a policy, whose scale is taken"),
+            optional("points", "600", "at these odds of the favourable class"),
             optional("points_to_double", "20", "so many more stand for twice the odds"),
             optional("odds", "50", "to 1"),
             optional("rounded", "True", "whether points are whole numbers"),
+            optional(
+                "adverse",
+                NONE,
+                "the class that costs points; a policy's, or the positive one",
+            ),
             optional("version", NONE, "a number or an alias; 'champion' when absent"),
         ],
         notes: "card.plot() shows points, card.plot(what=\"income\") a column's weights of evidence; \
@@ -203,6 +208,29 @@ pub(super) static FUNCTIONS: &[Function] = &[
         example: "card = train(loans, target=\"default\", model=\"card\", network=\"scorecard\"); \
                   points = card.scorecard(); points.save(\"card.csv\"); points\n\
                   points.plot(what=\"income\")",
+    },
+    Function {
+        name: "bin",
+        summary: "columns in bins: weights of evidence and information values",
+        parameters: &[
+            needed("data", "a dataset, its name, or a frame"),
+            optional("columns", NONE, "a column or a list; all but the target, the best first"),
+            optional("target", NONE, "the column of the outcome, of two classes; has to be named"),
+            optional("adverse", NONE, "the class of which rates are; the positive one"),
+            optional("bins", "6", "most bins beside that of missing values, 2 to 20"),
+            optional("least_share", "0.05", "fewest rows of a bin, as a share"),
+            optional(
+                "trend",
+                "\"auto\"",
+                "of rates: 'rising', 'falling', 'peak', 'valley', 'free'",
+            ),
+            optional("trends", NONE, "the same by column, as a dict"),
+            optional("edges", NONE, "where a number is cut, by column: {'age': [30, 50]}"),
+        ],
+        notes: "One column shows its bins; several show which tells most, b.describe() all bins, \
+                b.plot(what=\"income\") a column's weights of evidence. b.columns has all.",
+        example: "evidence = bin(loans, \"income\", target=\"default\"); print(evidence); evidence.plot()\n\
+                  bin(loans, target=\"default\", bins=4)",
     },
     Function {
         name: "counterfactual",

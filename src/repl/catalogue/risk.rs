@@ -27,12 +27,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional("groups", NONE, "the group of each asset, for scenarios"),
             optional("windows", NONE, "spans of the past: [{'name': .., 'from': .., 'to': ..}]"),
             optional("worst", NONE, "the worst spans: {'lengths': [1, 5, 20], 'count': 1}"),
-            optional(
-                "network",
-                NONE,
-                "a model's forecast: {'model': .., 'dataset': {'name': ..}, 'means': 'return'} or \
-                'volatility'",
-            ),
+            NETWORK,
             DECAY,
             FILTER,
             SEED,
@@ -54,6 +49,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional("window", "500", "returns before each day that its forecast is made of"),
             optional("refit_every", "20", "days after which models are estimated anew"),
             optional("first", NONE, "the first day that is forecast; after the window"),
+            NETWORK,
             TIME,
             ASSET,
             PRICE,
@@ -67,7 +63,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
             SEED,
         ],
         notes: "Tests of Kupiec, Christoffersen, Acerbi and Szekely, and the Basel traffic light. v.plot() \
-                draws returns, the value at risk and the days beyond; v.plot(what=\"garch\") another method.",
+                draws returns, the value at risk and the days beyond; v.plot(what=\"garch\") another method. \
+                With a network all days come after what it has learnt from (v.network).",
         example: "v = backtest_risk(rates, level=0.95, window=100, methods=[\"historical\", \"ewma\"]); \
                   print(v); v.plot()",
     },
@@ -103,6 +100,11 @@ const METHODS: Parameter = optional(
     NONE,
     "'historical', 'filtered_historical', 'gaussian', 'cornish_fisher', 'ewma', 'garch', 'garch_t', \
      'gjr_garch'; all of them",
+);
+const NETWORK: Parameter = optional(
+    "network",
+    NONE,
+    "a model's forecast: {'model': .., 'dataset': {'name': ..}, 'means': 'return'} or 'volatility'",
 );
 const TIME: Parameter = optional("time", NONE, "the column of times; the only one of timestamps");
 const ASSET: Parameter = optional("asset", NONE, "the column of names, of a row for each price");

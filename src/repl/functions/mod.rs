@@ -2,6 +2,7 @@
 
 mod advising;
 mod analysing;
+mod binning;
 mod builtins;
 mod counterfactual;
 mod data;
@@ -144,6 +145,7 @@ functions! {
     reasons => reasoning::reasons,
     reason_table => reasoning::reason_table,
     scorecard => scorecards::scorecard,
+    bin => binning::bin,
     counterfactual => counterfactual::counterfactual,
     activations => observing::activations,
     importance => analysing::importance,

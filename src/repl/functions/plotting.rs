@@ -6,8 +6,8 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::{Context, context};
 use super::super::objects::{
-    Comparison, Object, activated, alloc, analysed, backtest_plot, carded, credit_plot, curves,
-    explained, forecasted, is_number, object_of, reliability, risk_plot, waterfall,
+    Comparison, Object, activated, alloc, analysed, backtest_plot, binned, carded, credit_plot,
+    curves, explained, forecasted, is_number, object_of, reliability, risk_plot, waterfall,
 };
 use super::frames::{columns, known, this};
 use super::jobs::{id_of, past};
@@ -215,6 +215,7 @@ pub(super) fn plot<'v>(
     arguments: &Arguments<'v>,
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
+    let wrong = |problem: String| arguments.wrong("what", &problem);
     let context = &*context()?;
     let value = arguments.needed("of")?;
     let plot = match object_of(value) {
@@ -259,26 +260,24 @@ pub(super) fn plot<'v>(
             forecasted(answer, arguments.number("row", 0..=u64::MAX)?)
                 .map_err(|problem| arguments.wrong("row", &problem))?
         }
-        Some(Object::Activations(answer)) => activated(answer, arguments.text("what")?)
-            .map_err(|problem| arguments.wrong("what", &problem))?,
-        Some(Object::Analysis(analysis)) => analysed(analysis, arguments.text("what")?)
-            .map_err(|problem| arguments.wrong("what", &problem))?,
-        Some(Object::Risk(risk)) => risk_plot(risk, arguments.text("what")?)
-            .map_err(|problem| arguments.wrong("what", &problem))?,
-        Some(Object::RiskBacktest(test)) => backtest_plot(test, arguments.text("what")?)
-            .map_err(|problem| arguments.wrong("what", &problem))?,
+        Some(Object::Activations(answer)) => {
+            activated(answer, arguments.text("what")?).map_err(wrong)?
+        }
+        Some(Object::Analysis(analysis)) => {
+            analysed(analysis, arguments.text("what")?).map_err(wrong)?
+        }
+        Some(Object::Risk(risk)) => risk_plot(risk, arguments.text("what")?).map_err(wrong)?,
+        Some(Object::RiskBacktest(test)) => {
+            backtest_plot(test, arguments.text("what")?).map_err(wrong)?
+        }
         Some(Object::CreditLosses(losses)) => credit_plot(losses),
-        Some(Object::Scorecard(card)) => carded(card, arguments.text("what")?)
-            .map_err(|problem| arguments.wrong("what", &problem))?,
-        Some(Object::Lending(lending)) => lending
-            .plot(arguments.text("what")?)
-            .map_err(|problem| arguments.wrong("what", &problem))?,
-        Some(Object::Investment(answer)) => answer
-            .plot(arguments.text("what")?)
-            .map_err(|problem| arguments.wrong("what", &problem))?,
+        Some(Object::Binning(found)) => binned(found, arguments.text("what")?).map_err(wrong)?,
+        Some(Object::Scorecard(card)) => carded(card, arguments.text("what")?).map_err(wrong)?,
+        Some(Object::Lending(lending)) => lending.plot(arguments.text("what")?).map_err(wrong)?,
+        Some(Object::Investment(answer)) => answer.plot(arguments.text("what")?).map_err(wrong)?,
         _ => {
             let wanted = "a version, a training job, forecasts, a scorecard, explanations, activations, an \
-                          analysis, assessments, a loan book, or what risk(), backtest_risk(), credit_losses(), \
+                          analysis, assessments, a loan book, or what bin(), risk(), backtest_risk(), credit_losses(), \
                           invest(), walk_forward() and frontier() give";
             return Err(arguments.unlike("of", wanted, value));
         }

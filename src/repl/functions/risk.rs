@@ -43,16 +43,13 @@ pub(super) fn risk<'v>(
         }
     }
     put(arguments, &mut request, &["levels", "horizon", "window"])?;
-    if let Some(network) = arguments.json("network")? {
-        arguments.typed::<RiskNetwork>("network", network.clone())?;
-        request.insert("network".to_owned(), network);
-    }
+    put_network(arguments, &mut request)?;
     let request: RiskRequest = whole(arguments, context, request)?;
     let answer = context.wait(context.client().assess_risk(&request))?;
     alloc(Object::Risk(Box::new(answer)), eval)
 }
 
-/// `backtest_risk(prices, weights=None, level=0.99, methods=None, window=500, ...)`.
+/// `backtest_risk(prices, weights=None, level=0.99, methods=None, window=500, network=None, ...)`.
 pub(super) fn backtest_risk<'v>(
     arguments: &Arguments<'v>,
     eval: &mut Evaluator<'v, '_, '_>,
@@ -63,6 +60,7 @@ pub(super) fn backtest_risk<'v>(
     if let Some(first) = arguments.json("first")? {
         request.insert("start".to_owned(), first);
     }
+    put_network(arguments, &mut request)?;
     request.insert("series".to_owned(), true.into());
     let request: RiskBacktestRequest = whole(arguments, context, request)?;
     let answer = context.wait(context.client().backtest_risk(&request))?;
@@ -115,6 +113,14 @@ pub(super) fn credit_losses<'v>(
     let request: CreditLossRequest = arguments.typed("loans", request.into())?;
     let answer = context.wait(context.client().credit_losses(&request))?;
     alloc(Object::CreditLosses(Box::new(answer)), eval)
+}
+
+/// The model that is asked beside the methods.
+fn put_network(arguments: &Arguments<'_>, request: &mut Map<String, Json>) -> Result<()> {
+    let Some(network) = arguments.json("network")? else { return Ok(()) };
+    arguments.typed::<RiskNetwork>("network", network.clone())?;
+    request.insert("network".to_owned(), network);
+    Ok(())
 }
 
 /// What requests of portfolios have in common, but the dataset.

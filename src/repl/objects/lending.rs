@@ -68,7 +68,7 @@ impl Lending {
 
     pub(super) fn methods(&self) -> &'static [&'static str] {
         match self {
-            Self::Policy(_) => &["assess", "assess_book", "describe"],
+            Self::Policy(_) => &["assess", "assess_book", "scorecard", "describe"],
             Self::Assessments(_) | Self::Book(_) => &["plot", "describe"],
             Self::Losses(_) | Self::Inferred(_) => &["describe"],
         }

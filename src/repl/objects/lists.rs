@@ -85,6 +85,7 @@ fn table_of(objects: &[&Object]) -> Option<Table> {
         | Object::Risk(_)
         | Object::RiskBacktest(_)
         | Object::CreditLosses(_)
+        | Object::Binning(_)
         | Object::Scorecard(_) => None,
     }
 }

@@ -5,6 +5,7 @@
 mod activations;
 mod advice;
 mod analyses;
+mod binning;
 mod cells;
 mod comparison;
 mod counterfactuals;
@@ -46,6 +47,7 @@ use super::table::SHOWN_ROWS;
 use crate::domain::activation::ActivationResponse;
 use crate::domain::advice::Advice;
 use crate::domain::analysis::Analysis;
+use crate::domain::binning::BinningAnswer;
 use crate::domain::dataset::DatasetVersion;
 use crate::domain::explanation::ExplanationResponse;
 use crate::domain::forecast::ForecastResponse;
@@ -62,6 +64,7 @@ use crate::plot::Plot;
 
 pub(super) use activations::plot as activated;
 pub(super) use analyses::plot as analysed;
+pub(super) use binning::plot as binned;
 use cells::cell_of;
 pub(super) use cells::table_of_rows;
 pub(super) use comparison::{Comparison, curves, reliability};
@@ -82,53 +85,36 @@ pub(super) use version::{Move, Trained};
 
 /// The field that holds the value itself.
 const ITSELF: &str = "_";
-const MODEL_METHODS: &[&str] = &[
-    "versions",
-    "version",
-    "predict",
-    "forecast",
-    "explain",
-    "activations",
-    "importance",
-    "dependence",
-    "surrogate",
-    "units",
-    "fairness",
-    "rolling_origin",
-    "analyses",
-    "analysis",
-    "counterfactual",
-    "reasons",
-    "reason_table",
-    "scorecard",
-    "aliases",
-    "history",
-    "describe",
-];
-const VERSION_METHODS: &[&str] = &[
-    "promote",
-    "predict",
-    "forecast",
-    "explain",
-    "activations",
-    "importance",
-    "dependence",
-    "surrogate",
-    "units",
-    "fairness",
-    "rolling_origin",
-    "analyses",
-    "analysis",
-    "counterfactual",
-    "reasons",
-    "reason_table",
-    "scorecard",
-    "prune",
-    "distil",
-    "quantise",
-    "plot",
-    "describe",
-];
+/// The functions that take a model as they take one of its versions, between those of one of the two alone.
+macro_rules! of_models {
+    ([$($first:literal),*], [$($last:literal),*]) => {
+        &[
+            $($first,)*
+            "predict",
+            "forecast",
+            "explain",
+            "activations",
+            "importance",
+            "dependence",
+            "surrogate",
+            "units",
+            "fairness",
+            "rolling_origin",
+            "analyses",
+            "analysis",
+            "counterfactual",
+            "reasons",
+            "reason_table",
+            "scorecard",
+            $($last,)*
+        ]
+    };
+}
+
+const MODEL_METHODS: &[&str] =
+    of_models!(["versions", "version"], ["aliases", "history", "describe"]);
+const VERSION_METHODS: &[&str] =
+    of_models!(["promote"], ["prune", "distil", "quantise", "plot", "describe"]);
 const FRAME_METHODS: &[&str] = &[
     "head",
     "describe",
@@ -140,6 +126,7 @@ const FRAME_METHODS: &[&str] = &[
     "group",
     "with_column",
     "join",
+    "bin",
     "value_counts",
     "corr",
     "sample",
@@ -185,6 +172,7 @@ pub(super) enum Object {
     Risk(Box<RiskAssessment>),
     RiskBacktest(Box<RiskBacktest>),
     CreditLosses(Box<CreditLossAnswer>),
+    Binning(Box<BinningAnswer>),
     Scorecard(Box<Scorecard>),
     Move(Move),
 }
@@ -216,6 +204,7 @@ impl Object {
             Self::Risk(_) => "risk",
             Self::RiskBacktest(_) => "risk_backtest",
             Self::CreditLosses(_) => "credit_losses",
+            Self::Binning(_) => "binning",
             Self::Scorecard(_) => "scorecard",
             Self::Move(_) => "move",
         }
@@ -247,6 +236,7 @@ impl Object {
             Self::Risk(r) => risk::text(r),
             Self::RiskBacktest(t) => risk::backtest_text(t),
             Self::CreditLosses(l) => risk::credit_text(l),
+            Self::Binning(b) => binning::text(b),
             Self::Scorecard(s) => scorecards::text(s),
             Self::Move(m) => m.text(),
         }
@@ -256,7 +246,7 @@ impl Object {
     pub(super) fn methods(&self) -> &'static [&'static str] {
         match self {
             Self::Dataset(_) => {
-                &["head", "describe", "frame", "check", "advise", "train", "search"]
+                &["head", "describe", "frame", "check", "bin", "advise", "train", "search"]
             }
             Self::Frame(_) => FRAME_METHODS,
             Self::Groups(_) => &["agg"],
@@ -270,6 +260,7 @@ impl Object {
             | Self::Investment(_)
             | Self::Risk(_)
             | Self::RiskBacktest(_)
+            | Self::Binning(_)
             | Self::CreditLosses(_) => &["plot", "describe"],
             Self::Job(_) => &["wait", "cancel", "log", "plot", "describe"],
             Self::Lending(l) => l.methods(),
@@ -308,6 +299,7 @@ impl Object {
             Self::Risk(r) => risk::fields(r),
             Self::RiskBacktest(t) => risk::backtest_fields(t),
             Self::CreditLosses(l) => risk::credit_fields(l),
+            Self::Binning(b) => object(b.as_ref()),
             Self::Scorecard(s) => object(s.as_ref()),
             Self::Move(m) => object(m),
         }
@@ -343,6 +335,7 @@ impl Object {
             Self::RiskBacktest(t) => Ok(risk::backtest_described(t)),
             Self::CreditLosses(l) => Ok(risk::credit_described(l)),
             Self::Scorecard(s) => Ok(scorecards::described(s)),
+            Self::Binning(b) => Ok(binning::described(b)),
             Self::Comparison(_)
             | Self::Findings(_)
             | Self::Groups(_)
@@ -513,6 +506,7 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
             Object::RiskBacktest(t) => Some(risk::backtest_table(t)),
             Object::CreditLosses(l) => Some(risk::credit_table(l)),
             Object::Scorecard(s) => Some(scorecards::table(s)),
+            Object::Binning(b) => Some(binning::table(b)),
             _ => None,
         };
         let plot = match object {

@@ -218,6 +218,7 @@ pub(super) fn backtest_table(test: &RiskBacktest) -> Table {
 
 pub(super) fn backtest_fields(test: &RiskBacktest) -> crate::error::Result<Map<String, Json>> {
     let mut fields = super::object(test)?;
+    fields.entry("network").or_insert(Json::Null);
     let counted = test.methods.iter().filter_map(|method| {
         let result = method.result.as_ref()?;
         Some((method.method.as_str().to_owned(), Json::from(result.exceedances)))

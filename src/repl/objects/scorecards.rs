@@ -7,10 +7,10 @@ use super::super::text::{counted, figure, grouped};
 use crate::domain::scorecard::{Scorecard, ScorecardBin, ScorecardColumn};
 use crate::plot::Plot;
 
-/// `card 1   6 columns   412 to 655 points, 600 at 50 to 1, 20 to double   19,200 rows, 22 % bad`.
+/// `card 1   6 columns   412 to 655 points, 600 at 50 to 1, 20 to double   19,200 rows, 22 % default`.
 pub(super) fn text(card: &Scorecard) -> String {
-    let rows = card.good + card.bad;
-    let share = 100.0 * card.bad as f64 / rows.max(1) as f64;
+    let rows = card.favourable_rows + card.adverse_rows;
+    let share = 100.0 * card.adverse_rows as f64 / rows.max(1) as f64;
     let mut text = format!(
         "{} {}   {}   {} to {} points, {} at {} to 1, {} to double   {} rows, {} % {}",
         card.model,
@@ -23,7 +23,7 @@ pub(super) fn text(card: &Scorecard) -> String {
         figure(card.points_to_double),
         grouped(rows),
         figure((share * 10.0).round() / 10.0),
-        card.positive_class.as_deref().unwrap_or("bad"),
+        card.adverse_class,
     );
     if !card.left_out.is_empty() {
         let names = card.left_out.join(", ");
@@ -42,6 +42,7 @@ fn bins(card: &Scorecard) -> impl Iterator<Item = (&ScorecardColumn, &ScorecardB
 
 /// A row for each bin.
 pub(super) fn described(card: &Scorecard) -> Vec<Map<String, Json>> {
+    let rate = format!("rate of {}", card.adverse_class);
     let row = |(column, bin): (&ScorecardColumn, &ScorecardBin)| {
         Map::from_iter([
             ("column".to_owned(), column.column.clone().into()),
@@ -51,7 +52,7 @@ pub(super) fn described(card: &Scorecard) -> Vec<Map<String, Json>> {
             ("standard error".to_owned(), column.standard_error.into()),
             ("bin".to_owned(), bin.label.clone().into()),
             ("rows".to_owned(), bin.rows.into()),
-            ("bad rate".to_owned(), bin.bad_rate.into()),
+            (rate.clone(), bin.adverse_rate.into()),
             ("woe".to_owned(), bin.woe.into()),
             ("points".to_owned(), bin.points.into()),
         ])
@@ -61,7 +62,7 @@ pub(super) fn described(card: &Scorecard) -> Vec<Map<String, Json>> {
 
 /// What is said of a column stands beside its first bin; bins that no training row is in are left out.
 pub(super) fn table(card: &Scorecard) -> Table {
-    let heading = format!("% {}", card.positive_class.as_deref().unwrap_or("bad"));
+    let heading = format!("% {}", card.adverse_class);
     let columns = [
         ("column", false),
         ("IV", true),
@@ -85,7 +86,7 @@ pub(super) fn table(card: &Scorecard) -> Table {
             line.extend([
                 bin.label.clone(),
                 grouped(bin.rows),
-                bin.bad_rate.map(|rate| format!("{:.1}", 100.0 * rate)).unwrap_or_default(),
+                bin.adverse_rate.map(|rate| format!("{:.1}", 100.0 * rate)).unwrap_or_default(),
                 format!("{:.2}", bin.woe),
                 points(card, bin.points),
             ]);

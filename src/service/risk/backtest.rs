@@ -7,6 +7,7 @@ use actuary_finance::risk::{
     backtest, conditional_coverage, independence, kupiec, traffic_light, z2,
 };
 
+use super::network::backtest::Tried;
 use super::portfolio::Portfolio;
 use super::{assumptions, calculated, check, going_on, methods};
 use crate::domain::key::Caller;
@@ -41,36 +42,53 @@ impl Service {
         let holdings = Holdings { weights: request.weights.clone(), ..Holdings::default() };
         let held = (&holdings, "");
         let portfolio = self.held(caller, &request.prices, held, None, turn.clone()).await?;
-        let rolling = rolling(&portfolio, &request)?;
-        let asked = request.methods.clone();
-        let asked = asked.unwrap_or_else(|| RiskMethod::OF_HISTORY.to_vec());
+        let network = match &request.network {
+            Some(network) => Some(self.network_to_backtest(caller, network, &portfolio).await?),
+            None => None,
+        };
+        let asked = methods::all(request.methods.as_ref(), request.network.is_some());
+        let unseen = network.as_ref().map(|tried| tried.first_unseen(&portfolio)).transpose()?;
+        let rolling = rolling(&portfolio, &request, (&asked, unseen))?;
         check_work(&portfolio, &rolling, &asked)?;
-        calculated(turn, move |stop| run(&portfolio, &request, &rolling, &asked, stop)).await
+        let run = Run { portfolio, request, rolling, network };
+        calculated(turn, move |stop| run.carried_out(&asked, stop)).await
     }
 }
 
-/// Where forecasts begin.
-fn rolling(portfolio: &Portfolio, request: &RiskBacktestRequest) -> Result<Rolling> {
+/// Where forecasts begin. `unseen` is the first day that a network has not learnt from.
+fn rolling(
+    portfolio: &Portfolio,
+    request: &RiskBacktestRequest,
+    (asked, unseen): (&[RiskMethod], Option<usize>),
+) -> Result<Rolling> {
     let refuse =
         |field: &str, detail| Error::field(Code::InvalidRequest, format!("/{field}"), detail);
     let returns = &portfolio.returns;
     let (window, count) = (request.window as usize, returns.times.len());
-    if count <= window {
+    let reads_window = asked.iter().any(|method| *method != RiskMethod::Network);
+    if reads_window && count <= window {
         let detail = format!(
             "there are {count} returns, and {window} stand before the first day that is forecast: take \
              a shorter window or a longer history"
         );
         return Err(refuse("window", detail));
     }
+    let after_window = if reads_window { window } else { 0 };
+    let (least, why) = match unseen {
+        Some(unseen) if unseen >= after_window => {
+            (unseen, "after all rows that the network has learnt from".to_owned())
+        }
+        _ => (after_window, format!("after {window} returns")),
+    };
     let first = match &request.start {
-        None => window,
+        None => least,
         Some(start) => {
             let found = returns.first_from(start);
             let found = found.ok_or_else(|| refuse("start", format!("'{start}' is no time")))?;
-            if found < window || found >= count {
+            if found < least || found >= count {
                 let detail = format!(
-                    "forecasts can begin from {} (after {window} returns) to {}",
-                    returns.shown(window),
+                    "forecasts can begin from {} ({why}) to {}",
+                    returns.shown(least),
                     returns.shown(count - 1)
                 );
                 return Err(refuse("start", detail));
@@ -84,16 +102,16 @@ fn rolling(portfolio: &Portfolio, request: &RiskBacktestRequest) -> Result<Rolli
 /// Refuses what would take too long before it begins.
 fn check_work(portfolio: &Portfolio, rolling: &Rolling, asked: &[RiskMethod]) -> Result<()> {
     let days = portfolio.returns.times.len() - rolling.first;
-    let reads = days * rolling.window * asked.len();
-    let fits = days.div_ceil(rolling.refit_every) * asked.len();
+    let count = asked.iter().filter(|method| **method != RiskMethod::Network).count();
+    let reads = days * rolling.window * count;
+    let fits = days.div_ceil(rolling.refit_every) * count;
     let refuse =
         |field: &str, detail| Err(Error::field(Code::InvalidRequest, format!("/{field}"), detail));
     if reads > MAX_READS {
         let detail = format!(
             "{days} days times {} returns times {} methods are more than {MAX_READS}: begin later \
              (start), or take a shorter window or fewer methods",
-            rolling.window,
-            asked.len()
+            rolling.window, count
         );
         return refuse("window", detail);
     }
@@ -105,77 +123,118 @@ fn check_work(portfolio: &Portfolio, rolling: &Rolling, asked: &[RiskMethod]) ->
     Ok(())
 }
 
-fn run(
-    portfolio: &Portfolio,
-    request: &RiskBacktestRequest,
-    rolling: &Rolling,
-    asked: &[RiskMethod],
-    stop: &mut dyn FnMut() -> bool,
-) -> Result<RiskBacktest> {
-    let returns = &portfolio.returns;
-    let whole = portfolio.whole();
-    let days = whole.len() - rolling.first;
-    let settings = methods::settings(&request.settings, 1);
-    let mut series = BTreeMap::new();
-    let mut results = Vec::new();
-    for method in asked {
-        let Some(calculation) = methods::calculation(*method) else { continue };
-        let made = going_on(stop, |go_on| {
-            backtest(&whole, calculation, request.level, &settings, rolling, go_on)
-        })?;
-        results.push(match made {
-            Err(fault) => {
-                MethodBacktest { method: *method, refused: Some(fault.detail), result: None }
-            }
-            Ok(made) => {
-                let result = result(portfolio, &whole, rolling.first, request.level, &made);
-                series.insert(method.as_str().to_owned(), made.value_at_risk);
-                MethodBacktest { method: *method, refused: None, result: Some(result) }
-            }
-        });
-    }
-    let expected = (1.0 - request.level) * days as f64;
-    let mut warnings = portfolio.warnings.clone();
-    if expected < VAGUE {
-        warnings.push(format!(
-            "{expected:.1} exceedances are expected of {days} days, of which tests tell little: a wrong \
-             method may well pass"
-        ));
-    }
-    let shown = (rolling.first..whole.len()).map(|at| returns.shown(at));
-    Ok(RiskBacktest {
-        dataset: portfolio.dataset.clone(),
-        level: request.level,
-        window: request.window,
-        refit_every: request.refit_every,
-        from: returns.shown(rolling.first),
-        to: returns.shown(whole.len() - 1),
-        days: days as u64,
-        expected,
-        weights: portfolio.named_weights(),
-        methods: results,
-        series: request.series.then(|| BacktestSeries {
-            times: shown.collect(),
-            returns: whole[rolling.first..].to_vec(),
-            value_at_risk: series,
-        }),
-        assumptions: told(portfolio, request),
-        warnings,
-    })
+/// All that forecasts are made of.
+struct Run {
+    portfolio: Portfolio,
+    request: RiskBacktestRequest,
+    rolling: Rolling,
+    network: Option<Tried>,
 }
 
-fn told(portfolio: &Portfolio, request: &RiskBacktestRequest) -> Vec<String> {
-    let mut told = vec![
-        format!(
-            "each day's figures are made of the {} returns before it alone; models of variance are \
-             estimated anew every {} days",
-            request.window, request.refit_every
-        ),
-        "what is held is brought back to the same weights each day, without costs".to_owned(),
-        "tests of coverage by their distributions for many days".to_owned(),
-    ];
-    told.extend(assumptions::of_all(portfolio, &request.prices).into_iter().skip(3));
-    told
+impl Run {
+    fn carried_out(
+        self,
+        asked: &[RiskMethod],
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<RiskBacktest> {
+        let Self { portfolio, request, rolling, .. } = &self;
+        let whole = portfolio.whole();
+        let days = whole.len() - rolling.first;
+        let mut series = BTreeMap::new();
+        let mut results = Vec::new();
+        for method in asked {
+            results.push(match self.forecasts(*method, &whole, stop)? {
+                Err(why) => MethodBacktest { method: *method, refused: Some(why), result: None },
+                Ok((made, warnings)) => {
+                    let mut result = result(portfolio, &whole, rolling.first, request.level, &made);
+                    result.warnings.extend(warnings);
+                    series.insert(method.as_str().to_owned(), made.value_at_risk);
+                    MethodBacktest { method: *method, refused: None, result: Some(result) }
+                }
+            });
+        }
+        let expected = (1.0 - request.level) * days as f64;
+        let mut warnings = portfolio.warnings.clone();
+        if expected < VAGUE {
+            warnings.push(format!(
+                "{expected:.1} exceedances are expected of {days} days, of which tests tell little: a \
+                 wrong method may well pass"
+            ));
+        }
+        let returns = &portfolio.returns;
+        let shown = (rolling.first..whole.len()).map(|at| returns.shown(at));
+        Ok(RiskBacktest {
+            dataset: portfolio.dataset.clone(),
+            level: request.level,
+            window: request.window,
+            refit_every: request.refit_every,
+            from: returns.shown(rolling.first),
+            to: returns.shown(whole.len() - 1),
+            days: days as u64,
+            expected,
+            weights: portfolio.named_weights(),
+            methods: results,
+            series: request.series.then(|| BacktestSeries {
+                times: shown.collect(),
+                returns: whole[rolling.first..].to_vec(),
+                value_at_risk: series,
+            }),
+            assumptions: self.told(),
+            network: self.network.as_ref().map(|tried| tried.told.clone()),
+            warnings,
+        })
+    }
+
+    /// What a method forecasts of each day with what is to be said of that, or why it does not apply.
+    fn forecasts(
+        &self,
+        method: RiskMethod,
+        whole: &[f64],
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<std::result::Result<(Backtest, Vec<String>), String>> {
+        let Self { portfolio, request, rolling, .. } = self;
+        let Some(calculation) = methods::calculation(method) else {
+            let tried = self.network.as_ref();
+            let tried =
+                tried.ok_or_else(|| Error::internal("backtesting", "there is no network"))?;
+            return tried.backtest(portfolio, whole, (rolling.first, request.level), stop);
+        };
+        let settings = methods::settings(&request.settings, 1);
+        let made = going_on(stop, |go_on| {
+            backtest(whole, calculation, request.level, &settings, rolling, go_on)
+        })?;
+        Ok(made.map(|made| (made, Vec::new())).map_err(|fault| fault.detail))
+    }
+
+    fn told(&self) -> Vec<String> {
+        let Self { portfolio, request, .. } = self;
+        let mut told = vec![
+            format!(
+                "each day's figures are made of the {} returns before it alone; models of variance are \
+                 estimated anew every {} days",
+                request.window, request.refit_every
+            ),
+            "what is held is brought back to the same weights each day, without costs".to_owned(),
+            "tests of coverage by their distributions for many days".to_owned(),
+        ];
+        if let (Some(tried), Some(network)) = (&self.network, &request.network) {
+            let told_of = &tried.told;
+            told.push(format!(
+                "{} {} forecasts each day from the {} rows of {} before it; all days come after {}, the \
+                 last row that it was trained and chosen on",
+                told_of.model,
+                told_of.version,
+                told_of.look_back,
+                told_of.dataset.name,
+                told_of.trained_until
+            ));
+            let (model, version) = (&told_of.model, told_of.version);
+            let of = assumptions::of_network(network.means, &told_of.target, model, version);
+            told.extend(of.into_iter().take(1));
+        }
+        told.extend(assumptions::of_all(portfolio, &request.prices).into_iter().skip(3));
+        told
+    }
 }
 
 /// Counts and tests.
@@ -202,7 +261,9 @@ fn result(
     };
     let days: Vec<usize> = (0..losses.len()).filter(|at| made.exceeded[*at]).collect();
     let newest = &days[days.len().saturating_sub(SHOWN_EXCEEDANCES)..];
-    let statistic = z2(&losses, &made.value_at_risk, &made.expected_shortfall, level);
+    // A network's quantile tells no expected shortfall.
+    let shortfall = Some(&made.expected_shortfall).filter(|of| of.len() == losses.len());
+    let statistic = shortfall.and_then(|of| z2(&losses, &made.value_at_risk, of, level));
     let light = traffic_light(&made.exceeded).filter(|_| level == BASEL_LEVEL);
     let mut warnings = Vec::new();
     if made.unconverged > 0 {

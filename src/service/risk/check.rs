@@ -94,6 +94,12 @@ impl Faults {
         }
     }
 
+    fn network(&mut self, methods: Option<&[RiskMethod]>, is_named: bool) {
+        let asks = methods.is_some_and(|all| all.contains(&RiskMethod::Network));
+        let detail = "the method network needs a model: name it here";
+        self.unless(!asks || is_named, "/network", detail);
+    }
+
     fn window(&mut self, window: u32) {
         let holds = (LEAST_WINDOW..=MAX_WINDOW).contains(&window);
         let detail = format!("{window} is not from {LEAST_WINDOW} to {MAX_WINDOW}");
@@ -176,9 +182,7 @@ pub(super) fn assessment(request: &RiskRequest) -> Result<()> {
     let detail = format!("{} is not from 1 to {MAX_HORIZON}", request.horizon);
     faults.unless((1..=MAX_HORIZON).contains(&request.horizon), "/horizon", detail);
     faults.methods(request.methods.as_deref());
-    let asks = request.methods.as_ref().is_some_and(|all| all.contains(&RiskMethod::Network));
-    let detail = "the method network needs a model: name it here";
-    faults.unless(!asks || request.network.is_some(), "/network", detail);
+    faults.network(request.methods.as_deref(), request.network.is_some());
     request.window.into_iter().for_each(|window| faults.window(window));
     faults.settings(&request.settings);
     faults.stress(&request.stress);
@@ -192,13 +196,7 @@ pub(super) fn backtest(request: &RiskBacktestRequest) -> Result<()> {
     let mut faults = Faults::default();
     faults.level("/level", request.level);
     faults.methods(request.methods.as_deref());
-    let asked = request.methods.iter().flatten();
-    for (at, _) in asked.enumerate().filter(|(_, method)| **method == RiskMethod::Network) {
-        let detail = "a network is not backtested here: it may have been trained on the days that would \
-                      be held against it. Its metrics tell for each quantile the share of its own test \
-                      part that lies below";
-        faults.add(format!("/methods/{at}"), detail);
-    }
+    faults.network(request.methods.as_deref(), request.network.is_some());
     faults.window(request.window);
     let holds = (1..=MAX_WINDOW).contains(&request.refit_every);
     let detail = format!("{} is not from 1 to {MAX_WINDOW}", request.refit_every);

@@ -335,10 +335,11 @@ fn answer(loans: &Loans, made: &CreditLosses, request: &CreditLossRequest) -> Cr
             level: figure.level,
             // A sum of no losses is -0, which reads like a mistake.
             value_at_risk: figure.value_at_risk + 0.0,
-            interval: figure.precision.interval.map(|(low, high)| [low, high]),
+            // No loss is 0, and not -0.
+            interval: figure.precision.interval.map(|(low, high)| [low + 0.0, high + 0.0]),
             expected_shortfall: figure.expected_shortfall + 0.0,
             shortfall_error: figure.shortfall_error,
-            unexpected_loss: figure.value_at_risk - made.expected_loss,
+            unexpected_loss: figure.value_at_risk - made.expected_loss + 0.0,
             large_pool: figure.large_pool,
         })
         .collect();

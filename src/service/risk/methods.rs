@@ -10,8 +10,13 @@ use crate::domain::risk::{
 
 /// The methods that a request asks for, in its order.
 pub(super) fn asked(request: &RiskRequest) -> Vec<RiskMethod> {
-    let mut methods = request.methods.clone().unwrap_or_else(|| RiskMethod::OF_HISTORY.to_vec());
-    if request.network.is_some() && !methods.contains(&RiskMethod::Network) {
+    all(request.methods.as_ref(), request.network.is_some())
+}
+
+/// Those that are named, else all that need nothing but a history; the network's where one is named.
+pub(super) fn all(named: Option<&Vec<RiskMethod>>, has_network: bool) -> Vec<RiskMethod> {
+    let mut methods = named.cloned().unwrap_or_else(|| RiskMethod::OF_HISTORY.to_vec());
+    if has_network && !methods.contains(&RiskMethod::Network) {
         methods.push(RiskMethod::Network);
     }
     methods

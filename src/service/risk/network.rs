@@ -1,6 +1,9 @@
 //! The risk that one of our own models forecasts.
 
+pub(super) mod backtest;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actuary_finance::risk::{Predictive, Shape};
 
@@ -16,7 +19,7 @@ use crate::domain::risk::{
 use crate::domain::version::{Metrics, Version};
 use crate::error::{Code, Error, FieldError, Result};
 use crate::service::Service;
-use crate::service::predictions::resolve;
+use crate::service::predictions::{Loaded, resolve};
 
 /// Quantiles that differ by less are the same.
 const SAME: f64 = 1e-9;
@@ -30,12 +33,8 @@ impl Service {
         request: &RiskRequest,
         portfolio: &Portfolio,
     ) -> Result<MethodRisk> {
-        let name = (caller.project.clone(), network.model.clone());
-        let registered = self.registered(&name).await.map_err(|e| below(e, "model"))?;
-        let number = resolve(&network.model, &registered, network.version.as_ref());
-        let number = number.map_err(|e| below(e, "version"))?;
-        let loaded = self.loaded(&name, number).await.map_err(|e| below(e, "version"))?;
-        let version = &loaded.version;
+        let loaded = self.of_network(caller, network).await?;
+        let (version, number) = (&loaded.version, loaded.version.version);
         let asking = ForecastRequest {
             dataset: Some(network.dataset.clone()),
             version: Some(VersionRef::Number(number)),
@@ -73,6 +72,17 @@ impl Service {
     }
 }
 
+impl Service {
+    /// The version that a request names.
+    async fn of_network(&self, caller: &Caller, network: &RiskNetwork) -> Result<Arc<Loaded>> {
+        let name = (caller.project.clone(), network.model.clone());
+        let registered = self.registered(&name).await.map_err(|e| below(e, "model"))?;
+        let number = resolve(&network.model, &registered, network.version.as_ref());
+        let number = number.map_err(|e| below(e, "version"))?;
+        self.loaded(&name, number).await.map_err(|e| below(e, "version"))
+    }
+}
+
 /// The quantiles that are told at the levels that are asked for.
 fn of_quantiles(made: &mut MethodRisk, forecast: &Forecast, known: &[f64], request: &RiskRequest) {
     let step = forecast.steps.first().filter(|step| step.step == 1);
@@ -85,9 +95,8 @@ fn of_quantiles(made: &mut MethodRisk, forecast: &Forecast, known: &[f64], reque
         return;
     };
     for level in &request.levels {
-        let wanted = 1.0 - level;
-        let found = known.iter().find(|quantile| (*quantile - wanted).abs() < SAME);
-        match found.and_then(|quantile| step.quantiles.get(&quantile.to_string())) {
+        let found = place(known, *level).map(|at| known[at].to_string());
+        match found.and_then(|quantile| step.quantiles.get(&quantile)) {
             Some(value) => made.figures.push(RiskFigure {
                 level: *level,
                 value_at_risk: -value,
@@ -97,12 +106,7 @@ fn of_quantiles(made: &mut MethodRisk, forecast: &Forecast, known: &[f64], reque
                 amount: None,
             }),
             None => {
-                let levels: Vec<String> = known.iter().map(f64::to_string).collect();
-                made.warnings.push(format!(
-                    "{level} is left out: it needs the quantile {}, and the version forecasts {}",
-                    (wanted * 1e9).round() / 1e9,
-                    if levels.is_empty() { "none".to_owned() } else { levels.join(", ") }
-                ));
+                made.warnings.push(format!("{level} is left out: it {}", lacking(known, *level)));
             }
         }
     }
@@ -110,6 +114,21 @@ fn of_quantiles(made: &mut MethodRisk, forecast: &Forecast, known: &[f64], reque
         made.refused =
             Some("the version forecasts none of the quantiles that the levels need".into());
     }
+}
+
+/// Where among the quantiles of a version stands the one that a level needs.
+fn place(known: &[f64], level: f64) -> Option<usize> {
+    known.iter().position(|quantile| (quantile - (1.0 - level)).abs() < SAME)
+}
+
+/// What is said of a level that a version can't tell.
+fn lacking(known: &[f64], level: f64) -> String {
+    let levels: Vec<String> = known.iter().map(f64::to_string).collect();
+    format!(
+        "needs the quantile {}, and the version forecasts {}",
+        ((1.0 - level) * 1e9).round() / 1e9,
+        if levels.is_empty() { "none".to_owned() } else { levels.join(", ") }
+    )
 }
 
 /// Normal figures by forecast volatilities.

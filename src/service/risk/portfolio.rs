@@ -127,7 +127,7 @@ impl Service {
 impl Service {
     /// The same with its number, so that an answer can say what it rests on; an unknown one stays as it
     /// is, for whoever reads it to refuse.
-    async fn newest(&self, caller: &Caller, asked: &DatasetRef) -> Result<DatasetRef> {
+    pub(super) async fn newest(&self, caller: &Caller, asked: &DatasetRef) -> Result<DatasetRef> {
         let found =
             self.store().get_dataset_version(&caller.project, &asked.name, asked.version).await?;
         let version = found.map(|(dataset, _)| dataset.version).or(asked.version);

@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use super::fitting::kept;
 use super::reporter::{Reporter, written};
 use super::{Claim, Service, blocking};
 use crate::domain::job::{
     AnalysisJobResult, AnalysisJobSpec, AnalysisProgress, JobResult, Progress,
 };
-use crate::engine::{self, Subject};
+use crate::engine::{self, Analysed, CheckpointPolicy, Keeping, Subject};
 use crate::error::{Code, Context, Error, Result};
 use crate::frame;
 use crate::service::versions::no_version;
@@ -19,8 +21,8 @@ use crate::store::NewAnalysis;
 const APART: Duration = Duration::from_millis(500);
 
 impl Service {
-    /// Nothing of it is kept before it is done: one that is taken up again begins anew, and by the same
-    /// seed ends with the same numbers.
+    /// Of origins that roll, trainings that are over are kept; any other one that is taken up again begins
+    /// anew. Both end by the same seed with the same numbers.
     pub(super) async fn analyse_run(&self, claim: &Claim, job: &AnalysisJobSpec) -> Result<()> {
         let AnalysisJobSpec { model, version, dataset, request } = job;
         let found = self.store().get_servable(&claim.project, model, *version).await?;
@@ -38,8 +40,13 @@ impl Service {
         let (_, content) =
             rows.ok_or_else(|| Error::new(Code::NotFound, "the dataset was deleted"))?;
         let file = self.spool(content).await?;
+        let checkpoint = match claim.checkpoint {
+            Some(blob) => Some(self.store().load_blob(blob).await?),
+            None => None,
+        };
         let (reporter, task) = Reporter::start(self.store().clone(), claim.run);
         let asked = request.clone();
+        let (store, run, runtime) = (self.store().clone(), claim.run, Handle::current());
         let analysed = blocking(move || {
             let mut told: Option<(&str, Instant)> = None;
             let mut on_step = |stage: &'static str, done, total| {
@@ -55,11 +62,27 @@ impl Service {
                 Ok(())
             };
             let frame = frame::read_parquet(file, None)?;
-            engine::analyse(&frame, &subject, &asked, &mut on_step)
+            let mut keep = |bytes: &[u8]| runtime.block_on(kept(&store, run, bytes));
+            let keeping = Keeping {
+                resume: checkpoint.as_deref(),
+                keep: &mut keep,
+                apart: CheckpointPolicy::default().after_epoch,
+            };
+            engine::analyse(&frame, &subject, &asked, keeping, &mut on_step)
         })
         .await;
         written(task).await?;
-        let analysed = analysed?;
+        self.keep_analysis(claim, job, &analysed?).await
+    }
+
+    /// Keeps what was found, and ends the run.
+    async fn keep_analysis(
+        &self,
+        claim: &Claim,
+        job: &AnalysisJobSpec,
+        analysed: &Analysed,
+    ) -> Result<()> {
+        let AnalysisJobSpec { model, version, dataset, request } = job;
         let mut tx = self.store().begin().await?;
         if !tx.hold_run(claim.run).await? {
             return Ok(());

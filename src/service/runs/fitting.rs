@@ -68,13 +68,7 @@ impl Hooks for RunHooks {
     }
 
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<()> {
-        let (store, run) = (&self.store, self.run);
-        self.runtime.block_on(async {
-            let mut writer = store.write_blob().await?;
-            writer.write(bytes).await?;
-            let written = writer.complete().await?;
-            store.run_checkpoint(run, &written).await.map(|_| ())
-        })
+        self.runtime.block_on(kept(&self.store, self.run, bytes))
     }
 
     fn diverged(&mut self, last: LastFinite) {
@@ -102,6 +96,14 @@ impl Hooks for RunHooks {
             Device::Cuda(_) => Some(GPU_TRAININGS),
         })
     }
+}
+
+/// Keeps how far a run is; of one that was taken over nothing is kept.
+pub(super) async fn kept(store: &Store, run: RunRef, bytes: &[u8]) -> Result<()> {
+    let mut writer = store.write_blob().await?;
+    writer.write(bytes).await?;
+    let written = writer.complete().await?;
+    store.run_checkpoint(run, &written).await.map(|_| ())
 }
 
 impl Service {

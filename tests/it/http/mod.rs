@@ -6,6 +6,7 @@ mod aliases;
 mod analyses;
 mod arrow;
 mod authorisation;
+mod binnings;
 mod bodies;
 mod counterfactuals;
 mod datasets;

@@ -249,7 +249,7 @@ async fn a_backtest_knows_no_future() {
     let mut wrong = body("stocks");
     wrong["methods"] = json!(["network"]);
     wrong["weights"] = json!({"oak": 1.0});
-    refused(&served, "backtests", &wrong, &["/methods/0"]).await;
+    refused(&served, "backtests", &wrong, &["/network"]).await;
     wrong["methods"] = json!(["ewma"]);
     refused(&served, "backtests", &wrong, &["/weights/oak"]).await;
 }
@@ -292,6 +292,7 @@ async fn a_networks_quantile_is_its_value_at_risk() {
     assert!(warnings.contains("0.99 is left out: it needs the quantile 0.01"), "{warnings}");
     assert!(!warnings.contains("the prices end"), "{warnings}");
     assert!(network["parameters"].get("test_share_below_0.05").is_some(), "{network}");
+    a_networks_past_is_backtested(&served, &prices).await;
     // Quantiles of two rows don't add up, and the medians are no volatilities.
     body["horizon"] = json!(2);
     let longer = answer(&served, "assessments", &body).await;
@@ -302,6 +303,78 @@ async fn a_networks_quantile_is_its_value_at_risk() {
     body["network"] =
         json!({"model": "nobody", "dataset": {"name": "returns"}, "means": "volatility"});
     refused(&served, "assessments", &body, &["/network/model"]).await;
+}
+
+/// The version was trained and chosen on 335 of 419 rows: the last 84 days are out of its sample.
+async fn a_networks_past_is_backtested(served: &Served, prices: &[[f64; 3]]) {
+    let network =
+        json!({"model": "tail", "version": 1, "dataset": {"name": "returns"}, "means": "return"});
+    let mut body = json!({
+        "prices": asked("stocks"), "level": 0.95, "window": 250, "methods": ["historical"],
+        "network": network, "series": true
+    });
+    let found = answer(served, "backtests", &body).await;
+    assert_eq!((&found["from"], &found["days"]), (&json!(day(336)), &json!(84)), "{found}");
+    let told = json!({"model": "tail", "version": 1, "dataset": {"name": "returns", "version": 1},
+                      "target": "move", "look_back": 20,
+                      "trained_until": day(335)});
+    assert_eq!(found["network"], told);
+    let made = found["series"]["value_at_risk"]["network"].as_array().unwrap();
+    // A day's forecast is what the version says of the rows before that day.
+    let whole = returns(prices, [1.0 / 3.0; 3]);
+    for at in [336, 380, 419] {
+        let row = |day_of: usize| json!({"date": format!("{}T00:00:00Z", day(day_of)), "move": whole[day_of - 1]});
+        let rows: Vec<Value> = (at - 20..at).map(row).collect();
+        let forecast = served.post("/api/v1/models/tail/forecasts");
+        let forecast = forecast.json(&json!({"rows": rows, "version": 1})).send().await.unwrap();
+        let forecast = json(forecast, StatusCode::OK).await;
+        let quantile = number(&forecast["forecasts"][0]["steps"][0]["quantiles"]["0.05"]);
+        assert!((number(&made[at - 336]) + quantile).abs() < 1e-9, "{at}");
+    }
+    let method = &found["methods"][1];
+    let beyond = whole[335..].iter().zip(made).filter(|(r, v)| -**r > number(v)).count();
+    assert_eq!(
+        (&method["method"], &method["result"]["exceedances"]),
+        (&json!("network"), &json!(beyond))
+    );
+    assert!(method["result"].get("shortfall").is_none(), "{method}");
+    assert!(method["result"].get("warnings").is_none(), "{method}");
+    // Another portfolio's returns are not what it forecasts.
+    body["weights"] = json!({"ash": 1.0});
+    let other = answer(served, "backtests", &body).await;
+    let warned = other["methods"][1]["result"]["warnings"].to_string();
+    assert!(warned.contains("move is not the portfolio's return on"), "{warned}");
+    // By itself it needs no window of returns; days that it has learnt from are refused.
+    body["methods"] = json!(["network"]);
+    body["window"] = json!(10_000);
+    body["start"] = json!(day(400));
+    assert_eq!(answer(served, "backtests", &body).await["days"], 20);
+    body["start"] = json!(day(335));
+    let told = refused(served, "backtests", &body, &["/start"]).await;
+    assert!(told.to_string().contains(&day(336)), "{told}");
+    body["start"] = Value::Null;
+    body["level"] = json!(0.99);
+    let lacking = answer(served, "backtests", &body).await;
+    let why = lacking["methods"][0]["refused"].as_str().unwrap();
+    assert!(why.contains("needs the quantile 0.01"), "{why}");
+    body["network"]["means"] = json!("volatility");
+    let none = answer(served, "backtests", &body).await;
+    let result = &none["methods"][0];
+    assert!(result["refused"].as_str().is_some_and(|why| why.contains("volatility of")), "{none}");
+    // Prices of days that the history lacks, or none after what it has learnt.
+    let mut text = "date,move\n".to_owned();
+    for at in (1..=419).filter(|at| *at != 390) {
+        writeln!(text, "{},{}", day(at), whole[at - 1]).unwrap();
+    }
+    served.upload("holed", &text).await;
+    served.work_off().await;
+    body["network"] =
+        json!({"model": "tail", "version": 1, "dataset": {"name": "holed"}, "means": "return"});
+    body["level"] = json!(0.95);
+    let told = refused(served, "backtests", &body, &["/network/dataset"]).await;
+    assert!(told.to_string().contains(&day(390)), "{told}");
+    body["prices"]["to"] = json!(day(300));
+    refused(served, "backtests", &body, &["/network/version"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,12 +85,14 @@ async fn points_add_up_to_the_answers() {
     let income = &card["columns"][0];
     assert!(income["coefficient"].as_f64().unwrap() < 0.0);
     assert!(income["standard_error"].as_f64().unwrap() > 0.0);
-    assert_eq!((&income["trend"], &card["positive_class"]), (&json!("falling"), &json!("yes")));
+    assert_eq!((&income["trend"], &card["adverse_class"]), (&json!("falling"), &json!("yes")));
     let bins = income["bins"].as_array().unwrap();
     let (missing, known) = bins.split_last().unwrap();
     assert!(missing["is_missing"] == true && missing["rows"].as_u64().unwrap() > 0);
     let points: Vec<f64> = known.iter().map(|bin| bin["points"].as_f64().unwrap()).collect();
     assert!(points.len() > 1 && points.windows(2).all(|pair| pair[0] < pair[1]), "{points:?}");
+
+    read_by_the_other_class(&served, &card).await;
 
     // The same scale by the answered probabilities.
     let asked = json!({"rows": rows(), "version": 1, "reasons": true});
@@ -129,6 +131,42 @@ async fn points_add_up_to_the_answers() {
         let in_points = (only(1) - only(0)) / (20.0 / std::f64::consts::LN_2);
         let apart = of(0, name) - of(1, name);
         assert!((in_points - apart).abs() < 1e-4, "{name}: {in_points} {apart}");
+    }
+}
+
+/// Who pays may be what a policy looks for: then points say how probably somebody does not.
+async fn read_by_the_other_class(served: &Served, card: &Value) {
+    let path = format!("{VERSIONS}/1/scorecard?rounded=false&adverse=no");
+    let turned = get(served, &path).await;
+    assert_eq!(
+        (&turned["adverse_class"], &turned["favourable_class"]),
+        (&json!("no"), &json!("yes"))
+    );
+    assert_eq!(turned["adverse_rows"], card["favourable_rows"]);
+    let number = |value: &Value| value.as_f64().unwrap();
+    let [of, other] = [card, &turned].map(|card| &card["columns"][0]["bins"][0]);
+    assert!((number(&of["adverse_rate"]) + number(&other["adverse_rate"]) - 1.0).abs() < 1e-12);
+    assert_eq!(number(&of["woe"]), -number(&other["woe"]));
+    // At even odds both have the same points, from which one goes up as the other goes down.
+    let even = 600.0 - 20.0 * 50_f64.log2();
+    for row in rows().as_array().unwrap() {
+        let (one, another) = (by_hand(card, row), by_hand(&turned, row));
+        assert!((one - even + another - even).abs() < 1e-9, "{one} {another}");
+    }
+    let path = format!("{VERSIONS}/1/scorecard?adverse=nay");
+    let found = problem(served.get(&path).send().await.unwrap(), 422, "invalid_request").await;
+    assert_eq!(pointers(&found), ["query adverse"]);
+    let policy = json!({"model": "card", "version": 1, "adverse": "no",
+        "cut_offs": {"unit": "points", "approve": 560, "decline": 500}});
+    let path = "/api/v1/loans/policies/payers/versions";
+    json(served.post(path).json(&policy).send().await.unwrap(), StatusCode::CREATED).await;
+    let asked = json!({ "rows": rows() });
+    let path = "/api/v1/loans/policies/payers/assessments";
+    let found = json(served.post(path).json(&asked).send().await.unwrap(), StatusCode::OK).await;
+    for (row, assessed) in
+        rows().as_array().unwrap().iter().zip(found["assessments"].as_array().unwrap())
+    {
+        assert!((number(&assessed["points"]) - by_hand(&turned, row)).abs() < 1e-3, "{assessed}");
     }
 }
 

@@ -43,7 +43,9 @@ fn rolled(frame: &Frame, subject: &Subject, fields: &Value) -> Result<RollingOri
         told.push((stage, done, total));
         Ok(())
     };
-    let found = crate::engine::analyse(frame, subject, &request(fields), &mut on_step)?;
+    let keep = &mut |_: &[u8]| -> Result<()> { panic!("it is over too soon") };
+    let keeping = Keeping { resume: None, keep, apart: Duration::MAX };
+    let found = crate::engine::analyse(frame, subject, &request(fields), keeping, &mut on_step)?;
     let (stage, done, total) = *told.last().unwrap();
     assert_eq!((stage, done), (STAGE, total));
     match found.result {
@@ -63,6 +65,40 @@ fn poisoned(frame: &Frame, from: usize) -> Frame {
     };
     let numbers = values.iter().enumerate().map(poison).collect();
     frame.replaced(vec![("y", Values::Float64(numbers))]).unwrap()
+}
+
+#[test]
+fn what_was_kept_is_gone_on_with() {
+    let frame = series(&[wave(300, 4)]);
+    let subject = subject(&frame, &json!({"time": "time", "look_back": 24, "horizon": 2}));
+    let asked = request(&json!({"origins": 7, "refit_every": 2}));
+    let carried_out = |resume: Option<&[u8]>, steps: usize| {
+        let (mut kept, mut told) = (Vec::new(), Vec::new());
+        let keep = &mut |bytes: &[u8]| {
+            kept.push(bytes.to_vec());
+            Ok(())
+        };
+        let keeping = Keeping { resume, keep, apart: Duration::ZERO };
+        let mut on_step = |_, done, _| {
+            told.push(done);
+            if done < steps as u64 { Ok(()) } else { Err(Error::new(Code::Cancelled, "killed")) }
+        };
+        let found = crate::engine::analyse(&frame, &subject, &asked, keeping, &mut on_step);
+        let origins = found.map(|found| match found.result {
+            AnalysisResult::RollingOrigin(result) => (result.origins, result.baselines),
+            other => panic!("{other:?}"),
+        });
+        (origins, kept, told)
+    };
+    let (whole, kept, _) = carried_out(None, usize::MAX);
+    assert_eq!(kept.len(), 4);
+    let (ended, kept, _) = carried_out(None, 2);
+    assert_eq!((ended.unwrap_err().code(), kept.len()), (Code::Cancelled, 2));
+    let (resumed, _, told) = carried_out(kept.last().map(Vec::as_slice), usize::MAX);
+    assert_eq!(resumed.unwrap(), whole.unwrap());
+    assert_eq!(told[1], 2, "two trainings are not done again");
+    let (damaged, ..) = carried_out(Some(b"{}"), usize::MAX);
+    assert!(matches!(damaged, Err(Error::Internal { .. })), "{damaged:?}");
 }
 
 #[test]
@@ -235,7 +271,10 @@ fn it_stops_when_it_is_told_to() {
             _ => Ok(()),
         }
     };
-    let error = crate::engine::analyse(&frame, &subject, &request(&json!({})), &mut on_step);
+    let keep = &mut |_: &[u8]| Ok(());
+    let keeping = Keeping { resume: None, keep, apart: Duration::ZERO };
+    let asked = request(&json!({}));
+    let error = crate::engine::analyse(&frame, &subject, &asked, keeping, &mut on_step);
     assert_eq!(error.unwrap_err().code(), Code::Cancelled);
     assert_eq!(reached, 2);
 }

@@ -69,3 +69,22 @@ pub(in crate::engine::train) fn held_out(
     let warnings = windows.left_out();
     Ok(Held { frame: frame.take(&rows)?, rows, inputs, truth, ahead, warnings })
 }
+
+/// The last time among the rows that a version which reads windows was trained and chosen on, in microseconds
+/// since 1970 or as a number: those of its training and validation part, found again in the frame that it was
+/// trained on. What it forecasts of later rows is out of its sample.
+///
+/// # Errors
+/// [`Code::InvalidSpec`] where the frame can't be parted as it was then; [`Error::Internal`] for a version of
+/// a table.
+pub fn known_until(frame: &Frame, version: &Version) -> Result<f64> {
+    let spec = of_its_own(version);
+    let (Some(window), true) = (&version.signature.window, spec.window.is_some()) else {
+        return Err(Error::internal("parting series", "the version reads no windows"));
+    };
+    let all = AllSeries::read(frame, window, Code::InvalidSpec)?;
+    let parts = row_parts(frame, &spec, window, &all)?.of_rows(frame.rows());
+    let learnt = (0..frame.rows()).filter(|row| parts[*row] != Part::Test);
+    let last = learnt.map(|row| all.times[row]).max_by(f64::total_cmp);
+    last.ok_or_else(|| Error::internal("parting series", "no row was learnt from"))
+}

@@ -104,6 +104,25 @@ impl Binning {
         Strength::of(self.iv)
     }
 
+    /// The same bins where good is bad and bad is good: weights of evidence change their sign, the
+    /// information value does not.
+    pub fn turned(&self) -> Self {
+        let turn = |bin: &Bin| Bin { good: bin.bad, bad: bin.good, woe: -bin.woe, iv: bin.iv };
+        Self {
+            cuts: self.cuts.clone(),
+            bins: self.bins.iter().map(turn).collect(),
+            missing: self.missing.as_ref().map(turn),
+            trend: match self.trend {
+                Trend::Rising => Trend::Falling,
+                Trend::Falling => Trend::Rising,
+                Trend::Peak => Trend::Valley,
+                Trend::Valley => Trend::Peak,
+                same => same,
+            },
+            iv: self.iv,
+        }
+    }
+
     /// Weight of evidence of a number. That of missing values where it is not finite, 0 where there were
     /// none: the average odds.
     pub fn woe_of_number(&self, value: f64) -> f64 {

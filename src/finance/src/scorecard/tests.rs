@@ -281,3 +281,23 @@ fn points_add_up_to_the_score_of_the_logit() {
     let whole = points_of_bin(&rounded, -0.8, 0.4);
     assert_eq!(whole, whole.round());
 }
+
+#[test]
+fn turned_bins_are_those_of_the_turned_outcome() {
+    let values: Vec<f64> = (0..400).map(|row| f64::from(row * 37 % 101)).collect();
+    let bad: Vec<bool> =
+        values.iter().enumerate().map(|(row, v)| v + (row * 53 % 60) as f64 > 90.0).collect();
+    let good: Vec<bool> = bad.iter().map(|bad| !bad).collect();
+    let options = Options { trend: Trend::Rising, ..Options::default() };
+    let found = bin_numbers(&values, &bad, &options).unwrap();
+    assert!(found.bins.len() > 2, "{found:?}");
+    let options = Options { trend: Trend::Falling, ..options };
+    let turned = bin_numbers(&values, &good, &options).unwrap();
+    let by_hand = found.turned();
+    assert_eq!((&turned.cuts, turned.trend), (&by_hand.cuts, by_hand.trend));
+    for (a, b) in turned.bins.iter().zip(&by_hand.bins) {
+        assert_eq!((a.good, a.bad), (b.good, b.bad));
+        assert!((a.woe - b.woe).abs() < 1e-12 && (a.iv - b.iv).abs() < 1e-12);
+    }
+    assert_eq!(by_hand.turned(), found);
+}

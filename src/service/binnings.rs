@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use actuary_finance::scorecard::Options;
 
 use super::Service;
-use super::explanations::{PATIENCE, patiently_or};
 use super::scorecards::{Labelled, labelled, strength, trend};
+use super::turns::{PATIENCE, patiently_or};
 use crate::domain::binning::{
     BinningAnswer, BinningRequest, ColumnBin, ColumnBinning, MAX_COLUMNS, MAX_VALUES,
     UnbinnedColumn,

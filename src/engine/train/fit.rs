@@ -1,6 +1,7 @@
 //! The loop over epochs and batches.
 
 mod batches;
+mod first_step;
 mod pace;
 mod resting;
 mod tabled;
@@ -13,6 +14,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend, DeviceOps};
 use burn::tensor::{Tensor, TensorData};
 
 use self::batches::Resident;
+pub(super) use self::first_step::{FirstStep, first_step};
 pub(super) use self::pace::{Pace, pace, step_times};
 use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};
@@ -404,11 +406,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     ) -> Result<Tensor<B::InnerBackend, 1>> {
         let recipe = self.problem.recipe;
         let mut dropout = Dropout::new(recipe.seed, epoch, self.progress.batch);
-        if let Some(table) = &mut self.table {
-            let (needed, shape) = table.begin(self.problem.data.train.inputs.each(rows));
-            let needed = Tensor::from_data(TensorData::new(needed, shape), self.device);
-            self.network = self.network.clone().with_table(needed.require_grad());
-        }
+        self.begin_table(rows);
         let (value, mut gradients) = self.gradients(rows, epoch, &mut dropout);
         self.optimiser.clip(&self.network, &mut gradients);
         if let (Some(table), Some(param)) = (&mut self.table, self.network.table())

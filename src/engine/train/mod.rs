@@ -34,6 +34,7 @@ mod simplify;
 mod start;
 mod table;
 mod target;
+mod trial;
 mod windows;
 
 use std::time::{Duration, Instant};
@@ -47,7 +48,7 @@ pub use self::check::{check_columns, check_spec};
 use self::ensemble::{Ensemble, Rows};
 use self::estimate::{Job, Paced};
 use self::finish::Finish;
-use self::fit::{Data, Fit};
+use self::fit::{Data, Fit, Problem};
 pub(crate) use self::footprint::floats;
 pub(crate) use self::held_out::{Held, Wanted, held_out};
 pub use self::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, Relieved};
@@ -180,6 +181,8 @@ fn carry_out(
     let parameters = count_parameters(recipe, data)?;
     let work = multiply_adds(&recipe.network, &data.layout, parameters);
     let device = precision::device(spec, recipe, data, work * recipe.batch_size as u64 * 3)?;
+    let (device, warning) = trial::settled(device, &spec.device, &Problem { data, recipe }, hooks)?;
+    prepared.warnings.extend(warning);
     let ensemble = size_of(prepared);
     if resume.is_none() {
         let (simpler, _) = simpler(prepared);

@@ -16,12 +16,13 @@ pub use self::check::check_simplification;
 use self::check::of_method;
 use super::ensemble::{Ensemble, Fold, Rows, refold, rows_of_fold};
 use super::finish::{Finish, Served};
-use super::fit::{Data, Fit};
+use super::fit::{Data, Fit, Problem};
 use super::hooks::Hooks;
 use super::plan::{Kept, Recipe, Start, Teaching};
 use super::prepare::{Prepared, prepare};
 use super::prior::Prior;
 use super::runs::{Runs, side_by_side};
+use super::trial::settled;
 use super::{Trained, count_parameters, estimate};
 use crate::domain::optimiser::{CosineSchedule, ScheduleSpec};
 use crate::domain::simplification::{Distillation, Pruning, SimplificationMethod};
@@ -134,7 +135,7 @@ impl Work<'_> {
         let ensemble = self.prepared.spec.ensemble.clone().unwrap_or_default();
         let (folds, seeds) = (ensemble.folds.max(1), ensemble.seeds.max(1));
         self.prepared.recipe = recipe.clone();
-        let device = self.device(&recipe)?;
+        let device = self.device(&recipe, hooks)?;
         self.expect(device, hooks)?;
         let data = self.prepared.served_data();
         let fingerprint = self.fingerprint.clone();
@@ -186,7 +187,7 @@ impl Work<'_> {
         if let Some(refit) = &mut self.prepared.refit {
             teach(&mut refit.data, teacher, prior)?;
         }
-        let device = self.device(&recipe)?;
+        let device = self.device(&recipe, hooks)?;
         self.expect(device, hooks)?;
         let fingerprint = self.fingerprint.clone();
         let all = self.prepared.refit.as_ref().map(|refit| &refit.data);
@@ -255,10 +256,13 @@ impl Work<'_> {
         Served { form, threshold, calibrator, calibration }
     }
 
-    fn device(&self, recipe: &Recipe) -> Result<Device> {
-        let data = &self.prepared.data;
+    fn device(&mut self, recipe: &Recipe, hooks: &mut dyn Hooks) -> Result<Device> {
+        let Prepared { data, spec, .. } = &self.prepared;
         let work = multiply_adds(&recipe.network, &data.layout, count_parameters(recipe, data)?);
-        Device::for_work(&self.prepared.spec.device, work * recipe.batch_size as u64 * 3)
+        let device = Device::for_work(&spec.device, work * recipe.batch_size as u64 * 3)?;
+        let (device, warning) = settled(device, &spec.device, &Problem { data, recipe }, hooks)?;
+        self.prepared.warnings.extend(warning);
+        Ok(device)
     }
 
     /// Tells what is expected of the job, once.

@@ -23,9 +23,9 @@ use crate::service::jobs::CHECKPOINT_DAYS;
 use crate::service::versions::no_version;
 use crate::store::{NewVersion, Store};
 
-/// Where nothing is set: drivers and compiled kernels of a GPU take more memory from training to training,
-/// and a new process takes seconds.
-const GPU_TRAININGS: NonZeroUsize = NonZeroUsize::new(50).unwrap();
+/// Where nothing is set: steps on a GPU get slower from training to training in one process, by a third
+/// over 50 of them (`actuary bench train --device cuda:0`), and a new process takes seconds.
+const GPU_TRAININGS: NonZeroUsize = NonZeroUsize::new(10).unwrap();
 
 /// What the training thread tells and asks while it works.
 struct RunHooks {

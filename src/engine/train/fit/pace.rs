@@ -36,7 +36,7 @@ impl Pace {
 }
 
 /// Asks only whether to stop.
-struct Stop<'a>(&'a mut (dyn FnMut() -> bool + Send));
+pub(super) struct Stop<'a>(pub(super) &'a mut (dyn FnMut() -> bool + Send));
 
 impl Hooks for Stop<'_> {
     fn epoch(&mut self, _: &EpochReport) -> Result<Control> {

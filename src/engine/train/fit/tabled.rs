@@ -31,6 +31,14 @@ impl<B: AutodiffBackend> Run<'_, B> {
         Ok(())
     }
 
+    /// Gives the network those rows of its table that a step on these rows reads.
+    pub(super) fn begin_table(&mut self, rows: &[usize]) {
+        let Some(table) = &mut self.table else { return };
+        let (needed, shape) = table.begin(self.problem.data.train.inputs.each(rows));
+        let needed = Tensor::from_data(TensorData::new(needed, shape), self.device);
+        self.network = self.network.clone().with_table(needed.require_grad());
+    }
+
     /// The network with all of its table.
     pub(super) fn whole(&self) -> Network<B> {
         match &self.table {

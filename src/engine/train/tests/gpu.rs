@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::training::Precision;
 use crate::engine::device::keep_kernels;
 use crate::engine::infer::probes;
-use crate::engine::train::fit::fit;
+use crate::engine::train::fit::{first_step, fit};
 
 /// The first GPU, or a line that says that a test was not carried out.
 fn gpu(test: &str) -> Option<Device> {
@@ -70,8 +70,12 @@ fn what_a_gpu_carries_out_learns_as_the_kernels_of_the_cpu(#[case] of: (Frame, T
     let device = DispatchDevice::autodiff(FlexDevice);
     let found = fit::<Dispatch>(&device, &problem, None, &mut Record::default()).unwrap();
     let (wanted, found) = (wanted.validation_loss(), found.validation_loss());
-    println!("{:?}: {found} {wanted}", prepared.recipe.network);
     assert!((found - wanted).abs() < 1e-3 * wanted, "{found} {wanted}");
+    // So does its first step, by which a GPU is tried.
+    let mut go_on = || false;
+    let wanted = first_step::<Autodiff<Flex>>(&FlexDevice, &problem, &mut go_on).unwrap();
+    let found = first_step::<Dispatch>(&device, &problem, &mut go_on).unwrap();
+    assert!(wanted.apart(&found) < 1e-3, "{}", wanted.apart(&found));
 }
 
 #[rstest]

@@ -1,0 +1,96 @@
+//! Whether a GPU learns as the CPU does: from the same weights and rows both have to come to the same
+//! gradients, before a training is left to it. A kernel that is wrong in a driver or in a library would
+//! else show only as a network that learns badly.
+
+use burn::backend::cuda::CudaDevice;
+use burn::backend::flex::FlexDevice;
+use burn::backend::{Autodiff, Flex};
+use burn::{Dispatch, DispatchDevice};
+
+use super::fit::{FirstStep, Problem, first_step};
+use super::hooks::Hooks;
+use crate::domain::training::Precision;
+use crate::engine::device::{Device, DeviceWish};
+use crate::error::Result;
+
+/// How far the first step may be from the CPU's, as a share of it. A GPU's units for matrices round
+/// numbers to 11 bits (TF32) or 8 (bf16).
+const IN_F32: f64 = 0.02;
+const IN_BF16: f64 = 0.1;
+
+/// The device that a training is left to, after a trial of a GPU: where its first step is another than
+/// the CPU's and nobody asked for it, the CPU; and what has to be known of it.
+///
+/// # Errors
+/// [`crate::error::Code::Cancelled`] when the hooks say so.
+pub(super) fn settled(
+    device: Device,
+    wish: &str,
+    problem: &Problem<'_>,
+    hooks: &mut dyn Hooks,
+) -> Result<(Device, Option<String>)> {
+    let Device::Cuda(number) = device else { return Ok((device, None)) };
+    let mut stop = || hooks.should_stop();
+    let there = DispatchDevice::autodiff(CudaDevice::new(number));
+    let found = first_step::<Dispatch>(&there, problem, &mut stop)?;
+    let wanted = first_step::<Autodiff<Flex>>(&FlexDevice, problem, &mut stop)?;
+    Ok(judged(device, wish, problem.recipe.precision, &wanted, &found))
+}
+
+/// What follows from both first steps.
+fn judged(
+    device: Device,
+    wish: &str,
+    precision: Precision,
+    wanted: &FirstStep,
+    found: &FirstStep,
+) -> (Device, Option<String>) {
+    let apart = wanted.apart(found);
+    let (tolerance, is_whole) = match precision {
+        Precision::F32 => (IN_F32, true),
+        Precision::Bf16 => (IN_BF16, false),
+    };
+    // Written so that a NaN counts as disagreement.
+    if apart <= tolerance {
+        return (device, None);
+    }
+    let name = device.name();
+    let differs = format!(
+        "the first step on {name} differs from the CPU's by {apart:.3} of it, more than {tolerance}"
+    );
+    // What only a GPU can do is not taken from it.
+    match wish.parse() {
+        Ok(DeviceWish::Auto) if is_whole => {
+            (Device::Cpu, Some(format!("{differs}: trained on the CPU")))
+        }
+        _ => (
+            device,
+            Some(format!("{differs}: hold its metrics against a training with device cpu")),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_that_differs_is_left_alone_or_told_of() {
+        let step = |loss| FirstStep::of(loss, &[1.0, 1.0]);
+        let gpu = Device::Cuda(0);
+        let judged = |wish, precision, loss| judged(gpu, wish, precision, &step(1.0), &step(loss));
+        for wish in ["auto", "cuda:0"] {
+            assert_eq!(judged(wish, Precision::F32, 1.01), (gpu, None));
+            assert_eq!(judged(wish, Precision::Bf16, 1.09), (gpu, None));
+        }
+        let (device, warning) = judged("auto", Precision::F32, 1.5);
+        assert_eq!(device, Device::Cpu);
+        let warning = warning.unwrap();
+        assert!(warning.contains("cuda:0 differs") && warning.contains("0.500"), "{warning}");
+        for (wish, precision) in [("cuda:0", Precision::F32), ("auto", Precision::Bf16)] {
+            let (device, warning) = judged(wish, precision, f64::NAN);
+            assert_eq!(device, gpu);
+            assert!(warning.unwrap().contains("device cpu"));
+        }
+    }
+}

@@ -276,6 +276,7 @@ impl Service {
                 device: trained.device,
                 code_version: crate::code_version(),
                 parameters: trained.parameters,
+                class_weights_taken_back: trained.class_weights_taken_back,
                 seconds: trained.seconds,
                 cost: Some(cost),
                 job: claim.run.job,

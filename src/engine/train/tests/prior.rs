@@ -228,3 +228,42 @@ fn simpler_versions_keep_to_it() {
         assert!((mean - rate).abs() < 0.02, "{how}: {mean} of {rate}");
     }
 }
+
+/// A version of an earlier program answers with what its weights added: that is neither taken from it nor from
+/// what keeps its threshold, and a student, which has its own, learns from it as from any.
+#[test]
+fn versions_of_earlier_programs_are_not_given_back_twice() {
+    let (frame, truth) = rare(3000, 1);
+    let rate = truth.iter().filter(|t| **t).count() as f64 / truth.len() as f64;
+    let spec = json!({"target": "y", "network": {"kind": "mlp", "hidden": [16]}, "epochs": 10,
+        "class_weights": {"by": "given", "weights": {"true": 9.0}}});
+    let trained = run(&frame, &asked(&spec));
+    assert!(trained.class_weights_taken_back);
+    let mean = |of: &Trained, weights: &[u8]| {
+        let answers = loaded(of, weights).predict(&frame).unwrap().values;
+        report::positive_scores(&answers, 1).iter().sum::<f64>() / truth.len() as f64
+    };
+    let prior = Prior::of(trained.signature.task, Some(1), Some(&[1.0, 9.0]));
+    let mut learnt = weights::decode(&trained.weights).unwrap();
+    prior.give_to(&mut learnt).unwrap();
+    let learnt = weights::encode(&learnt, weights::Form::Whole).unwrap();
+    let before = mean(&trained, &learnt);
+    assert!(before > rate + 0.2, "{before} {rate}");
+    let mut parent = registered(trained);
+    parent.weights = learnt;
+    let mut provenance = serde_json::to_value(&parent.version.provenance).unwrap();
+    provenance.as_object_mut().unwrap().remove("class_weights_taken_back").unwrap();
+    parent.version.provenance = serde_json::from_value(provenance).unwrap();
+    for (how, is_taken, wanted) in [
+        (json!({"kind": "prune", "sparsity": 0.3, "epochs": 4}), false, before),
+        (json!({"kind": "prune", "sparsity": 0.1, "epochs": 0}), false, before),
+        (json!({"kind": "quantise"}), false, before),
+        (json!({"kind": "distil", "network": {"kind": "mlp", "hidden": [8]}}), true, rate),
+    ] {
+        let simple = simplify(&frame, &parent, &method(how.clone()), None, &mut Record::default());
+        let simple = simple.unwrap();
+        let mean = mean(&simple, &simple.weights);
+        assert_eq!(simple.class_weights_taken_back, is_taken, "{how}");
+        assert!((mean - wanted).abs() < 0.03, "{how}: {mean} of {wanted}");
+    }
+}

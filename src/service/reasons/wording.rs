@@ -101,7 +101,7 @@ pub(super) fn entry_for<'a>(
 
 /// Whether a value is among categories; numbers are compared as such.
 fn is_one_of(cell: &Cell, categories: &[String]) -> bool {
-    let Some(label) = label(cell) else { return false };
+    let Some(label) = cell.label() else { return false };
     match number(cell).and_then(|_| number_category(&label)) {
         Some(number) => categories.iter().any(|c| number_category(c).as_ref() == Some(&number)),
         None => categories.contains(&label),
@@ -234,7 +234,7 @@ fn frequent(words: &[(String, f64)]) -> Option<Vec<&str>> {
 
 /// A category as a baseline has it: cut off where it is long.
 fn carried(cell: &Cell) -> String {
-    label(cell).unwrap_or_default().chars().take(SHOWN).collect()
+    cell.label().unwrap_or_default().chars().take(SHOWN).collect()
 }
 
 fn of_rare(column: &str, (value, word): (&str, &str), words: &[(String, f64)]) -> String {
@@ -263,17 +263,6 @@ fn number(cell: &Cell) -> Option<f64> {
     }
 }
 
-/// A value as a category is named.
-fn label(cell: &Cell) -> Option<String> {
-    match cell {
-        Cell::Null => None,
-        Cell::Bool(truth) => Some(truth.to_string()),
-        Cell::Int(number) => Some(number.to_string()),
-        Cell::Float(number) => Some(number.to_string()),
-        Cell::Text(text) => Some(text.clone()),
-    }
-}
-
 fn shown(cell: &Cell) -> String {
     shown_in(cell, DIGITS)
 }
@@ -291,7 +280,7 @@ fn shown_in(cell: &Cell, digits: usize) -> String {
     if let Some(number) = number(cell) {
         return figure(number, digits);
     }
-    let text = label(cell).unwrap_or_default();
+    let text = cell.label().unwrap_or_default();
     if let Some(date) = text.strip_suffix("T00:00:00Z") {
         return date.to_owned();
     }

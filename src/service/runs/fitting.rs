@@ -21,7 +21,7 @@ use crate::error::{Code, Context, Error, Result};
 use crate::frame::{self, Frame};
 use crate::service::jobs::CHECKPOINT_DAYS;
 use crate::service::versions::no_version;
-use crate::store::{NewVersion, Store};
+use crate::store::{Blob, NewVersion, Store};
 
 /// Where nothing is set: drivers and compiled kernels of a GPU take more memory from training to training,
 /// and a new process takes seconds.
@@ -226,6 +226,12 @@ impl Service {
         Ok(())
     }
 
+    async fn kept_blob(&self, bytes: &[u8]) -> Result<Blob> {
+        let mut writer = self.store().write_blob().await?;
+        writer.write(bytes).await?;
+        writer.complete().await
+    }
+
     async fn register(
         &self,
         claim: &Claim,
@@ -233,12 +239,8 @@ impl Service {
         trained: Trained,
         (dataset_sha256, began): (String, Instant),
     ) -> Result<()> {
-        let mut writer = self.store().write_blob().await?;
-        writer.write(&trained.weights).await?;
-        let weights = writer.complete().await?;
-        let mut writer = self.store().write_blob().await?;
-        writer.write(&trained.background).await?;
-        let background = writer.complete().await?;
+        let weights = self.kept_blob(&trained.weights).await?;
+        let background = self.kept_blob(&trained.background).await?;
         let input_kind = trained.features.input_kind();
         let features = to_raw_value(&trained.features).context("writing fitted features")?;
         let created_by =

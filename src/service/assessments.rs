@@ -419,6 +419,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::reason::ReasonMethod;
+
+    /// Who waits too long is not told that the policy approves nobody.
+    #[test]
+    fn what_takes_too_long_is_no_fault_of_the_policy() {
+        for (method, pointer) in [
+            (ReasonMethod::ExpectedGradients, "/rows"),
+            (ReasonMethod::Shapley, "/policy/reasons/method"),
+        ] {
+            let told = of_policy(super::super::reasons::takes_too_long(method));
+            let Error::Problem { errors, detail, .. } = told else { panic!("{told}") };
+            assert_eq!(errors[0].pointer, pointer);
+            assert!(detail.contains("longer than a minute") && detail == errors[0].detail);
+        }
+    }
 
     #[test]
     fn a_score_that_declines_is_told_before_rules_that_refer() {

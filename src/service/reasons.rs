@@ -210,7 +210,7 @@ impl Service {
 }
 
 /// The way out for whoever waits for reasons longer than a request may take.
-fn takes_too_long(method: ReasonMethod) -> Error {
+pub(super) fn takes_too_long(method: ReasonMethod) -> Error {
     match method {
         ReasonMethod::Shapley => refused(
             "/reasons/method",
@@ -219,7 +219,7 @@ fn takes_too_long(method: ReasonMethod) -> Error {
         ),
         ReasonMethod::ExpectedGradients => {
             let detail = "finding reasons takes longer than a minute: send fewer rows at once";
-            refused("/reasons", detail)
+            refused("/rows", detail)
         }
     }
 }

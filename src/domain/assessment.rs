@@ -10,7 +10,7 @@ use super::dataset::DatasetRef;
 use super::loan::{LoanStage, StagingRules};
 use super::policy::{RuleOutcome, RuleStage};
 use super::prediction::{Row, unique_rows};
-use super::reason::{ReasonBaseline, ReasonMethod};
+use super::reason::{ReasonBaseline, ReasonDirections, ReasonMethod};
 
 /// Most rows of a request, all of which may need reasons.
 pub const MAX_ASSESSED: usize = 1_000;
@@ -231,6 +231,9 @@ pub struct ReasonBasis {
     /// The probability of the positive class at which the policy approves.
     pub cut_off: f64,
     pub method: ReasonMethod,
+    /// When a value is held against what approved applicants have.
+    #[serde(default)]
+    pub directions: ReasonDirections,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

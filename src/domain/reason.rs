@@ -98,6 +98,22 @@ pub enum ReasonMethod {
     Shapley,
 }
 
+/// When a reason says which way a value lies: by an entry for high or low values, or by a sentence of what
+/// approved applicants have. Else it is told by an entry for all values, or by its value alone, in the same
+/// place among the reasons, since what it adds is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasonDirections {
+    /// Where the value lies beyond both the median and the mean of the baseline: records of earlier
+    /// programs, which say nothing of it.
+    #[default]
+    Placed,
+    /// Where, beside that, the row with the baseline's median in its place (with what most of the baseline
+    /// have, for categories and missing values) was scored, and the log odds of the adverse class were lower
+    /// by a twentieth of what the column adds at least.
+    Scored,
+}
+
 /// Why answers are adverse: the factors whose share in the log odds of the adverse class is furthest above
 /// what those of approved applicants near the cut-off have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -109,6 +125,9 @@ pub struct Reasons {
     /// The probability of the positive class at which answers change.
     pub cut_off: f64,
     pub method: ReasonMethod,
+    /// When a value is held against what approved applicants have.
+    #[serde(default)]
+    pub directions: ReasonDirections,
     /// At most so many for each answer.
     pub max: u32,
     /// The reason table that gave codes and texts; absent where the model has none.
@@ -201,8 +220,9 @@ pub struct ReasonEntry {
     pub language: Option<String>,
 }
 
-/// Values of a column: `high` or `low` against both the median and the mean of the baseline, between which
-/// a value is neither, `missing`, or a list of categories, which are compared as numbers where the column is one.
+/// Values of a column: `high` or `low` against both the median and the mean of the baseline, where the answer
+/// with the median instead is less adverse, and neither otherwise; `missing`; or a list of categories, which are
+/// compared as numbers where the column is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ReasonCondition {

@@ -67,6 +67,19 @@ pub enum Cell {
     Text(String),
 }
 
+impl Cell {
+    /// As a category is named; None of what is missing.
+    pub fn label(&self) -> Option<String> {
+        match self {
+            Self::Null => None,
+            Self::Bool(truth) => Some(truth.to_string()),
+            Self::Int(number) => Some(number.to_string()),
+            Self::Float(number) => Some(number.to_string()),
+            Self::Text(text) => Some(text.clone()),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Cell {
     /// Through a JSON value, for the reason that [`super::tagged`] gives.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

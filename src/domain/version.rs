@@ -110,6 +110,11 @@ pub struct Provenance {
     pub code_version: String,
     /// Trainable numbers.
     pub parameters: u64,
+    /// Whether its networks answer, before calibration, as if all rows weighed the same, whatever
+    /// `class_weights` they learnt with; not so of versions of earlier programs, nor of what is pruned or
+    /// quantised of them.
+    #[serde(default)]
+    pub class_weights_taken_back: bool,
     /// Seconds of training.
     pub seconds: f64,
     /// What its training took in all; unknown of the oldest versions.

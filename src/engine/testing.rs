@@ -139,6 +139,7 @@ pub(super) fn version_of(trained: &Trained) -> Version {
             device: trained.device,
             code_version: String::new(),
             parameters: trained.parameters,
+            class_weights_taken_back: trained.class_weights_taken_back,
             seconds: trained.seconds,
             cost: None,
             job: uuid::Uuid::nil(),

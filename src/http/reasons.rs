@@ -16,10 +16,12 @@ use crate::service::reason_table_csv;
 /// Keeps the codes and sentences by which adverse answers of a model are told (`reasons` in a prediction),
 /// under the next number; tables are never changed, and the newest is used where a request names none. An
 /// entry is for a column or for a group of columns that are told as one, and for all values or for some:
-/// `high` or `low` against both the median and the mean of the approved, `missing`, or a list of categories. A
-/// column without an entry is told by a sentence that is made of its value. As `text/csv` it has the header
-/// `code,columns,when,text,language` (`when` and `language` may be left out); several columns are joined by
-/// `;`, categories are written `in north;south`. Every entry that does not hold is named, columns that no
+/// `high` or `low`, `missing`, or a list of categories. A value is told to be high or low only where it lies
+/// beyond both the median and the mean of the approved, and the row with their median in its place is answered
+/// less adversely: give a column an entry for all values too, for the rows whose answer is of values together.
+/// A column without an entry is told by a sentence that is made of its value. As `text/csv` a table has the
+/// header `code,columns,when,text,language` (`when` and `language` may be left out); several columns are joined
+/// by `;`, categories are written `in north;south`. Every entry that does not hold is named, columns that no
 /// version of the model reads too.
 #[utoipa::path(
     tag = "reasons",

@@ -48,7 +48,7 @@ impl Service {
     }
 
     /// A version whose layers can be looked at, from memory when it is there.
-    async fn inspector(&self, name: &ModelName, number: u32) -> Result<Arc<Inspector>> {
+    pub(super) async fn inspector(&self, name: &ModelName, number: u32) -> Result<Arc<Inspector>> {
         let key = (name.clone(), number);
         if let Some(inspector) = self.0.cache.inspector(&key) {
             return Ok(inspector);

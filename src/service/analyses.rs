@@ -7,7 +7,9 @@ use super::models::no_dataset;
 use super::predictions::resolve;
 use super::versions::no_version;
 use super::{Idempotency, Service, blocking, not_found};
-use crate::domain::analysis::{Analysis, AnalysisKind, AnalysisRequest, AnalysisSummary};
+use crate::domain::analysis::{
+    Analysis, AnalysisKind, AnalysisRequest, AnalysisSpec, AnalysisSummary,
+};
 use crate::domain::dataset::DatasetRef;
 use crate::domain::job::{AnalysisJobSpec, Job, JobKind, JobSpec};
 use crate::domain::key::Caller;
@@ -46,6 +48,12 @@ impl Service {
             Ok((found.version, request))
         });
         let (described, request) = request.await?;
+        if let AnalysisSpec::Activations(spec) = &request.analysis
+            && !spec.layers.is_empty()
+        {
+            let (inspector, layers) = (self.inspector(&name, version).await?, spec.layers.clone());
+            blocking(move || inspector.check_layers(&layers, "/analysis/layers")).await?;
+        }
         let dataset = match asked {
             None => {
                 let found = self

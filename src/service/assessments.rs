@@ -27,7 +27,7 @@ use crate::domain::counterfactual::MAX_COUNTERFACTUALS;
 use crate::domain::key::Caller;
 use crate::domain::policy::{PolicyTerms, RuleOutcome, RuleStage};
 use crate::domain::prediction::{Row, Scores};
-use crate::domain::reason::{MAX_REASONS, Reason, ReasonOptions, Reasons};
+use crate::domain::reason::{MAX_REASONS, Reason, ReasonDirections, ReasonOptions, Reasons};
 use crate::domain::version::Signature;
 use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, RowReader};
@@ -35,6 +35,12 @@ use crate::store::NewAssessment;
 
 /// Fewer reasons are not worth a thread of their own.
 const LEAST_PART: usize = 16;
+
+/// How reasons are told under a policy.
+pub(super) struct Manner {
+    pub(super) options: ReasonOptions,
+    directions: ReasonDirections,
+}
 
 /// What was decided on the rows of a frame.
 pub(super) struct Assessed {
@@ -82,9 +88,9 @@ impl Service {
             Ok((rows, frame))
         })
         .await?;
-        let options = self.reason_options(&bound, None).await?;
+        let manner = self.manner(&bound, None).await?;
         let Assessed { mut assessments, basis } =
-            self.assessed(&bound, frame, &options, PATIENCE).await?;
+            self.assessed(&bound, frame, &manner, PATIENCE).await?;
         if counterfactuals {
             self.add_changes(caller, &bound, &rows, &mut assessments).await?;
         }
@@ -144,36 +150,33 @@ impl Service {
     ///
     /// # Errors
     /// [`Code::Unavailable`] when the database can't be reached.
-    pub(super) async fn reason_options(
-        &self,
-        bound: &Bound,
-        then: Option<&ReasonBasis>,
-    ) -> Result<ReasonOptions> {
+    pub(super) async fn manner(&self, bound: &Bound, then: Option<&ReasonBasis>) -> Result<Manner> {
         let mut options = options(bound, then);
         if then.is_none() && options.table.is_none() {
             options.table = self.newest_table(&bound.name).await?;
         }
-        Ok(options)
+        let directions = then.map_or(ReasonDirections::Scored, |then| then.directions);
+        Ok(Manner { options, directions })
     }
 
     /// Decides on the rows of a frame, which has the policy's columns; with reasons by
-    /// [`Service::reason_options`], within so long.
+    /// [`Service::manner`], within so long.
     pub(super) async fn assessed(
         &self,
         bound: &Bound,
         frame: Frame,
-        options: &ReasonOptions,
+        manner: &Manner,
         patience: Duration,
     ) -> Result<Assessed> {
         let Decided { mut assessments, scored, frame, scores, short } =
             self.decided(bound, frame).await?;
-        let most = options.max.unwrap_or(MAX_REASONS) as usize;
+        let most = manner.options.max.unwrap_or(MAX_REASONS) as usize;
         let Some(scores) = scores.filter(|_| !short.is_empty()) else {
             assessments.iter_mut().for_each(|one| one.reasons.truncate(most));
             return Ok(Assessed { assessments, basis: None });
         };
         let asked = (&frame, &scores, short.as_slice());
-        let reasons = self.reasons_of_short(bound, asked, options, patience).await;
+        let reasons = self.reasons_of_short(bound, asked, manner, patience).await;
         let reasons = reasons.map_err(of_policy)?;
         let scale = Scale::new(bound.terms());
         for (row, told) in scored.iter().zip(&reasons.rows) {
@@ -191,7 +194,7 @@ impl Service {
         &self,
         bound: &Bound,
         (frame, scores, short): (&Frame, &Scores, &[usize]),
-        options: &ReasonOptions,
+        Manner { options, directions }: &Manner,
         patience: Duration,
     ) -> Result<Reasons> {
         // A job waits for its turn as long as it takes: nobody sits before it.
@@ -203,7 +206,9 @@ impl Service {
         let cut_off = cut_off(bound.terms(), bound.signature()).0;
         let parts = short.chunks(short.len().div_ceil(cores).max(LEAST_PART)).map(|told| {
             let told = Some(told);
-            let answered = Answered { frame, scores, cut_off, told, patience, is_settled: true };
+            let directions = *directions;
+            let answered =
+                Answered { frame, scores, cut_off, told, patience, is_settled: true, directions };
             self.reasons(&bound.name, &bound.loaded, answered, options, turn.clone())
         });
         let mut parts = try_join_all(parts).await?.into_iter();
@@ -373,6 +378,7 @@ fn basis(reasons: Reasons) -> Option<ReasonBasis> {
     Some(ReasonBasis {
         cut_off: reasons.cut_off,
         method: reasons.method,
+        directions: reasons.directions,
         table: reasons.table,
         language: reasons.language,
         baseline: reasons.baseline?,
@@ -413,6 +419,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::reason::ReasonMethod;
+
+    /// Who waits too long is not told that the policy approves nobody.
+    #[test]
+    fn what_takes_too_long_is_no_fault_of_the_policy() {
+        for (method, pointer) in [
+            (ReasonMethod::ExpectedGradients, "/rows"),
+            (ReasonMethod::Shapley, "/policy/reasons/method"),
+        ] {
+            let told = of_policy(super::super::reasons::takes_too_long(method));
+            let Error::Problem { errors, detail, .. } = told else { panic!("{told}") };
+            assert_eq!(errors[0].pointer, pointer);
+            assert!(detail.contains("longer than a minute") && detail == errors[0].detail);
+        }
+    }
 
     #[test]
     fn a_score_that_declines_is_told_before_rules_that_refer() {

@@ -22,6 +22,7 @@ use crate::domain::name::did_you_mean;
 use crate::domain::prediction::{
     Further, MAX_ROWS, PredictionRequest, Row, ScoredResponse, Scores, VersionRef,
 };
+use crate::domain::reason::ReasonDirections;
 use crate::domain::version::Version;
 use crate::engine::{LoadedModel, Matrix};
 use crate::error::{Code, Context, Error, Result};
@@ -176,6 +177,7 @@ impl Service {
                     told: None,
                     patience: PATIENCE,
                     is_settled: false,
+                    directions: ReasonDirections::Scored,
                 };
                 let reasons = self.reasons(&name, loaded, answered, options, turn.clone()).await?;
                 Some(Box::new(reasons))

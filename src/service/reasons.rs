@@ -1,17 +1,15 @@
 //! Reasons of adverse answers.
 
 mod tables;
+mod telling;
 mod wording;
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actuary_finance::principal_reasons;
-
 pub use tables::reason_table_csv;
 
-use self::wording::Fact;
+use self::telling::{Teller, Way};
 use super::cache::ModelName;
 use super::predictions::Loaded;
 use super::turns::{Turn, patiently_or};
@@ -20,16 +18,13 @@ use crate::domain::calibration::Calibrator;
 use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::policy::{PolicyReasons, PolicyTerms};
-use crate::domain::prediction::{Row, Scores};
+use crate::domain::prediction::Scores;
 use crate::domain::reason::{
-    BaselineSource, MAX_REASONS, Reason, ReasonEntry, ReasonMethod, ReasonOptions, ReasonTable,
+    MAX_REASONS, Reason, ReasonDirections, ReasonEntry, ReasonMethod, ReasonOptions, ReasonTable,
     Reasons,
 };
-use crate::domain::schema::Cell;
 use crate::domain::version::Signature;
-use crate::engine::{
-    Adverse, Asked, Attributed, Attributing, Baseline, Explainer, Quantity, Typical,
-};
+use crate::engine::Adverse;
 use crate::error::{Code, Error, FieldError, Result};
 use crate::frame::Frame;
 
@@ -49,6 +44,8 @@ pub(super) struct Answered<'a> {
     pub(super) patience: Duration,
     /// Whether the table is settled already: where the options name none, none is read.
     pub(super) is_settled: bool,
+    /// As they were told before, where they are told again.
+    pub(super) directions: ReasonDirections,
 }
 
 impl Service {
@@ -82,44 +79,54 @@ impl Service {
             true => None,
             false => self.table(name, options).await?,
         };
-        let entries = table.as_ref().map_or(&[][..], |table| &table.entries);
-        let language = language(entries, options)?;
-        let groups = groups(entries, &explainer.columns());
-        let cut_off = answered.cut_off;
+        let number = table.as_ref().map(|table| table.number);
+        let entries = table.map_or_else(Vec::new, |table| table.entries);
+        let language = language(&entries, options)?;
+        let (cut_off, directions) = (answered.cut_off, answered.directions);
         let adverse = match answered.told {
             Some(told) => told.to_vec(),
             None => adverse_rows(signature, &answered, is_positive),
         };
-        let mut rows = vec![Vec::new(); answered.scores.rows()];
-        let (mut baseline, mut holds) = (None, true);
+        let mut reasons = Reasons {
+            rows: vec![Vec::new(); answered.scores.rows()],
+            adverse_class,
+            cut_off,
+            method,
+            directions,
+            max,
+            table: number,
+            language: language.clone(),
+            baseline: None,
+            holds: true,
+        };
         // Where nobody is refused it takes nobody to compare with.
-        if !adverse.is_empty() {
-            let some = answered.frame.take(&adverse)?;
-            let (calibrator, frame) = (signature.calibrator.clone(), some.clone());
-            let found = patiently_or(
-                turn,
-                answered.patience,
-                || takes_too_long(method),
-                move |stop| {
-                    let most = match method {
-                        ReasonMethod::Shapley => SHAPLEY_ROWS,
-                        ReasonMethod::ExpectedGradients => usize::MAX,
-                    };
-                    let calibrator = calibrator.as_ref();
-                    let decision = Adverse { cut_off, is_positive, calibrator, most };
-                    attributed(&explainer, (&frame, &groups), decision, method, stop)
-                },
-            )
-            .await?;
-            holds = found.attributed.iter().all(|one| one.holds);
-            let worded = Worded { entries, language: language.as_deref(), found: &found, max };
-            for (at, (row, values)) in adverse.iter().zip(some.to_rows()).enumerate() {
-                rows[*row] = worded.reasons(at, &values);
-            }
-            baseline = Some(found.baseline.described);
+        if adverse.is_empty() {
+            return Ok(reasons);
         }
-        let table = table.map(|table| table.number);
-        Ok(Reasons { rows, adverse_class, cut_off, method, max, table, language, baseline, holds })
+        let (calibrator, frame) = (signature.calibrator.clone(), answered.frame.clone());
+        let told = patiently_or(
+            turn,
+            answered.patience,
+            || takes_too_long(method),
+            move |stop| {
+                let way = Way { method, directions, max: max as usize, language };
+                let teller = Teller::new(&explainer, entries, way);
+                let most = match method {
+                    ReasonMethod::Shapley => SHAPLEY_ROWS,
+                    ReasonMethod::ExpectedGradients => usize::MAX,
+                };
+                let calibrator = calibrator.as_ref();
+                let decision = Adverse { cut_off, is_positive, calibrator, most };
+                let told = teller.tell(&frame.take(&adverse)?, decision, stop)?;
+                Ok((adverse, told))
+            },
+        );
+        let (adverse, told) = told.await?;
+        for (row, told) in adverse.into_iter().zip(told.rows) {
+            reasons.rows[row] = told;
+        }
+        (reasons.baseline, reasons.holds) = (Some(told.baseline), told.holds);
+        Ok(reasons)
     }
 
     /// What is wrong with the reasons of a policy: a version that none are given of, an unknown table or
@@ -202,7 +209,7 @@ impl Service {
 }
 
 /// The way out for whoever waits for reasons longer than a request may take.
-fn takes_too_long(method: ReasonMethod) -> Error {
+pub(super) fn takes_too_long(method: ReasonMethod) -> Error {
     match method {
         ReasonMethod::Shapley => refused(
             "/reasons/method",
@@ -211,7 +218,7 @@ fn takes_too_long(method: ReasonMethod) -> Error {
         ),
         ReasonMethod::ExpectedGradients => {
             let detail = "finding reasons takes longer than a minute: send fewer rows at once";
-            refused("/reasons", detail)
+            refused("/rows", detail)
         }
     }
 }
@@ -310,116 +317,6 @@ fn language(entries: &[ReasonEntry], options: &ReasonOptions) -> Result<Option<S
     };
     let detail = format!("no text is in {wanted}: the reason table {has}");
     Err(refused("/reasons/language", detail))
-}
-
-/// Columns of a version that a table tells as one.
-fn groups(entries: &[ReasonEntry], columns: &[&str]) -> Vec<Vec<String>> {
-    let mut groups: Vec<Vec<String>> = Vec::new();
-    for entry in entries {
-        let group = of_version(entry, columns);
-        if group.len() > 1 && !groups.contains(&group) {
-            groups.push(group);
-        }
-    }
-    groups
-}
-
-/// Those of an entry's columns that a version reads, in its order.
-fn of_version(entry: &ReasonEntry, columns: &[&str]) -> Vec<String> {
-    let is_of = |name: &&&str| entry.columns.iter().any(|of| of == **name);
-    columns.iter().filter(is_of).map(|name| (*name).to_owned()).collect()
-}
-
-/// What adverse answers were attributed to, and what is known of those that they are compared with.
-struct Found {
-    baseline: Baseline,
-    attributed: Vec<Attributed>,
-    columns: Vec<String>,
-    /// Of each column; none of versions that carry no values.
-    typical: Vec<Option<Typical>>,
-    /// Of each column of such versions, for each row.
-    sides: Vec<Vec<Ordering>>,
-}
-
-fn attributed(
-    explainer: &Explainer,
-    (frame, groups): (&Frame, &[Vec<String>]),
-    adverse: Adverse<'_>,
-    method: ReasonMethod,
-    stop: &mut dyn FnMut() -> bool,
-) -> Result<Found> {
-    let baseline = explainer.baseline(adverse)?;
-    let quantity = adverse.quantity();
-    let of = |_: usize| -> Quantity { quantity };
-    let method = match method {
-        ReasonMethod::ExpectedGradients => Attributing::Expected,
-        ReasonMethod::Shapley => Attributing::Shapley,
-    };
-    let asked = Asked { groups, against: Some(&baseline), ..Asked::by(method, &of) };
-    let attributed = explainer.explain(frame, &asked, stop)?;
-    let columns: Vec<String> = explainer.columns().into_iter().map(str::to_owned).collect();
-    let typical = columns.iter().map(|column| explainer.typical(&baseline, column)).collect();
-    let sides = match baseline.described.source {
-        BaselineSource::Applicants => Vec::new(),
-        BaselineSource::ReferenceRows => explainer.sides(frame, &baseline)?,
-    };
-    Ok(Found { baseline, attributed, columns, typical, sides })
-}
-
-/// By what reasons are worded.
-struct Worded<'a> {
-    entries: &'a [ReasonEntry],
-    language: Option<&'a str>,
-    found: &'a Found,
-    max: u32,
-}
-
-impl Worded<'_> {
-    /// The reasons of an adverse answer by its number, to a row of these values.
-    fn reasons(&self, at: usize, values: &Row) -> Vec<Reason> {
-        let Some(one) = self.found.attributed.get(at) else { return Vec::new() };
-        let contributions: Vec<f64> = one.columns.iter().map(|column| column.attribution).collect();
-        let principal = principal_reasons(&contributions, self.max as usize);
-        let told = principal.into_iter().filter_map(|place| one.columns.get(place));
-        told.map(|told| {
-            let columns = match told.columns.as_slice() {
-                [] => std::slice::from_ref(&told.name),
-                several => several,
-            };
-            self.reason(at, columns, told.attribution, values)
-        })
-        .collect()
-    }
-
-    fn reason(&self, at: usize, columns: &[String], contribution: f64, values: &Row) -> Reason {
-        let names: Vec<&str> = self.found.columns.iter().map(String::as_str).collect();
-        let entries: Vec<&ReasonEntry> =
-            self.entries.iter().filter(|entry| of_version(entry, &names) == columns).collect();
-        let missing = Cell::Null;
-        let fact = match columns {
-            [column] => Some(self.fact(at, column, values.get(column).unwrap_or(&missing))),
-            _ => None,
-        };
-        let entry = wording::entry_for(&entries, fact, self.language);
-        let (code, text) = match (entry, fact) {
-            (Some(entry), _) => (entry.code.clone(), entry.text.clone()),
-            (None, Some(fact)) => (fact.column.to_owned(), wording::default_text(fact)),
-            // A group is told by one of its entries at least.
-            (None, None) => (columns.join(" + "), columns.join(", ")),
-        };
-        Reason { code, text, columns: columns.to_vec(), contribution }
-    }
-
-    fn fact<'f>(&'f self, at: usize, column: &'f str, cell: &'f Cell) -> Fact<'f> {
-        let place = self.found.columns.iter().position(|name| name == column).unwrap_or(usize::MAX);
-        let typical = self.found.typical.get(place).and_then(Option::as_ref);
-        let of_inputs = || self.found.sides.get(place)?.get(at).copied();
-        let side = match typical {
-            Some(typical) => wording::side(cell, typical),
-            None => of_inputs().unwrap_or(Ordering::Equal),
-        };
-        Fact { column, cell, typical, side }
-    }
 }
 
 #[cfg(test)]

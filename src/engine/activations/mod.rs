@@ -25,7 +25,7 @@ use crate::domain::model::Task;
 use crate::domain::name::did_you_mean;
 use crate::domain::training::TrainingSpec;
 use crate::domain::version::Signature;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, FieldError, Result};
 use crate::frame::Frame;
 
 /// Rows that go through the networks at once, and numbers that these make of them.
@@ -126,7 +126,7 @@ impl Inspector {
             }
             let looked = self.look(rows, inputs.width, wanted.attention)?;
             if observed.is_empty() {
-                self.check_layers(&looked, wanted.layers, "/layers")?;
+                check_layers(&looked, wanted.layers, "/layers")?;
             }
             for row in 0..rows.len() / inputs.width.max(1) {
                 let text = texts.as_ref().and_then(|texts| texts[observed.len()]);
@@ -165,23 +165,17 @@ impl Inspector {
         }
     }
 
-    fn check_layers(&self, looked: &Looked, wanted: &[String], pointer: &str) -> Result<()> {
-        let known = || {
-            let seen = looked.observers.first().into_iter().flat_map(|o| &o.layers);
-            seen.map(|layer| layer.name.as_str())
-        };
-        for (at, name) in wanted.iter().enumerate() {
-            if known().all(|known| known != name) {
-                let near = did_you_mean(name, known());
-                let all: Vec<&str> = known().collect();
-                let detail = format!(
-                    "the version has no layer {name}{near}; its layers: {}",
-                    all.join(", ")
-                );
-                return Err(Error::field(Code::InvalidRequest, format!("{pointer}/{at}"), detail));
-            }
+    /// Refuses layers that the version does not have, before there are any rows.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] naming each of them.
+    pub fn check_layers(&self, wanted: &[String], pointer: &str) -> Result<()> {
+        if wanted.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        // Layers are named while they are looked at, whatever they are sent.
+        let width = self.layout.width();
+        check_layers(&self.look(&vec![0.0; width], width, false)?, wanted, pointer)
     }
 
     /// What was seen of one row.
@@ -265,6 +259,31 @@ fn of_row(seen: &Seen, row: usize) -> (Vec<usize>, &[f32]) {
         return (shape, &values[..length * each]);
     }
     (shape, values)
+}
+
+/// Refuses layers that were not seen, all of them at once.
+fn check_layers(looked: &Looked, wanted: &[String], pointer: &str) -> Result<()> {
+    let known = || {
+        let seen = looked.observers.first().into_iter().flat_map(|o| &o.layers);
+        seen.map(|layer| layer.name.as_str())
+    };
+    let unknown = wanted.iter().enumerate().filter(|(_, name)| known().all(|known| known != *name));
+    let faults: Vec<FieldError> = unknown
+        .map(|(at, name)| {
+            let near = did_you_mean(name, known());
+            let all: Vec<&str> = known().collect();
+            let detail =
+                format!("the version has no layer {name}{near}; its layers: {}", all.join(", "));
+            FieldError::new(format!("{pointer}/{at}"), detail)
+        })
+        .collect();
+    match faults.first() {
+        None => Ok(()),
+        Some(first) => {
+            let detail = first.detail.clone();
+            Err(Error::fields(Code::InvalidRequest, detail, faults))
+        }
+    }
 }
 
 fn layer(seen: &Seen, row: usize, network: Option<u32>, wanted: &[String]) -> LayerActivations {

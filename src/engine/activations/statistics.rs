@@ -1,7 +1,7 @@
 //! Statistics of units over many rows.
 
 use super::super::networks::observer::Seen;
-use super::{Inspector, of_row, place};
+use super::{Inspector, check_layers, of_row, place};
 use crate::domain::activation::LayerFunction;
 use crate::domain::analysis::{LayerStatistics, RowActivation, UnitStatistics};
 use crate::engine::features::Matrix;
@@ -61,7 +61,7 @@ impl Inspector {
         for rows in inputs.data.chunks((self.at_once * inputs.width).max(1)) {
             let looked = self.look(rows, inputs.width, false)?;
             if first == 0 {
-                self.check_layers(&looked, wanted.layers, "/analysis/layers")?;
+                check_layers(&looked, wanted.layers, "/analysis/layers")?;
             }
             let count = rows.len() / inputs.width.max(1);
             let networks = looked.observers.len();

@@ -41,6 +41,13 @@ fn as_served(frame: &Frame, of: &Trained) -> Vec<RowActivations> {
         let apart = (found - served).abs();
         assert!(apart <= 1e-5 * served.abs().max(1.0), "{:?}: {found} {served}", of.spec.network);
     }
+    // Layers are known before there are rows.
+    let mut names: Vec<String> = found[0].layers.iter().map(|layer| layer.layer.clone()).collect();
+    inspector(of).check_layers(&names, "/layers").unwrap();
+    names.push("none".to_owned());
+    let refused = inspector(of).check_layers(&names, "/layers").unwrap_err();
+    let Error::Problem { errors, .. } = refused else { panic!("{refused}") };
+    assert_eq!(errors[0].pointer, format!("/layers/{}", names.len() - 1));
     for map in found.iter().flat_map(|row| &row.attention) {
         for line in map.heads.iter().flatten() {
             assert!((line.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{map:?}");

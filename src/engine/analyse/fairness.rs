@@ -98,9 +98,9 @@ pub(super) fn check_column(
     if !spec.bins.is_empty() {
         if !column.kind.is_numeric() {
             let detail = format!("{name} holds no numbers that could be binned: leave bins out");
-            findings.add("/analysis/bins", detail);
+            return findings.add("/analysis/bins", detail);
         }
-        return;
+        return check_reference(spec, column, of_bins(&spec.bins), findings);
     }
     if column.kind == ColumnType::Float64 && column.distinct > MOST_GROUPS as u64 {
         return findings.add("/analysis/bins", needs_bins(name));
@@ -113,7 +113,30 @@ pub(super) fn check_column(
         findings.add(pointer, detail);
     } else if column.distinct + u64::from(column.nulls > 0) < 2 {
         findings.add("/analysis/column", one_group(name));
+    } else if column.top.len() as u64 == column.distinct {
+        let names = column.top.iter().filter_map(|known| known.value.label()).collect();
+        check_reference(spec, column, names, findings);
     }
+}
+
+/// Where all groups of a column are known before its rows are read: the reference is one of them.
+fn check_reference(
+    spec: &FairnessSpec,
+    column: &ColumnSummary,
+    mut names: Vec<String>,
+    findings: &mut Findings,
+) {
+    if column.nulls > 0 {
+        names.push(MISSING.to_owned());
+    }
+    if let Some(reference) = spec.reference.as_ref().filter(|name| !names.contains(name)) {
+        findings.add("/analysis/reference", no_group(reference, &names));
+    }
+}
+
+fn no_group(reference: &str, names: &[String]) -> String {
+    let near = did_you_mean(reference, names.iter().map(String::as_str));
+    format!("no row is of a group {reference}{near}: the groups are {}", names.join(", "))
 }
 
 fn needs_bins(name: &str) -> String {
@@ -300,11 +323,7 @@ impl Grouped {
 
     fn place(&self, reference: &str) -> Result<usize> {
         self.names.iter().position(|name| name == reference).ok_or_else(|| {
-            let near = did_you_mean(reference, self.names.iter().map(String::as_str));
-            let detail = format!(
-                "no row is of a group {reference}{near}: the groups are {}",
-                self.names.join(", ")
-            );
+            let detail = no_group(reference, &self.names);
             Error::field(Code::InvalidRequest, "/analysis/reference", detail)
         })
     }

@@ -9,7 +9,7 @@ use super::applicants::{KnownColumn, KnownValues};
 use crate::domain::calibration::Calibrator;
 use crate::domain::reason::{BaselineRule, BaselineSource, ReasonBaseline};
 use crate::engine::Quantity;
-use crate::engine::features::{Group, Layout, Matrix};
+use crate::engine::features::Matrix;
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
 use crate::stats::mean;
@@ -74,7 +74,7 @@ pub struct Baseline {
     /// `[rows, inputs]`, the nearest first.
     pub(super) references: Vec<f32>,
     /// Which of the applicants they are; empty where none are carried.
-    picked: Vec<usize>,
+    pub(super) picked: Vec<usize>,
 }
 
 /// What the rows of a baseline mostly have in a column.
@@ -214,13 +214,8 @@ impl Explainer {
     /// As [`super::super::LoadedModel::predict`].
     pub fn sides(&self, frame: &Frame, baseline: &Baseline) -> Result<Vec<Vec<Ordering>>> {
         let inputs = self.features.transform(frame)?;
-        let Layout::Table(groups) = &self.layout else { return Ok(Vec::new()) };
-        let spans = self.features.spans();
-        let sides = spans.map(|(_, span)| {
-            let number = groups.iter().find_map(|group| match group {
-                Group::Number { input, .. } if span.contains(input) => Some(*input),
-                _ => None,
-            });
+        let sides = self.features.spans().map(|(_, span)| {
+            let number = self.number_input(&span);
             let Some(input) = number else { return vec![Ordering::Equal; inputs.rows] };
             let of_rows = |data: &[f32]| -> Vec<f64> {
                 data.iter()
@@ -251,10 +246,20 @@ pub fn beyond<T: PartialOrd>(value: &T, median: &T, mean: &T) -> Ordering {
     }
 }
 
+/// Whether most rows have nothing, of which this share has something.
+pub fn most_lack(present: f64) -> bool {
+    present < 0.5
+}
+
 /// A quantile of sorted values that is one of them: a sentence names what somebody has.
 fn ranked<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
-    let last = sorted.len().checked_sub(1)?;
-    sorted.get((share * last as f64).round() as usize).copied()
+    sorted.get(ranked_place(sorted.len(), share)?).copied()
+}
+
+/// Its place among so many.
+pub(super) fn ranked_place(count: usize, share: f64) -> Option<usize> {
+    let last = count.checked_sub(1)?;
+    Some((share * last as f64).round() as usize)
 }
 
 /// The range in the middle of sorted values that three quarters of so many rows have at least, between

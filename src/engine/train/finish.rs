@@ -41,6 +41,8 @@ pub(super) struct Served {
     pub(super) threshold: Option<f64>,
     pub(super) calibrator: Option<Calibrator>,
     pub(super) calibration: Option<CalibrationChoice>,
+    /// Whether what class weights added was taken back of the parent.
+    pub(super) class_weights_taken_back: bool,
 }
 
 impl Finish<'_> {
@@ -102,6 +104,10 @@ impl Finish<'_> {
             best_epoch: first.best_epoch,
             rows: *rows,
             parameters: self.parameters * fits.len() as u64,
+            class_weights_taken_back: self
+                .served
+                .as_ref()
+                .is_none_or(|served| served.class_weights_taken_back),
             device: self.device.description(),
             warnings,
             seconds: fits.iter().map(|fit| fit.seconds).sum(),

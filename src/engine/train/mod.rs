@@ -105,6 +105,8 @@ pub struct Trained {
     pub rows: PartRows,
     /// Trainable numbers.
     pub parameters: u64,
+    /// Whether what class weights added to its logits, if any, is not in them any more.
+    pub class_weights_taken_back: bool,
     /// `cpu` or `cuda:N`, with the SIMD level.
     pub device: String,
     /// What was noticed and gone on with.

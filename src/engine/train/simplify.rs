@@ -81,7 +81,13 @@ pub fn simplify(
     let Version { signature, provenance, .. } = &parent.version;
     let model =
         LoadedModel::load(signature, &provenance.spec, parent.features.clone(), &parent.weights)?;
+    // Versions of earlier programs answer with what class weights added.
+    let prior = match provenance.class_weights_taken_back {
+        true => prepared.prior.clone(),
+        false => Prior::default(),
+    };
     let mut work = Work {
+        prior,
         fingerprint: fingerprint(&prepared, parent, method)?,
         preparing: began.elapsed().as_secs_f64(),
         prepared,
@@ -111,6 +117,8 @@ fn fingerprint(
 /// One simplification.
 struct Work<'a> {
     prepared: Prepared,
+    /// What was taken back of the parent's networks.
+    prior: Prior,
     parent: &'a Parent,
     resume: Option<&'a [u8]>,
     fingerprint: String,
@@ -143,11 +151,12 @@ impl Work<'_> {
         let mut runs = Runs::new(device, fingerprint, networks.len(), self.resume, hooks);
         let rows_of =
             |fold| (folds > 1).then(|| rows_of_fold(&self.prepared.data, recipe.seed, fold, folds));
-        let prior = &self.prepared.prior;
+        let prior = &self.prior;
         let fits = runs.each(networks.len(), |chain, number| {
             let rows = rows_of(number as u32 / seeds);
             let own = rows.map(|rows| refold(&self.prepared.data, &rows));
-            // They learn from weighted rows again.
+            // They learn from weighted rows again, and are served as the parent was, whose threshold and
+            // calibrator they keep.
             let mut weights = networks[number].clone();
             prior.give_to(&mut weights)?;
             let recipe = Recipe {
@@ -182,7 +191,7 @@ impl Work<'_> {
         let teaching = Some(Teaching { share, temperature });
         self.prepared.recipe.teaching = teaching;
         let recipe = self.prepared.recipe.clone();
-        let prior = &self.prepared.prior;
+        let prior = &self.prior;
         teach(&mut self.prepared.data, teacher, prior)?;
         if let Some(refit) = &mut self.prepared.refit {
             teach(&mut refit.data, teacher, prior)?;
@@ -253,7 +262,8 @@ impl Work<'_> {
         let signature = &self.parent.version.signature;
         let (threshold, calibrator) = (signature.threshold, signature.calibrator.clone());
         let calibration = self.parent.version.calibration.clone();
-        Served { form, threshold, calibrator, calibration }
+        let class_weights_taken_back = self.parent.version.provenance.class_weights_taken_back;
+        Served { form, threshold, calibrator, calibration, class_weights_taken_back }
     }
 
     fn device(&mut self, recipe: &Recipe, hooks: &mut dyn Hooks) -> Result<Device> {

@@ -84,7 +84,8 @@ fn assessment() -> Value {
 
 fn basis() -> Value {
     json!({
-        "cut_off": 0.0741, "method": "expected_gradients", "table": 1, "language": "en",
+        "cut_off": 0.0741, "method": "expected_gradients", "directions": "scored", "table": 1,
+        "language": "en",
         "baseline": {
             "id": LOANS_SHA256, "rows": 143, "rule": "near_cut_off", "source": "applicants",
             "chosen_from": 4096

@@ -11,8 +11,8 @@ pub(super) fn reasons() -> Value {
             reason("R01", "Your income is low for the amount that you ask for.", &["income"], 0.62),
             reason("age", "age is 31; approved applicants mostly have 36 to 52", &["age"], 0.21)
         ]],
-        "adverse_class": "1", "cut_off": 0.31, "method": "expected_gradients", "max": 2, "table": 1,
-        "language": "en",
+        "adverse_class": "1", "cut_off": 0.31, "method": "expected_gradients",
+        "directions": "scored", "max": 2, "table": 1, "language": "en",
         "baseline": {
             "id": LOANS_SHA256, "rows": 143, "rule": "near_cut_off", "source": "applicants",
             "chosen_from": 4096

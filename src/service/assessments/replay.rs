@@ -30,8 +30,8 @@ impl Service {
         let bound = self.bound(&caller.project, policy, Some(record.version)).await?;
         let (columns, rows) = (bound.columns(), record.rows);
         let frame = blocking(move || RowReader::new(&columns).rows(&rows)).await?;
-        let options = self.reason_options(&bound, record.basis.as_ref()).await?;
-        let now = self.assessed(&bound, frame, &options, PATIENCE).await?;
+        let manner = self.manner(&bound, record.basis.as_ref()).await?;
+        let now = self.assessed(&bound, frame, &manner, PATIENCE).await?;
         let then: Vec<Assessment> = record
             .assessments
             .into_iter()

@@ -45,6 +45,7 @@ impl Service {
                     told: None,
                     patience: PATIENCE,
                     is_settled: true,
+                    directions: then.directions,
                 };
                 let options = asked_again(then);
                 Some(self.reasons(&name, &loaded, answered, &options, turn).await?)

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use crate::domain::reason::{ReasonCondition, ReasonEntry, ReasonValue, number_category};
 use crate::domain::schema::Cell;
-use crate::engine::{Typical, beyond};
+use crate::engine::{Typical, beyond, most_lack};
 use crate::frame::{format_timestamp, parse_timestamp};
 
 /// Characters of a text that are shown.
@@ -27,8 +27,25 @@ pub(super) struct Fact<'a> {
     pub(super) cell: &'a Cell,
     /// What the baseline has; None of versions that don't carry it.
     pub(super) typical: Option<&'a Typical>,
-    /// On which side of the baseline the value lies.
+    /// On which side of the baseline the value lies; equal where that is not known to hurt.
     pub(super) side: Ordering,
+    pub(super) hurts: Hurts,
+}
+
+/// Whether a row with another value in place of its own would be answered less adversely: only then may a
+/// sentence hold that value against its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hurts {
+    /// With the median of the approved, or what most of them have.
+    pub(super) usual: bool,
+    /// With none, where most of them have none.
+    pub(super) none: bool,
+}
+
+impl Hurts {
+    /// As sentences were told before rows were scored for them.
+    pub(super) const UNSCORED: Self = Self { usual: true, none: true };
+    pub(super) const UNKNOWN: Self = Self { usual: false, none: false };
 }
 
 /// On which side of a baseline a value lies; equal of what is no number, and between the baseline's median
@@ -84,7 +101,7 @@ pub(super) fn entry_for<'a>(
 
 /// Whether a value is among categories; numbers are compared as such.
 fn is_one_of(cell: &Cell, categories: &[String]) -> bool {
-    let Some(label) = label(cell) else { return false };
+    let Some(label) = cell.label() else { return false };
     match number(cell).and_then(|_| number_category(&label)) {
         Some(number) => categories.iter().any(|c| number_category(c).as_ref() == Some(&number)),
         None => categories.contains(&label),
@@ -92,22 +109,21 @@ fn is_one_of(cell: &Cell, categories: &[String]) -> bool {
 }
 
 /// `PAY_0 is 2; approved applicants mostly have -1 to 0`: three quarters of them at least, and the value lies
-/// outside.
+/// outside. What others have is told only where it would be answered less adversely.
 pub(super) fn default_text(fact: Fact<'_>) -> String {
     let Fact { column, cell, typical, .. } = fact;
     match (typical, cell) {
         (None, Cell::Null) => format!("{column} is missing"),
         (None, cell) => format!("{column} is {}", shown(cell)),
-        (Some(typical), Cell::Null) => of_missing(column, typical),
-        (Some(Typical::Words(words)), cell) => of_word(column, cell, words),
-        (Some(Typical::Numbers { range, median, mean, present }), cell) => {
+        (Some(typical), Cell::Null) => of_missing(fact, typical),
+        (Some(Typical::Words(words)), _) => of_word(fact, words),
+        (Some(Typical::Numbers { range, median, present, .. }), cell) => {
             let value = number(cell).unwrap_or(*median);
             let digits = telling(value, range.iter().flatten().chain([median]));
-            let (range, median, mean, present) = (*range, *median, *mean, *present);
-            let place = Place { value, range, median, mean, present };
-            place.told(column, &shown_in(cell, digits), &|number| figure(number, digits))
+            let place = Place { value, range: *range, median: *median, present: *present };
+            place.told(fact, &shown_in(cell, digits), &|number| figure(number, digits))
         }
-        (Some(Typical::Times { range, median, mean, present }), cell) => {
+        (Some(Typical::Times { range, median, present, .. }), cell) => {
             let value = match cell {
                 Cell::Text(text) => parse_timestamp(text.as_bytes()),
                 _ => None,
@@ -116,9 +132,8 @@ pub(super) fn default_text(fact: Fact<'_>) -> String {
             let is_of_day = |time: &i64| *time != value && day(*time) == day(value);
             let is_close = range.iter().flatten().chain([median]).any(is_of_day);
             let moment = |time| if is_close { moment(time) } else { day(time) };
-            let (range, median, mean, present) = (*range, *median, *mean, *present);
-            let place = Place { value, range, median, mean, present };
-            place.told(column, &shown(cell), &moment)
+            let place = Place { value, range: *range, median: *median, present: *present };
+            place.told(fact, &shown(cell), &moment)
         }
     }
 }
@@ -128,14 +143,13 @@ struct Place<T> {
     value: T,
     range: Option<[T; 2]>,
     median: T,
-    mean: T,
     present: f64,
 }
 
 impl<T: Copy + PartialOrd> Place<T> {
-    fn told(&self, column: &str, value: &str, say: &dyn Fn(T) -> String) -> String {
-        // Between median and mean, neither says which way the value hurts.
-        let has_side = beyond(&self.value, &self.median, &self.mean) != Ordering::Equal;
+    fn told(&self, fact: Fact<'_>, value: &str, say: &dyn Fn(T) -> String) -> String {
+        let column = fact.column;
+        let has_side = fact.side != Ordering::Equal;
         if let Some(range) = self.range
             && has_side
             && (self.value < range[0] || self.value > range[1])
@@ -143,7 +157,7 @@ impl<T: Copy + PartialOrd> Place<T> {
             let mostly = between(range, say);
             return format!("{column} is {value}; approved applicants mostly have {mostly}");
         }
-        if self.present < HALF {
+        if most_lack(self.present) && fact.hurts.none {
             return format!("{column} is {value}; most approved applicants have none");
         }
         if !has_side {
@@ -167,7 +181,11 @@ fn between<T: Copy>([low, high]: [T; 2], say: &dyn Fn(T) -> String) -> String {
     }
 }
 
-fn of_missing(column: &str, typical: &Typical) -> String {
+fn of_missing(fact: Fact<'_>, typical: &Typical) -> String {
+    let column = fact.column;
+    if !fact.hurts.usual {
+        return as_usual(column, "missing");
+    }
     let (mostly, present) = match typical {
         Typical::Numbers { range, present, .. } => {
             (range.map(|range| between(range, &|number| figure(number, DIGITS))), *present)
@@ -187,9 +205,11 @@ fn of_missing(column: &str, typical: &Typical) -> String {
     }
 }
 
-fn of_word(column: &str, cell: &Cell, words: &[(String, f64)]) -> String {
+fn of_word(fact: Fact<'_>, words: &[(String, f64)]) -> String {
+    let Fact { column, cell, .. } = fact;
     let (value, word) = (shown(cell), carried(cell));
     match frequent(words) {
+        _ if !fact.hurts.usual => as_usual(column, &value),
         Some(frequent) if frequent.contains(&word.as_str()) => as_usual(column, &value),
         Some(frequent) => {
             let mostly = alternatives(&frequent);
@@ -214,7 +234,7 @@ fn frequent(words: &[(String, f64)]) -> Option<Vec<&str>> {
 
 /// A category as a baseline has it: cut off where it is long.
 fn carried(cell: &Cell) -> String {
-    label(cell).unwrap_or_default().chars().take(SHOWN).collect()
+    cell.label().unwrap_or_default().chars().take(SHOWN).collect()
 }
 
 fn of_rare(column: &str, (value, word): (&str, &str), words: &[(String, f64)]) -> String {
@@ -243,17 +263,6 @@ fn number(cell: &Cell) -> Option<f64> {
     }
 }
 
-/// A value as a category is named.
-fn label(cell: &Cell) -> Option<String> {
-    match cell {
-        Cell::Null => None,
-        Cell::Bool(truth) => Some(truth.to_string()),
-        Cell::Int(number) => Some(number.to_string()),
-        Cell::Float(number) => Some(number.to_string()),
-        Cell::Text(text) => Some(text.clone()),
-    }
-}
-
 fn shown(cell: &Cell) -> String {
     shown_in(cell, DIGITS)
 }
@@ -271,7 +280,7 @@ fn shown_in(cell: &Cell, digits: usize) -> String {
     if let Some(number) = number(cell) {
         return figure(number, digits);
     }
-    let text = label(cell).unwrap_or_default();
+    let text = cell.label().unwrap_or_default();
     if let Some(date) = text.strip_suffix("T00:00:00Z") {
         return date.to_owned();
     }
@@ -330,7 +339,14 @@ mod tests {
     fn text(column: &str, cell: Value, typical: Option<&Typical>) -> String {
         let cell: Cell = serde_json::from_value(cell).unwrap();
         let side = typical.map_or(Ordering::Equal, |typical| side(&cell, typical));
-        default_text(Fact { column, cell: &cell, typical, side })
+        default_text(Fact { column, cell: &cell, typical, side, hurts: Hurts::UNSCORED })
+    }
+
+    /// Of a row that would not be answered less adversely with what the approved have.
+    fn harmless(column: &str, cell: Value, typical: &Typical) -> String {
+        let cell: Cell = serde_json::from_value(cell).unwrap();
+        let (typical, side) = (Some(typical), Ordering::Equal);
+        default_text(Fact { column, cell: &cell, typical, side, hurts: Hurts::UNKNOWN })
     }
 
     #[test]
@@ -392,6 +408,35 @@ mod tests {
             [15, 25, 35, 45].map(at),
             [Ordering::Less, Ordering::Equal, Ordering::Equal, Ordering::Greater]
         );
+    }
+
+    /// What others have is not held against a value that does not hurt.
+    #[test]
+    fn what_does_not_hurt_is_told_by_itself() {
+        let words = Typical::Words(vec![("north".to_owned(), 0.9), ("south".to_owned(), 0.01)]);
+        let some = Typical::Numbers { range: None, median: 3.0, mean: 3.0, present: 0.4 };
+        let pay = numbers(-1.0, 0.0, 0.0);
+        for (value, typical, wanted) in [
+            (json!(2), &pay, "x is 2"),
+            (json!(null), &pay, "x is missing"),
+            (json!(9), &some, "x is 9"),
+            (json!("south"), &words, "x is south"),
+            (json!("west"), &words, "x is west"),
+            (json!(null), &words, "x is missing"),
+        ] {
+            let wanted = format!("{wanted}, together with the other values given");
+            assert_eq!(harmless("x", value, typical), wanted);
+        }
+        // Having one hurts, and where among those that have one it lies does not; and the other way round.
+        let cell = Cell::Int(9);
+        let text = |side, usual, none| {
+            let hurts = Hurts { usual, none };
+            default_text(Fact { column: "x", cell: &cell, typical: Some(&some), side, hurts })
+        };
+        let none = text(Ordering::Equal, false, true);
+        assert_eq!(none, "x is 9; most approved applicants have none");
+        let usual = text(Ordering::Greater, true, false);
+        assert_eq!(usual, "x is 9; the median of approved applicants that have one is 3");
     }
 
     /// Where too many lack a value there is no range that most have.
@@ -496,8 +541,8 @@ mod tests {
         let typical = numbers(0.0, 1.0, 2.0);
         let code = |cell: Value| {
             let cell: Cell = serde_json::from_value(cell).unwrap();
-            let side = side(&cell, &typical);
-            let fact = Fact { column: "x", cell: &cell, typical: Some(&typical), side };
+            let (side, hurts) = (side(&cell, &typical), Hurts::UNSCORED);
+            let fact = Fact { column: "x", cell: &cell, typical: Some(&typical), side, hurts };
             entry_for(&entries, Some(fact), None).map(|entry| entry.code.as_str())
         };
         assert_eq!(code(json!(3)), Some("high"));

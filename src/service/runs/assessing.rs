@@ -35,7 +35,7 @@ impl Service {
         let found = self.policy_version(&claim.project, policy, Some(*policy_version)).await?;
         let bound = self.bound(&claim.project, found, Some(*model_version)).await?;
         let frame = self.frame_of(claim, &request.dataset).await?;
-        let options = self.reason_options(&bound, None).await?;
+        let manner = self.manner(&bound, None).await?;
         let (reporter, task) = Reporter::start(self.store().clone(), claim.run);
         let total = frame.rows() as u64;
         let mut columns = Columns::default();
@@ -44,7 +44,7 @@ impl Service {
                 return Err(Error::new(Code::Unavailable, "the run was taken over"));
             }
             let part = frame.part(start, AT_ONCE);
-            let assessed = self.assessed(&bound, part, &options, Duration::MAX).await?;
+            let assessed = self.assessed(&bound, part, &manner, Duration::MAX).await?;
             assessed.assessments.into_iter().for_each(|one| columns.push(one));
             let done = columns.decisions.len() as u64;
             reporter.step(Progress::Assessment(AssessmentProgress { done, total }));
@@ -59,7 +59,7 @@ impl Service {
             Ok((frame, summary))
         })
         .await?;
-        let table = options.table.map(|table| format!(", reason table {table}"));
+        let table = manner.options.table.map(|table| format!(", reason table {table}"));
         let origin = DatasetOrigin {
             dataset: job.request.dataset.clone(),
             how: format!(

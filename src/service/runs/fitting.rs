@@ -21,7 +21,7 @@ use crate::error::{Code, Context, Error, Result};
 use crate::frame::{self, Frame};
 use crate::service::jobs::CHECKPOINT_DAYS;
 use crate::service::versions::no_version;
-use crate::store::{NewVersion, Store};
+use crate::store::{Blob, NewVersion, Store};
 
 /// Where nothing is set: steps on a GPU get slower from training to training in one process, by a third
 /// over 50 of them (`actuary bench train --device cuda:0`), and a new process takes seconds.
@@ -228,6 +228,12 @@ impl Service {
         Ok(())
     }
 
+    async fn kept_blob(&self, bytes: &[u8]) -> Result<Blob> {
+        let mut writer = self.store().write_blob().await?;
+        writer.write(bytes).await?;
+        writer.complete().await
+    }
+
     async fn register(
         &self,
         claim: &Claim,
@@ -235,12 +241,8 @@ impl Service {
         trained: Trained,
         (dataset_sha256, began): (String, Instant),
     ) -> Result<()> {
-        let mut writer = self.store().write_blob().await?;
-        writer.write(&trained.weights).await?;
-        let weights = writer.complete().await?;
-        let mut writer = self.store().write_blob().await?;
-        writer.write(&trained.background).await?;
-        let background = writer.complete().await?;
+        let weights = self.kept_blob(&trained.weights).await?;
+        let background = self.kept_blob(&trained.background).await?;
         let input_kind = trained.features.input_kind();
         let features = to_raw_value(&trained.features).context("writing fitted features")?;
         let created_by =
@@ -278,6 +280,7 @@ impl Service {
                 device: trained.device,
                 code_version: crate::code_version(),
                 parameters: trained.parameters,
+                class_weights_taken_back: trained.class_weights_taken_back,
                 seconds: trained.seconds,
                 cost: Some(cost),
                 job: claim.run.job,

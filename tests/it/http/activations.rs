@@ -88,6 +88,12 @@ async fn layers_of_rows_lead_to_what_is_predicted() {
 async fn of_the_dataset(served: &Served) {
     let path = "/api/v1/models/risk/analyses";
     let asked = json!({"version": 1, "analysis": {"kind": "activations", "strongest": 2}});
+    let mut wrong = asked.clone();
+    wrong["analysis"]["layers"] = json!(["hidden", "hidden.0", "hiden.0"]);
+    let refused = served.post(path).json(&wrong).send().await.unwrap();
+    let refused = problem(refused, 422, "invalid_request").await;
+    assert_eq!(pointers(&refused), ["/analysis/layers/0", "/analysis/layers/2"], "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("its layers: hidden.0"), "{refused}");
     let job = served.post(path).json(&asked).send().await.unwrap();
     let at = job.headers()["location"].to_str().unwrap().to_owned();
     json(job, StatusCode::ACCEPTED).await;

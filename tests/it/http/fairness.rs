@@ -11,14 +11,15 @@ const PATH: &str = "/api/v1/models/risk/analyses";
 
 /// Loans that the poor default on; women of these are paid less, and nothing else is of their gender.
 fn loans(rows: u32) -> String {
-    let mut text = "income,gender,age,branch,default\n".to_owned();
+    let mut text = "income,gender,age,branch,officer,default\n".to_owned();
     for row in 0..rows {
         let mixed = row.wrapping_mul(2_654_435_761) >> 12;
         let gender = if row % 3 == 0 { "female" } else { "male" };
         let income = 15_000 + mixed % 70_000 + if row % 3 == 0 { 0 } else { 25_000 };
         let default =
             if mixed / 70_000 % 10 < 1 + 8 * u32::from(income < 45_000) { "yes" } else { "no" };
-        writeln!(text, "{income},{gender},{},one,{default}", 20 + row % 60).unwrap();
+        let (age, officer) = (20 + row % 60, row % 12);
+        writeln!(text, "{income},{gender},{age},one,number {officer},{default}").unwrap();
     }
     text
 }
@@ -94,6 +95,12 @@ async fn what_can_not_be_compared_is_said(served: &Served) {
         (with(json!({"column": "age"})), "/analysis/bins", "where its groups end"),
         (with(json!({"favourable": "maybe"})), "/analysis/favourable", "maybe"),
         (with(json!({"threshold": 2})), "/analysis/threshold", "probability"),
+        (with(json!({"reference": "mal"})), "/analysis/reference", "did you mean male?"),
+        (
+            with(json!({"column": "age", "bins": [30, 50], "reference": "under 31"})),
+            "/analysis/reference",
+            "did you mean under 30?",
+        ),
         (elsewhere, "/analysis/column", "no column gender"),
     ] {
         let answer = served.post(PATH).json(&request).send().await.unwrap();
@@ -102,7 +109,7 @@ async fn what_can_not_be_compared_is_said(served: &Served) {
         assert!(refused["detail"].as_str().unwrap().contains(word), "{refused}");
     }
     // What only the rows tell ends the job, with the place of the mistake.
-    let failed = ended(served, &with(json!({"reference": "mal"}))).await;
+    let failed = ended(served, &with(json!({"column": "officer", "reference": "number 12"}))).await;
     assert_eq!(
         (&failed["state"], &failed["error"]["code"]),
         (&json!("failed"), &json!("invalid_request"))

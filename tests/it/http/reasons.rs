@@ -1,9 +1,11 @@
 //! Reasons of adverse answers over HTTP: tables, requests, records.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::server::{Served, json, pointers, problem};
 
@@ -23,12 +25,32 @@ fn loans(rows: u32) -> String {
 
 const TABLES: &str = "/api/v1/models/risk/reason_tables";
 
+/// Loans that the poor and the middle-aged default on: those near a cut-off are of any age, and their median is
+/// the worst.
+fn loans_of_the_middle_aged(rows: u32) -> String {
+    let mut text = "income,age,region,default\n".to_owned();
+    for row in 0..rows {
+        let noise = row.wrapping_mul(2_654_435_761) >> 8;
+        let (income, age) = (15_000 + noise % 70_000, 20 + noise / 97 % 50);
+        let risk = 130_u32.saturating_sub(income / 1_000 + 2 * age.abs_diff(45));
+        let default = if noise / 7 % 100 < risk { "yes" } else { "no" };
+        let region = ["north", "south"][(noise / 100 % 2) as usize];
+        writeln!(text, "{income},{age},{region},{default}").unwrap();
+    }
+    text
+}
+
 async fn trained() -> Served {
+    trained_on(&loans(1_500), json!({"network": {"kind": "mlp"}, "epochs": 15})).await
+}
+
+async fn trained_on(loans: &str, further: Value) -> Served {
     let served = Served::start().await;
-    served.upload("loans", &loans(1_500)).await;
+    served.upload("loans", loans).await;
     served.work_off().await;
-    let spec = json!({"dataset": {"name": "loans"}, "target": "default", "positive_class": "yes",
-                      "network": {"kind": "mlp"}, "epochs": 15, "threshold": {"by": "value", "value": 0.5}});
+    let mut spec = json!({"dataset": {"name": "loans"}, "target": "default", "positive_class": "yes",
+                          "threshold": {"by": "value", "value": 0.5}});
+    spec.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
     let job = served.post("/api/v1/models/risk/versions").json(&spec).send().await.unwrap();
     json(job, StatusCode::ACCEPTED).await;
     served.work_off().await;
@@ -213,6 +235,121 @@ async fn wrong_requests_are_told_where(served: &Served) {
         .map(|row| row.as_array().unwrap().is_empty())
         .collect();
     assert_eq!(counts, [true, false, true]);
+}
+
+/// The median of approved applicants by column, as sentences tell it to those who are answered adversely.
+async fn medians(served: &Served, rows: &[Value], adverse: &str) -> BTreeMap<String, f64> {
+    let asked = json!({"rows": rows, "version": 1, "reasons": {"adverse": adverse}});
+    let answer = predicted(served, asked).await;
+    let rows = answer["reasons"]["rows"].as_array().unwrap().iter();
+    let told = rows.flat_map(|row| row.as_array().unwrap()).filter_map(|reason| {
+        let text = reason["text"].as_str().unwrap();
+        let (told, median) = text.split_once("; the median of approved applicants is ")?;
+        let (column, _) = told.split_once(" is ")?;
+        Some((column.to_owned(), median.replace(',', "").parse().unwrap()))
+    });
+    told.collect()
+}
+
+/// A value that is told to be high or low is so on the side that hurts: with the median of the approved in its
+/// place the answer is less adverse.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_high_or_low_hurts() {
+    let network = json!({"network": {"kind": "mlp"}, "epochs": 30});
+    let served = trained_on(&loans_of_the_middle_aged(1_500), network).await;
+    let of_age = |at: u32| (0..10).map(move |by: u32| (16_000 + 7_000 * by, 21 + 6 * at));
+    let rows: Vec<Value> = (0..9)
+        .flat_map(of_age)
+        .map(|(income, age)| json!({"income": income, "age": age, "region": "north"}))
+        .collect();
+    let both: [(_, _, &[&str]); 2] =
+        [("yes", 1.0, &["POOR"]), ("no", -1.0, &["RICH", "YOUNG", "OLD"])];
+    let mut approved = Vec::new();
+    for (adverse, ..) in both {
+        approved.push(medians(&served, &rows, adverse).await);
+    }
+    let entry = |code: &str, column: &str, when: &str| json!({"code": code, "columns": [column], "when": when, "text": format!("{column} is {when}.")});
+    let entries = json!([
+        entry("POOR", "income", "low"),
+        entry("RICH", "income", "high"),
+        entry("YOUNG", "age", "low"),
+        entry("OLD", "age", "high")
+    ]);
+    json(create(&served, entries).await, StatusCode::CREATED).await;
+    let yes = |answer: &Value, at: usize| {
+        answer["predictions"][at]["probabilities"]["yes"].as_f64().unwrap()
+    };
+    let mut undirected = 0;
+    for ((adverse, sign, hurting), medians) in both.into_iter().zip(approved) {
+        let asked = json!({"rows": rows, "version": 1, "reasons": {"adverse": adverse}});
+        let answer = predicted(&served, asked).await;
+        assert_eq!(answer["reasons"]["directions"], "scored");
+        let (mut moved, mut before, mut codes) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, reasons) in answer["reasons"]["rows"].as_array().unwrap().iter().enumerate() {
+            for reason in reasons.as_array().unwrap() {
+                let code = reason["code"].as_str().unwrap();
+                let column = reason["columns"][0].as_str().unwrap();
+                if code == column {
+                    undirected += usize::from(column == "age" && adverse == "yes");
+                    continue;
+                }
+                let mut row = rows[at].clone();
+                row[column] = json!(medians[column]);
+                moved.push(row);
+                before.push(yes(&answer, at));
+                codes.push(code.to_owned());
+            }
+        }
+        for code in hurting {
+            let count = codes.iter().filter(|told| told == code).count();
+            assert!(count >= 3, "{code} is told {count} times: {codes:?}");
+        }
+        let after = predicted(&served, json!({"rows": moved, "version": 1})).await;
+        for (at, before) in before.into_iter().enumerate() {
+            let (after, code) = (yes(&after, at), &codes[at]);
+            assert!(sign * (before - after) > 0.0, "{code}: {before} {after} {}", moved[at]);
+        }
+    }
+    assert!(undirected >= 3, "nearer to the median is worse: {undirected}");
+    older_records_are_told_as_they_were(&served, &rows).await;
+}
+
+/// Records of programs that scored no row a second time say nothing of directions, and are told by the place of
+/// a value alone.
+async fn older_records_are_told_as_they_were(served: &Served, rows: &[Value]) {
+    let asked = json!({"rows": rows, "version": 1, "record": true, "reasons": true});
+    let answer = predicted(served, asked).await;
+    let id: Uuid = answer["id"].as_str().unwrap().parse().unwrap();
+    let replay = async |id: Uuid| {
+        let path = format!("/api/v1/predictions/{id}/replay");
+        json(served.post(&path).send().await.unwrap(), StatusCode::OK).await
+    };
+    assert_eq!(replay(id).await["same_reasons"], true);
+    // Records are never changed: an older one is written beside.
+    let older = async |number: u128, mut reasons: Value| {
+        reasons.as_object_mut().unwrap().remove("directions").unwrap();
+        let older = Uuid::from_u128(number);
+        let copy = "INSERT INTO prediction SELECT (json_populate_record(p, json_build_object('id', $2, \
+                    'reasons', $3::json))).* FROM prediction p WHERE id = $1";
+        let copy = sqlx::query(copy).bind(id).bind(older).bind(reasons.to_string());
+        copy.execute(&served.database.pool).await.unwrap();
+        replay(older).await
+    };
+    let told = |reasons: &Value| -> Vec<String> {
+        let rows = reasons["rows"].as_array().unwrap().iter();
+        let codes = rows.flat_map(|row| row.as_array().unwrap()).map(|reason| &reason["code"]);
+        codes.map(|code| code.as_str().unwrap().to_owned()).collect()
+    };
+    let is_of_age = |code: &&String| ["YOUNG", "OLD"].contains(&code.as_str());
+    let of_age = |reasons: &Value| told(reasons).iter().filter(is_of_age).count();
+    let first = older(1, answer["reasons"].clone()).await;
+    assert_eq!(
+        (&first["reasons"]["directions"], &first["same_reasons"]),
+        (&json!("placed"), &json!(false))
+    );
+    assert!(of_age(&first["reasons"]) > of_age(&answer["reasons"]), "{first}");
+    let second = older(2, first["reasons"].clone()).await;
+    assert_eq!((&second["reasons"], &second["same_reasons"]), (&first["reasons"], &json!(true)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

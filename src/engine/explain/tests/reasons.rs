@@ -188,6 +188,63 @@ fn pictures_and_texts_have_no_shapley_values_of_columns() {
     }
 }
 
+/// A row with what a row of the baseline has in one column is answered as if it had been sent so.
+#[test]
+fn what_stands_for_a_baseline_is_scored_in_place() {
+    let mut rows = table(300);
+    let later: Vec<Option<i64>> =
+        (0..300).map(|r| (r % 3 > 0).then_some(86_400_000_000 * r)).collect();
+    let rare: Vec<Option<f64>> = (0..300).map(|r| (r % 5 == 0).then_some(f64::from(r))).collect();
+    rows = rows
+        .with_columns(vec![
+            ("since".to_owned(), Values::Timestamp(later)),
+            ("rare".to_owned(), Values::Float64(rare)),
+        ])
+        .unwrap();
+    let of = trained(&rows, json!({"network": {"kind": "mlp", "hidden": [8]}}));
+    let explainer = explainer(&of);
+    let columns = explainer.columns();
+    let baseline = explainer.baseline(Adverse { cut_off: 0.6, ..adverse() }).unwrap();
+    let typical: Vec<Option<Typical>> =
+        columns.iter().map(|column| explainer.typical(&baseline, column)).collect();
+    let standing = explainer.standing(&baseline, &typical);
+    let some = rows.take(&(0..40).collect::<Vec<usize>>()).unwrap();
+    let mut swaps = Vec::new();
+    let mut wanted = Vec::new();
+    for (column, (name, stands)) in columns.iter().zip(&standing).enumerate() {
+        let (usual, cell) = match typical[column].as_ref().unwrap() {
+            Typical::Numbers { median, .. } => (stands.usual, json!(median)),
+            Typical::Times { median, .. } => {
+                (stands.usual, json!(crate::frame::format_timestamp(*median)))
+            }
+            Typical::Words(shares) => (stands.usual, json!(shares[0].0)),
+        };
+        let cell: crate::domain::schema::Cell = serde_json::from_value(cell).unwrap();
+        assert_eq!(stands.none.is_some(), *name == "rare", "{name}");
+        for (with, cell) in [(usual, cell), (stands.none, crate::domain::schema::Cell::Null)] {
+            let Some(with) = with else { continue };
+            swaps.extend((0..40).map(|row| Swap { row, column, with }));
+            let mut moved = some.to_rows();
+            moved.iter_mut().for_each(|row| {
+                row.remove("y");
+                row.insert((*name).to_owned(), cell.clone());
+            });
+            wanted.extend(moved);
+        }
+    }
+    let reader = crate::frame::RowReader::new(&of.signature.inputs);
+    let wanted = reader.rows(&wanted).unwrap();
+    let found = explainer.instead(&some, &swaps, &baseline, POSITIVE, &mut || false).unwrap();
+    let inputs = loaded(&of).inputs(&wanted).unwrap();
+    let values = explainer.networks.values(&inputs.data, inputs.width, POSITIVE).unwrap();
+    assert_eq!((found.len(), found.len() % 40), (values.len(), 0));
+    for (at, (found, value)) in found.iter().zip(&values).enumerate() {
+        assert!((found - value).abs() < 1e-5, "{at}: {found} {value} {:?}", swaps[at]);
+    }
+    let stopped = explainer.instead(&some, &swaps, &baseline, POSITIVE, &mut || true);
+    assert_eq!(stopped.unwrap_err().code(), Code::Cancelled);
+}
+
 /// A version of an earlier program carries 256 reference rows, and nothing of what they have.
 #[test]
 fn a_version_without_applicants_is_compared_with_its_reference_rows() {
@@ -208,6 +265,14 @@ fn a_version_without_applicants_is_compared_with_its_reference_rows() {
     let some = frame.take(&(0..9).collect::<Vec<usize>>()).unwrap();
     let sides = explainer.sides(&some, &baseline).unwrap();
     assert_eq!((sides.len(), sides[0].len()), (3, 9));
+    // The row in the middle of each number stands for them.
+    for (input, stands) in explainer.standing(&baseline, &[]).iter().enumerate() {
+        let read: Vec<f32> = baseline.references.iter().skip(input).step_by(3).copied().collect();
+        let usual = read[stands.usual.unwrap()];
+        let below = read.iter().filter(|number| **number < usual).count();
+        let above = read.iter().filter(|number| **number > usual).count();
+        assert!(below.abs_diff(above) <= 1 && stands.none.is_none(), "{below} {above}");
+    }
     let newer = self::explainer(&of);
     let baseline = newer.baseline(adverse()).unwrap();
     let Some(Typical::Numbers { range: Some([low, high]), median, mean, present }) =

@@ -1,0 +1,245 @@
+//! Adverse answers are attributed, and what adds most to them is put into words.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use actuary_finance::{LEAST_SHARE, principal_reasons};
+
+use super::wording::{self, Fact, Hurts};
+use crate::domain::prediction::Row;
+use crate::domain::reason::{
+    BaselineSource, Reason, ReasonBaseline, ReasonDirections, ReasonEntry, ReasonMethod,
+};
+use crate::domain::schema::Cell;
+use crate::engine::{
+    Adverse, Asked, Attributed, AttributedColumn, Attributing, Baseline, Explainer, Quantity,
+    Standing, Swap, Typical,
+};
+use crate::error::Result;
+use crate::frame::Frame;
+
+/// Log odds that are lower by less are as good as equal: two ways through the same network differ by as much.
+const EVEN: f64 = 1e-4;
+
+/// How reasons are found and told.
+pub(super) struct Way {
+    pub(super) method: ReasonMethod,
+    pub(super) directions: ReasonDirections,
+    /// At most so many of a row.
+    pub(super) max: usize,
+    pub(super) language: Option<String>,
+}
+
+/// Tells the reasons of a version's answers.
+pub(super) struct Teller<'a> {
+    explainer: &'a Explainer,
+    way: Way,
+    /// The columns of the version in the order in which it reads them.
+    columns: Vec<&'a str>,
+    entries: Vec<ReasonEntry>,
+    /// Which entries are for a set of columns that the version reads.
+    by_columns: HashMap<Vec<String>, Vec<usize>>,
+    /// Columns that are told as one, as the table names them.
+    groups: Vec<Vec<String>>,
+}
+
+/// The reasons of adverse answers, row by row.
+pub(super) struct Told {
+    pub(super) rows: Vec<Vec<Reason>>,
+    pub(super) baseline: ReasonBaseline,
+    /// Whether the contributions of all add up.
+    pub(super) holds: bool,
+}
+
+/// What adverse answers were attributed to, and what is known of those that they are compared with.
+struct Found {
+    baseline: Baseline,
+    attributed: Vec<Attributed>,
+    /// Of each row the places of its reasons among what it was attributed to.
+    principal: Vec<Vec<usize>>,
+    /// Of each column; none of versions that carry no values.
+    typical: Vec<Option<Typical>>,
+    /// Of each column of such versions, for each row.
+    sides: Vec<Vec<Ordering>>,
+    /// By row and column; of those that were scored.
+    hurts: HashMap<(usize, usize), Hurts>,
+}
+
+impl<'a> Teller<'a> {
+    pub(super) fn new(explainer: &'a Explainer, entries: Vec<ReasonEntry>, way: Way) -> Self {
+        let columns = explainer.columns();
+        let mut by_columns: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
+        let mut groups = Vec::new();
+        for (at, entry) in entries.iter().enumerate() {
+            let group = of_version(entry, &columns);
+            let known = by_columns.entry(group).or_insert_with_key(|group| {
+                if group.len() > 1 {
+                    groups.push(group.clone());
+                }
+                Vec::new()
+            });
+            known.push(at);
+        }
+        Self { explainer, way, columns, entries, by_columns, groups }
+    }
+
+    /// The reasons of the rows of a frame, all of which are answered adversely.
+    ///
+    /// # Errors
+    /// As [`Explainer::explain`] and [`Explainer::baseline`].
+    pub(super) fn tell(
+        &self,
+        frame: &Frame,
+        adverse: Adverse<'_>,
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Told> {
+        let found = self.found(frame, adverse, stop)?;
+        let values = frame.to_rows();
+        let rows = values.iter().enumerate().map(|(row, values)| {
+            let told = found.told(row);
+            told.map(|told| self.reason(&found, (row, values), told)).collect()
+        });
+        let rows = rows.collect();
+        let holds = found.attributed.iter().all(|one| one.holds);
+        Ok(Told { rows, baseline: found.baseline.described, holds })
+    }
+
+    fn found(
+        &self,
+        frame: &Frame,
+        adverse: Adverse<'_>,
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Found> {
+        let explainer = self.explainer;
+        let baseline = explainer.baseline(adverse)?;
+        let quantity = adverse.quantity();
+        let of = |_: usize| -> Quantity { quantity };
+        let method = match self.way.method {
+            ReasonMethod::ExpectedGradients => Attributing::Expected,
+            ReasonMethod::Shapley => Attributing::Shapley,
+        };
+        let asked =
+            Asked { groups: &self.groups, against: Some(&baseline), ..Asked::by(method, &of) };
+        let attributed = explainer.explain(frame, &asked, stop)?;
+        let principal = attributed.iter().map(|one| {
+            let adds: Vec<f64> = one.columns.iter().map(|column| column.attribution).collect();
+            principal_reasons(&adds, self.way.max)
+        });
+        let principal = principal.collect();
+        let typical =
+            self.columns.iter().map(|column| explainer.typical(&baseline, column)).collect();
+        let sides = match baseline.described.source {
+            BaselineSource::Applicants => Vec::new(),
+            BaselineSource::ReferenceRows => explainer.sides(frame, &baseline)?,
+        };
+        let hurts = HashMap::new();
+        let mut found = Found { baseline, attributed, principal, typical, sides, hurts };
+        if self.way.directions == ReasonDirections::Scored {
+            found.hurts = self.hurts(&found, frame, quantity, stop)?;
+        }
+        Ok(found)
+    }
+
+    /// Scores the rows once more with what the baseline has in the column of each reason that is about one.
+    fn hurts(
+        &self,
+        found: &Found,
+        frame: &Frame,
+        of: Quantity,
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<HashMap<(usize, usize), Hurts>> {
+        let standing = self.explainer.standing(&found.baseline, &found.typical);
+        let mut swaps = Vec::new();
+        // What the log odds must fall by.
+        let mut least = Vec::new();
+        for row in 0..found.attributed.len() {
+            for told in found.told(row) {
+                let Some(column) = self.place(told) else { continue };
+                let Some(Standing { usual, none }) = standing.get(column) else { continue };
+                for with in [usual, none].into_iter().flatten() {
+                    swaps.push(Swap { row, column, with: *with });
+                    least.push((LEAST_SHARE * told.attribution).max(EVEN));
+                }
+            }
+        }
+        let instead = self.explainer.instead(frame, &swaps, &found.baseline, of, stop)?;
+        let mut hurts: HashMap<(usize, usize), Hurts> = HashMap::new();
+        for ((swap, instead), least) in swaps.iter().zip(instead).zip(least) {
+            let Some(one) = found.attributed.get(swap.row) else { continue };
+            let does = one.value - instead >= least;
+            let known = hurts.entry((swap.row, swap.column)).or_insert(Hurts::UNKNOWN);
+            let Some(Standing { usual, none }) = standing.get(swap.column) else { continue };
+            known.usual |= does && *usual == Some(swap.with);
+            known.none |= does && *none == Some(swap.with);
+        }
+        Ok(hurts)
+    }
+
+    /// The place of the one column that something is told of; None of a group.
+    fn place(&self, told: &AttributedColumn) -> Option<usize> {
+        let is_one = told.columns.is_empty();
+        is_one.then(|| self.columns.iter().position(|name| *name == told.name)).flatten()
+    }
+
+    fn reason(
+        &self,
+        found: &Found,
+        (row, values): (usize, &Row),
+        told: &AttributedColumn,
+    ) -> Reason {
+        let columns = match told.columns.as_slice() {
+            [] => std::slice::from_ref(&told.name),
+            several => several,
+        };
+        let entries = self.by_columns.get(columns).map_or(&[][..], Vec::as_slice);
+        let entries: Vec<&ReasonEntry> =
+            entries.iter().filter_map(|at| self.entries.get(*at)).collect();
+        let cell = values.get(&told.name).unwrap_or(&Cell::Null);
+        let fact = self.place(told).map(|place| self.fact(found, (row, place), (&told.name, cell)));
+        let entry = wording::entry_for(&entries, fact, self.way.language.as_deref());
+        let (code, text) = match (entry, fact) {
+            (Some(entry), _) => (entry.code.clone(), entry.text.clone()),
+            (None, Some(fact)) => (fact.column.to_owned(), wording::default_text(fact)),
+            // A group is told by one of its entries at least.
+            (None, None) => (columns.join(" + "), columns.join(", ")),
+        };
+        Reason { code, text, columns: columns.to_vec(), contribution: told.attribution }
+    }
+
+    fn fact<'f>(
+        &self,
+        found: &'f Found,
+        (row, place): (usize, usize),
+        (column, cell): (&'f str, &'f Cell),
+    ) -> Fact<'f> {
+        let hurts = match self.way.directions {
+            ReasonDirections::Placed => Hurts::UNSCORED,
+            ReasonDirections::Scored => {
+                found.hurts.get(&(row, place)).copied().unwrap_or(Hurts::UNKNOWN)
+            }
+        };
+        let typical = found.typical.get(place).and_then(Option::as_ref);
+        let of_inputs = || found.sides.get(place)?.get(row).copied();
+        let side = match typical {
+            _ if !hurts.usual => Ordering::Equal,
+            Some(typical) => wording::side(cell, typical),
+            None => of_inputs().unwrap_or(Ordering::Equal),
+        };
+        Fact { column, cell, typical, side, hurts }
+    }
+}
+
+impl Found {
+    /// What the reasons of a row are of, the strongest first.
+    fn told(&self, row: usize) -> impl Iterator<Item = &AttributedColumn> {
+        let one = self.attributed.get(row).zip(self.principal.get(row));
+        one.into_iter()
+            .flat_map(|(one, places)| places.iter().filter_map(|place| one.columns.get(*place)))
+    }
+}
+
+/// Those of an entry's columns that a version reads, in its order.
+fn of_version(entry: &ReasonEntry, columns: &[&str]) -> Vec<String> {
+    let is_of = |name: &&&str| entry.columns.iter().any(|of| of == **name);
+    columns.iter().filter(is_of).map(|name| (*name).to_owned()).collect()
+}

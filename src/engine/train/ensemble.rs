@@ -224,6 +224,7 @@ mod tests {
     use crate::engine::train::prepare::prepare;
     use crate::engine::train::runs::Runs;
     use crate::engine::train::target::Truth;
+    use crate::engine::train::trial::Settled;
     use crate::frame::Values;
 
     fn part(rows: std::ops::Range<usize>) -> Part {
@@ -246,7 +247,13 @@ mod tests {
         };
         let prepared = prepare(&frame, &spec, None).unwrap();
         let mut hooks = Record::default();
-        let mut runs = Runs::new(Device::Cpu, String::new(), 3, None, &mut hooks);
+        let mut runs = Runs::new(
+            Settled { device: Device::Cpu, notice: None },
+            String::new(),
+            3,
+            None,
+            &mut hooks,
+        );
         let ensemble = Ensemble {
             rows: Rows { parts: &prepared.data, all: None },
             recipe: &prepared.recipe,

@@ -183,8 +183,11 @@ fn carry_out(
     let parameters = count_parameters(recipe, data)?;
     let work = multiply_adds(&recipe.network, &data.layout, parameters);
     let device = precision::device(spec, recipe, data, work * recipe.batch_size as u64 * 3)?;
-    let (device, warning) = trial::settled(device, &spec.device, &Problem { data, recipe }, hooks)?;
-    prepared.warnings.extend(warning);
+    let before = Runs::settled_before(resume, &prepared.fingerprint);
+    let problem = Problem { data, recipe };
+    let settled = trial::settled(device, &spec.device, &problem, before, hooks)?;
+    let device = settled.device;
+    prepared.warnings.extend(settled.notice.clone());
     let ensemble = size_of(prepared);
     if resume.is_none() {
         let (simpler, _) = simpler(prepared);
@@ -195,7 +198,7 @@ fn carry_out(
     }
     let at_once = side_by_side(hooks, device);
     let fingerprint = prepared.fingerprint.clone();
-    let mut runs = Runs::new(device, fingerprint, planned(prepared), resume, hooks);
+    let mut runs = Runs::new(settled, fingerprint, planned(prepared), resume, hooks);
     let found = search::search(&mut runs, prepared, spec)?;
     let Prepared { recipe, data, .. } = &*prepared;
     let (simpler, left_out) = simpler(prepared);

@@ -28,11 +28,15 @@ use super::hooks::{CheckpointPolicy, Control, EpochReport, Hooks, LastFinite, Re
 use super::plan::Recipe;
 use super::scorecard;
 use super::search::Kept;
+use super::trial::Settled;
 use crate::domain::search::SearchProgress;
 use crate::engine::device::Device;
 use crate::error::{Code, Context, Error, Result};
 
 const FINGERPRINT: &str = "fingerprint";
+/// Where the job trains, and what has to be known of that: a trial in another process could end otherwise.
+const DEVICE: &str = "device";
+const NOTICE: &str = "notice";
 /// What is kept of a training that diverged begins so; no safetensors do.
 const DIVERGED: &[u8] = b"diverged: ";
 /// Names of what a checkpoint holds, before the numbers of the chain and of the training in it.
@@ -77,6 +81,9 @@ type Place = (usize, usize);
 struct Journal {
     /// Tells whether a checkpoint belongs to a job: a hash of what was asked for.
     fingerprint: String,
+    /// As its name; empty before it is settled.
+    device: String,
+    notice: Option<String>,
     /// Those that are over, as [`Checkpoint`] writes them.
     done: BTreeMap<Place, Vec<u8>>,
     /// The last checkpoints of those that are not.
@@ -98,13 +105,14 @@ impl<'a> Runs<'a> {
     /// For a job that will ask for about so many trainings; `resume` is what its last checkpoint
     /// held.
     pub(super) fn new(
-        device: Device,
+        settled: Settled,
         fingerprint: String,
         planned: usize,
         resume: Option<&[u8]>,
         hooks: &'a mut dyn Hooks,
     ) -> Self {
-        let journal = match resume.map(Journal::decode) {
+        let Settled { device, notice } = settled;
+        let mut journal = match resume.map(Journal::decode) {
             Some(Ok(journal)) if journal.fingerprint == fingerprint => journal,
             // As after an upgrade: only the program that began it could end it bit by bit.
             Some(_) => {
@@ -113,13 +121,7 @@ impl<'a> Runs<'a> {
             }
             None => Journal { fingerprint, ..Journal::default() },
         };
-        if device != Device::Cpu {
-            tracing::info!(
-                device = device.name(),
-                "kernels that this device has not run before are compiled and tuned first, which takes \
-                 minutes; they are kept"
-            );
-        }
+        (journal.device, journal.notice) = (device.name(), notice);
         let state = State {
             hooks,
             journal,
@@ -132,6 +134,16 @@ impl<'a> Runs<'a> {
             left: BTreeMap::new(),
         };
         Self { device, state: Mutex::new(state), chains: 0 }
+    }
+
+    /// Where a job of this fingerprint trained before it was interrupted, where its checkpoint tells and
+    /// that device is still there.
+    pub(super) fn settled_before(resume: Option<&[u8]>, fingerprint: &str) -> Option<Settled> {
+        let (_, metadata) = SafeTensors::read_metadata(resume?).ok()?;
+        let kept = metadata.metadata().as_ref()?;
+        let device = Device::resolve(kept.get(DEVICE)?).ok()?;
+        let is_of_job = kept.get(FINGERPRINT).is_some_and(|of| of == fingerprint);
+        is_of_job.then(|| Settled { device, notice: kept.get(NOTICE).cloned() })
     }
 
     /// Carries out so many chains of trainings: `work` is given each and its number, from 0 on. As
@@ -428,17 +440,25 @@ impl Journal {
             .map(|(name, bytes)| Ok((name, TensorView::new(Dtype::U8, vec![bytes.len()], bytes)?)))
             .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
             .context(WRITING)?;
-        let metadata = HashMap::from([(FINGERPRINT.to_owned(), self.fingerprint.clone())]);
+        let known = [(FINGERPRINT, &self.fingerprint), (DEVICE, &self.device)];
+        let told = self.notice.as_ref().map(|notice| (NOTICE, notice));
+        let metadata: HashMap<String, String> = known
+            .into_iter()
+            .chain(told)
+            .map(|(key, text)| (key.to_owned(), text.clone()))
+            .collect();
         serialize(views, Some(metadata)).context(WRITING)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self> {
         const READING: &str = "reading a checkpoint";
         let (_, metadata) = SafeTensors::read_metadata(bytes).context(READING)?;
-        let fingerprint = metadata.metadata().as_ref().and_then(|m| m.get(FINGERPRINT)).cloned();
+        let text = |key| metadata.metadata().as_ref().and_then(|m| m.get(key)).cloned();
         let tensors = SafeTensors::deserialize(bytes).context(READING)?;
         let mut journal = Self {
-            fingerprint: fingerprint.unwrap_or_default(),
+            fingerprint: text(FINGERPRINT).unwrap_or_default(),
+            device: text(DEVICE).unwrap_or_default(),
+            notice: text(NOTICE),
             stretch: tensors.tensor(STRETCH).ok().map(|stretch| stretch.data().to_vec()),
             search: Kept::read(&tensors)?,
             ..Self::default()

@@ -22,7 +22,7 @@ use super::plan::{Kept, Recipe, Start, Teaching};
 use super::prepare::{Prepared, prepare};
 use super::prior::Prior;
 use super::runs::{Runs, side_by_side};
-use super::trial::settled;
+use super::trial::{Settled, settled};
 use super::{Trained, count_parameters, estimate};
 use crate::domain::optimiser::{CosineSchedule, ScheduleSpec};
 use crate::domain::simplification::{Distillation, Pruning, SimplificationMethod};
@@ -143,12 +143,13 @@ impl Work<'_> {
         let ensemble = self.prepared.spec.ensemble.clone().unwrap_or_default();
         let (folds, seeds) = (ensemble.folds.max(1), ensemble.seeds.max(1));
         self.prepared.recipe = recipe.clone();
-        let device = self.device(&recipe, hooks)?;
+        let settled = self.settled(&recipe, hooks)?;
+        let device = settled.device;
         self.expect(device, hooks)?;
         let data = self.prepared.served_data();
         let fingerprint = self.fingerprint.clone();
         let at_once = side_by_side(hooks, device).min(networks.len());
-        let mut runs = Runs::new(device, fingerprint, networks.len(), self.resume, hooks);
+        let mut runs = Runs::new(settled, fingerprint, networks.len(), self.resume, hooks);
         let rows_of =
             |fold| (folds > 1).then(|| rows_of_fold(&self.prepared.data, recipe.seed, fold, folds));
         let prior = &self.prior;
@@ -196,13 +197,14 @@ impl Work<'_> {
         if let Some(refit) = &mut self.prepared.refit {
             teach(&mut refit.data, teacher, prior)?;
         }
-        let device = self.device(&recipe, hooks)?;
+        let settled = self.settled(&recipe, hooks)?;
+        let device = settled.device;
         self.expect(device, hooks)?;
         let fingerprint = self.fingerprint.clone();
         let all = self.prepared.refit.as_ref().map(|refit| &refit.data);
         let rows = Rows { parts: &self.prepared.data, all };
         let planned = 1 + usize::from(all.is_some());
-        let mut runs = Runs::new(device, fingerprint, planned, self.resume, hooks);
+        let mut runs = Runs::new(settled, fingerprint, planned, self.resume, hooks);
         let may_prolong = distillation.epochs.is_none() && recipe.network.has_members();
         let size = EnsembleSpec { folds: 1, seeds: 1 };
         let ensemble = Ensemble { rows, recipe: &recipe, size, may_prolong };
@@ -266,13 +268,14 @@ impl Work<'_> {
         Served { form, threshold, calibrator, calibration, class_weights_taken_back }
     }
 
-    fn device(&mut self, recipe: &Recipe, hooks: &mut dyn Hooks) -> Result<Device> {
+    fn settled(&mut self, recipe: &Recipe, hooks: &mut dyn Hooks) -> Result<Settled> {
         let Prepared { data, spec, .. } = &self.prepared;
         let work = multiply_adds(&recipe.network, &data.layout, count_parameters(recipe, data)?);
         let device = Device::for_work(&spec.device, work * recipe.batch_size as u64 * 3)?;
-        let (device, warning) = settled(device, &spec.device, &Problem { data, recipe }, hooks)?;
-        self.prepared.warnings.extend(warning);
-        Ok(device)
+        let before = Runs::settled_before(self.resume, &self.fingerprint);
+        let settled = settled(device, &spec.device, &Problem { data, recipe }, before, hooks)?;
+        self.prepared.warnings.extend(settled.notice.clone());
+        Ok(settled)
     }
 
     /// Tells what is expected of the job, once.

@@ -18,8 +18,17 @@ use crate::error::Result;
 const IN_F32: f64 = 0.02;
 const IN_BF16: f64 = 0.1;
 
-/// The device that a training is left to, after a trial of a GPU: where its first step is another than
-/// the CPU's and nobody asked for it, the CPU; and what has to be known of it.
+/// Where a job trains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) device: Device,
+    /// What has to be known of it, as a warning.
+    pub(super) notice: Option<String>,
+}
+
+/// The device that a job is left to, after a trial of a GPU with its network: where its first step is
+/// another than the CPU's and nobody asked for it, the CPU. A job that was interrupted stays where it
+/// was `before`.
 ///
 /// # Errors
 /// [`crate::error::Code::Cancelled`] when the hooks say so.
@@ -27,9 +36,18 @@ pub(super) fn settled(
     device: Device,
     wish: &str,
     problem: &Problem<'_>,
+    before: Option<Settled>,
     hooks: &mut dyn Hooks,
-) -> Result<(Device, Option<String>)> {
-    let Device::Cuda(number) = device else { return Ok((device, None)) };
+) -> Result<Settled> {
+    let Device::Cuda(number) = device else { return Ok(Settled { device, notice: None }) };
+    if let Some(before) = before {
+        return Ok(before);
+    }
+    tracing::info!(
+        device = device.name(),
+        "kernels that this device has not run before are compiled and tuned first, which takes minutes; \
+         they are kept"
+    );
     let mut stop = || hooks.should_stop();
     let there = DispatchDevice::autodiff(CudaDevice::new(number));
     let found = first_step::<Dispatch>(&there, problem, &mut stop)?;
@@ -44,7 +62,7 @@ fn judged(
     precision: Precision,
     wanted: &FirstStep,
     found: &FirstStep,
-) -> (Device, Option<String>) {
+) -> Settled {
     let apart = wanted.apart(found);
     let (tolerance, is_whole) = match precision {
         Precision::F32 => (IN_F32, true),
@@ -52,21 +70,23 @@ fn judged(
     };
     // Written so that a NaN counts as disagreement.
     if apart <= tolerance {
-        return (device, None);
+        return Settled { device, notice: None };
     }
     let name = device.name();
+    let (apart, tolerance) = (100.0 * apart, 100.0 * tolerance);
     let differs = format!(
-        "the first step on {name} differs from the CPU's by {apart:.3} of it, more than {tolerance}"
+        "the first step on {name} differs from the CPU's by {apart:.1} %, more than {tolerance} %"
     );
     // What only a GPU can do is not taken from it.
     match wish.parse() {
         Ok(DeviceWish::Auto) if is_whole => {
-            (Device::Cpu, Some(format!("{differs}: trained on the CPU")))
+            let notice = Some(format!("{differs}: trained on the CPU"));
+            Settled { device: Device::Cpu, notice }
         }
-        _ => (
-            device,
-            Some(format!("{differs}: hold its metrics against a training with device cpu")),
-        ),
+        _ => {
+            let notice = format!("{differs}: hold its metrics against a training with device cpu");
+            Settled { device, notice: Some(notice) }
+        }
     }
 }
 
@@ -79,18 +99,19 @@ mod tests {
         let step = |loss| FirstStep::of(loss, &[1.0, 1.0]);
         let gpu = Device::Cuda(0);
         let judged = |wish, precision, loss| judged(gpu, wish, precision, &step(1.0), &step(loss));
+        let agreed = Settled { device: gpu, notice: None };
         for wish in ["auto", "cuda:0"] {
-            assert_eq!(judged(wish, Precision::F32, 1.01), (gpu, None));
-            assert_eq!(judged(wish, Precision::Bf16, 1.09), (gpu, None));
+            assert_eq!(judged(wish, Precision::F32, 1.01), agreed);
+            assert_eq!(judged(wish, Precision::Bf16, 1.09), agreed);
         }
-        let (device, warning) = judged("auto", Precision::F32, 1.5);
+        let Settled { device, notice } = judged("auto", Precision::F32, 1.5);
         assert_eq!(device, Device::Cpu);
-        let warning = warning.unwrap();
-        assert!(warning.contains("cuda:0 differs") && warning.contains("0.500"), "{warning}");
+        let warning = notice.unwrap();
+        assert!(warning.contains("cuda:0 differs") && warning.contains("50.0 %"), "{warning}");
         for (wish, precision) in [("cuda:0", Precision::F32), ("auto", Precision::Bf16)] {
-            let (device, warning) = judged(wish, precision, f64::NAN);
+            let Settled { device, notice } = judged(wish, precision, f64::NAN);
             assert_eq!(device, gpu);
-            assert!(warning.unwrap().contains("device cpu"));
+            assert!(notice.unwrap().contains("device cpu"));
         }
     }
 }

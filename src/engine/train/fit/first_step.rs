@@ -10,7 +10,12 @@ use super::{IntoScalar, Problem, Run};
 use crate::engine::networks::dropout::Dropout;
 use crate::error::Result;
 
-/// Loss and gradients of the first batch.
+/// Rows that the loss is of: few, so that what a GPU learns from a host can take as well.
+const ROWS: usize = 64;
+/// Numbers below this are as good as none: rounding alone makes them.
+const NOISE: f64 = 1e-6;
+
+/// Loss and gradients of the first rows.
 #[derive(Debug, PartialEq)]
 pub(in crate::engine::train) struct FirstStep {
     loss: f64,
@@ -34,14 +39,15 @@ impl FirstStep {
             let (a, b) = (f64::from(*a), f64::from(*b));
             (apart + (a - b) * (a - b), length + a * a)
         });
-        let of_gradients = squares.0.sqrt() / squares.1.sqrt().max(f64::MIN_POSITIVE);
-        let of_loss = (self.loss - other.loss).abs() / self.loss.abs().max(f64::MIN_POSITIVE);
+        let least = NOISE * (self.gradients.len() as f64).sqrt();
+        let of_gradients = squares.0.sqrt() / squares.1.sqrt().max(least);
+        let of_loss = (self.loss - other.loss).abs() / self.loss.abs().max(NOISE);
         // `max` alone would pass over a NaN.
         if of_gradients.is_nan() || of_loss.is_nan() { f64::NAN } else { of_gradients.max(of_loss) }
     }
 }
 
-/// The first batch's loss and gradients as a device takes them.
+/// Loss and gradients of the first rows as a device takes them.
 ///
 /// # Errors
 /// [`crate::error::Code::Cancelled`] when `stop` says so.
@@ -53,7 +59,7 @@ pub(in crate::engine::train) fn first_step<B: AutodiffBackend>(
     let mut hooks = Stop(stop);
     let mut run = Run::<B>::start(device, *problem, None, &mut hooks)?;
     run.poll()?;
-    let rows: Vec<usize> = (0..run.rows().min(run.batch_size())).collect();
+    let rows: Vec<usize> = (0..run.rows().min(run.batch_size()).min(ROWS)).collect();
     let mut dropout = Dropout::new(problem.recipe.seed, 0, 0);
     run.begin_table(&rows);
     let (loss, gradients) = run.gradients(&rows, 0, &mut dropout);
@@ -87,6 +93,9 @@ mod tests {
         assert_eq!(one.apart(&step(2.0, &[3.0, 4.0])), 0.0);
         assert_eq!(one.apart(&step(2.0, &[3.0, 4.5])), 0.1);
         assert_eq!(one.apart(&step(3.0, &[3.0, 4.5])), 0.5);
+        let still = step(1.0, &[0.0, 0.0]);
+        assert!(still.apart(&step(1.0, &[1e-10, 0.0])) < 1e-3, "noise beside nothing");
+        assert!(still.apart(&step(1.0, &[0.1, 0.0])) > 1.0);
         for other in [step(2.0, &[3.0]), step(2.0, &[3.0, f32::NAN]), step(f64::NAN, &[3.0, 4.0])] {
             assert!(one.apart(&other).is_nan(), "{other:?}");
         }

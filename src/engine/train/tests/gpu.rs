@@ -100,6 +100,7 @@ fn a_network_learns_and_answers_on_a_gpu_as_on_the_cpu(#[case] of: (Frame, Train
     let spec = TrainingSpec { baselines: false, patience: Some(0), ..spec };
     let (here, there) = (on("cpu", &frame, &spec), on("cuda", &frame, &spec));
     assert!(there.device.starts_with("cuda"), "{}", there.device);
+    assert!(!there.warnings.iter().any(|w| w.contains("first step")), "{:?}", there.warnings);
     let last = |trained: &Trained| trained.curve.last().unwrap().clone();
     let (wanted, found) = (last(&here), last(&there));
     println!("{:?}: {wanted:?} on the CPU, {found:?} on the GPU", there.spec.network);

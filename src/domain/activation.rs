@@ -7,6 +7,8 @@ use super::prediction::{Row, VersionRef, unique_rows};
 
 /// Most rows, or windows, in one request.
 pub const MAX_OBSERVED: usize = 200;
+/// Layers that are named, at most.
+pub const MAX_LAYERS: usize = 100;
 /// Layers of so many numbers a row are answered in full without being named.
 pub const FULL_LAYER: usize = 256;
 

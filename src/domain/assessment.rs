@@ -231,7 +231,7 @@ pub struct ReasonBasis {
     /// The probability of the positive class at which the policy approves.
     pub cut_off: f64,
     pub method: ReasonMethod,
-    /// When a value is held against what approved applicants have.
+    /// When a value is held against what approved applicants nearest the cut-off have.
     #[serde(default)]
     pub directions: ReasonDirections,
     #[serde(default, skip_serializing_if = "Option::is_none")]

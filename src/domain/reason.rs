@@ -99,8 +99,9 @@ pub enum ReasonMethod {
 }
 
 /// When a reason says which way a value lies: by an entry for high or low values, or by a sentence of what
-/// approved applicants have. Else it is told by an entry for all values, or by its value alone, in the same
-/// place among the reasons, since what it adds is the same.
+/// approved applicants nearest the cut-off have; by an entry for missing values or categories too. Else it is told
+/// by an entry for all values, or by its value alone, in the same place among the reasons, since what it adds is
+/// the same. Columns that are told as one are not scored, and have no direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonDirections {
@@ -109,8 +110,8 @@ pub enum ReasonDirections {
     #[default]
     Placed,
     /// Where, beside that, the row with the baseline's median in its place (with what most of the baseline
-    /// have, for categories and missing values) was scored, and the log odds of the adverse class were lower
-    /// by a twentieth of what the column adds at least.
+    /// have, for categories and missing values) was scored, the log odds of the adverse class were lower by a
+    /// twentieth of what the column adds at least, and its probability was lower as it is served, too.
     Scored,
 }
 
@@ -125,7 +126,7 @@ pub struct Reasons {
     /// The probability of the positive class at which answers change.
     pub cut_off: f64,
     pub method: ReasonMethod,
-    /// When a value is held against what approved applicants have.
+    /// When a value is held against what approved applicants nearest the cut-off have.
     #[serde(default)]
     pub directions: ReasonDirections,
     /// At most so many for each answer.
@@ -157,7 +158,7 @@ pub struct Reason {
     pub contribution: f64,
 }
 
-/// The approved applicants with whom an adverse answer is compared.
+/// The approved applicants with whom an adverse answer is compared: those nearest the cut-off, not all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReasonBaseline {
     /// SHA-256 of its rows as the network reads them: f32, little endian, row after row.
@@ -205,7 +206,8 @@ pub struct NewReasonTable {
 pub struct ReasonEntry {
     #[schema(min_length = 1, max_length = 40, example = "R01")]
     pub code: String,
-    /// One column, or several whose contributions are summed to one reason.
+    /// One column, or several whose contributions are summed to one reason. The text of several is told whatever
+    /// their values are: it should name what counted, and compare it with nobody's.
     #[schema(min_items = 1, max_items = 100)]
     pub columns: Vec<String>,
     /// For which values of its one column it is; for all others when absent.
@@ -220,9 +222,10 @@ pub struct ReasonEntry {
     pub language: Option<String>,
 }
 
-/// Values of a column: `high` or `low` against both the median and the mean of the baseline, where the answer
-/// with the median instead is less adverse, and neither otherwise; `missing`; or a list of categories, which are
-/// compared as numbers where the column is one.
+/// Values of a column: `high` or `low` against both the median and the mean of the baseline, which are the approved
+/// applicants nearest the cut-off and not all of them; `missing`; or a list of categories, which are compared as
+/// numbers where the column is one. Each of them only where the answer with the baseline's median instead, or with
+/// what most of it have, is less adverse: else the entry for all values is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ReasonCondition {

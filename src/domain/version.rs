@@ -1,7 +1,7 @@
 //! Versions of a model, and the aliases that point at them.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::schema::Column;
 use super::search::SearchRecord;
 use super::simplification::Simplification;
 use super::tagged::deserialize_tagged;
-use super::training::TrainingSpec;
+use super::training::{ClassWeights, TrainingSpec};
 use super::window::WindowSpec;
 
 /// One trained, immutable version of a model: a pure function of its inputs.
@@ -39,6 +39,7 @@ pub struct Version {
     /// From which version it was made simpler, where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simplification: Option<Simplification>,
+    #[serde(deserialize_with = "settled")]
     pub provenance: Provenance,
     /// What the training noticed and went on with.
     pub warnings: Vec<String>,
@@ -111,8 +112,8 @@ pub struct Provenance {
     /// Trainable numbers.
     pub parameters: u64,
     /// Whether its networks answer, before calibration, as if all rows weighed the same, whatever
-    /// `class_weights` they learnt with; not so of versions of earlier programs, nor of what is pruned or
-    /// quantised of them.
+    /// `class_weights` they learnt with; not so of versions of earlier programs that learnt with some, nor of
+    /// what is pruned or quantised of them.
     #[serde(default)]
     pub class_weights_taken_back: bool,
     /// Seconds of training.
@@ -124,6 +125,18 @@ pub struct Provenance {
     pub job: Uuid,
     /// The key that asked for it.
     pub created_by: Uuid,
+}
+
+/// Versions of earlier programs don't say whether class weights were taken back. Where all rows weighed the same
+/// there was nothing to take back.
+fn settled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Provenance, D::Error> {
+    let mut provenance = Provenance::deserialize(deserializer)?;
+    provenance.class_weights_taken_back |= match &provenance.spec.class_weights {
+        ClassWeights::None => true,
+        ClassWeights::Balanced => false,
+        ClassWeights::Given(given) => given.weights.values().all(|weight| *weight == 1.0),
+    };
+    Ok(provenance)
 }
 
 /// Another network, trained on the same rows, against which a version is held: a simpler one, or one

@@ -28,7 +28,7 @@ pub use device::{
 };
 pub use explain::{
     Adverse, Asked, Attributed, AttributedColumn, Attributing, Baseline, Explainer, Quantity,
-    Standing, Swap, Typical, beyond, most_lack,
+    SHOWN, Standing, Swap, Typical, beyond, carried, frequent, most_lack,
 };
 pub use features::{
     BinnedColumn, FittedFeatures, FittedSource, Known, KnownCategory, KnownNumber, Matrix,

@@ -8,14 +8,11 @@ use super::content::blocking;
 use super::predictions::{Loaded, resolve};
 use super::turns::{PATIENCE, patiently_or};
 use super::versions::no_version;
-use crate::domain::activation::{ActivationRequest, ActivationResponse, MAX_OBSERVED};
+use crate::domain::activation::{ActivationRequest, ActivationResponse, MAX_LAYERS, MAX_OBSERVED};
 use crate::domain::key::Caller;
 use crate::domain::prediction::{MAX_ROWS, Row};
 use crate::engine::{Inspector, Wanted};
 use crate::error::{Code, Context, Error, Result};
-
-/// Layers that are named, at most.
-const MAX_LAYERS: usize = 100;
 
 impl Service {
     /// Answers what the layers of a version make of rows, and how its places look at each other.

@@ -23,7 +23,8 @@ impl Service {
     ///
     /// # Errors
     /// [`Code::NotFound`] for an unknown model, version or alias; [`Code::InvalidRequest`] naming every
-    /// field that can't hold, an unknown dataset or one that lacks columns among them.
+    /// field that can't hold, an unknown dataset or one that lacks columns among them;
+    /// [`Code::TooManyRequests`] where layers are named while others' answers are looked at.
     pub async fn analyse(
         &self,
         caller: &Caller,
@@ -51,8 +52,13 @@ impl Service {
         if let AnalysisSpec::Activations(spec) = &request.analysis
             && !spec.layers.is_empty()
         {
+            let turn = self.0.explaining.take().await?;
             let (inspector, layers) = (self.inspector(&name, version).await?, spec.layers.clone());
-            blocking(move || inspector.check_layers(&layers, "/analysis/layers")).await?;
+            let checked = blocking(move || {
+                let _turn = turn;
+                inspector.check_layers(&layers, "/analysis/layers")
+            });
+            checked.await?;
         }
         let dataset = match asked {
             None => {

@@ -40,6 +40,8 @@ const LEAST_PART: usize = 16;
 pub(super) struct Manner {
     pub(super) options: ReasonOptions,
     directions: ReasonDirections,
+    /// Whether an assessment on record is made again.
+    is_replay: bool,
 }
 
 /// What was decided on the rows of a frame.
@@ -156,7 +158,7 @@ impl Service {
             options.table = self.newest_table(&bound.name).await?;
         }
         let directions = then.map_or(ReasonDirections::Scored, |then| then.directions);
-        Ok(Manner { options, directions })
+        Ok(Manner { options, directions, is_replay: false })
     }
 
     /// Decides on the rows of a frame, which has the policy's columns; with reasons by
@@ -194,7 +196,7 @@ impl Service {
         &self,
         bound: &Bound,
         (frame, scores, short): (&Frame, &Scores, &[usize]),
-        Manner { options, directions }: &Manner,
+        Manner { options, directions, is_replay }: &Manner,
         patience: Duration,
     ) -> Result<Reasons> {
         // A job waits for its turn as long as it takes: nobody sits before it.
@@ -206,9 +208,16 @@ impl Service {
         let cut_off = cut_off(bound.terms(), bound.signature()).0;
         let parts = short.chunks(short.len().div_ceil(cores).max(LEAST_PART)).map(|told| {
             let told = Some(told);
-            let directions = *directions;
-            let answered =
-                Answered { frame, scores, cut_off, told, patience, is_settled: true, directions };
+            let answered = Answered {
+                frame,
+                scores,
+                cut_off,
+                told,
+                patience,
+                is_replay: *is_replay,
+                is_settled: true,
+                directions: *directions,
+            };
             self.reasons(&bound.name, &bound.loaded, answered, options, turn.clone())
         });
         let mut parts = try_join_all(parts).await?.into_iter();
@@ -428,10 +437,15 @@ mod tests {
             (ReasonMethod::ExpectedGradients, "/rows"),
             (ReasonMethod::Shapley, "/policy/reasons/method"),
         ] {
-            let told = of_policy(super::super::reasons::takes_too_long(method));
+            let told = of_policy(super::super::reasons::takes_too_long(method, false));
             let Error::Problem { errors, detail, .. } = told else { panic!("{told}") };
             assert_eq!(errors[0].pointer, pointer);
             assert!(detail.contains("longer than a minute") && detail == errors[0].detail);
+            // Who has an assessment made again can't ask for less.
+            let told = of_policy(super::super::reasons::takes_too_long(method, true));
+            let Error::Problem { code, errors, detail } = told else { panic!("{told}") };
+            assert_eq!((code, errors), (Code::TooManyRequests, Vec::new()));
+            assert!(detail.contains("try again when less is asked"), "{detail}");
         }
     }
 

@@ -176,6 +176,7 @@ impl Service {
                     cut_off,
                     told: None,
                     patience: PATIENCE,
+                    is_replay: false,
                     is_settled: false,
                     directions: ReasonDirections::Scored,
                 };

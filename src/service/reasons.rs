@@ -42,6 +42,8 @@ pub(super) struct Answered<'a> {
     pub(super) told: Option<&'a [usize]>,
     /// How long they may take: forever in a job.
     pub(super) patience: Duration,
+    /// Whether they were told before and are on record: nobody can ask for less.
+    pub(super) is_replay: bool,
     /// Whether the table is settled already: where the options name none, none is read.
     pub(super) is_settled: bool,
     /// As they were told before, where they are told again.
@@ -82,7 +84,8 @@ impl Service {
         let number = table.as_ref().map(|table| table.number);
         let entries = table.map_or_else(Vec::new, |table| table.entries);
         let language = language(&entries, options)?;
-        let (cut_off, directions) = (answered.cut_off, answered.directions);
+        let (cut_off, directions, is_replay) =
+            (answered.cut_off, answered.directions, answered.is_replay);
         let adverse = match answered.told {
             Some(told) => told.to_vec(),
             None => adverse_rows(signature, &answered, is_positive),
@@ -107,7 +110,7 @@ impl Service {
         let told = patiently_or(
             turn,
             answered.patience,
-            || takes_too_long(method),
+            || takes_too_long(method, is_replay),
             move |stop| {
                 let way = Way { method, directions, max: max as usize, language };
                 let teller = Teller::new(&explainer, entries, way);
@@ -209,8 +212,14 @@ impl Service {
 }
 
 /// The way out for whoever waits for reasons longer than a request may take.
-pub(super) fn takes_too_long(method: ReasonMethod) -> Error {
+pub(super) fn takes_too_long(method: ReasonMethod, is_replay: bool) -> Error {
     match method {
+        // They were found within a minute once.
+        _ if is_replay => {
+            let detail = "finding the recorded reasons again takes longer than a minute now: try again when \
+                          less is asked of the server";
+            Error::new(Code::TooManyRequests, detail)
+        }
         ReasonMethod::Shapley => refused(
             "/reasons/method",
             "Shapley values of these adverse answers take longer than a minute: ask for expected_gradients, \

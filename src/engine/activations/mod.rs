@@ -33,6 +33,8 @@ const ROWS: usize = 256;
 const NUMBERS: f64 = (1 << 22) as f64;
 /// Numbers of all rows in one answer.
 const ANSWERED: usize = 1 << 20;
+/// Layers that are not there are named in a refusal, at most.
+const MOST_NAMED: usize = 20;
 /// Numbers of greatest size in a summary.
 const STRONGEST: usize = 5;
 
@@ -168,7 +170,7 @@ impl Inspector {
     /// Refuses layers that the version does not have, before there are any rows.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`] naming each of them.
+    /// [`Code::InvalidRequest`] naming each of them, up to 20.
     pub fn check_layers(&self, wanted: &[String], pointer: &str) -> Result<()> {
         if wanted.is_empty() {
             return Ok(());
@@ -261,7 +263,7 @@ fn of_row(seen: &Seen, row: usize) -> (Vec<usize>, &[f32]) {
     (shape, values)
 }
 
-/// Refuses layers that were not seen, all of them at once.
+/// Refuses layers that were not seen, naming up to 20 of them at once.
 fn check_layers(looked: &Looked, wanted: &[String], pointer: &str) -> Result<()> {
     let known = || {
         let seen = looked.observers.first().into_iter().flat_map(|o| &o.layers);
@@ -269,6 +271,7 @@ fn check_layers(looked: &Looked, wanted: &[String], pointer: &str) -> Result<()>
     };
     let unknown = wanted.iter().enumerate().filter(|(_, name)| known().all(|known| known != *name));
     let faults: Vec<FieldError> = unknown
+        .take(MOST_NAMED)
         .map(|(at, name)| {
             let near = did_you_mean(name, known());
             let all: Vec<&str> = known().collect();

@@ -2,6 +2,7 @@
 
 use super::answer::Looked;
 use super::{fairness, needs_truth, rolling_origin};
+use crate::domain::activation::MAX_LAYERS;
 use crate::domain::analysis::{
     AnalysisMetric, AnalysisRequest, AnalysisSpec, DependenceSpec, ImportanceSpec, MAX_ANALYSED,
     SurrogateSpec,
@@ -16,13 +17,23 @@ use crate::error::{Code, Error, FieldError, Result};
 /// Largest seed: the largest whole number that every JSON reader keeps exactly.
 const MAX_SEED: u64 = (1 << 53) - 1;
 
+/// Bad fields that are named of a request, at most: a caller may send any number of them.
+const MOST_NAMED: usize = 20;
+
 /// Bad fields as they are found.
 #[derive(Default)]
 pub(super) struct Findings(Vec<FieldError>);
 
 impl Findings {
     pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(FieldError::new(pointer, detail));
+        if !self.is_full() {
+            self.0.push(FieldError::new(pointer, detail));
+        }
+    }
+
+    /// Whether as many are named as may be: what else is wrong need not be looked for.
+    fn is_full(&self) -> bool {
+        self.0.len() >= MOST_NAMED
     }
 
     pub(super) fn whole(
@@ -65,6 +76,13 @@ pub fn check_analysis(
         AnalysisSpec::Surrogate(spec) => surrogate(version, features, spec, &mut findings),
         AnalysisSpec::Activations(spec) => {
             findings.whole("/analysis/strongest", spec.strongest.into(), 0..=100);
+            let layers = spec.layers.len();
+            if layers > MAX_LAYERS {
+                let detail = format!(
+                    "{layers} layers are more than {MAX_LAYERS}: ask in parts, or leave them out for all"
+                );
+                findings.add("/analysis/layers", detail);
+            }
         }
         AnalysisSpec::Fairness(spec) => fairness::check(version, features, spec, &mut findings),
         AnalysisSpec::RollingOrigin(spec) => rolling_origin::check(version, spec, &mut findings),
@@ -158,6 +176,9 @@ fn importance(
             findings.add(format!("/analysis/groups/{number}"), "it names no column");
         }
         for (place, name) in group.iter().enumerate() {
+            if findings.is_full() {
+                return;
+            }
             let pointer = format!("/analysis/groups/{number}/{place}");
             if !columns.iter().any(|(known, _)| known == name) {
                 let near = did_you_mean(name, columns.iter().map(|(known, _)| *known));
@@ -256,7 +277,7 @@ fn table_and_class(
 }
 
 fn is_read(known: &[&str], name: &str, pointer: String, findings: &mut Findings) {
-    if !known.contains(&name) {
+    if !findings.is_full() && !known.contains(&name) {
         let near = did_you_mean(name, known.iter().copied());
         findings.add(pointer, format!("the version reads no column {name}{near}"));
     }

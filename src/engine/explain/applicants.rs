@@ -2,6 +2,7 @@
 //! values of their columns: a table's that answers with one of two classes.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::background::{NUMBERS, take};
 use crate::domain::model::Task;
@@ -13,8 +14,10 @@ use crate::frame::Frame;
 
 /// Rows that are kept: about one in 20 of them lies near a cut-off.
 const ROWS: usize = 4096;
-/// Longer texts are cut: they are shown in sentences.
-const SHOWN: usize = 60;
+/// Characters of a category that are carried: they are shown in sentences.
+pub const SHOWN: usize = 60;
+/// Hexadecimal digits of the hash of a long one.
+const HASHED: usize = 32;
 
 /// Rows that were drawn of a table, and what they have in its columns.
 #[derive(Debug, Clone, Default)]
@@ -110,6 +113,18 @@ impl Drawn {
     }
 }
 
+/// A category as a version carries it: of a long one its beginning and `…`, then what tells it from others that
+/// begin so. Versions of earlier programs carry the beginning alone.
+pub fn carried(label: &str) -> String {
+    match label.char_indices().nth(SHOWN) {
+        None => label.to_owned(),
+        Some((end, _)) => {
+            let hash = hex::encode(Sha256::digest(label));
+            format!("{}…{}", &label[..end], &hash[..HASHED])
+        }
+    }
+}
+
 fn known(frame: &Frame, name: &str) -> Result<KnownColumn> {
     let values = match frame.column(name).map(|column| column.kind) {
         Some(ColumnType::Int64 | ColumnType::Float64) => {
@@ -121,7 +136,7 @@ fn known(frame: &Frame, name: &str) -> Result<KnownColumn> {
             let mut words: Vec<String> = Vec::new();
             let mut places = std::collections::HashMap::new();
             let codes = frame.labels(name)?.into_iter().map(|label| {
-                let label: String = label?.chars().take(SHOWN).collect();
+                let label = carried(&label?);
                 let next = u32::try_from(words.len()).ok()?;
                 Some(*places.entry(label).or_insert_with_key(|label| {
                     words.push(label.clone());
@@ -153,4 +168,25 @@ pub(super) fn decode(bytes: &[u8], rows: usize) -> Option<Vec<KnownColumn>> {
         codes && column.values.len() == rows
     };
     columns.iter().all(is_whole).then_some(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Values;
+
+    #[test]
+    fn long_categories_that_begin_alike_are_two() {
+        let begun = "é".repeat(SHOWN);
+        let labels = [&begun, &format!("{begun}a"), &format!("{begun}b"), &format!("{begun}a")];
+        let texts = labels.iter().map(|label| Some((*label).clone())).collect();
+        let frame = Frame::new(4, vec![("x".to_owned(), Values::String(texts))]).unwrap();
+        let KnownValues::Words { words, codes } = known(&frame, "x").unwrap().values else {
+            panic!()
+        };
+        assert_eq!(codes, [Some(0), Some(1), Some(2), Some(1)]);
+        assert_eq!(words[0], begun);
+        let digits = words[1].strip_prefix(&format!("{begun}…")).unwrap();
+        assert_eq!((digits.len(), carried(labels[1])), (HASHED, words[1].clone()));
+    }
 }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::Explainer;
 use super::applicants::{KnownColumn, KnownValues};
+use super::instead::has_number;
 use crate::domain::calibration::Calibrator;
 use crate::domain::reason::{BaselineRule, BaselineSource, ReasonBaseline};
 use crate::engine::Quantity;
@@ -21,6 +22,9 @@ const MOST: usize = 256;
 const LEAST: usize = 10;
 /// Half of what doubles the odds, in log odds.
 const NEAR: f64 = std::f64::consts::LN_2 / 2.0;
+/// Most words that are named as frequent, and the share of a baseline that has one of them.
+const WORDS: usize = 3;
+const MOST_OF: f64 = 0.6;
 /// Log odds beyond this are as good as it.
 const FAR: f64 = 40.0;
 
@@ -38,6 +42,16 @@ pub struct Adverse<'a> {
 }
 
 impl Adverse<'_> {
+    /// Whether an answer is less adverse by its probability, as it is served, where the log odds of the adverse
+    /// class are `instead` rather than `value`: between these a calibration by steps may be level.
+    pub fn eases(&self, value: f64, instead: f64) -> bool {
+        let positive = |odds: f64| self.probability(if self.is_positive { odds } else { -odds });
+        match self.is_positive {
+            true => positive(instead) < positive(value),
+            false => positive(instead) > positive(value),
+        }
+    }
+
     fn probability(&self, logit: f64) -> f64 {
         match self.calibrator {
             None => 1.0 / (1.0 + (-logit).exp()),
@@ -87,6 +101,16 @@ pub enum Typical {
     Times { range: Option<[i64; 2]>, median: i64, mean: i64, present: f64 },
     /// Words with the share of rows that have them, the most frequent first.
     Words(Vec<(String, f64)>),
+}
+
+impl Typical {
+    /// The share of rows that has anything.
+    pub fn present(&self) -> f64 {
+        match self {
+            Self::Numbers { present, .. } | Self::Times { present, .. } => *present,
+            Self::Words(shares) => shares.iter().map(|(_, share)| share).sum(),
+        }
+    }
 }
 
 impl Explainer {
@@ -207,8 +231,8 @@ impl Explainer {
     }
 
     /// On which side of a baseline each row's number in a column lies by what the network reads, for
-    /// versions that carry no values: one list for each column; equal of what is no number, and between
-    /// the baseline's median and its mean.
+    /// versions that carry no values: one list for each column; equal of what is no number or missing, and
+    /// between the median and the mean of those of the baseline that have one.
     ///
     /// # Errors
     /// As [`super::super::LoadedModel::predict`].
@@ -217,20 +241,21 @@ impl Explainer {
         let sides = self.features.spans().map(|(_, span)| {
             let number = self.number_input(&span);
             let Some(input) = number else { return vec![Ordering::Equal; inputs.rows] };
-            let of_rows = |data: &[f32]| -> Vec<f64> {
-                data.iter()
-                    .skip(input)
-                    .step_by(inputs.width.max(1))
-                    .map(|n| f64::from(*n))
-                    .collect()
+            let missing = self.missing_input(&span);
+            let of_rows = |data: &[f32]| -> Vec<Option<f64>> {
+                let number = |read: &[f32]| {
+                    has_number(read, missing).then(|| read.get(input).copied().map(f64::from))?
+                };
+                data.chunks_exact(inputs.width.max(1)).map(number).collect()
             };
-            let mut some = of_rows(&baseline.references);
+            let mut some: Vec<f64> = of_rows(&baseline.references).into_iter().flatten().collect();
             some.sort_unstable_by(f64::total_cmp);
             let centre = ranked(&some, 0.5).zip(mean(&some));
             let side = |n: f64| {
                 centre.map_or(Ordering::Equal, |(median, mean)| beyond(&n, &median, &mean))
             };
-            of_rows(&inputs.data).into_iter().map(side).collect()
+            let rows = of_rows(&inputs.data).into_iter();
+            rows.map(|number| number.map_or(Ordering::Equal, side)).collect()
         });
         Ok(sides.collect())
     }
@@ -249,6 +274,19 @@ pub fn beyond<T: PartialOrd>(value: &T, median: &T, mean: &T) -> Ordering {
 /// Whether most rows have nothing, of which this share has something.
 pub fn most_lack(present: f64) -> bool {
     present < 0.5
+}
+
+/// The most frequent words, as few as three fifths of all rows have; None where it would take too many.
+pub fn frequent(words: &[(String, f64)]) -> Option<Vec<&str>> {
+    let (mut named, mut sum) = (Vec::new(), 0.0);
+    for (word, share) in words.iter().take(WORDS) {
+        named.push(word.as_str());
+        sum += share;
+        if sum >= MOST_OF {
+            return Some(named);
+        }
+    }
+    None
 }
 
 /// A quantile of sorted values that is one of them: a sentence names what somebody has.
@@ -277,6 +315,7 @@ fn picked<T: Copy>(values: &[Option<T>], rows: &[usize]) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::calibration::IsotonicRegression;
 
     #[test]
     fn a_quantile_is_what_somebody_has() {
@@ -299,6 +338,26 @@ mod tests {
         }
         let half = Adverse { cut_off: 0.5, is_positive: true, calibrator: None, most: 9 };
         assert_eq!((half.beyond(-800.0), half.beyond(800.0)), (Some(FAR), None));
+    }
+
+    #[test]
+    fn an_answer_eases_by_the_probability_that_is_served() {
+        let of =
+            |calibrator, is_positive| Adverse { cut_off: 0.5, is_positive, calibrator, most: 9 };
+        for is_positive in [true, false] {
+            let plain = of(None, is_positive);
+            assert_eq!(
+                [0.5, 1.0, 1.5].map(|instead| plain.eases(1.0, instead)),
+                [true, false, false]
+            );
+        }
+        // By steps: level between what both log odds fall to.
+        let steps = Calibrator::Isotonic(IsotonicRegression {
+            scores: vec![-1.0, 0.0, 3.0],
+            values: vec![0.2, 0.6, 0.6],
+        });
+        let by_steps = of(Some(&steps), true);
+        assert!(!by_steps.eases(2.0, 1.0) && by_steps.eases(2.0, -1.0));
     }
 
     #[test]

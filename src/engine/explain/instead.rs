@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::applicants::{KnownColumn, KnownValues};
-use super::baseline::{Baseline, Typical, most_lack, ranked_place};
+use super::baseline::{Baseline, Typical, frequent, most_lack, ranked_place};
 use super::paths::go_on;
 use super::{Explainer, Quantity};
 use crate::engine::features::{Group, Layout};
@@ -11,10 +11,12 @@ use crate::error::Result;
 use crate::frame::Frame;
 
 /// Rows of a baseline whose value in a column stands for the others'.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// One that has the median, or the most frequent category.
+    /// One that has the median, or the most frequent category; one that has no category, where most have none.
     pub usual: Option<usize>,
+    /// Of categories, one for each other that has to be [`frequent`] too for most to have one of them.
+    pub named: Vec<usize>,
     /// One that has nothing, where most have nothing.
     pub none: Option<usize>,
 }
@@ -43,17 +45,20 @@ impl Explainer {
                         known_rows(known, &baseline.picked, typical)
                     })
                 }
-                None => Standing { usual: self.middle_row(baseline, span), none: None },
+                None => Standing { usual: self.middle_row(baseline, span), ..Standing::default() },
             };
         spans.map(of_column).collect()
     }
 
-    /// The row of a baseline in the middle of the number that a column is read as.
+    /// The row of a baseline in the middle of the number that a column is read as, of those that have one.
     fn middle_row(&self, baseline: &Baseline, span: Range<usize>) -> Option<usize> {
         let input = self.number_input(&span)?;
         let width = self.layout.width().max(1);
-        let numbers = baseline.references.iter().skip(input).step_by(width);
-        let mut rows: Vec<(usize, f32)> = numbers.copied().enumerate().collect();
+        let missing = self.missing_input(&span);
+        let rows = baseline.references.chunks_exact(width).enumerate();
+        let some = rows.filter(|(_, read)| has_number(read, missing));
+        let mut rows: Vec<(usize, f32)> =
+            some.filter_map(|(row, read)| Some((row, *read.get(input)?))).collect();
         rows.sort_by(|a, b| a.1.total_cmp(&b.1));
         Some(rows.get(ranked_place(rows.len(), 0.5)?)?.0)
     }
@@ -63,6 +68,14 @@ impl Explainer {
         let Layout::Table(groups) = &self.layout else { return None };
         groups.iter().find_map(|group| match group {
             Group::Number { input, .. } if span.contains(input) => Some(*input),
+            _ => None,
+        })
+    }
+
+    /// The input that says that a column's number is missing, and that what stands in its place is made up.
+    pub(super) fn missing_input(&self, span: &Range<usize>) -> Option<usize> {
+        self.layout.groups().iter().find_map(|group| match group {
+            Group::Flag(input) if span.contains(input) => Some(*input),
             _ => None,
         })
     }
@@ -102,6 +115,11 @@ impl Explainer {
     }
 }
 
+/// Whether what the network reads of a row has a number, of which an input may say that it is missing.
+pub(super) fn has_number(read: &[f32], missing: Option<usize>) -> bool {
+    missing.and_then(|missing| read.get(missing)).is_none_or(|flag| *flag == 0.0)
+}
+
 /// Which of the picked applicants have what is typical of them all, and which nothing where most have.
 fn known_rows(known: &KnownColumn, picked: &[usize], typical: &Typical) -> Standing {
     /// Where a value stands among those of the picked; none of them is nothing.
@@ -112,19 +130,31 @@ fn known_rows(known: &KnownColumn, picked: &[usize], typical: &Typical) -> Stand
     ) -> Option<usize> {
         picked.iter().position(|row| values.get(*row).and_then(Option::as_ref) == wanted)
     }
+    let lacks = most_lack(typical.present());
     match (&known.values, typical) {
-        (KnownValues::Numbers(values), Typical::Numbers { median, present, .. }) => Standing {
+        (KnownValues::Numbers(values), Typical::Numbers { median, .. }) => Standing {
             usual: place(values, picked, Some(median)),
-            none: place(values, picked, None).filter(|_| most_lack(*present)),
+            named: Vec::new(),
+            none: place(values, picked, None).filter(|_| lacks),
         },
-        (KnownValues::Times(values), Typical::Times { median, present, .. }) => Standing {
+        (KnownValues::Times(values), Typical::Times { median, .. }) => Standing {
             usual: place(values, picked, Some(median)),
-            none: place(values, picked, None).filter(|_| most_lack(*present)),
+            named: Vec::new(),
+            none: place(values, picked, None).filter(|_| lacks),
         },
+        (KnownValues::Words { codes, .. }, Typical::Words(_)) if lacks => {
+            let none = place(codes, picked, None);
+            Standing { usual: none, named: Vec::new(), none }
+        }
         (KnownValues::Words { words, codes }, Typical::Words(shares)) => {
-            let most = shares.first().and_then(|(most, _)| words.iter().position(|w| w == most));
-            let most = most.and_then(|code| u32::try_from(code).ok());
-            Standing { usual: most.and_then(|most| place(codes, picked, Some(&most))), none: None }
+            let of_word = |wanted: &str| {
+                let code = words.iter().position(|word| word == wanted)?;
+                place(codes, picked, Some(&u32::try_from(code).ok()?))
+            };
+            let named = frequent(shares).unwrap_or_default();
+            let named = named.into_iter().skip(1).filter_map(of_word).collect();
+            let usual = shares.first().and_then(|(most, _)| of_word(most));
+            Standing { usual, named, none: None }
         }
         _ => Standing::default(),
     }

@@ -19,9 +19,10 @@ use std::sync::OnceLock;
 
 use self::applicants::Applicants;
 pub(crate) use self::applicants::Drawn;
+pub use self::applicants::{SHOWN, carried};
 use self::background::Carried;
 pub(crate) use self::background::background;
-pub use self::baseline::{Adverse, Baseline, Typical, beyond, most_lack};
+pub use self::baseline::{Adverse, Baseline, Typical, beyond, frequent, most_lack};
 use self::gradients::Differentiable;
 pub use self::instead::{Standing, Swap};
 use self::paths::{Integrated, go_on};

@@ -9,7 +9,7 @@ pub(super) fn reasons() -> Value {
     json!({
         "rows": [[
             reason("R01", "Your income is low for the amount that you ask for.", &["income"], 0.62),
-            reason("age", "age is 31; approved applicants mostly have 36 to 52", &["age"], 0.21)
+            reason("age", "age is 31; approved applicants nearest the cut-off mostly have 36 to 52", &["age"], 0.21)
         ]],
         "adverse_class": "1", "cut_off": 0.31, "method": "expected_gradients",
         "directions": "scored", "max": 2, "table": 1, "language": "en",

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::super::turns::PATIENCE;
 use super::super::{Service, blocking, not_found};
+use super::Manner;
 use crate::domain::assessment::{Assessment, AssessmentRecord, AssessmentReplay};
 use crate::domain::key::Caller;
 use crate::error::Result;
@@ -22,7 +23,8 @@ impl Service {
     /// Assesses the recorded rows again by the same versions of the policy and of the model, and compares.
     ///
     /// # Errors
-    /// [`crate::error::Code::NotFound`].
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::TooManyRequests`] where reasons are not found
+    /// again in time.
     pub async fn replay_assessment(&self, caller: &Caller, id: Uuid) -> Result<AssessmentReplay> {
         let record = self.get_assessment(caller, id).await?;
         let (policy, version) = (record.policy.as_str(), record.policy_version);
@@ -31,6 +33,7 @@ impl Service {
         let (columns, rows) = (bound.columns(), record.rows);
         let frame = blocking(move || RowReader::new(&columns).rows(&rows)).await?;
         let manner = self.manner(&bound, record.basis.as_ref()).await?;
+        let manner = Manner { is_replay: true, ..manner };
         let now = self.assessed(&bound, frame, &manner, PATIENCE).await?;
         let then: Vec<Assessment> = record
             .assessments

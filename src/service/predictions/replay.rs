@@ -26,7 +26,7 @@ impl Service {
     /// Scores a recorded answer's rows again by the version that gave it, and compares.
     ///
     /// # Errors
-    /// [`Code::NotFound`].
+    /// [`Code::NotFound`]; [`Code::TooManyRequests`] where its reasons are not found again in time.
     pub async fn replay_prediction(&self, caller: &Caller, id: Uuid) -> Result<Replay> {
         let record = self.get_prediction(caller, id).await?;
         let name: ModelName = (caller.project.clone(), record.model.clone());
@@ -44,6 +44,7 @@ impl Service {
                     cut_off,
                     told: None,
                     patience: PATIENCE,
+                    is_replay: true,
                     is_settled: true,
                     directions: then.directions,
                 };

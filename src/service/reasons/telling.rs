@@ -13,7 +13,7 @@ use crate::domain::reason::{
 use crate::domain::schema::Cell;
 use crate::engine::{
     Adverse, Asked, Attributed, AttributedColumn, Attributing, Baseline, Explainer, Quantity,
-    Standing, Swap, Typical,
+    Standing, Swap, Typical, most_lack,
 };
 use crate::error::Result;
 use crate::frame::Frame;
@@ -135,17 +135,17 @@ impl<'a> Teller<'a> {
         let hurts = HashMap::new();
         let mut found = Found { baseline, attributed, principal, typical, sides, hurts };
         if self.way.directions == ReasonDirections::Scored {
-            found.hurts = self.hurts(&found, frame, quantity, stop)?;
+            found.hurts = self.hurts(&found, frame, adverse, stop)?;
         }
         Ok(found)
     }
 
-    /// Scores the rows once more with what the baseline has in the column of each reason that is about one.
+    /// Scores the rows once more, each with what the baseline has in the column of each reason that is about one.
     fn hurts(
         &self,
         found: &Found,
         frame: &Frame,
-        of: Quantity,
+        adverse: Adverse<'_>,
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<HashMap<(usize, usize), Hurts>> {
         let standing = self.explainer.standing(&found.baseline, &found.typical);
@@ -155,22 +155,29 @@ impl<'a> Teller<'a> {
         for row in 0..found.attributed.len() {
             for told in found.told(row) {
                 let Some(column) = self.place(told) else { continue };
-                let Some(Standing { usual, none }) = standing.get(column) else { continue };
-                for with in [usual, none].into_iter().flatten() {
+                let Some(stands) = standing.get(column) else { continue };
+                let Standing { usual, named, none } = stands;
+                for with in usual.iter().chain(named).chain(none) {
                     swaps.push(Swap { row, column, with: *with });
                     least.push((LEAST_SHARE * told.attribution).max(EVEN));
                 }
             }
         }
-        let instead = self.explainer.instead(frame, &swaps, &found.baseline, of, stop)?;
+        let instead =
+            self.explainer.instead(frame, &swaps, &found.baseline, adverse.quantity(), stop)?;
         let mut hurts: HashMap<(usize, usize), Hurts> = HashMap::new();
         for ((swap, instead), least) in swaps.iter().zip(instead).zip(least) {
             let Some(one) = found.attributed.get(swap.row) else { continue };
-            let does = one.value - instead >= least;
-            let known = hurts.entry((swap.row, swap.column)).or_insert(Hurts::UNKNOWN);
-            let Some(Standing { usual, none }) = standing.get(swap.column) else { continue };
-            known.usual |= does && *usual == Some(swap.with);
-            known.none |= does && *none == Some(swap.with);
+            let does = one.value - instead >= least && adverse.eases(one.value, instead);
+            let Some(Standing { usual, named, none }) = standing.get(swap.column) else { continue };
+            let known = hurts.entry((swap.row, swap.column)).or_insert(Hurts {
+                usual: usual.is_some(),
+                named: true,
+                none: none.is_some(),
+            });
+            known.usual &= does || *usual != Some(swap.with);
+            known.named &= does || !named.contains(&swap.with);
+            known.none &= does || *none != Some(swap.with);
         }
         Ok(hurts)
     }
@@ -219,6 +226,11 @@ impl<'a> Teller<'a> {
             }
         };
         let typical = found.typical.get(place).and_then(Option::as_ref);
+        // What most lack is missing as it is of most.
+        let is_scored = self.way.directions == ReasonDirections::Scored;
+        let lacks = typical.is_some_and(|typical| most_lack(typical.present()));
+        let is_usual = is_scored && lacks && *cell == Cell::Null;
+        let hurts = Hurts { usual: hurts.usual && !is_usual, ..hurts };
         let of_inputs = || found.sides.get(place)?.get(row).copied();
         let side = match typical {
             _ if !hurts.usual => Ordering::Equal,

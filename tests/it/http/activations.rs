@@ -94,6 +94,14 @@ async fn of_the_dataset(served: &Served) {
     let refused = problem(refused, 422, "invalid_request").await;
     assert_eq!(pointers(&refused), ["/analysis/layers/0", "/analysis/layers/2"], "{refused}");
     assert!(refused["detail"].as_str().unwrap().contains("its layers: hidden.0"), "{refused}");
+    for (count, faults) in [(101, 1), (100, 20)] {
+        wrong["analysis"]["layers"] = json!(vec!["hiden"; count]);
+        let refused = served.post(path).json(&wrong).send().await.unwrap();
+        let refused = problem(refused, 422, "invalid_request").await;
+        let found = pointers(&refused);
+        let first = if faults == 1 { "/analysis/layers" } else { "/analysis/layers/0" };
+        assert_eq!((found.len(), found[0]), (faults, first), "{refused}");
+    }
     let job = served.post(path).json(&asked).send().await.unwrap();
     let at = job.headers()["location"].to_str().unwrap().to_owned();
     json(job, StatusCode::ACCEPTED).await;

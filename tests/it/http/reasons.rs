@@ -96,7 +96,10 @@ async fn adverse_answers_have_reasons_that_are_kept() {
     let first = &poor[0];
     assert_eq!((&first["code"], &first["columns"]), (&json!("income"), &json!(["income"])));
     let text = first["text"].as_str().unwrap();
-    assert!(text.starts_with("income is 16,000; approved applicants mostly have "), "{text}");
+    assert!(
+        text.starts_with("income is 16,000; approved applicants nearest the cut-off mostly have "),
+        "{text}"
+    );
     for reasons in [poor, unknown] {
         let reasons = reasons.as_array().unwrap();
         assert!((1..=4).contains(&reasons.len()));
@@ -237,14 +240,16 @@ async fn wrong_requests_are_told_where(served: &Served) {
     assert_eq!(counts, [true, false, true]);
 }
 
-/// The median of approved applicants by column, as sentences tell it to those who are answered adversely.
+/// The median of approved applicants nearest the cut-off by column, as sentences tell it to those who are answered
+/// adversely.
 async fn medians(served: &Served, rows: &[Value], adverse: &str) -> BTreeMap<String, f64> {
     let asked = json!({"rows": rows, "version": 1, "reasons": {"adverse": adverse}});
     let answer = predicted(served, asked).await;
     let rows = answer["reasons"]["rows"].as_array().unwrap().iter();
     let told = rows.flat_map(|row| row.as_array().unwrap()).filter_map(|reason| {
         let text = reason["text"].as_str().unwrap();
-        let (told, median) = text.split_once("; the median of approved applicants is ")?;
+        let (told, median) =
+            text.split_once("; the median of approved applicants nearest the cut-off is ")?;
         let (column, _) = told.split_once(" is ")?;
         Some((column.to_owned(), median.replace(',', "").parse().unwrap()))
     });

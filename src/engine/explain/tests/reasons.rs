@@ -195,8 +195,10 @@ fn what_stands_for_a_baseline_is_scored_in_place() {
     let later: Vec<Option<i64>> =
         (0..300).map(|r| (r % 3 > 0).then_some(86_400_000_000 * r)).collect();
     let rare: Vec<Option<f64>> = (0..300).map(|r| (r % 5 == 0).then_some(f64::from(r))).collect();
+    let seldom = (0..300).map(|r| (r % 4 == 0).then(|| format!("of {}", r % 3))).collect();
     rows = rows
         .with_columns(vec![
+            ("seldom".to_owned(), Values::String(seldom)),
             ("since".to_owned(), Values::Timestamp(later)),
             ("rare".to_owned(), Values::Float64(rare)),
         ])
@@ -217,10 +219,13 @@ fn what_stands_for_a_baseline_is_scored_in_place() {
             Typical::Times { median, .. } => {
                 (stands.usual, json!(crate::frame::format_timestamp(*median)))
             }
+            // Of categories that most lack, none stands for them.
+            Typical::Words(_) if *name == "seldom" => (stands.usual, json!(null)),
             Typical::Words(shares) => (stands.usual, json!(shares[0].0)),
         };
         let cell: crate::domain::schema::Cell = serde_json::from_value(cell).unwrap();
-        assert_eq!(stands.none.is_some(), *name == "rare", "{name}");
+        assert_eq!(stands.none.is_some(), ["rare", "seldom"].contains(name), "{name}");
+        assert!(*name != "seldom" || stands.usual == stands.none && stands.named.is_empty());
         for (with, cell) in [(usual, cell), (stands.none, crate::domain::schema::Cell::Null)] {
             let Some(with) = with else { continue };
             swaps.extend((0..40).map(|row| Swap { row, column, with }));
@@ -243,6 +248,45 @@ fn what_stands_for_a_baseline_is_scored_in_place() {
     }
     let stopped = explainer.instead(&some, &swaps, &baseline, POSITIVE, &mut || true);
     assert_eq!(stopped.unwrap_err().code(), Code::Cancelled);
+}
+
+/// What stands in place of a missing number is nothing that anybody has.
+#[test]
+fn rows_without_a_number_are_left_out_where_only_what_is_read_is_carried() {
+    let rare = (0..300).map(|r| (r % 5 == 0).then_some(f64::from(r))).collect();
+    let rows = table(300).with_columns(vec![("rare".to_owned(), Values::Float64(rare))]).unwrap();
+    let of = trained(&rows, json!({"network": {"kind": "mlp", "hidden": [8]}}));
+    let width = of.features.layout().width();
+    let mut carried = background::decode(&of.background, width).unwrap();
+    carried.applicants = None;
+    let older = background::encode(&carried).unwrap();
+    let explainer =
+        Explainer::load(&of.signature, &of.spec, of.features.clone(), &of.weights, &older).unwrap();
+    let baseline = explainer.baseline(Adverse { cut_off: 0.6, ..adverse() }).unwrap();
+    let column = explainer.columns().iter().position(|name| *name == "rare").unwrap();
+    let (_, span) = explainer.features.spans().nth(column).unwrap();
+    let (number, missing) =
+        (explainer.number_input(&span).unwrap(), explainer.missing_input(&span).unwrap());
+    let read: Vec<&[f32]> = baseline.references.chunks_exact(width).collect();
+    let mut some: Vec<f32> =
+        read.iter().filter(|row| row[missing] == 0.0).map(|row| row[number]).collect();
+    assert!(some.len() >= 3 && 2 * some.len() < read.len(), "{} of {}", some.len(), read.len());
+    some.sort_by(f32::total_cmp);
+    let usual = read[explainer.standing(&baseline, &[])[column].usual.unwrap()];
+    let middle = some[((some.len() - 1) as f64 / 2.0).round() as usize];
+    assert_eq!((usual[missing], usual[number]), (0.0, middle));
+    let (median, mean) = (middle, some.iter().sum::<f32>() / some.len() as f32);
+    let inputs = loaded(&of).inputs(&rows).unwrap();
+    let sides = &explainer.sides(&rows, &baseline).unwrap()[column];
+    for (row, side) in inputs.data.chunks_exact(width).zip(sides) {
+        let wanted = match row[missing] == 0.0 {
+            true => beyond(&row[number], &median, &mean),
+            false => Ordering::Equal,
+        };
+        assert_eq!(*side, wanted, "{} {median} {mean}", row[number]);
+    }
+    let at = |wanted| sides.iter().filter(|side| **side == wanted).count();
+    assert!(at(Ordering::Less) > 0 && at(Ordering::Greater) > 0);
 }
 
 /// A version of an earlier program carries 256 reference rows, and nothing of what they have.

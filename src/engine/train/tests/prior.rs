@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::simpler::{method, registered};
 use super::*;
+use crate::domain::version::Version;
 use crate::engine::train::prior::Prior;
 use crate::engine::weights;
 use crate::frame::grey_png;
@@ -254,6 +255,19 @@ fn versions_of_earlier_programs_are_not_given_back_twice() {
     let mut provenance = serde_json::to_value(&parent.version.provenance).unwrap();
     provenance.as_object_mut().unwrap().remove("class_weights_taken_back").unwrap();
     parent.version.provenance = serde_json::from_value(provenance).unwrap();
+    // Where all rows weighed the same there is nothing that an earlier program would have taken back.
+    let mut older = serde_json::to_value(&parent.version).unwrap();
+    older["provenance"].as_object_mut().unwrap().remove("class_weights_taken_back").unwrap();
+    for (weights, wanted) in [
+        (json!({"by": "none"}), true),
+        (json!({"by": "given", "weights": {"true": 1.0}}), true),
+        (json!({"by": "given", "weights": {"true": 9.0}}), false),
+        (json!({"by": "balanced"}), false),
+    ] {
+        older["provenance"]["spec"]["class_weights"] = weights;
+        let read: Version = serde_json::from_value(older.clone()).unwrap();
+        assert_eq!(read.provenance.class_weights_taken_back, wanted);
+    }
     for (how, is_taken, wanted) in [
         (json!({"kind": "prune", "sparsity": 0.3, "epochs": 4}), false, before),
         (json!({"kind": "prune", "sparsity": 0.1, "epochs": 0}), false, before),

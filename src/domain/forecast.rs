@@ -115,7 +115,8 @@ pub struct ForecastMetrics {
     pub mse_by_step: Vec<f64>,
     /// In each column's own unit, in the order of the signature's columns.
     pub by_target: Vec<TargetMetrics>,
-    /// Errors of each series by itself, where there are at most 1,000 of them; versions of earlier programs have none.
+    /// Errors of each series by itself, a series being a column of an entity, where there are at most 1,000 of them;
+    /// versions of earlier programs have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_series: Vec<SeriesMetrics>,
     /// Of the quantiles, where they are forecast.
@@ -145,6 +146,10 @@ pub struct TargetMetrics {
     /// The error over that of the seasonal naive forecast within the training rows; below 1 is
     /// better. Absent where these repeat exactly.
     pub mase: Option<f64>,
+    /// Mean square of the last step's error as a share of the last value that was known, over all series; absent where
+    /// one of these is not above 0, and of versions of earlier programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative_mse: Option<f64>,
 }
 
 /// Errors of the forecasts of one column in one series.

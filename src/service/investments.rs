@@ -200,7 +200,7 @@ fn unmet(unmet: Unmet, rules: &Rules, market: &Market, assets: &[String]) -> Err
         Unmet::Fault(fault) => return problem(fault, assets),
         Unmet::Limits(missed) => missed,
     };
-    let errors: Vec<FieldError> = wording::missed(&missed, rules, market);
+    let errors: Vec<FieldError> = wording::missed(&missed, rules, &rules.held(), market);
     let detail = match errors.as_slice() {
         [one] => format!("the constraints can't be met together: {}", one.detail),
         more => format!(

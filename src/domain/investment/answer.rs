@@ -187,7 +187,9 @@ pub struct UsedView {
     pub value: f64,
     /// Standard deviation of its error, as a year's return: for what a model forecasts, the root of its squared
     /// error of this asset on rows that it had not seen, of prices as a share of the last known one. An asset with few
-    /// such rows, or none, has more of the error of all assets.
+    /// such rows, or none, has more of the error of all assets of the universe, each for its variance. A version of
+    /// more than 1,000 series knows the error of all of them alone, which then stands for each in proportion to its
+    /// variance.
     pub error: f64,
 }
 

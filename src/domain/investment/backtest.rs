@@ -92,13 +92,13 @@ pub struct BacktestedStrategy {
     pub performance: StrategyPerformance,
     /// Of 1 that was invested, after costs, at each of the dates; 0 once everything was lost.
     pub wealth: Vec<f64>,
-    /// When everything was lost, after which nothing was traded.
+    /// When everything was lost, after which nothing was traded: at the close of a trade where its cost took it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruined: Option<String>,
     pub rebalancings: Vec<Rebalancing>,
 }
 
-/// How a strategy did after costs.
+/// How a strategy did after costs. Whoever lost everything has no Sharpe or Sortino ratio.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StrategyPerformance {
     /// Geometric, a year.
@@ -121,9 +121,10 @@ pub struct StrategyPerformance {
     /// 2014). Above 0.95 is convincing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deflated_sharpe: Option<f64>,
-    /// All that was bought and sold in a year, as a share of wealth, the first purchase included.
+    /// All that was bought and sold in a year, as a share of wealth, the first purchase included; until everything was
+    /// lost, where it was.
     pub annual_turnover: f64,
-    /// What trading cost in a year, as a share of wealth.
+    /// What trading cost in a year, as a share of wealth; until everything was lost, where it was.
     pub annual_cost: f64,
 }
 
@@ -137,6 +138,10 @@ pub struct Rebalancing {
     /// Right after the trade, in the order of the assets.
     pub weights: Vec<f64>,
     pub turnover: f64,
+    /// What coming to all that was decided would have taken, where `max_turnover` cut the trade short: what is held
+    /// drifts between the decision and the trade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted_turnover: Option<f64>,
     /// Share of wealth.
     pub cost: f64,
     /// Why nothing was traded, where the constraints could not be met.

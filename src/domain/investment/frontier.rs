@@ -35,7 +35,9 @@ pub struct FrontierResponse {
     pub notice: String,
     /// From the least risk to the greatest return; one alone where all portfolios earn the same.
     pub points: Vec<FrontierPoint>,
-    /// The place of the greatest Sharpe ratio among the points.
+    /// The place of the greatest Sharpe ratio after costs, which are spread over the horizon, among the points: where
+    /// trading costs something it need not be that of the greatest `sharpe`, which is before costs. Absent where no
+    /// point is expected to earn more than the risk-free rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best_sharpe: Option<u32>,
     /// What the costs of trading are counted from.
@@ -53,6 +55,7 @@ pub struct FrontierPoint {
     pub expected_return: f64,
     /// A year.
     pub volatility: f64,
+    /// A year, before costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sharpe: Option<f64>,
     /// Of the assets that are held, by name.

@@ -19,7 +19,7 @@ pub struct InvestorProfile {
     pub periods_per_year: f64,
     /// A year.
     #[serde(default)]
-    #[schema(default = 0)]
+    #[schema(minimum = -1, maximum = 10, default = 0)]
     pub risk_free_rate: f64,
     #[serde(default)]
     pub limits: RiskLimits,
@@ -49,12 +49,12 @@ pub struct InvestorProfile {
     pub current: BTreeMap<String, f64>,
     /// Most that may be bought and sold together, as a share of wealth: 2 is everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 100)]
     pub max_turnover: Option<f64>,
-    /// What buying or selling costs, as a share of what is traded, on the way from `current`. Spread over the horizon,
-    /// it counts against what is sought.
+    /// What buying or selling costs, as a share of what is traded, on the way from `current`, or from cash where that
+    /// is absent. Spread over the horizon, it counts against what is sought.
     #[serde(default)]
-    #[schema(minimum = 0, exclusive_maximum = 1, default = 0, example = 0.001)]
+    #[schema(minimum = 0, maximum = 0.5, default = 0, example = 0.001)]
     pub cost: f64,
 }
 
@@ -128,8 +128,10 @@ fn level() -> f64 {
 #[serde(deny_unknown_fields)]
 pub struct WeightBounds {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -1, maximum = 1)]
     pub min: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -1, maximum = 2)]
     pub max: Option<f64>,
 }
 

@@ -76,8 +76,12 @@ impl Forecasting {
         let truth: Vec<f64> = self.truth.data.iter().map(|y| f64::from(*y)).collect();
         let (mse, mae) = errors(&point, &truth)
             .ok_or_else(|| Error::internal("computing metrics", "there are no test windows"))?;
-        let by_target: Vec<TargetMetrics> =
-            (0..self.ahead.series).map(|series| self.of_series(series, &point, &truth)).collect();
+        let (by_series, relative) = self.by_series(&point, &truth, test);
+        let of_target = |series: usize| TargetMetrics {
+            relative_mse: relative[series],
+            ..self.of_series(series, &point, &truth)
+        };
+        let by_target: Vec<TargetMetrics> = (0..self.ahead.series).map(of_target).collect();
         let mases: Option<Vec<f64>> = by_target.iter().map(|target| target.mase).collect();
         let baselines = self.baselines(&point, &truth, test);
         let walk = baselines.iter().find(|baseline| baseline.kind == BaselineKind::RandomWalk);
@@ -89,7 +93,7 @@ impl Forecasting {
             mase: mases.and_then(|mases| stats::mean(&mases)),
             mse_by_step: self.by_step(&point, &truth),
             by_target,
-            by_series: self.by_series(&point, &truth, test),
+            by_series,
             quantiles: self.of_quantiles(forecasts, &truth),
             beats_random_walk: verdict.as_ref().is_some_and(|verdict| verdict.beats),
             against_random_walk: verdict,
@@ -121,6 +125,7 @@ impl Forecasting {
             mae,
             smape: stats::smape(&point, &truth).unwrap_or(0.0),
             mase: naive.and_then(|naive| stats::mase(&point, &truth, naive)),
+            relative_mse: None,
         }
     }
 

@@ -228,7 +228,9 @@ fn portfolio_plot(answer: &PortfolioResponse, what: Option<&str>) -> Result<Plot
 /// The best by Sharpe ratio, and whether that is more than luck.
 fn walk_text(answer: &BacktestResponse) -> String {
     let sharpe = |one: &&BacktestedStrategy| one.performance.sharpe.unwrap_or(f64::NEG_INFINITY);
-    let best = answer.strategies.iter().max_by(|a, b| sharpe(a).total_cmp(&sharpe(b)));
+    // Whoever lost everything has no ratio, and is the best of nothing.
+    let with_ratio = answer.strategies.iter().filter(|one| one.performance.sharpe.is_some());
+    let best = with_ratio.max_by(|a, b| sharpe(a).total_cmp(&sharpe(b)));
     let ends = (answer.dates.first(), answer.dates.last());
     let span = match ends {
         (Some(first), Some(last)) => format!("{first} to {last}"),

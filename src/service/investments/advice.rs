@@ -137,8 +137,9 @@ struct Drawn {
     /// Of the portfolio that was found, by the estimates of each history, a year.
     returns: Vec<f64>,
     volatilities: Vec<f64>,
-    /// What the best weights of each history are expected to earn in it beyond what they are by the history as it
-    /// was, a year: so much of an expected return is luck of the history that weights were chosen by (Efron 1983).
+    /// What the best weights of each history are expected to earn more than the portfolio that was found, in that
+    /// history beyond what they are by the history as it was, a year: so much of an expected return is luck of the
+    /// history that weights were chosen by (Efron 1983). Against the same portfolio, how good a history was cancels.
     optimism: Vec<f64>,
 }
 
@@ -177,14 +178,24 @@ impl Drawn {
             match optimise(&market, &rules.constraints, objective) {
                 Ok(portfolio) => {
                     let weights = portfolio.weights;
-                    let beyond = market.expected(&weights) - as_it_was.expected(&weights);
-                    drawn.optimism.push(beyond * rules.year);
+                    let more =
+                        |by: &Market| (by.expected(&weights) - by.expected(found)) * rules.year;
+                    drawn.optimism.push(more(&market) - more(as_it_was));
                     drawn.weights.push(weights);
                 }
                 Err(_) => drawn.failed += 1,
             }
         }
         Ok(drawn)
+    }
+
+    /// The mean optimism, where it is a figure that matters, and more than the noise of so many draws.
+    fn luck(&self) -> Option<f64> {
+        let count = self.optimism.len() as f64;
+        let mean = self.optimism.iter().sum::<f64>() / count;
+        let squares: f64 = self.optimism.iter().map(|value| (value - mean).powi(2)).sum();
+        let error = (squares / (count - 1.0) / count).sqrt();
+        (count >= 10.0 && mean > 0.0005 && mean > 2.0 * error).then_some(mean)
     }
 
     /// A number with the interval of those that were drawn; none of hardly any.
@@ -338,12 +349,12 @@ fn unknown(
         years,
         percent(portfolio.volatility.value / years.sqrt())
     )];
-    let optimism = drawn.optimism.iter().sum::<f64>() / drawn.optimism.len().max(1) as f64;
-    if views.is_none() && drawn.optimism.len() >= 10 && optimism > 0.0005 {
+    let by_return = views.is_none() && wording::seeks_return(&request.goal);
+    if let Some(luck) = drawn.luck().filter(|_| by_return) {
         told.push(format!(
-            "how much of the expected return is luck of the history that weights were chosen by: those chosen by \
-             histories drawn anew were expected to earn {} a year more than they do by this one",
-            percent(optimism)
+            "how much of the expected return is luck of the history that weights were chosen by: what weights \
+             chosen by histories drawn anew gain on these in their own is {} a year more than in this one",
+            percent(luck)
         ));
     }
     if drawn.failed > 0 {
@@ -381,6 +392,13 @@ fn of_views(believed: &Believed) -> Vec<String> {
             believed.used.version.unwrap_or_default()
         ));
     }
+    if believed.pooled {
+        told.push(
+            "how far the model's forecasts of each asset were off: its version knows it of all series together, which \
+             stands here in proportion to each asset's variance"
+                .to_owned(),
+        );
+    }
     if !believed.without.is_empty() && believed.used.model.is_some() {
         let some: Vec<&str> = believed.without.iter().take(5).map(String::as_str).collect();
         told.push(format!(
@@ -412,4 +430,28 @@ pub(super) fn of_universe(universe: &Universe) -> Vec<String> {
     );
     told.push("taxes, liquidity, and whatever prices don't show".to_owned());
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn luck_is_told_where_it_is_more_than_the_noise_of_the_draws() {
+        let luck = |optimism: Vec<f64>| {
+            let (weights, returns, volatilities) = (Vec::new(), Vec::new(), Vec::new());
+            Drawn { block: 1, failed: 0, weights, returns, volatilities, optimism }.luck()
+        };
+        let swinging = |mean: f64| {
+            (0..100).map(|at| if at % 2 == 0 { mean - 0.1 } else { mean + 0.1 }).collect()
+        };
+        // One standard error is 0.01.
+        assert_eq!(luck(swinging(0.015)), None);
+        assert!((luck(swinging(0.03)).unwrap() - 0.03).abs() < 1e-12);
+        assert_eq!(luck(swinging(-0.03)), None);
+        assert_eq!(
+            (luck(vec![0.0; 100]), luck(vec![0.2; 9]), luck(Vec::new())),
+            (None, None, None)
+        );
+    }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use actuary_finance::investments::{
-    Constraints, Held, History, Objective, Trading, Unmet, Walk, Walked, deflated_sharpe, optimise,
-    performance, walk,
+    Constraints, Held, History, Market, Objective, Trading, Unmet, Walk, Walked, deflated_sharpe,
+    optimise, performance, walk,
 };
 use actuary_finance::{Fault, Result as Calculated};
 
@@ -80,16 +80,15 @@ pub(super) fn check(request: &BacktestRequest, universe: &Universe, rules: &Rule
     let each = |strategy: &StrategySpec| {
         work::seconds((universe.assets.len(), looked), &strategy.goal, rules, trades)
     };
-    possible(request, universe, rules)?;
     let seconds = request.strategies.iter().map(each).sum::<f64>() * decisions as f64;
     let way_out = "decide less often, or send fewer strategies, assets or dates";
     work::check(seconds, universe, "/every", way_out)
 }
 
 /// Refuses bounds that no weights keep to, whatever the prices are: each decision would come to nothing.
-fn possible(request: &BacktestRequest, universe: &Universe, rules: &Rules) -> Result<()> {
-    let (market, _) = market(&universe.history, &request.estimates, rules.free, None)
-        .map_err(|fault| problem(fault, &universe.assets))?;
+fn possible(universe: &Universe, rules: &Rules) -> Result<()> {
+    let market =
+        Market::unknown(universe.assets.len()).map_err(|fault| problem(fault, &universe.assets))?;
     let fixed = Constraints {
         trading: None,
         volatility: None,
@@ -131,6 +130,7 @@ pub(super) fn backtest(
     rules: &Rules,
     stop: &mut dyn FnMut() -> bool,
 ) -> Result<BacktestResponse> {
+    possible(universe, rules)?;
     let settings = walked(request, rules);
     let assets = &universe.assets;
     let history = &universe.history;
@@ -170,6 +170,8 @@ pub(super) fn backtest(
     if trials > request.strategies.len() {
         variance = variance.max(by_chance(history.periods() - first));
     }
+    let trades = found.iter().flat_map(|(_, walked)| &walked.trades);
+    let cut = trades.filter(|trade| trade.wanted.is_some()).count();
     let strategies = found.into_iter().map(|(name, walked)| {
         let asked = request.strategies.iter().any(|strategy| self::name(strategy) == name);
         let luck = asked.then_some((variance, trials));
@@ -182,7 +184,7 @@ pub(super) fn backtest(
         dates: universe.times[first..].to_vec(),
         assets: assets.clone(),
         trials: trials as u32,
-        unknown: unknown(request, universe, rules, first),
+        unknown: unknown(request, universe, rules, first, cut),
         universe: universe.about.clone(),
     })
 }
@@ -209,7 +211,7 @@ fn decided(
         Ok(portfolio) => return Ok(Held::Weights(portfolio.weights)),
         Err(Unmet::Fault(fault)) => named(fault),
         Err(Unmet::Limits(limits)) => {
-            let missed = missed(&limits, rules, &market);
+            let missed = missed(&limits, rules, held, &market);
             missed.into_iter().map(|one| one.detail).next().unwrap_or_default()
         }
     };
@@ -229,7 +231,8 @@ fn kept_to(rules: &Rules, held: &[f64]) -> Constraints {
     Constraints { trading, ..rules.constraints.clone() }
 }
 
-/// How much Sharpe ratios per period differ among strategies; of a single one how much they would by chance alone.
+/// How much Sharpe ratios per period differ among strategies that were not ruined; of a single one how much they would
+/// by chance alone.
 fn sharpe_variance(found: &[(String, Walked)], rules: &Rules) -> f64 {
     let ratio = |walked: &Walked| {
         let count = walked.returns.len() as f64;
@@ -237,8 +240,9 @@ fn sharpe_variance(found: &[(String, Walked)], rules: &Rules) -> f64 {
         let square = walked.returns.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
         (mean - rules.free) / (square / (count - 1.0)).sqrt()
     };
+    let standing = found.iter().filter(|(_, walked)| walked.ruined.is_none());
     let ratios: Vec<f64> =
-        found.iter().map(|(_, walked)| ratio(walked)).filter(|ratio| ratio.is_finite()).collect();
+        standing.map(|(_, walked)| ratio(walked)).filter(|ratio| ratio.is_finite()).collect();
     if ratios.len() < 2 {
         return by_chance(found.first().map_or(2, |(_, walked)| walked.returns.len()));
     }
@@ -261,7 +265,11 @@ fn told(
 ) -> Calculated<BacktestedStrategy> {
     let found = performance(&walked.returns, rules.free, rules.year)?;
     let excess: Vec<f64> = walked.returns.iter().map(|value| value - rules.free).collect();
-    let years = walked.returns.len() as f64 / rules.year;
+    // After everything was lost nothing is traded, and a ratio would be of periods in which nothing was risked.
+    let is_ruined = walked.ruined.is_some();
+    let lost = walked.returns.iter().position(|value| is_ruined && *value == -1.0);
+    let years = lost.map_or(walked.returns.len(), |at| at + 1) as f64 / rules.year;
+    let unless_ruined = |value: Option<f64>| value.filter(|_| !is_ruined);
     let mut wealth = 1.0;
     let path = walked.returns.iter().map(|value| {
         wealth *= 1.0 + value;
@@ -272,6 +280,7 @@ fn told(
         traded: universe.times[trade.decided + lag].clone(),
         weights: trade.weights.clone(),
         turnover: trade.turnover,
+        wanted_turnover: trade.wanted,
         cost: trade.cost,
         kept: trade.kept.clone(),
     };
@@ -282,14 +291,15 @@ fn told(
         performance: StrategyPerformance {
             annual_return: found.annual_return,
             annual_volatility: found.annual_volatility,
-            sharpe: found.sharpe,
-            sortino: found.sortino,
+            sharpe: unless_ruined(found.sharpe),
+            sortino: unless_ruined(found.sortino),
             max_drawdown: found.max_drawdown,
             calmar: found.calmar,
             cvar: found.tail_loss,
-            probabilistic_sharpe: found.probabilistic_sharpe,
-            deflated_sharpe: luck
-                .and_then(|(variance, trials)| deflated_sharpe(&excess, variance, trials)),
+            probabilistic_sharpe: unless_ruined(found.probabilistic_sharpe),
+            deflated_sharpe: unless_ruined(
+                luck.and_then(|(variance, trials)| deflated_sharpe(&excess, variance, trials)),
+            ),
             // An empty sum would be -0.
             annual_turnover: walked.trades.iter().fold(0.0, |sum, one| sum + one.turnover) / years,
             annual_cost: walked.trades.iter().fold(0.0, |sum, one| sum + one.cost) / years,
@@ -303,6 +313,7 @@ fn unknown(
     universe: &Universe,
     rules: &Rules,
     first: usize,
+    cut: usize,
 ) -> Vec<String> {
     let years = (universe.times.len() - first) as f64 / rules.year;
     let mut told = vec![format!(
@@ -314,6 +325,12 @@ fn unknown(
         told.push(
             "how trades at the very close that was looked at could be done: set lag to 1 for what can".to_owned(),
         );
+    }
+    if cut > 0 {
+        told.push(format!(
+            "what the strategies would earn if max_turnover had not cut {cut} of their trades short, since what is \
+             held drifts between a decision and its trade: wanted_turnover is what these would have taken"
+        ));
     }
     if request.trials.is_none() {
         told.push("how many other strategies were tried before these: say it in trials".to_owned());

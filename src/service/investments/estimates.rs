@@ -33,6 +33,8 @@ pub(super) struct Believed {
     pub(super) used: UsedViews,
     /// Assets that the model does not forecast.
     pub(super) without: Vec<String>,
+    /// Whether the model's errors are known of all series together alone.
+    pub(super) pooled: bool,
 }
 
 /// What a history says of returns, with how far its covariance was shrunk.

@@ -59,7 +59,13 @@ pub(super) fn trace(
     }
     let points: Vec<FrontierPoint> =
         found.iter().map(|portfolio| point(portfolio, &market, universe, rules)).collect();
-    let sharpe = |at: &usize| points[*at].sharpe.unwrap_or(f64::NEG_INFINITY);
+    // The points are sought after costs, and so is the best of them.
+    let sharpe = |at: &usize| {
+        let weights = &found[*at].weights;
+        let net = market.expected(weights) - rules.constraints.cost(weights) - rules.free;
+        let volatility = market.volatility(weights);
+        if volatility > 0.0 { net / volatility } else { f64::NEG_INFINITY }
+    };
     let best = (0..points.len()).max_by(|a, b| sharpe(a).total_cmp(&sharpe(b)));
     let best_sharpe = best.filter(|at| sharpe(at) > 0.0).map(|at| at as u32);
     let own = |at: usize| AssetRisk {

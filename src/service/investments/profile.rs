@@ -411,9 +411,13 @@ impl Check<'_> {
         let others = (allowed.len() - of_own.len()) as f64;
         let mended = (1.0 - of_own.iter().sum::<f64>()) / others;
         let is_least = end == "min";
+        // Said too, since a sum may be 1 but for what rounding hides.
+        let off = figure((sum - 1.0).abs());
         let (which, most, way) = match is_least {
-            true => ("least", "more than the 1 that there is", "lower"),
-            false => ("greatest", "which leaves wealth that nothing may hold", "raise"),
+            true => ("least", format!("{off} more than the 1 that there is"), "lower"),
+            false => {
+                ("greatest", format!("which leaves {off} of wealth that nothing may hold"), "raise")
+            }
         };
         let says = format!(
             "the {which} weights of the {} assets that may be held sum to {}, {most}",

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use actuary_finance::investments::{Doubt, View};
+use actuary_finance::investments::{Doubt, History, View};
 
 use super::estimates::{Believed, Known};
 use super::profile::{MAX_FAULTS, Rules, escaped, places, refuse_all, too_many};
@@ -128,7 +128,7 @@ fn given(spec: &ViewsSpec, universe: &Universe, rules: &Rules) -> Result<Believe
         horizon: None,
     };
     let (aversion, tau, without) = (spec.risk_aversion, spec.tau, Vec::new());
-    Ok(Believed { market, aversion, tau, views, pointers, used, without })
+    Ok(Believed { market, aversion, tau, views, pointers, used, without, pooled: false })
 }
 
 /// The lists and maps of views that are too long to be looked at.
@@ -214,22 +214,20 @@ fn forecast(
         return Err(refuse("its version has no metrics of a forecast".to_owned()));
     };
     let fits = fitting(version, prices).map_err(refuse)?;
-    if metrics.by_series.is_empty() {
-        return Err(refuse(
-            "its version does not know the errors of single series: train one anew, of at most 1,000 series".to_owned(),
-        ));
-    }
-    let errors = Errors::of(metrics, universe.last.is_some());
+    let is_of_prices = universe.last.is_some();
+    let own = variances(&universe.history);
+    let errors = Errors::of(metrics, &fits, &universe.assets, own, is_of_prices);
+    believed.pooled = errors.pooled;
     for (at, asset) in universe.assets.iter().enumerate() {
         let found = answer.forecasts.iter().find(|forecast| fits.is_of(forecast, asset));
         let Some((found, last)) = found.and_then(|one| Some((one, one.steps.last()?))) else {
             believed.without.push(asset.clone());
             continue;
         };
-        let Some(error) = errors.of_series(found) else {
+        let Some(error) = errors.of_asset(at) else {
             return Err(refuse(format!(
-                "its errors of {asset} are no share of a price, since prices that it was tested on are not above 0: \
-                 train one on returns"
+                "its version does not know its errors of {asset} as shares of a price, since it is of an earlier \
+                 program, or prices that it was tested on are not above 0: train one anew, or one on returns"
             )));
         };
         let (value, variance) = match &universe.last {
@@ -275,45 +273,101 @@ fn forecast(
 /// Windows that do not overlap which an asset's own error needs to count as much as that of all assets together.
 const ENOUGH: f64 = 10.0;
 
-/// How many windows of a series stand by themselves, and its error where it has one.
+/// How many windows of an asset stand by themselves, and its error where it has one.
 type Own = (f64, Option<f64>);
 
-/// Squared errors of a version's forecasts: of the last price as a share of the last known one, or of returns.
-struct Errors<'a> {
-    /// By entity and column.
-    of: HashMap<(Option<&'a str>, &'a str), Own>,
-    /// Of all series together.
+/// Squared errors of a version's forecasts, of the last price as a share of the last known one or of returns, each as a
+/// multiple of its asset's variance: so what is calm and what is wild can be pooled.
+struct Errors {
+    /// By the place of an asset.
+    of: HashMap<usize, Own>,
+    /// Of all assets of the universe together.
     all: Option<f64>,
+    variances: Vec<f64>,
+    /// Whether the version knows only its errors of a column in all series together.
+    pooled: bool,
 }
 
-impl<'a> Errors<'a> {
-    fn of(metrics: &'a ForecastMetrics, is_of_prices: bool) -> Self {
-        let horizon = metrics.mse_by_step.len().max(1) as f64;
+impl Errors {
+    /// Those of the assets, which have these variances a period. Other columns, which may be of another unit, and
+    /// other series have no part in them.
+    fn of(
+        metrics: &ForecastMetrics,
+        fits: &Fits<'_>,
+        assets: &[String],
+        variances: Vec<f64>,
+        is_of_prices: bool,
+    ) -> Self {
+        let places = places(assets);
+        let place = |entity: Option<&str>, target: &str| match fits {
+            Fits::Series(price) if target == *price => places.get(entity?).copied(),
+            Fits::Series(_) => None,
+            Fits::Columns => places.get(target).copied(),
+        };
         let error =
-            |one: &SeriesMetrics| if is_of_prices { one.relative_mse } else { Some(one.mse) };
-        let known = || metrics.by_series.iter().filter_map(|one| Some((one.n as f64, error(one)?)));
-        let windows: f64 = known().map(|(n, _)| n).sum();
-        let all =
-            (windows > 0.0).then(|| known().map(|(n, error)| n * error).sum::<f64>() / windows);
-        let of = metrics.by_series.iter().map(|one| {
+            |mse: f64, relative: Option<f64>| if is_of_prices { relative } else { Some(mse) };
+        let mut known: Vec<(usize, u64, Option<f64>)> = metrics
+            .by_series
+            .iter()
+            .filter_map(|one: &SeriesMetrics| {
+                let at = place(one.entity.as_deref(), &one.target)?;
+                Some((at, one.n, error(one.mse, one.relative_mse)))
+            })
+            .collect();
+        if known.is_empty() && matches!(fits, Fits::Columns) {
+            // Of a table whose columns are the series, the error of a column is that of the series.
+            let columns = metrics.by_target.iter().filter_map(|one| {
+                let at = place(None, &one.target)?;
+                Some((at, metrics.n, Some(error(one.mse, one.relative_mse)?)))
+            });
+            known = columns.collect();
+        }
+        let pooled = known.is_empty();
+        let all = match fits {
+            Fits::Series(price) if pooled => {
+                let column = metrics.by_target.iter().find(|one| one.target == *price);
+                let mean = variances.iter().sum::<f64>() / variances.len() as f64;
+                column.and_then(|one| error(one.mse, one.relative_mse)).map(|error| error / mean)
+            }
+            _ => {
+                let each =
+                    || known.iter().filter_map(|(at, n, error)| Some((at, *n as f64, (*error)?)));
+                let windows: f64 = each().map(|(_, n, _)| n).sum();
+                let sum: f64 = each().map(|(at, n, error)| n * error / variances[*at]).sum();
+                (windows > 0.0).then(|| sum / windows)
+            }
+        };
+        let horizon = metrics.mse_by_step.len().max(1) as f64;
+        let of = known.into_iter().map(|(at, n, error)| {
             // Windows that begin at each row overlap: so many of them stand by themselves.
-            let apart = (one.n as f64 / horizon).max(1.0);
-            ((one.entity.as_deref(), one.target.as_str()), (apart, error(one)))
+            let apart = (n as f64 / horizon).max(1.0);
+            (at, (apart, error.map(|error| error / variances[at])))
         });
-        Self { of: of.collect(), all }
+        Self { of: of.collect(), all, variances, pooled }
     }
 
-    /// The error of a series' own windows, the more of that of all the fewer of its own there are: few windows may
-    /// all have gone well by luck, and a series that was not tested has none.
-    fn of_series(&self, forecast: &Forecast) -> Option<f64> {
-        let own = self.of.get(&(forecast.entity.as_deref(), forecast.target.as_str()));
-        match own {
+    /// The error of an asset's own windows, the more of that of all the fewer of its own there are: few windows may
+    /// all have gone well by luck, and an asset that was not tested has none.
+    fn of_asset(&self, at: usize) -> Option<f64> {
+        let error = match self.of.get(&at) {
             None => self.all,
             Some((apart, own)) => {
                 own.zip(self.all).map(|(own, all)| (apart * own + ENOUGH * all) / (apart + ENOUGH))
             }
-        }
+        };
+        error.map(|error| error * self.variances[at])
     }
+}
+
+/// The variance of each asset's returns.
+fn variances(history: &History) -> Vec<f64> {
+    let count = history.periods() as f64;
+    let of = |asset: usize| {
+        let each = || (0..history.periods()).map(|period| history.get(period, asset));
+        let mean = each().sum::<f64>() / count;
+        each().map(|value| (value - mean).powi(2)).sum::<f64>() / count
+    };
+    (0..history.assets()).map(of).collect()
 }
 
 /// How a version's forecasts belong to assets.
@@ -364,5 +418,67 @@ fn fitting<'a>(version: &Version, prices: &'a PricesRequest) -> Result<Fits<'a>,
                 .to_owned())
         }
         _ => Ok(Fits::Columns),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// Errors of assets `a`, `b` and `c`, whose variances are 1, 4 and 9.
+    fn errors(by_series: Value, by_target: Value, fits: &Fits<'_>) -> Errors {
+        let metrics: ForecastMetrics = serde_json::from_value(json!({
+            "n": 40, "mse": 1.0, "mae": 1.0, "mase": null, "mse_by_step": [1.0, 1.0], "by_target": by_target,
+            "by_series": by_series, "quantiles": null, "baselines": [], "beats_random_walk": true
+        }))
+        .unwrap();
+        let assets = ["a", "b", "c"].map(str::to_owned);
+        Errors::of(&metrics, fits, &assets, vec![1.0, 4.0, 9.0], true)
+    }
+
+    fn series(entity: &str, target: &str, relative: f64) -> Value {
+        json!({"entity": entity, "target": target, "n": 20, "mse": 1e9, "relative_mse": relative})
+    }
+
+    #[test]
+    fn errors_are_of_the_assets_alone_and_for_their_variances() {
+        let of_assets = [series("a", "close", 2.0), series("b", "close", 16.0)];
+        let fits = Fits::Series("close");
+        let plain = errors(json!(of_assets), json!([]), &fits);
+        // Twice and four times the variances, three times in all; ten windows stand by themselves.
+        assert_eq!(plain.of_asset(0), Some(2.5));
+        assert_eq!(plain.of_asset(1), Some(14.0));
+        assert_eq!((plain.of_asset(2), plain.pooled), (Some(27.0), false));
+        // Neither another column of another unit nor a series that is no asset changes them.
+        let [a, b] = of_assets;
+        let more = json!([a, b, series("a", "volume", 1e6), series("elsewhere", "close", 1e6)]);
+        let more = errors(more, json!([]), &fits);
+        for at in 0..3 {
+            assert_eq!(more.of_asset(at), plain.of_asset(at));
+        }
+    }
+
+    #[test]
+    fn where_single_series_are_not_known_the_error_of_all_is_shared_out() {
+        let target = |name: &str, relative: Value| {
+            json!({"target": name, "mse": 1.0, "mae": 1.0, "smape": 1.0, "mase": null,
+                   "relative_mse": relative})
+        };
+        let by_target = json!([target("volume", json!(1e6)), target("close", json!(14.0))]);
+        let found = errors(json!([]), by_target, &Fits::Series("close"));
+        // The mean variance is 14 / 3.
+        let each: Vec<f64> = (0..3).map(|at| found.of_asset(at).unwrap()).collect();
+        assert!(
+            found.pooled
+                && std::iter::zip(&each, [3.0, 12.0, 27.0]).all(|(a, b)| (a - b).abs() < 1e-9)
+        );
+        // A column that is an asset has an error of its own.
+        let by_target = json!([target("a", json!(2.0)), target("rain", json!(1e6))]);
+        let found = errors(json!([]), by_target, &Fits::Columns);
+        assert_eq!((found.of_asset(0), found.pooled), (Some(2.0), false));
+        // Those of before the figure was kept know nothing.
+        let by_target = json!([target("close", Value::Null)]);
+        assert_eq!(errors(json!([]), by_target, &Fits::Series("close")).of_asset(0), None);
     }
 }

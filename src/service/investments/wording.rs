@@ -11,8 +11,13 @@ use crate::error::FieldError;
 /// A weight this near to a bound is at it.
 const NEAR: f64 = 1e-6;
 
-/// What is missed of each limit, by the field that it stands in.
-pub(super) fn missed(missed: &[(Limit, f64)], rules: &Rules, market: &Market) -> Vec<FieldError> {
+/// What is missed of each limit, by the field that it stands in; `held` are the weights that trades begin with.
+pub(super) fn missed(
+    missed: &[(Limit, f64)],
+    rules: &Rules,
+    held: &[f64],
+    market: &Market,
+) -> Vec<FieldError> {
     let mut by_field: BTreeMap<String, Vec<(Limit, f64)>> = BTreeMap::new();
     for (limit, by) in missed {
         by_field.entry(rules.pointer(*limit)).or_default().push((*limit, by * rules.unit(*limit)));
@@ -22,7 +27,7 @@ pub(super) fn missed(missed: &[(Limit, f64)], rules: &Rules, market: &Market) ->
         .map(|(pointer, limits)| {
             let sum: f64 = limits.iter().map(|(_, by)| by).sum();
             let detail = match limits.as_slice() {
-                [(limit, by)] => missed_one(*limit, *by, rules, market),
+                [(limit, by)] => missed_one(*limit, *by, rules, held, market),
                 many => {
                     let names = many.iter().take(5).map(|(limit, _)| rules.named(*limit));
                     let names = names.collect::<Vec<_>>().join(", ");
@@ -45,19 +50,20 @@ pub(super) fn missed(missed: &[(Limit, f64)], rules: &Rules, market: &Market) ->
     errors.into_iter().map(|(_, error)| error).collect()
 }
 
-fn missed_one(limit: Limit, by: f64, rules: &Rules, market: &Market) -> String {
+fn missed_one(limit: Limit, by: f64, rules: &Rules, held: &[f64], market: &Market) -> String {
     let (name, bound) = (rules.named(limit), bound(limit, rules));
     let floor = matches!(limit, Limit::LeastWeight(_) | Limit::LeastOf(_) | Limit::Return);
     let bound = match limit {
         // The goal's own figure is not among the rules.
         Limit::Return => {
-            let greatest =
-                market.mean.iter().copied().fold(f64::NEG_INFINITY, f64::max) * rules.year;
+            let (greatest, cost) = best_asset(rules, held, market);
             return format!(
-                "{name} misses it by {} a year under the other constraints; the best single asset is expected to \
-                 earn {}: lower it, or loosen what stands against it",
+                "{name}{} misses it by {} a year under the other constraints; the best single asset is expected to \
+                 earn {}{}: lower it, or loosen what stands against it",
+                if rules.cost > 0.0 { " after costs" } else { "" },
                 figure(by),
-                figure(greatest)
+                figure(greatest),
+                after_costs(cost)
             );
         }
         _ => bound,
@@ -68,7 +74,7 @@ fn missed_one(limit: Limit, by: f64, rules: &Rules, market: &Market) -> String {
     };
     let (least, side) = if floor { ("at least", "at most") } else { ("at most", "at least") };
     let bought = match limit {
-        Limit::Turnover if rules.current.is_none() => {
+        Limit::Turnover if held.iter().all(|weight| *weight == 0.0) => {
             " (without current there is only cash, and everything has to be bought)"
         }
         _ => "",
@@ -80,6 +86,27 @@ fn missed_one(limit: Limit, by: f64, rules: &Rules, market: &Market) -> String {
         figure(reached),
         figure(by)
     )
+}
+
+/// What the single asset that earns most is expected to earn in a year after costs, and what these are: all of what
+/// is held becomes that asset.
+fn best_asset(rules: &Rules, held: &[f64], market: &Market) -> (f64, f64) {
+    let all: f64 = held.iter().map(|weight| weight.abs()).sum();
+    let of = |at: usize| {
+        let traded = all - held[at].abs() + (1.0 - held[at]).abs();
+        let cost = traded * rules.cost / f64::from(rules.horizon);
+        ((market.mean[at] - cost) * rules.year, cost * rules.year)
+    };
+    let each = (0..held.len()).filter(|at| !rules.is_excluded(*at)).map(of);
+    each.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default()
+}
+
+/// Costs of a year, which a return is after.
+fn after_costs(cost: f64) -> String {
+    match cost > 0.0 {
+        true => format!(" after costs of {} a year", figure(cost)),
+        false => String::new(),
+    }
 }
 
 /// The bound of a limit as the request says it.
@@ -122,9 +149,14 @@ pub(super) fn bindings(portfolio: &Portfolio, rules: &Rules, goal: &PortfolioGoa
             };
             let floor = matches!(limit, Limit::LeastWeight(_) | Limit::LeastOf(_) | Limit::Return);
             let (held, less) = if floor { ("at least", "less") } else { ("at most", "more") };
+            let costs = match limit {
+                Limit::Return => rules.constraints.cost(&portfolio.weights) * rules.year,
+                _ => 0.0,
+            };
             let says = format!(
-                "{} is held to {held} {}: 0.01 {less} would {sense} by about {}",
+                "{}{} is held to {held} {}: 0.01 {less} would {sense} by about {}",
                 rules.named(*limit),
+                after_costs(costs),
                 figure(bound),
                 figure(price)
             );
@@ -176,6 +208,17 @@ pub(super) fn standing(asset: usize, weight: f64, rules: &Rules) -> Standing {
     }
 }
 
+/// Whether weights hang on expected returns.
+pub(super) fn seeks_return(goal: &PortfolioGoal) -> bool {
+    matches!(
+        goal.objective,
+        ObjectiveKind::MaxSharpe
+            | ObjectiveKind::MaxUtility
+            | ObjectiveKind::MaxReturn
+            | ObjectiveKind::TargetReturn
+    )
+}
+
 /// Why an asset has its weight.
 pub(super) fn reason(asset: usize, told: &Told, rules: &Rules, goal: &PortfolioGoal) -> String {
     let (lower, upper) = (rules.constraints.lower[asset], rules.constraints.upper[asset]);
@@ -183,13 +226,7 @@ pub(super) fn reason(asset: usize, told: &Told, rules: &Rules, goal: &PortfolioG
     if let Some(correlation) = told.correlation {
         facts.push_str(&format!(", correlation with the portfolio {correlation:.2}"));
     }
-    let by_return = matches!(
-        goal.objective,
-        ObjectiveKind::MaxSharpe
-            | ObjectiveKind::MaxUtility
-            | ObjectiveKind::MaxReturn
-            | ObjectiveKind::TargetReturn
-    );
+    let by_return = seeks_return(goal);
     let earns = match by_return {
         true => format!(", expected to earn {} a year", percent(told.expected)),
         false => String::new(),
@@ -236,7 +273,35 @@ pub(super) fn percent(share: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::profile::rules;
     use super::*;
+    use crate::domain::investment::InvestorProfile;
+
+    #[test]
+    fn what_is_missed_is_told_by_what_is_held_and_after_costs() {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let profile = InvestorProfile {
+            max_turnover: Some(0.1),
+            cost: 0.01,
+            horizon: 126,
+            exclude: vec!["c".to_owned()],
+            ..InvestorProfile::default()
+        };
+        let rules = rules(&profile, &names).unwrap();
+        let mut market = Market::unknown(3).unwrap();
+        let told = |limit: Limit, held: &[f64], market: &Market| {
+            missed(&[(limit, 0.1)], &rules, held, market).remove(0).detail
+        };
+        let (cash, invested) = ([0.0; 3], [0.0, 1.0, 0.0]);
+        assert!(told(Limit::Turnover, &cash, &market).contains("there is only cash"));
+        assert!(!told(Limit::Turnover, &invested, &market).contains("cash"));
+        // 10.08 % and 7.56 % a year; to buy one costs 1 % twice a year, to sell the other to buy it 2 %.
+        market.mean = vec![0.0004, 0.0003, 0.1];
+        let best = "the best single asset is expected to earn 0.0808 after costs of 0.02 a year:";
+        assert!(told(Limit::Return, &cash, &market).contains(best));
+        let best = "the best single asset is expected to earn 0.0756:";
+        assert!(told(Limit::Return, &invested, &market).contains(best));
+    }
 
     #[test]
     fn figures_have_four_digits_that_matter() {

@@ -296,6 +296,14 @@ async fn what_is_chosen_by_expected_returns_pays_for_it_and_is_partly_luck() {
     eager["estimates"] = json!({"mean": "sample"});
     let eager = answered(&served, "portfolios", &eager).await;
     assert!(eager["unknown"].to_string().contains("luck of the history"), "{eager}");
+    // Where no return is sought, there is no such luck.
+    for objective in ["equal_weight", "min_variance"] {
+        let mut other =
+            json!({"prices": of("stocks"), "goal": {"objective": objective}, "resamples": 60});
+        other["estimates"] = json!({"mean": "sample"});
+        let other = answered(&served, "portfolios", &other).await;
+        assert!(!other["unknown"].to_string().contains("luck of the history"), "{other}");
+    }
     // What the investor has to buy costs, wherever the money is now.
     let dear = json!({
         "prices": of("stocks"), "profile": {"cost": 0.4, "max_weight": 0.9},
@@ -303,6 +311,10 @@ async fn what_is_chosen_by_expected_returns_pays_for_it_and_is_partly_luck() {
     });
     let found = problem(ask(&served, "portfolios", &dear).await, 422, "invalid_request").await;
     assert_eq!(pointers(&found), ["/goal/target_return"]);
+    let detail = found["errors"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("the expected return after costs misses it"), "{detail}");
+    // A purchase of everything, over a horizon that is a year.
+    assert!(detail.contains("after costs of 0.4 a year: lower it"), "{detail}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -327,12 +339,30 @@ async fn a_backtest_keeps_to_its_turnover_and_loses_no_more_than_all() {
     let mut slow = request();
     slow["profile"]["max_turnover"] = json!(0.05);
     slow["lag"] = json!(15);
+    let mut quick = slow.clone();
+    quick["profile"].as_object_mut().unwrap().remove("max_turnover");
     let slow = answered(&served, "backtests", &slow).await;
-    for one in &slow["strategies"].as_array().unwrap()[..3] {
-        for trade in &one["rebalancings"].as_array().unwrap()[1..] {
-            assert!(number(&trade["turnover"]) <= 0.05 + 1e-9, "{trade}");
-        }
-    }
+    let later = |answer: &Value| -> Vec<Value> {
+        let asked = answer["strategies"].as_array().unwrap()[..3].iter();
+        let each = asked.flat_map(|one| one["rebalancings"].as_array().unwrap()[1..].to_vec());
+        each.collect()
+    };
+    let trades = later(&slow);
+    assert!(trades.iter().all(|one| number(&one["turnover"]) <= 0.05 + 1e-9), "{trades:?}");
+    let at_its_limit =
+        |one: &&Value| number(&one["turnover"]) >= 0.05 - 1e-9 && one["kept"].is_null();
+    assert!(trades.iter().any(|one| at_its_limit(&one)), "{trades:?}");
+    // What was cut short says what it wanted, and is counted.
+    let cut: Vec<&Value> = trades.iter().filter(|one| !one["wanted_turnover"].is_null()).collect();
+    assert!(!cut.is_empty() && cut.iter().all(|one| at_its_limit(one)), "{cut:?}");
+    assert!(cut.iter().all(|one| number(&one["wanted_turnover"]) > 0.05), "{cut:?}");
+    let told = format!("had not cut {} of their trades short", cut.len());
+    assert!(slow["unknown"].to_string().contains(&told), "{} {}", slow["unknown"], cut.len());
+    // Without the limit the same request trades more.
+    let quick = answered(&served, "backtests", &quick).await;
+    let trades = later(&quick);
+    assert!(trades.iter().any(|one| number(&one["turnover"]) > 0.05 + 1e-9), "{trades:?}");
+    assert!(trades.iter().all(|one| one["wanted_turnover"].is_null()), "{trades:?}");
     // Who borrows and loses it has nothing left.
     let mut bold = request();
     bold["profile"] = json!({"min_weight": -1, "max_weight": 2, "cost": 0.3, "horizon": 10000});
@@ -342,7 +372,17 @@ async fn a_backtest_keeps_to_its_turnover_and_loses_no_more_than_all() {
     let ruined = &bold["strategies"][0];
     assert!(ruined["ruined"].is_string() && bold["strategies"][1]["ruined"].is_null(), "{ruined}");
     assert_eq!(ruined["wealth"].as_array().unwrap().last(), Some(&json!(0.0)));
-    assert_eq!(ruined["performance"]["annual_return"], -1.0);
+    let performance = &ruined["performance"];
+    assert_eq!(performance["annual_return"], -1.0);
+    for ratio in ["sharpe", "sortino", "probabilistic_sharpe", "deflated_sharpe"] {
+        assert!(performance[ratio].is_null(), "{ratio} {performance}");
+    }
+    // What was traded until then counts for that time alone.
+    let lost = ruined["wealth"].as_array().unwrap().iter().position(|one| *one == 0.0).unwrap();
+    let trades = ruined["rebalancings"].as_array().unwrap().iter();
+    let traded: f64 = trades.map(|one| number(&one["turnover"])).sum();
+    let expected = traded / ((lost + 1) as f64 / 252.0);
+    assert!((number(&performance["annual_turnover"]) / expected - 1.0).abs() < 1e-9, "{ruined}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -357,6 +397,24 @@ async fn a_frontier_rises_and_views_move_it() {
     assert!(rises("expected_return") && rises("volatility"), "{plain}");
     let best = plain["best_sharpe"].as_u64().unwrap() as usize;
     assert!(points.iter().all(|point| number(&point["sharpe"]) <= number(&points[best]["sharpe"])));
+    // Where trading costs something, the best is that after costs.
+    let dear = json!({
+        "prices": of("stocks"), "points": 15,
+        "profile": {"max_weight": 0.5, "cost": 0.1, "current": {"calm": 0.5, "fair": 0.5}}
+    });
+    let dear = answered(&served, "frontiers", &dear).await;
+    let points = dear["points"].as_array().unwrap();
+    let net = |point: &Value| {
+        let held = |asset: &str| if ["calm", "fair"].contains(&asset) { 0.5 } else { 0.0 };
+        let weight = |asset: &str| point["weights"][asset].as_f64().unwrap_or(0.0);
+        let traded: f64 = ASSETS.iter().map(|asset| (weight(asset) - held(asset)).abs()).sum();
+        (number(&point["expected_return"]) - 0.1 * traded) / number(&point["volatility"])
+    };
+    let greatest = |of: &dyn Fn(&Value) -> f64| {
+        (0..points.len()).max_by(|a, b| of(&points[*a]).total_cmp(&of(&points[*b]))).unwrap()
+    };
+    assert_eq!(dear["best_sharpe"], greatest(&net), "{dear}");
+    assert_ne!(greatest(&net), greatest(&|point| number(&point["sharpe"])), "{dear}");
     let views =
         json!({"given": [{"assets": {"wild": 1, "calm": -1}, "return": 0.4, "confidence": 0.8}]});
     let request = json!({
@@ -421,12 +479,24 @@ async fn a_models_forecasts_are_views_and_as_honest_as_it_is() {
     let of = |asset: &str| known.iter().find(|one| one["entity"] == asset).unwrap();
     let relative = |asset: &str| number(&of(asset)["relative_mse"]);
     let windows: f64 = known.iter().map(|one| number(&one["n"])).sum();
-    let sum = |asset: &&str| number(&of(asset)["n"]) * relative(asset);
+    // Few windows count for less than those of all, each for the variance of its own asset's returns.
+    let spread = |asset: &str| {
+        let of_asset = csv.lines().filter(|line| line.contains(&format!(",{asset},")));
+        let prices: Vec<f64> =
+            of_asset.map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
+        let returns: Vec<f64> = prices.windows(2).map(|two| two[1] / two[0] - 1.0).collect();
+        let mean = returns.iter().sum::<f64>() / returns.len() as f64;
+        returns.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / returns.len() as f64
+    };
+    let sum = |asset: &&str| number(&of(asset)["n"]) * relative(asset) / spread(asset);
     let all = ASSETS.iter().map(sum).sum::<f64>() / windows;
+    let target = &version["metrics"]["by_target"][0];
+    let pooled = ASSETS.iter().map(|asset| number(&of(asset)["n"]) * relative(asset)).sum::<f64>();
+    assert!((number(&target["relative_mse"]) / (pooled / windows) - 1.0).abs() < 1e-9, "{target}");
     for asset in ASSETS {
         let view = views.iter().find(|one| one["assets"][asset] == 1.0).unwrap();
         let apart = (number(&of(asset)["n"]) / 5.0).max(1.0);
-        let variance = (apart * relative(asset) + 10.0 * all) / (apart + 10.0);
+        let variance = (apart * relative(asset) + 10.0 * all * spread(asset)) / (apart + 10.0);
         let expected = variance.sqrt() / 5.0 * 252.0;
         assert!((number(&view["error"]) / expected - 1.0).abs() < 1e-9, "{view} {expected}");
     }

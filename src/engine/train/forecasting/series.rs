@@ -11,22 +11,28 @@ use crate::engine::features::{Ahead, Matrix};
 const MOST: usize = 1_000;
 
 /// What is summed up of the windows of one series.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 struct Sum {
     windows: u64,
     squares: f64,
     relative: f64,
 }
 
+impl Sum {
+    fn relative_mse(&self) -> Option<f64> {
+        Some(self.relative / self.windows as f64).filter(|mse| mse.is_finite())
+    }
+}
+
 impl Forecasting {
-    /// Errors of forecasts `[windows, horizon * series]` of the test windows, scaled, for each entity and column; none
-    /// where there are too many of them.
+    /// Errors of forecasts `[windows, horizon * series]` of the test windows, scaled, for each entity and column, none
+    /// where there are too many of them; and the relative squared error of each column over all entities.
     pub(super) fn by_series(
         &self,
         point: &[f64],
         truth: &[f64],
         test: &Matrix,
-    ) -> Vec<SeriesMetrics> {
+    ) -> (Vec<SeriesMetrics>, Vec<Option<f64>>) {
         let Ahead { horizon, series, .. } = self.ahead;
         let width = (horizon * series).max(1);
         let last = Baselines { of: self, inputs: test }.last();
@@ -51,16 +57,22 @@ impl Forecasting {
                 };
             }
         }
+        let mut all = vec![Sum::default(); series];
+        for ((_, column), sum) in &sums {
+            all[*column].windows += sum.windows;
+            all[*column].relative += sum.relative;
+        }
+        let all = all.iter().map(Sum::relative_mse).collect();
         if sums.len() > MOST {
-            return Vec::new();
+            return (Vec::new(), all);
         }
         let metrics = sums.into_iter().map(|((entity, column), sum)| SeriesMetrics {
             entity: entity.map(str::to_owned),
             target: self.sequence.series[column].name.clone(),
             n: sum.windows,
             mse: sum.squares / sum.windows as f64,
-            relative_mse: Some(sum.relative / sum.windows as f64).filter(|mse| mse.is_finite()),
+            relative_mse: sum.relative_mse(),
         });
-        metrics.collect()
+        (metrics.collect(), all)
     }
 }

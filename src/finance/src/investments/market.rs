@@ -19,6 +19,19 @@ pub struct Market {
 }
 
 impl Market {
+    /// One of which nothing is known: assets alike and apart from each other, for what asks for weights alone.
+    ///
+    /// # Errors
+    /// A [`Fault`] for no assets.
+    pub fn unknown(assets: usize) -> Result<Self> {
+        Ok(Self {
+            mean: vec![0.0; assets],
+            covariance: DMatrix::identity(assets, assets),
+            history: History::new(assets, &vec![0.0; 2 * assets])?,
+            free: 0.0,
+        })
+    }
+
     /// # Errors
     /// A [`Fault`] where sizes differ or a number is not finite.
     pub fn check(&self) -> Result<()> {

@@ -41,6 +41,8 @@ pub struct Trade {
     pub weights: Vec<f64>,
     /// All that was bought and sold, as a share of wealth.
     pub turnover: f64,
+    /// What it would have taken to come to what was decided, where the limit on turnover cut the trade short.
+    pub wanted: Option<f64>,
     /// Share of wealth.
     pub cost: f64,
     /// Why nothing was traded, where that is so.
@@ -55,7 +57,8 @@ pub struct Walked {
     /// After costs, one for each period from the first on; never below -1, and 0 once nothing is left.
     pub returns: Vec<f64>,
     pub trades: Vec<Trade>,
-    /// The period at whose end nothing was left, after which nothing is decided or traded.
+    /// The period at whose end nothing was left, after which nothing is decided or traded: that of the trade where its
+    /// cost took everything, whose return of -1 is that of the next period, the first that it would have earned.
     pub ruined: Option<usize>,
 }
 
@@ -128,7 +131,7 @@ pub fn walk(
                 // Whoever owes more than there is has nothing, and no more than that to lose.
                 walked.returns.push(-1.0);
                 walked.returns.resize(history.periods() - first, 0.0);
-                walked.ruined = Some(period);
+                walked.ruined = Some(if kept <= 0.0 { period - 1 } else { period });
                 return Ok(walked);
             }
             walked.returns.push(kept * grown - 1.0);
@@ -163,15 +166,18 @@ impl Walk {
             Held::Kept(reason) => (held.to_vec(), Some(reason)),
         };
         let begins = held.iter().all(|weight| *weight == 0.0);
-        let wanted = turnover(held, &weights);
-        if let Some(most) = self.most.filter(|most| !begins && wanted > *most) {
-            let share = most / wanted;
+        let far = turnover(held, &weights);
+        let mut wanted = None;
+        if let Some(most) = self.most.filter(|most| !begins && far > *most) {
+            // What an optimiser leaves within its tolerance is no trade cut short.
+            wanted = Some(far).filter(|far| far - most > 1e-6);
+            let share = most / far;
             let part = |(to, from): (&mut f64, &f64)| *to = from + (*to - from) * share;
             weights.iter_mut().zip(held).for_each(part);
         }
         let turnover = turnover(held, &weights);
         let (from, cost) = (decided + self.lag + 1, turnover * self.cost);
-        Trade { decided, from, weights, turnover, cost, kept }
+        Trade { decided, from, weights, turnover, wanted, cost, kept }
     }
 }
 
@@ -231,6 +237,17 @@ mod tests {
     }
 
     #[test]
+    fn a_trade_that_is_cut_short_says_what_it_wanted() {
+        let mut turns = [vec![1.0, 0.0], vec![0.75, 0.25], vec![0.0, 1.0]].into_iter();
+        let mut next = |_: &History, _: &[f64]| Ok(Held::Weights(turns.next().unwrap()));
+        let settings = Walk { most: Some(0.5), ..WALK };
+        let walked = walk(&history(&[0.0; 18]), &settings, &mut next).unwrap();
+        let wanted: Vec<_> = walked.trades.iter().map(|one| one.wanted).collect();
+        assert_eq!(wanted, [None, None, Some(1.5)]);
+        assert!((walked.trades[2].turnover - 0.5).abs() < 1e-12, "{:?}", walked.trades);
+    }
+
+    #[test]
     fn too_little_is_refused() {
         let rows = [0.0; 8];
         let pointer = |walk_: Walk| walk(&history(&rows), &walk_, &mut winner).unwrap_err().pointer;
@@ -254,7 +271,8 @@ mod tests {
         // Trading twice as much as there is at half its price leaves nothing either.
         let dear = Walk { cost: 0.5, ..WALK };
         let walked = walk(&history(&[0.0; 14]), &dear, &mut bold).unwrap();
-        assert_eq!((walked.ruined, walked.returns), (Some(4), vec![-1.0, 0.0, 0.0]));
+        // At the close of the trade, which is before the first return.
+        assert_eq!((walked.ruined, walked.returns), (Some(3), vec![-1.0, 0.0, 0.0]));
         let calm = walk(&history(&rows), &WALK, &mut winner).unwrap();
         assert_eq!(calm.ruined, None);
     }
@@ -302,7 +320,9 @@ mod tests {
             prop_assert_eq!(walked.returns.len(), 30 - walked.first);
             prop_assert!(walked.returns.iter().all(|value| value.is_finite() && *value >= -1.0));
             let lost = walked.returns.iter().position(|value| *value == -1.0);
-            prop_assert_eq!(walked.ruined, lost.map(|at| at + walked.first));
+            let by_cost = walked.trades.last().is_some_and(|trade| trade.cost >= 1.0);
+            let lost = lost.map(|at| at + walked.first - usize::from(by_cost));
+            prop_assert_eq!(walked.ruined, lost);
         }
 
         #[test]

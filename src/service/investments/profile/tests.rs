@@ -26,18 +26,24 @@ fn bounds_that_no_weights_of_one_together_have_room_between_are_named() {
         (
             json!({"max_weight": 0.3, "exclude": ["d"]}),
             "/profile/max_weight",
-            "3 assets that may be held sum to 0.9, which leaves wealth that nothing may hold: raise it to 0.3334",
+            "3 assets that may be held sum to 0.9, which leaves 0.1 of wealth that nothing may hold: raise it to 0.3334",
         ),
         (
             json!({"exclude": ["c", "d"], "bounds": {"a": {"max": 0.3}, "b": {"max": 0.3}}}),
             "/profile/bounds",
             "raise some of their max",
         ),
+        // A sum that is read as 1 says by how little it is not.
+        (
+            json!({"max_weight": 0.249_999_9}),
+            "/profile/max_weight",
+            "sum to 1, which leaves 0.0000004 of wealth",
+        ),
         (json!({"min_weight": 0.3}), "/profile/min_weight", "lower it to 0.25 or"),
         (
             json!({"min_weight": 0.1, "bounds": {"a": {"min": 0.8}}}),
             "/profile/min_weight",
-            "sum to 1.1, more than the 1 that there is: lower it to 0.0666",
+            "sum to 1.1, 0.1 more than the 1 that there is: lower it to 0.0666",
         ),
         (
             json!({"bounds": {"a": {"min": 0.8}, "b": {"min": 0.3}}}),

@@ -153,37 +153,3 @@ pub(in crate::http) fn credit_losses() -> Value {
             little"]
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use actuary_finance::risk::{conditional_coverage, independence, kupiec};
-
-    use super::*;
-
-    /// Whoever learns the tests by the example is told what they say of its counts.
-    #[test]
-    fn the_tests_of_the_example_are_those_of_its_counts() {
-        let example = risk_backtest();
-        let days = example["days"].as_u64().unwrap() as usize;
-        for method in example["methods"].as_array().unwrap() {
-            let result = &method["result"];
-            let count = result["exceedances"].as_u64().unwrap() as usize;
-            // None follows another, as the transitions of both methods say.
-            let exceeded: Vec<bool> =
-                (0..days).map(|day| day % 10 == 5 && day / 10 < count).collect();
-            let following = independence(&exceeded);
-            assert_eq!(result["transitions"], json!(following.transitions), "{method}");
-            let alone = kupiec(count, days, example["level"].as_f64().unwrap());
-            let both = conditional_coverage(&alone, &following.test);
-            for (name, of) in [
-                ("kupiec", alone),
-                ("independence", following.test),
-                ("conditional_coverage", both),
-            ] {
-                let shown = |field: &str| result[name][field].as_f64().unwrap();
-                assert!((shown("statistic") - of.statistic).abs() < 5.1e-5, "{name}: {of:?}");
-                assert!((shown("p_value") - of.p_value).abs() < 5.1e-5, "{name}: {of:?}");
-            }
-        }
-    }
-}

@@ -184,7 +184,7 @@ async fn images_are_left_out_of_binnings() {
     assert_eq!(found["columns"][0]["column"], "hour", "{found}");
     let left_out =
         json!([{"column": "image", "reason": "it holds images, of which there are no bins"}]);
-    assert_eq!(found["left_out"], left_out);
+    assert_eq!(found["left_out"][0], left_out[0], "{found}");
     asked["target"] = json!("image");
     let problem =
         problem(served.post(path).json(&asked).send().await.unwrap(), 422, "invalid_request").await;

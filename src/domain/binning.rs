@@ -11,8 +11,12 @@ use super::scorecard::{BinTrend, InformationStrength};
 /// Most columns of one request, and most values that are read for it.
 pub const MAX_COLUMNS: usize = 1_000;
 pub const MAX_VALUES: u64 = 50_000_000;
+/// Most bytes of texts that are read for one request.
+pub const MAX_TEXT: u64 = 1 << 30;
 
-/// Columns of a dataset, and the outcome of two classes against which they are binned.
+/// Columns of a dataset, and the outcome of two classes against which they are binned. Of a column of texts the
+/// 64 most frequent values of at least 5 rows each are categories, and the others one together; of a boolean
+/// column each value needs 5 rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BinningRequest {
@@ -91,7 +95,7 @@ pub struct ColumnBinning {
     #[schema(example = 0.21)]
     pub iv: f64,
     pub strength: InformationStrength,
-    /// Of the share of the adverse class.
+    /// Of the share of the adverse class; `free` of categories and booleans.
     pub trend: BinTrend,
     /// In their order, missing values last; with those that no row is in.
     pub bins: Vec<ColumnBin>,

@@ -193,7 +193,7 @@ pub struct ScorecardColumn {
     pub coefficient: f64,
     #[schema(example = 0.08)]
     pub standard_error: Option<f64>,
-    /// Of the share of the adverse class.
+    /// Of the share of the adverse class; `free` of categories and booleans.
     pub trend: BinTrend,
     /// In their order, missing values last.
     pub bins: Vec<ScorecardBin>,

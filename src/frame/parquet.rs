@@ -91,6 +91,21 @@ impl Frame {
     }
 }
 
+/// Bytes of all texts and images in columns of a stored dataset. `reader` is a `File` or `Bytes`.
+///
+/// # Errors
+/// As [`read_parquet`].
+pub fn stored_text<R: ChunkReader + 'static>(reader: R, columns: &[String]) -> Result<u64> {
+    let builder = Builder::try_new(reader).context("opening a dataset")?;
+    let stored = stored_columns(&builder)?;
+    let mut bytes = 0;
+    for name in columns {
+        bytes +=
+            u64::try_from(text_bytes(builder.metadata(), position(&stored, name)?)).unwrap_or(0);
+    }
+    Ok(bytes)
+}
+
 /// All columns of some rows of a stored dataset, whose numbers ascend. `reader` is a `File` or
 /// `Bytes`.
 ///

@@ -160,7 +160,7 @@ fn table(
             strength: strength(binning.strength()),
             coefficient,
             standard_error: weights.errors.get(at).copied().filter(|error| *error > 0.0),
-            trend: trend(binning.trend),
+            trend: trend(source, &binning),
             bins: labelled(source, &binning).into_iter().map(bin).collect(),
         }
     };

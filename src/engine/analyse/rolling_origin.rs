@@ -214,7 +214,7 @@ impl Rows<'_> {
 ///
 /// # Errors
 /// [`Code::InvalidRequest`] where there are too few rows; what a training fails with, with its origin;
-/// whatever `on_step` and `keeping` fail with; [`Error::Internal`] for what was not kept by this.
+/// whatever `on_step` and `keeping` fail with.
 pub(super) fn roll(
     frame: &Frame,
     subject: &Subject,
@@ -238,10 +238,8 @@ pub(super) fn roll(
     let rows = Rows { frame, times: all.times.clone(), distinct: distinct.clone() };
     let asked = anew(version, request.seed);
     let refits = course.refits();
-    let Kept { over, mut gathered } = match keeping.resume {
-        Some(bytes) => {
-            serde_json::from_slice(bytes).context("reading the origins that are over")?
-        }
+    let Kept { over, mut gathered } = match keeping.resume.and_then(Kept::read) {
+        Some(kept) => kept,
         None => Kept { over: 0, gathered: Gathered::new(features)? },
     };
     let mut hooks = Rolling { on_step, done: over as u64, total: refits as u64, failed: None };
@@ -290,6 +288,18 @@ struct Kept {
     /// Trainings that are over.
     over: usize,
     gathered: Gathered,
+}
+
+impl Kept {
+    /// None of what can't be read, such as what another release kept: all is then done anew, since a run that
+    /// failed for it would fail whenever it is tried again.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let kept = serde_json::from_slice(bytes);
+        kept.inspect_err(|error| {
+            tracing::warn!(%error, "origins that are over can't be read: beginning anew");
+        })
+        .ok()
+    }
 }
 
 /// What a version's training took need not be what another takes: of a simplified one it says nothing, and rows

@@ -81,7 +81,7 @@ pub(crate) struct Newest {
 
 impl FittedFeatures {
     /// Numbers of each step of a window.
-    fn channels(&self, sequence: &FittedSequence) -> usize {
+    pub(crate) fn channels(&self, sequence: &FittedSequence) -> usize {
         sequence.series.len() + self.columns_width()
     }
 

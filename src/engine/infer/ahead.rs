@@ -1,6 +1,7 @@
 //! One row ahead, again and again: what a version would have forecast of each row of a series.
 
 use super::{CHUNK_NUMBERS, LoadedModel};
+use crate::engine::features::FittedSequence;
 use crate::engine::windows::{AllSeries, Window};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;
@@ -32,23 +33,8 @@ impl LoadedModel {
         is_wanted: impl Fn(f64) -> bool,
         go_on: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Vec<OneAhead>> {
-        let Some(sequence) = self.features.sequence() else {
-            return Err(Error::internal("forecasting", "the features are of a table"));
-        };
-        let all = AllSeries::read(frame, &sequence.window, Code::InvalidRows)?;
-        let mut names: Vec<_> = all.series.iter().map(|series| &series.entity).collect();
-        names.dedup();
-        if names.len() > 1 {
-            let detail = format!("the rows are of {} series: send those of one", names.len());
-            return Err(Error::field(Code::InvalidRows, "/rows", detail));
-        }
+        let (sequence, all, windows) = self.ahead(frame, is_wanted)?;
         let look_back = sequence.look_back();
-        let mut windows = Vec::new();
-        for (series, stretch) in all.series.iter().enumerate() {
-            let ahead = stretch.rows.iter().skip(look_back).enumerate();
-            let wanted = ahead.filter(|(_, row)| is_wanted(all.times[**row]));
-            windows.extend(wanted.map(|(start, row)| (Window { series, start }, *row)));
-        }
         let steps = self.features.steps(frame, &all, sequence)?;
         let width = sequence.series.len() * self.levels;
         let mut made = Vec::with_capacity(windows.len());
@@ -65,5 +51,44 @@ impl LoadedModel {
             }));
         }
         Ok(made)
+    }
+
+    /// The times that [`LoadedModel::one_ahead`] would forecast, in no order.
+    ///
+    /// # Errors
+    /// Those of its rows.
+    pub fn times_ahead(&self, frame: &Frame, is_wanted: impl Fn(f64) -> bool) -> Result<Vec<f64>> {
+        let (_, all, windows) = self.ahead(frame, is_wanted)?;
+        Ok(windows.iter().map(|(_, row)| all.times[*row]).collect())
+    }
+
+    /// Numbers that one row of a window becomes.
+    pub fn numbers_of_row(&self) -> usize {
+        self.features.sequence().map_or(0, |sequence| self.features.channels(sequence))
+    }
+
+    /// The windows just before each row whose time is wanted, with that row.
+    fn ahead(
+        &self,
+        frame: &Frame,
+        is_wanted: impl Fn(f64) -> bool,
+    ) -> Result<(&FittedSequence, AllSeries, Vec<(Window, usize)>)> {
+        let Some(sequence) = self.features.sequence() else {
+            return Err(Error::internal("forecasting", "the features are of a table"));
+        };
+        let all = AllSeries::read(frame, &sequence.window, Code::InvalidRows)?;
+        let mut names: Vec<_> = all.series.iter().map(|series| &series.entity).collect();
+        names.dedup();
+        if names.len() > 1 {
+            let detail = format!("the rows are of {} series: send those of one", names.len());
+            return Err(Error::field(Code::InvalidRows, "/rows", detail));
+        }
+        let mut windows = Vec::new();
+        for (series, stretch) in all.series.iter().enumerate() {
+            let ahead = stretch.rows.iter().skip(sequence.look_back()).enumerate();
+            let wanted = ahead.filter(|(_, row)| is_wanted(all.times[**row]));
+            windows.extend(wanted.map(|(start, row)| (Window { series, start }, *row)));
+        }
+        Ok((sequence, all, windows))
     }
 }

@@ -52,8 +52,15 @@ pub fn bin_columns(
     let positive =
         positive.ok_or_else(|| Error::internal("binning columns", "the target has no class"))?;
     let bad: Vec<bool> = classes.iter().map(|class| *class == positive).collect();
-    let rows = frame.take(&target.rows)?;
-    let scored = Scored { frame: &rows, bad: &bad };
+    // Without a copy of all values where every row has an outcome.
+    let taken;
+    let rows = if bad.len() == frame.rows() {
+        frame
+    } else {
+        taken = frame.take(&target.rows)?;
+        &taken
+    };
+    let scored = Scored { frame: rows, bad: &bad };
     let mut made = BinnedTable {
         adverse: target.classes[positive].clone(),
         favourable: target.classes[1 - positive].clone(),
@@ -71,13 +78,15 @@ pub fn bin_columns(
         let card = card(request, is_number.then_some(name));
         match FittedFeatures::bin_column(&scored, name, &card, &spec.preprocessing)? {
             Ok((source, binning)) => made.columns.push((name.clone(), source, binning)),
-            // Here are no rows but these.
-            Err(reason) => {
-                made.left_out.push((name.clone(), reason.replace("training rows", "rows")));
-            }
+            Err(reason) => made.left_out.push((name.clone(), of_rows(&reason))),
         }
     }
     Ok(made)
+}
+
+/// Why a column is left out, where there are no rows but these, and no settings of a training.
+fn of_rows(reason: &str) -> String {
+    reason.replace("training rows", "rows").replace(" (min_category_count)", "")
 }
 
 /// # Errors
@@ -122,4 +131,53 @@ fn of_request(error: Error) -> Error {
         FieldError::new(pointer, error.detail)
     };
     Error::fields(Code::InvalidRequest, detail, errors.into_iter().map(moved).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Values;
+
+    /// The last row has no outcome.
+    fn frame(rows: i64) -> Frame {
+        let outcome = (0..rows).map(|row| (row < 100).then(|| row % 3 == 0));
+        let columns = vec![
+            ("outcome".to_owned(), Values::Bool(outcome.collect())),
+            (
+                "income".to_owned(),
+                Values::Int64((0..rows).map(|row| Some(row % 3 + row)).collect()),
+            ),
+            (
+                "pair".to_owned(),
+                Values::String((0..rows).map(|row| Some(format!("p{}", row / 2))).collect()),
+            ),
+            ("rare".to_owned(), Values::Bool((0..rows).map(|row| Some(row < 2)).collect())),
+        ];
+        Frame::new(rows as usize, columns).unwrap()
+    }
+
+    fn binned(frame: &Frame) -> BinnedTable {
+        let request = serde_json::json!({"dataset": {"name": "loans"}, "target": "outcome"});
+        let request = serde_json::from_value(request).unwrap();
+        let columns = ["income", "pair", "rare"].map(str::to_owned);
+        bin_columns(frame, &request, &columns, &mut || Ok(())).unwrap()
+    }
+
+    #[test]
+    fn rows_without_an_outcome_change_nothing() {
+        let (all, some) = (binned(&frame(100)), binned(&frame(101)));
+        assert_eq!((all.without_target, some.without_target), (0, 1));
+        assert_eq!(all.columns.len(), 1);
+        assert_eq!(BinnedTable { without_target: 0, ..some }, all);
+    }
+
+    #[test]
+    fn reasons_name_no_setting_of_a_training() {
+        let expected = [
+            ("pair", "none of its values occurs 5 times in the rows"),
+            ("rare", "its rarer value has fewer than 5 rows"),
+        ];
+        let expected = expected.map(|(name, reason)| (name.to_owned(), reason.to_owned()));
+        assert_eq!(binned(&frame(100)).left_out, expected);
+    }
 }

@@ -45,6 +45,17 @@ fn chosen_columns_come_in_the_order_asked_for() {
 }
 
 #[test]
+fn texts_are_counted_before_they_are_read() {
+    let of = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        stored_text(stored(&sample(), 4), &names)
+    };
+    assert_eq!(of(&["id", "note", "at"]).unwrap(), 20);
+    assert_eq!(of(&["id", "rate"]).unwrap(), 0);
+    assert_eq!(of(&["rates"]).unwrap_err().code(), Code::InvalidRequest);
+}
+
+#[test]
 fn no_columns_still_have_rows() {
     assert_eq!(read_parquet(stored(&sample(), 4), Some(&[])).unwrap().rows(), 10);
 }

@@ -23,7 +23,7 @@ pub(in crate::http) fn scorecard() -> Value {
             },
             {
                 "column": "home", "iv": 0.14, "strength": "medium", "coefficient": -0.88,
-                "standard_error": 0.06, "trend": "rising",
+                "standard_error": 0.06, "trend": "free",
                 "bins": [
                     {"label": "own", "categories": ["own"], "rows": 8_300, "adverse_rate": 0.14,
                      "woe": 0.56, "points": 276.0},
@@ -80,7 +80,7 @@ pub(in crate::http) fn binning() -> Value {
             }
         ],
         "left_out": [{"column": "customer", "reason": "nearly every row has another text (10000 in 10000 \
-            training rows), as an identifier has"}],
+            rows), as an identifier has"}],
         "warnings": []
     })
 }

@@ -100,22 +100,25 @@ pub(super) fn of(
     told
 }
 
-/// Of a network.
+/// Of a network that looks so many rows ahead.
 pub(super) fn of_network(
     means: NetworkTarget,
     target: &str,
-    model: &str,
-    version: u32,
+    (model, version): (&str, u32),
+    horizon: u32,
 ) -> Vec<String> {
     let what = match means {
         NetworkTarget::Return => format!(
             "the forecast quantile of {target} by {model} {version}, one row ahead; a quantile tells no \
              expected shortfall"
         ),
-        NetworkTarget::Volatility => format!(
-            "returns are normal around 0 with the volatility {target} that {model} {version} forecasts; \
-             over several rows variances add up"
-        ),
+        NetworkTarget::Volatility => {
+            let later = if horizon > 1 { "; over several rows variances add up" } else { "" };
+            format!(
+                "returns are normal around 0 with the volatility {target} that {model} {version} \
+                 forecasts{later}"
+            )
+        }
     };
     vec![what, format!("{target} is of this very portfolio, which can't be seen from here")]
 }

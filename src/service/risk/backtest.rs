@@ -15,7 +15,7 @@ use crate::domain::risk::backtest::{
     BacktestResult, BacktestSeries, Exceedance, MAX_FITS, MAX_READS, MethodBacktest, RiskBacktest,
     RiskBacktestRequest, RiskTest, ShortfallTest, TrafficLightResult, TrafficZone,
 };
-use crate::domain::risk::{Holdings, RiskMethod};
+use crate::domain::risk::{Holdings, NetworkTarget, RiskMethod};
 use crate::error::{Code, Error, Result};
 use crate::service::Service;
 use crate::stats::mean_pinball;
@@ -140,6 +140,9 @@ impl Run {
         let Self { portfolio, request, rolling, .. } = &self;
         let whole = portfolio.whole();
         let days = whole.len() - rolling.first;
+        if let Some(tried) = &self.network {
+            tried.check(portfolio, rolling.first)?;
+        }
         let mut series = BTreeMap::new();
         let mut results = Vec::new();
         for method in asked {
@@ -179,7 +182,7 @@ impl Run {
                 returns: whole[rolling.first..].to_vec(),
                 value_at_risk: series,
             }),
-            assumptions: self.told(),
+            assumptions: self.told(asked),
             network: self.network.as_ref().map(|tried| tried.told.clone()),
             warnings,
         })
@@ -206,17 +209,21 @@ impl Run {
         Ok(made.map(|made| (made, Vec::new())).map_err(|fault| fault.detail))
     }
 
-    fn told(&self) -> Vec<String> {
+    fn told(&self, asked: &[RiskMethod]) -> Vec<String> {
         let Self { portfolio, request, .. } = self;
-        let mut told = vec![
-            format!(
-                "each day's figures are made of the {} returns before it alone; models of variance are \
-                 estimated anew every {} days",
+        let mut told = Vec::new();
+        if asked.iter().any(|method| *method != RiskMethod::Network) {
+            let whose = if self.network.is_some() { " of the other methods" } else { "" };
+            told.push(format!(
+                "each day's figures{whose} are made of the {} returns before it alone; models of variance \
+                 are estimated anew every {} days",
                 request.window, request.refit_every
-            ),
+            ));
+        }
+        told.extend([
             "what is held is brought back to the same weights each day, without costs".to_owned(),
             "tests of coverage by their distributions for many days".to_owned(),
-        ];
+        ]);
         if let (Some(tried), Some(network)) = (&self.network, &request.network) {
             let told_of = &tried.told;
             told.push(format!(
@@ -228,9 +235,11 @@ impl Run {
                 told_of.dataset.name,
                 told_of.trained_until
             ));
-            let (model, version) = (&told_of.model, told_of.version);
-            let of = assumptions::of_network(network.means, &told_of.target, model, version);
-            told.extend(of.into_iter().take(1));
+            let version = (told_of.model.as_str(), told_of.version);
+            let of = assumptions::of_network(network.means, &told_of.target, version, 1);
+            // Returns are held against the portfolio's, so that nothing of theirs is taken on trust.
+            let count = if network.means == NetworkTarget::Return { 1 } else { of.len() };
+            told.extend(of.into_iter().take(count));
         }
         told.extend(assumptions::of_all(portfolio, &request.prices).into_iter().skip(3));
         told

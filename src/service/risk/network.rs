@@ -53,8 +53,8 @@ impl Service {
             assumptions: assumptions::of_network(
                 network.means,
                 &forecast.target,
-                &network.model,
-                number,
+                (&network.model, number),
+                request.horizon,
             ),
             warnings: Vec::new(),
         };

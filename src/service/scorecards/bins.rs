@@ -114,8 +114,13 @@ pub(in crate::service) fn strength(strength: Strength) -> InformationStrength {
     }
 }
 
-pub(in crate::service) fn trend(trend: Trend) -> BinTrend {
-    match trend {
+/// Which way the share of the adverse class goes. Categories have no order that it could go along: that of their
+/// bins is made of the shares.
+pub(in crate::service) fn trend(source: FittedSource, binning: &Binning) -> BinTrend {
+    if matches!(source, FittedSource::Category | FittedSource::Boolean) {
+        return BinTrend::Free;
+    }
+    match binning.trend {
         Trend::Auto => BinTrend::Auto,
         Trend::Rising => BinTrend::Rising,
         Trend::Falling => BinTrend::Falling,

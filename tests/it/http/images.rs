@@ -161,3 +161,32 @@ async fn a_network_learns_images_and_answers_for_them() {
     assert_eq!(detail(0), "'a cat' is no image: write a PNG or a JPEG as base64");
     assert!(detail(1).starts_with("is a broken PNG"), "{}", detail(1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_are_left_out_of_binnings() {
+    let served = Served::start().await;
+    let picture = png(2, 2, 10);
+    let rows: Vec<(String, &str)> = (0..40_u32)
+        .map(|row| (row.to_string(), if row * 7 % 10 < 6 - row / 8 { "night" } else { "day" }))
+        .collect();
+    let mut parts: Vec<(&str, Option<&str>, &[u8])> = Vec::new();
+    for (hour, label) in &rows {
+        parts.push(("label", None, label.as_bytes()));
+        parts.push(("hour", None, hour.as_bytes()));
+        parts.push(("image", Some("a.png"), &picture));
+    }
+    let job = send(&served, "k1", "first", body("first", &parts)).await;
+    json(job, StatusCode::ACCEPTED).await;
+    served.work_off().await;
+    let path = "/api/v1/loans/binnings";
+    let mut asked = json!({"dataset": {"name": "photos"}, "target": "label", "adverse": "night"});
+    let found = json(served.post(path).json(&asked).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(found["columns"][0]["column"], "hour", "{found}");
+    let left_out =
+        json!([{"column": "image", "reason": "it holds images, of which there are no bins"}]);
+    assert_eq!(found["left_out"][0], left_out[0], "{found}");
+    asked["target"] = json!("image");
+    let problem =
+        problem(served.post(path).json(&asked).send().await.unwrap(), 422, "invalid_request").await;
+    assert_eq!(pointers(&problem), ["/target"], "{problem}");
+}

@@ -2,7 +2,10 @@
 //! origin.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use actuary::service::runs::Queue;
+use actuary::store::Store;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -194,4 +197,42 @@ async fn forecasts_are_made_from_origin_after_origin() {
         assert_eq!(pointers(&refused), at, "{spec} {refused}");
     }
     assert_eq!(version["metrics"]["task"], "forecast");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_on_from_the_origins_that_are_over() {
+    let (served, _) = trained(300, Value::Null).await;
+    let path = "/api/v1/models/rates/analyses";
+    let asked = json!({"version": 1, "analysis": {"kind": "rolling_origin", "origins": 3}});
+    let whole = made(&served, path, &asked).await["result"]["origins"].clone();
+    let from = |origins: &Value| -> Vec<Value> {
+        origins.as_array().unwrap().iter().map(|origin| origin["from"].clone()).collect()
+    };
+    let whole = from(&whole);
+    assert_eq!(whole.len(), 3);
+    // One training is over, which had nothing to tell: what is gone on with lacks its origin. What can't be
+    // read is no reason to fail.
+    let nothing = json!({"deviations": [1.0], "origins": [], "covered": {}, "baselines": [],
+                         "windows": 0, "refits": 0, "seconds": 0.0});
+    let over = json!({"over": 1, "gathered": nothing}).to_string();
+    for (kept, expected) in [(over, &whole[1..]), ("{".to_owned(), &whole[..])] {
+        let job = served.post(path).json(&asked).send().await.unwrap();
+        let at = job.headers()["location"].to_str().unwrap().to_owned();
+        json(job, StatusCode::ACCEPTED).await;
+        let store = Store::new(served.database.pool.clone());
+        let queue = Queue::connect(&served.database.url).await.unwrap();
+        let run = queue.claim("one that is shut down", Duration::from_secs(60)).await;
+        let run = run.unwrap().unwrap();
+        let mut writer = store.write_blob().await.unwrap();
+        writer.write(kept.as_bytes()).await.unwrap();
+        let written = writer.complete().await.unwrap();
+        assert!(store.run_checkpoint(run, &written).await.unwrap());
+        queue.release(run).await.unwrap();
+        served.work_off().await;
+        let done = json(served.get(&at).send().await.unwrap(), StatusCode::OK).await;
+        assert_eq!(done["state"], "done", "{done}");
+        let location = done["result"]["location"].as_str().unwrap();
+        let found = json(served.get(location).send().await.unwrap(), StatusCode::OK).await;
+        assert_eq!(from(&found["result"]["origins"]), expected, "{found}");
+    }
 }

@@ -331,6 +331,12 @@ async fn a_networks_past_is_backtested(served: &Served, prices: &[[f64; 3]]) {
         let quantile = number(&forecast["forecasts"][0]["steps"][0]["quantiles"]["0.05"]);
         assert!((number(&made[at - 336]) + quantile).abs() < 1e-9, "{at}");
     }
+    let assumed = found["assumptions"].to_string();
+    assert!(
+        assumed.contains("figures of the other methods are made of the 250 returns"),
+        "{assumed}"
+    );
+    assert!(!assumed.contains("can't be seen from here"), "returns are compared: {assumed}");
     let method = &found["methods"][1];
     let beyond = whole[335..].iter().zip(made).filter(|(r, v)| -**r > number(v)).count();
     assert_eq!(
@@ -348,7 +354,9 @@ async fn a_networks_past_is_backtested(served: &Served, prices: &[[f64; 3]]) {
     body["methods"] = json!(["network"]);
     body["window"] = json!(10_000);
     body["start"] = json!(day(400));
-    assert_eq!(answer(served, "backtests", &body).await["days"], 20);
+    let alone = answer(served, "backtests", &body).await;
+    assert_eq!(alone["days"], 20);
+    assert!(!alone["assumptions"].to_string().contains("10000 returns"), "{alone}");
     body["start"] = json!(day(335));
     let told = refused(served, "backtests", &body, &["/start"]).await;
     assert!(told.to_string().contains(&day(336)), "{told}");
@@ -375,6 +383,64 @@ async fn a_networks_past_is_backtested(served: &Served, prices: &[[f64; 3]]) {
     assert!(told.to_string().contains(&day(390)), "{told}");
     body["prices"]["to"] = json!(day(300));
     refused(served, "backtests", &body, &["/network/version"]).await;
+}
+
+/// What a version forecasts of a volatility, its second column, is the deviation of a normal loss.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_networks_volatility_is_backtested() {
+    let served = Served::start().await;
+    let prices = prices(420);
+    served.upload("stocks", &long(&prices)).await;
+    let whole = returns(&prices, [1.0 / 3.0; 3]);
+    let spread = |at: usize| 0.006 + 0.001 * drawn(at as u32 + 7).abs();
+    let mut text = "date,move,spread\n".to_owned();
+    for (at, value) in whole.iter().enumerate() {
+        writeln!(text, "{},{value},{}", day(at + 1), spread(at + 1)).unwrap();
+    }
+    served.upload("returns", &text).await;
+    served.work_off().await;
+    let spec = json!({
+        "dataset": {"name": "returns"}, "target": "move", "epochs": 2,
+        "window": {"time": "date", "look_back": 20, "horizon": 2, "targets": ["spread"],
+                   "quantiles": [0.05, 0.5]}
+    });
+    let job = served.post("/api/v1/models/swings/versions").json(&spec).send().await.unwrap();
+    json(job, StatusCode::ACCEPTED).await;
+    served.work_off().await;
+    let body = json!({
+        "prices": asked("stocks"), "level": 0.95, "methods": ["network"], "series": true,
+        "network": {"model": "swings", "version": 1, "dataset": {"name": "returns"},
+                    "target": "spread", "means": "volatility"}
+    });
+    let found = answer(&served, "backtests", &body).await;
+    assert_eq!((&found["from"], &found["days"]), (&json!(day(336)), &json!(84)), "{found}");
+    let made = found["series"]["value_at_risk"]["network"].as_array().unwrap();
+    // The 0.95 quantile of a normal number, and its density there over 0.05.
+    let (quantile, shortfall) = (1.644_853_626_951_472_2, 2.062_712_807_507_426);
+    for at in [336, 380, 419] {
+        let row = |at: usize| json!({"date": format!("{}T00:00:00Z", day(at)), "move": whole[at - 1], "spread": spread(at)});
+        let rows: Vec<Value> = (at - 20..at).map(row).collect();
+        let forecast = served.post("/api/v1/models/swings/forecasts");
+        let forecast = forecast.json(&json!({"rows": rows, "version": 1})).send().await.unwrap();
+        let forecast = json(forecast, StatusCode::OK).await;
+        let of = forecast["forecasts"].as_array().unwrap().iter().find(|f| f["target"] == "spread");
+        let volatility = number(&of.unwrap()["steps"][0]["value"]);
+        assert!(
+            volatility > 0.0 && (number(&made[at - 336]) - quantile * volatility).abs() < 1e-9,
+            "{at}"
+        );
+    }
+    let result = &found["methods"][0]["result"];
+    let beyond = whole[335..].iter().zip(made).filter(|(r, v)| -**r > number(v));
+    let excess: Vec<f64> = beyond.map(|(r, v)| -r / (number(v) / quantile * shortfall)).collect();
+    assert_eq!(result["exceedances"], excess.len(), "{result}");
+    let z2 = 1.0 - excess.iter().sum::<f64>() / (84.0 * 0.05);
+    assert!((number(&result["shortfall"]["z2"]) - z2).abs() < 1e-9, "{result}");
+    // Nobody can compare a volatility with the portfolio's, which is said; a day ahead nothing adds up.
+    let assumed = found["assumptions"].to_string();
+    assert!(assumed.contains("spread is of this very portfolio, which can't be seen"), "{assumed}");
+    assert!(assumed.contains("with the volatility spread that swings 1 forecasts"), "{assumed}");
+    assert!(!assumed.contains("variances add up") && !assumed.contains("each day's"), "{assumed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,6 +86,8 @@ async fn points_add_up_to_the_answers() {
     assert!(income["coefficient"].as_f64().unwrap() < 0.0);
     assert!(income["standard_error"].as_f64().unwrap() > 0.0);
     assert_eq!((&income["trend"], &card["adverse_class"]), (&json!("falling"), &json!("yes")));
+    let home = card["columns"].as_array().unwrap().iter().find(|c| c["column"] == "home").unwrap();
+    assert_eq!(home["trend"], "free", "categories have no order");
     let bins = income["bins"].as_array().unwrap();
     let (missing, known) = bins.split_last().unwrap();
     assert!(missing["is_missing"] == true && missing["rows"].as_u64().unwrap() > 0);

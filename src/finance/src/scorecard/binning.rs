@@ -107,7 +107,8 @@ impl Binning {
     /// The same bins where good is bad and bad is good: weights of evidence change their sign, the
     /// information value does not.
     pub fn turned(&self) -> Self {
-        let turn = |bin: &Bin| Bin { good: bin.bad, bad: bin.good, woe: -bin.woe, iv: bin.iv };
+        // Not -woe: a weight of 0 stays 0, and is no -0.
+        let turn = |bin: &Bin| Bin { good: bin.bad, bad: bin.good, woe: 0.0 - bin.woe, iv: bin.iv };
         Self {
             cuts: self.cuts.clone(),
             bins: self.bins.iter().map(turn).collect(),

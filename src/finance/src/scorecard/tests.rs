@@ -300,4 +300,8 @@ fn turned_bins_are_those_of_the_turned_outcome() {
         assert!((a.woe - b.woe).abs() < 1e-12 && (a.iv - b.iv).abs() < 1e-12);
     }
     assert_eq!(by_hand.turned(), found);
+    // What tells nothing tells nothing of the other outcome either, and is shown so: 0, not -0.
+    let mut average = found;
+    average.bins[0].woe = 0.0;
+    assert!(average.turned().bins[0].woe.is_sign_positive());
 }

@@ -147,8 +147,25 @@ impl Tried {
         Err(refuse("version", detail))
     }
 
-    /// Forecasts the risk of each day from the first one on by the rows before it; in the outer result what
-    /// is wrong with the request, in the inner one why the version can't tell this level.
+    /// Checks that each day from the first one on can be forecast, before anything is calculated.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for more than is read, and for days that are no row of the history.
+    pub(in crate::service::risk) fn check(
+        &self,
+        portfolio: &Portfolio,
+        first: usize,
+    ) -> Result<()> {
+        let times = &portfolio.returns.times[first..];
+        self.check_work(times.len())?;
+        let made = self.loaded.model.times_ahead(&self.history, is_among(times));
+        let mut made = made.map_err(|e| below(of_dataset(e), "dataset"))?;
+        made.sort_by(f64::total_cmp);
+        self.check_days(portfolio, first, &made)
+    }
+
+    /// Forecasts the risk of each day from the first one on, which were checked, by the rows before it; in the
+    /// outer result what is wrong with the request, in the inner one why the version can't tell this level.
     pub(in crate::service::risk) fn backtest(
         &self,
         portfolio: &Portfolio,
@@ -171,13 +188,10 @@ impl Tried {
                 quantiles.iter().position(|quantile| *quantile == 0.5).unwrap_or(0)
             }
         };
-        self.check_work(times.len())?;
-        let is_wanted = |time: f64| times.binary_search_by(|known| known.total_cmp(&time)).is_ok();
         let mut go_on = || if stop() { Err(stopped()) } else { Ok(()) };
-        let made = self.loaded.model.one_ahead(&self.history, is_wanted, &mut go_on);
+        let made = self.loaded.model.one_ahead(&self.history, is_among(times), &mut go_on);
         let mut made = made.map_err(|e| below(of_dataset(e), "dataset"))?;
         made.sort_by(|a, b| a.time.total_cmp(&b.time));
-        self.check_days(portfolio, first, &made)?;
         let value = |one: &OneAhead| one.values[self.column * levels + at];
         let told: Vec<f64> = made.iter().map(value).collect();
         let mut tried = Backtest::default();
@@ -208,27 +222,35 @@ impl Tried {
     }
 
     fn check_work(&self, days: usize) -> Result<()> {
-        let width = self.loaded.version.signature.inputs.len();
-        let numbers = days * self.told.look_back as usize * width;
-        if numbers <= MAX_NETWORK_READS {
+        let (rows, width) = (self.history.rows(), self.loaded.model.numbers_of_row());
+        // All rows are turned into numbers: a missing value is that of the row before, however far back.
+        if rows.saturating_mul(width) > MAX_NETWORK_READS {
+            let detail = format!(
+                "{rows} rows of {} times {width} numbers of each are more than {MAX_NETWORK_READS}: name a \
+                 dataset of fewer rows",
+                self.told.dataset.name
+            );
+            return Err(refuse("dataset", detail));
+        }
+        let look_back = self.told.look_back as usize;
+        if days.saturating_mul(look_back).saturating_mul(width) <= MAX_NETWORK_READS {
             return Ok(());
         }
         let detail = format!(
-            "{days} days times {} rows times {width} columns are more than {MAX_NETWORK_READS} numbers to \
-             read: begin later",
-            self.told.look_back
+            "{days} days times {look_back} rows times {width} numbers of each are more than \
+             {MAX_NETWORK_READS} to read: begin later"
         );
         Err(Error::field(Code::InvalidRequest, "/start", detail))
     }
 
     /// Every day is forecast, so that one follows another.
-    fn check_days(&self, portfolio: &Portfolio, first: usize, made: &[OneAhead]) -> Result<()> {
+    fn check_days(&self, portfolio: &Portfolio, first: usize, made: &[f64]) -> Result<()> {
         let times = &portfolio.returns.times[first..];
         if made.len() == times.len() {
             return Ok(());
         }
-        let known = |time: &f64| made.binary_search_by(|one| one.time.total_cmp(time)).is_ok();
-        let lacking = times.iter().position(|time| !known(time)).unwrap_or(0);
+        let known = is_among(made);
+        let lacking = times.iter().position(|time| !known(*time)).unwrap_or(0);
         let detail = format!(
             "{} of {} days are no row of {} with {} rows before it, the first of them {}: the history \
              needs the times of the prices up to the last one; add them, or begin later (start) or end \
@@ -248,16 +270,38 @@ impl Tried {
         let column = self.history.numbers(target)?;
         let apart: Vec<f64> =
             made.iter().zip(whole).map(|(one, value)| (column[one.row] - value).abs()).collect();
-        let other = apart.iter().filter(|apart| **apart > SAME_RETURN).count();
-        let most = apart.iter().copied().fold(0.0, f64::max);
-        Ok((other > 0).then(|| {
-            format!(
-                "{target} is not the portfolio's return on {other} of {} days, up to {most:.4} apart: it \
-                 may forecast something else",
-                apart.len()
-            )
-        }))
+        Ok(other(target, &apart))
     }
+}
+
+/// What is said of a column that is so far from the portfolio's return each day; of a missing value nobody
+/// knows how far.
+fn other(target: &str, apart: &[f64]) -> Option<String> {
+    let missing = apart.iter().filter(|apart| !apart.is_finite()).count();
+    let is_far = |apart: &&f64| apart.is_finite() && **apart > SAME_RETURN;
+    let far = apart.iter().filter(is_far).count();
+    let how = match (far, missing) {
+        (0, 0) => return None,
+        (0, _) => "missing on all of these: it may forecast something else".to_owned(),
+        _ => {
+            let most = apart.iter().filter(is_far).copied().fold(0.0, f64::max);
+            let of_missing = match missing {
+                0 => String::new(),
+                _ => format!("missing on {missing} of these, "),
+            };
+            format!("{of_missing}up to {most:.4} apart: it may forecast something else")
+        }
+    };
+    Some(format!(
+        "{target} is not the portfolio's return on {} of {} days, {how}",
+        far + missing,
+        apart.len()
+    ))
+}
+
+/// Whether a time is one of these, which ascend.
+fn is_among(times: &[f64]) -> impl Fn(f64) -> bool {
+    move |time| times.binary_search_by(|known| known.total_cmp(&time)).is_ok()
 }
 
 /// Among the columns that a version forecasts the one that is meant.
@@ -279,4 +323,20 @@ fn column(columns: &[&str], network: &RiskNetwork) -> Result<(usize, String)> {
 
 fn refuse(field: &str, detail: String) -> Error {
     Error::field(Code::InvalidRequest, format!("/network/{field}"), detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_return_is_not_the_portfolios() {
+        assert_eq!(other("move", &[0.0, 5e-5]), None);
+        let missing = other("move", &[0.0, f64::NAN, 5e-5]).unwrap();
+        assert!(missing.contains("on 1 of 3 days, missing on all of these"), "{missing}");
+        let both = other("move", &[0.02, f64::NAN, 5e-5]).unwrap();
+        assert!(both.contains("on 2 of 3 days, missing on 1 of these, up to 0.0200"), "{both}");
+        let far = other("move", &[0.02, 0.0]).unwrap();
+        assert!(far.contains("on 1 of 2 days, up to 0.0200 apart"), "{far}");
+    }
 }

@@ -49,17 +49,7 @@ impl Service {
             Ok((found.version, request))
         });
         let (described, request) = request.await?;
-        if let AnalysisSpec::Activations(spec) = &request.analysis
-            && !spec.layers.is_empty()
-        {
-            let turn = self.0.explaining.take().await?;
-            let (inspector, layers) = (self.inspector(&name, version).await?, spec.layers.clone());
-            let checked = blocking(move || {
-                let _turn = turn;
-                inspector.check_layers(&layers, "/analysis/layers")
-            });
-            checked.await?;
-        }
+        self.check_layers_of(&name, version, &request).await?;
         let dataset = match asked {
             None => {
                 let found = self
@@ -103,6 +93,26 @@ impl Service {
             })
         })
         .await
+    }
+
+    /// Whether the layers that an analysis names are the version's.
+    async fn check_layers_of(
+        &self,
+        name: &ModelName,
+        version: u32,
+        request: &AnalysisRequest,
+    ) -> Result<()> {
+        let AnalysisSpec::Activations(spec) = &request.analysis else { return Ok(()) };
+        if spec.layers.is_empty() {
+            return Ok(());
+        }
+        let turn = self.0.explaining.take().await?;
+        let (inspector, layers) = (self.inspector(name, version).await?, spec.layers.clone());
+        let checked = blocking(move || {
+            let _turn = turn;
+            inspector.check_layers(&layers, "/analysis/layers")
+        });
+        checked.await
     }
 
     /// Analyses of a model, of one kind or of all, the newest first.

@@ -20,6 +20,9 @@ pub struct OneAhead {
     pub values: Vec<f64>,
 }
 
+/// How series are read, a frame's series, and each window with the row that it is of.
+type Ahead<'a> = (&'a FittedSequence, AllSeries, Vec<(Window, usize)>);
+
 impl LoadedModel {
     /// Forecasts each row whose time is wanted by the rows just before it, which alone are read for that. A
     /// row that too few stand before is left out. For versions without a gap.
@@ -68,11 +71,7 @@ impl LoadedModel {
     }
 
     /// The windows just before each row whose time is wanted, with that row.
-    fn ahead(
-        &self,
-        frame: &Frame,
-        is_wanted: impl Fn(f64) -> bool,
-    ) -> Result<(&FittedSequence, AllSeries, Vec<(Window, usize)>)> {
+    fn ahead(&self, frame: &Frame, is_wanted: impl Fn(f64) -> bool) -> Result<Ahead<'_>> {
         let Some(sequence) = self.features.sequence() else {
             return Err(Error::internal("forecasting", "the features are of a table"));
         };

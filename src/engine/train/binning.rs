@@ -140,7 +140,7 @@ mod tests {
 
     /// The last row has no outcome.
     fn frame(rows: i64) -> Frame {
-        let outcome = (0..rows).map(|row| (row < 100).then(|| row % 3 == 0));
+        let outcome = (0..rows).map(|row| (row < 100).then_some(row % 3 == 0));
         let columns = vec![
             ("outcome".to_owned(), Values::Bool(outcome.collect())),
             (

@@ -350,8 +350,8 @@ async fn a_backtest_keeps_to_its_turnover_and_loses_no_more_than_all() {
     let trades = later(&slow);
     assert!(trades.iter().all(|one| number(&one["turnover"]) <= 0.05 + 1e-9), "{trades:?}");
     let at_its_limit =
-        |one: &&Value| number(&one["turnover"]) >= 0.05 - 1e-9 && one["kept"].is_null();
-    assert!(trades.iter().any(|one| at_its_limit(&one)), "{trades:?}");
+        |one: &Value| number(&one["turnover"]) >= 0.05 - 1e-9 && one["kept"].is_null();
+    assert!(trades.iter().any(at_its_limit), "{trades:?}");
     // What was cut short says what it wanted, and is counted.
     let cut: Vec<&Value> = trades.iter().filter(|one| !one["wanted_turnover"].is_null()).collect();
     assert!(!cut.is_empty() && cut.iter().all(|one| at_its_limit(one)), "{cut:?}");
@@ -508,6 +508,10 @@ async fn a_models_forecasts_are_views_and_as_honest_as_it_is() {
         assert!((number(&view["error"]) / expected - 1.0).abs() < 1e-9, "{view} {expected}");
     }
     assert!(views.len() == 5 && relative("calm") < relative("wild"), "{known:?}");
+    what_has_no_views(&served, &request).await;
+}
+
+async fn what_has_no_views(served: &Served, request: &Value) {
     // A model of other columns, or of none, has no views here.
     for (views, pointer) in [
         (json!({"model": "nobody"}), "/views/model"),
@@ -516,11 +520,11 @@ async fn a_models_forecasts_are_views_and_as_honest_as_it_is() {
     ] {
         let mut other = request.clone();
         other["views"] = views;
-        let found = problem(ask(&served, "portfolios", &other).await, 422, "invalid_request").await;
+        let found = problem(ask(served, "portfolios", &other).await, 422, "invalid_request").await;
         assert!(pointers(&found).contains(&pointer), "{found}");
     }
     let mut early = request.clone();
     early["prices"]["to"] = json!("2024-06-01");
-    let found = problem(ask(&served, "portfolios", &early).await, 422, "invalid_request").await;
+    let found = problem(ask(served, "portfolios", &early).await, 422, "invalid_request").await;
     assert_eq!(pointers(&found), ["/prices/to"]);
 }

@@ -369,7 +369,11 @@ async fn a_networks_past_is_backtested(served: &Served, prices: &[[f64; 3]]) {
     let none = answer(served, "backtests", &body).await;
     let result = &none["methods"][0];
     assert!(result["refused"].as_str().is_some_and(|why| why.contains("volatility of")), "{none}");
-    // Prices of days that the history lacks, or none after what it has learnt.
+    a_history_with_a_hole_is_refused(served, &whole, body).await;
+}
+
+/// Prices of days that the history lacks, or none after what it has learnt.
+async fn a_history_with_a_hole_is_refused(served: &Served, whole: &[f64], mut body: Value) {
     let mut text = "date,move\n".to_owned();
     for at in (1..=419).filter(|at| *at != 390) {
         writeln!(text, "{},{}", day(at), whole[at - 1]).unwrap();

@@ -36,9 +36,9 @@ const READ_NUMBERS: usize = 1 << 22;
 /// Numbers of a table that are made quickly enough to be made where a request arrives.
 const QUICK_NUMBERS: usize = 1 << 16;
 /// Rows on which a device is tried before it may answer, and how far from the CPU's logits its own
-/// may lie, relative to the largest or to 1.
+/// may lie, relative to its size or to 1.
 const PROBES: usize = 64;
-const TOLERANCE: f64 = 1e-4;
+const TOLERANCE: f64 = 1e-5;
 
 /// A version's function. It has no state: any number of threads may call it at once.
 #[derive(Debug)]
@@ -209,13 +209,12 @@ impl LoadedModel {
         let probes = probes(&layout);
         let wanted = self.logits_of(&probes)?;
         let found = moved.logits_of(&probes)?;
-        let largest = wanted.iter().fold(1_f64, |largest, z| largest.max(z.abs()));
-        let apart = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs());
+        let apart = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs() / a.abs().max(1.0));
         // Written so that a NaN counts as disagreement.
-        if !apart.into_iter().all(|apart| apart <= TOLERANCE * largest) {
+        if !apart.into_iter().all(|apart| apart <= TOLERANCE) {
             return Err(Error::new(
                 Code::DeviceUnavailable,
-                "the device's answers differ from the CPU's by more than 1e-4",
+                "the device's answers differ from the CPU's by more than 1e-5",
             ));
         }
         Ok(moved)

@@ -101,7 +101,8 @@ pub enum ReasonMethod {
 /// When a reason says which way a value lies: by an entry for high or low values, or by a sentence of what
 /// approved applicants nearest the cut-off have; by an entry for missing values or categories too. Else it is told
 /// by an entry for all values, or by its value alone, in the same place among the reasons, since what it adds is
-/// the same. Columns that are told as one are not scored, and have no direction.
+/// the same. Columns that are told as one are high, or low, where those of them that are so are found to hurt
+/// together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonDirections {
@@ -206,11 +207,11 @@ pub struct NewReasonTable {
 pub struct ReasonEntry {
     #[schema(min_length = 1, max_length = 40, example = "R01")]
     pub code: String,
-    /// One column, or several whose contributions are summed to one reason. The text of several is told whatever
-    /// their values are: it should name what counted, and compare it with nobody's.
+    /// One column, or several whose contributions are summed to one reason. Several need an entry for all values:
+    /// told where neither high nor low ones alone hurt, it should name what counted, and compare it with nobody's.
     #[schema(min_items = 1, max_items = 100)]
     pub columns: Vec<String>,
-    /// For which values of its one column it is; for all others when absent.
+    /// For which values it is; for all others when absent. Of several columns `high` or `low` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<ReasonCondition>,
     /// A plain sentence.
@@ -225,7 +226,10 @@ pub struct ReasonEntry {
 /// Values of a column: `high` or `low` against both the median and the mean of the baseline, which are the approved
 /// applicants nearest the cut-off and not all of them; `missing`; or a list of categories, which are compared as
 /// numbers where the column is one. Each of them only where the answer with the baseline's median instead, or with
-/// what most of it have, is less adverse: else the entry for all values is taken.
+/// what most of it have, is less adverse: else the entry for all values is taken. Of columns that are told as one,
+/// `high` is where one or more of them are, and the answer with the baseline's medians in place of these alone is less
+/// adverse; `low` likewise; of both that by which the answer eases more. A sentence for it should be true of one
+/// column as of all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ReasonCondition {

@@ -18,7 +18,9 @@ use crate::service::reason_table_csv;
 /// entry is for a column or for a group of columns that are told as one, and for all values or for some:
 /// `high` or `low`, `missing`, or a list of categories. A value is told to be high or low only where it lies
 /// beyond both the median and the mean of the approved, and the row with their median in its place is answered
-/// less adversely: give a column an entry for all values too, for the rows whose answer is of values together.
+/// less adversely; a group, where one or more of its values do, and the row with the medians in place of these alone
+/// is answered less adversely. Give columns an entry for all values too, for the rows whose answer is of values
+/// together; a group must have one.
 /// A column without an entry is told by a sentence that is made of its value. As `text/csv` a table has the
 /// header `code,columns,when,text,language` (`when` and `language` may be left out); several columns are joined
 /// by `;`, categories are written `in north;south`. Every entry that does not hold is named, columns that no

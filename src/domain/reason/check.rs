@@ -34,6 +34,7 @@ pub fn check_table(entries: &[ReasonEntry], columns: &[TableColumn]) -> Vec<Fiel
         checks.condition(at, entry);
     }
     checks.groups(entries);
+    checks.groups_for_all(entries);
     checks.codes(entries);
     checks.texts(entries);
     checks.overlaps(entries);
@@ -123,25 +124,33 @@ impl Checks<'_> {
 
     fn condition(&mut self, at: usize, entry: &ReasonEntry) {
         let Some(condition) = &entry.when else { return };
-        let [column] = entry.columns.as_slice() else {
-            return self.add(at, "when", "goes with one column, not with a group");
-        };
-        let kinds = self.find(column).map(|column| column.kinds.clone()).unwrap_or_default();
         let is_ordered =
             |kind: &ColumnType| kind.is_numeric() || matches!(kind, ColumnType::Timestamp);
-        match condition {
-            ReasonCondition::Is(ReasonValue::High | ReasonValue::Low)
-                if !kinds.is_empty() && !kinds.iter().any(is_ordered) =>
-            {
+        let known: Vec<&TableColumn> =
+            entry.columns.iter().filter_map(|name| self.find(name)).collect();
+        let has_order =
+            known.is_empty() || known.iter().any(|column| column.kinds.iter().any(is_ordered));
+        match (condition, entry.columns.as_slice()) {
+            (ReasonCondition::Is(ReasonValue::High | ReasonValue::Low), [column]) if !has_order => {
+                let kinds = known.first().map_or(&[][..], |column| &column.kinds);
                 let kind = kinds.first().map_or("", |kind| kind.as_str());
+                let detail = format!("{column} is a {kind}, which is neither high nor low");
+                self.add(at, "when", detail);
+            }
+            (ReasonCondition::Is(ReasonValue::High | ReasonValue::Low), _) if !has_order => {
                 self.add(
                     at,
                     "when",
-                    format!("{column} is a {kind}, which is neither high nor low"),
+                    "none of its columns is a number or a time: neither high nor low",
                 );
             }
-            ReasonCondition::OneOf(values) => self.categories(at, column, values),
-            ReasonCondition::Is(_) => {}
+            (ReasonCondition::Is(ReasonValue::High | ReasonValue::Low), _)
+            | (ReasonCondition::Is(ReasonValue::Missing), [_]) => {}
+            (ReasonCondition::OneOf(values), [column]) => self.categories(at, column, values),
+            (ReasonCondition::Is(ReasonValue::Missing) | ReasonCondition::OneOf(_), _) => {
+                let detail = "goes with one column; a group has entries for high, for low and for all values";
+                self.add(at, "when", detail);
+            }
         }
     }
 
@@ -181,6 +190,22 @@ impl Checks<'_> {
                     );
                     self.add(at, &format!("columns/{place}"), detail);
                 }
+            }
+        }
+    }
+
+    /// A group is told whatever its values are, and no sentence can be made of them.
+    fn groups_for_all(&mut self, entries: &[ReasonEntry]) {
+        let columns =
+            |entry: &ReasonEntry| -> BTreeSet<String> { entry.columns.iter().cloned().collect() };
+        let for_all = entries.iter().filter(|entry| entry.when.is_none());
+        let for_all: BTreeSet<BTreeSet<String>> = for_all.map(columns).collect();
+        for (at, entry) in entries.iter().enumerate() {
+            let is_group = entry.columns.len() > 1 && entry.when.is_some();
+            if is_group && !for_all.contains(&columns(entry)) {
+                let detail = "its group has no entry for all values, which is told where neither high nor low \
+                              ones alone hurt: add one without when";
+                self.add(at, "when", detail);
             }
         }
     }
@@ -309,6 +334,7 @@ mod tests {
             column("PAY_0", ColumnType::Int64),
             column("PAY_2", ColumnType::Int64),
             column("region", ColumnType::String),
+            column("purpose", ColumnType::String),
         ];
         let found = check_table(&entries, &columns).into_iter();
         found.map(|error| (error.pointer, error.detail)).collect()
@@ -325,6 +351,12 @@ mod tests {
             {"code": "PAY_2", "columns": ["PAY_2"], "text": "Earlier payments."}
         ]);
         assert_eq!(faults(entries), []);
+        let group = json!([
+            {"code": "R01", "columns": ["PAY_0", "PAY_2", "region"], "when": "high", "text": "Late."},
+            {"code": "R02", "columns": ["PAY_2", "region", "PAY_0"], "when": "low", "text": "Early."},
+            {"code": "R03", "columns": ["PAY_2", "PAY_0", "region"], "text": "Payments."}
+        ]);
+        assert_eq!(faults(group), []);
     }
 
     #[test]
@@ -384,9 +416,25 @@ mod tests {
                 "twice",
             ),
             (
-                json!([{"code": "R", "columns": ["PAY_0", "PAY_2"], "text": "a", "when": "low"}]),
+                json!([{"code": "R", "columns": ["PAY_0", "PAY_2"], "text": "a", "when": "missing"}]),
                 "/entries/0/when",
                 "one column",
+            ),
+            (
+                json!([{"code": "R", "columns": ["PAY_0", "PAY_2"], "text": "a", "when": ["2"]}]),
+                "/entries/0/when",
+                "one column",
+            ),
+            (
+                json!([{"code": "R", "columns": ["region", "purpose"], "text": "a", "when": "low"}]),
+                "/entries/0/when",
+                "none of its columns",
+            ),
+            (
+                json!([{"code": "R", "columns": ["PAY_0", "PAY_2"], "text": "a", "when": "low"},
+                       {"code": "S", "columns": ["PAY_0"], "text": "b"}]),
+                "/entries/0/when",
+                "no entry for all values",
             ),
         ] {
             let found = faults(entries.clone());

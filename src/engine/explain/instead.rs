@@ -1,4 +1,4 @@
-//! What is answered to a row that has in one column what approved applicants have: whether a value hurts.
+//! What is answered to a row that has in some columns what approved applicants have: whether a value hurts.
 
 use std::ops::Range;
 
@@ -21,13 +21,12 @@ pub struct Standing {
     pub none: Option<usize>,
 }
 
-/// A row that is to have in a column what a row of the baseline has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A row that is to have in some columns what rows of the baseline have.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swap {
     pub row: usize,
-    /// The column's place in [`Explainer::columns`].
-    pub column: usize,
-    pub with: usize,
+    /// Of each column its place in [`Explainer::columns`], and the row of the baseline.
+    pub with: Vec<(usize, usize)>,
 }
 
 impl Explainer {
@@ -105,9 +104,11 @@ impl Explainer {
             for swap in some {
                 let start = points.len();
                 points.extend_from_slice(&inputs.data[swap.row * width..(swap.row + 1) * width]);
-                let span = &spans[swap.column];
-                let with = &baseline.references[swap.with * width..(swap.with + 1) * width];
-                points[start..][span.clone()].copy_from_slice(&with[span.clone()]);
+                for (column, with) in &swap.with {
+                    let span = &spans[*column];
+                    let with = &baseline.references[with * width..(with + 1) * width];
+                    points[start..][span.clone()].copy_from_slice(&with[span.clone()]);
+                }
             }
             values.extend(self.networks.values(&points, width, of)?);
         }

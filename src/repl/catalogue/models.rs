@@ -182,7 +182,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional("number", NONE, "which one is shown; the newest"),
         ],
         notes: "told.save(\"reasons.csv\") writes what imports again as the same table. An entry is for one \
-                column or for several that are told as one; when is high, low, missing or categories.",
+                column or for several that are told as one; when is high, low, missing or categories, of several \
+                high or low.",
         example: "told = reason_table(\"default\", [{\"code\": \"R01\", \"columns\": [\"income\"], \
                   \"text\": \"Low income.\"}]); told.save(\"reasons.csv\"); \
                   reason_table(\"default\", \"reasons.csv\")",

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use actuary_finance::{LEAST_SHARE, principal_reasons};
 
-use super::wording::{self, Fact, Hurts};
+use super::wording::{self, Fact, Hurts, Subject};
 use crate::domain::prediction::Row;
 use crate::domain::reason::{
     BaselineSource, Reason, ReasonBaseline, ReasonDirections, ReasonEntry, ReasonMethod,
@@ -63,6 +63,26 @@ struct Found {
     sides: Vec<Vec<Ordering>>,
     /// By row and column; of those that were scored.
     hurts: HashMap<(usize, usize), Hurts>,
+    /// By row and the first of those columns of a group that lie on one side and were found to hurt: the side, and
+    /// by how much the log odds fall without them.
+    groups: HashMap<(usize, usize), (Ordering, f64)>,
+}
+
+/// What is known by scoring a row once more, if the log odds fall by enough.
+struct Trial {
+    /// Of a group the first of those that are other than they were.
+    column: usize,
+    least: f64,
+    of: Of,
+}
+
+#[derive(Clone, Copy)]
+enum Of {
+    Usual,
+    Named,
+    None,
+    /// All values of a group on one side.
+    Group(Ordering),
 }
 
 impl<'a> Teller<'a> {
@@ -93,8 +113,8 @@ impl<'a> Teller<'a> {
         adverse: Adverse<'_>,
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<Told> {
-        let found = self.found(frame, adverse, stop)?;
         let values = frame.to_rows();
+        let found = self.found((frame, &values), adverse, stop)?;
         let rows = values.iter().enumerate().map(|(row, values)| {
             let told = found.told(row);
             told.map(|told| self.reason(&found, (row, values), told)).collect()
@@ -106,7 +126,7 @@ impl<'a> Teller<'a> {
 
     fn found(
         &self,
-        frame: &Frame,
+        (frame, values): (&Frame, &[Row]),
         adverse: Adverse<'_>,
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<Found> {
@@ -132,60 +152,103 @@ impl<'a> Teller<'a> {
             BaselineSource::Applicants => Vec::new(),
             BaselineSource::ReferenceRows => explainer.sides(frame, &baseline)?,
         };
-        let hurts = HashMap::new();
-        let mut found = Found { baseline, attributed, principal, typical, sides, hurts };
+        let (hurts, groups) = (HashMap::new(), HashMap::new());
+        let mut found = Found { baseline, attributed, principal, typical, sides, hurts, groups };
         if self.way.directions == ReasonDirections::Scored {
-            found.hurts = self.hurts(&found, frame, adverse, stop)?;
+            self.score(&mut found, (frame, values), adverse, stop)?;
         }
         Ok(found)
     }
 
-    /// Scores the rows once more, each with what the baseline has in the column of each reason that is about one.
-    fn hurts(
+    /// Scores the rows once more, each with what the baseline has in the column of each reason, or in those of a
+    /// group that lie on one side of it.
+    fn score(
         &self,
-        found: &Found,
-        frame: &Frame,
+        found: &mut Found,
+        (frame, values): (&Frame, &[Row]),
         adverse: Adverse<'_>,
         stop: &mut dyn FnMut() -> bool,
-    ) -> Result<HashMap<(usize, usize), Hurts>> {
-        let standing = self.explainer.standing(&found.baseline, &found.typical);
-        let mut swaps = Vec::new();
-        // What the log odds must fall by.
-        let mut least = Vec::new();
-        for row in 0..found.attributed.len() {
-            for told in found.told(row) {
-                let Some(column) = self.place(told) else { continue };
-                let Some(stands) = standing.get(column) else { continue };
-                let Standing { usual, named, none } = stands;
-                for with in usual.iter().chain(named).chain(none) {
-                    swaps.push(Swap { row, column, with: *with });
-                    least.push((LEAST_SHARE * told.attribution).max(EVEN));
+    ) -> Result<()> {
+        let (swaps, trials) = self.trials(found, values);
+        let quantity = adverse.quantity();
+        let instead = self.explainer.instead(frame, &swaps, &found.baseline, quantity, stop)?;
+        for ((swap, trial), instead) in swaps.iter().zip(trials).zip(instead) {
+            let row = swap.row;
+            let Some(one) = found.attributed.get(row) else { continue };
+            let fall = one.value - instead;
+            let does = fall >= trial.least && adverse.eases(one.value, instead);
+            let at = (row, trial.column);
+            let known = found.hurts.get_mut(&at);
+            match (trial.of, known) {
+                (Of::Group(side), _) if does => {
+                    found.groups.insert(at, (side, fall));
                 }
+                (Of::Usual, Some(known)) => known.usual &= does,
+                (Of::Named, Some(known)) => known.named &= does,
+                (Of::None, Some(known)) => known.none &= does,
+                _ => {}
             }
         }
-        let instead =
-            self.explainer.instead(frame, &swaps, &found.baseline, adverse.quantity(), stop)?;
-        let mut hurts: HashMap<(usize, usize), Hurts> = HashMap::new();
-        for ((swap, instead), least) in swaps.iter().zip(instead).zip(least) {
-            let Some(one) = found.attributed.get(swap.row) else { continue };
-            let does = one.value - instead >= least && adverse.eases(one.value, instead);
-            let Some(Standing { usual, named, none }) = standing.get(swap.column) else { continue };
-            let known = hurts.entry((swap.row, swap.column)).or_insert(Hurts {
-                usual: usual.is_some(),
-                named: true,
-                none: none.is_some(),
-            });
-            known.usual &= does || *usual != Some(swap.with);
-            known.named &= does || !named.contains(&swap.with);
-            known.none &= does || *none != Some(swap.with);
+        Ok(())
+    }
+
+    fn trials(&self, found: &mut Found, values: &[Row]) -> (Vec<Swap>, Vec<Trial>) {
+        let standing = self.explainer.standing(&found.baseline, &found.typical);
+        let mut trials = Vec::new();
+        let mut hurts = HashMap::new();
+        for (row, values) in values.iter().enumerate() {
+            for told in found.told(row) {
+                let least = (LEAST_SHARE * told.attribution).max(EVEN);
+                let mut add = |with: Vec<(usize, usize)>, of| {
+                    let Some(&(column, _)) = with.first() else { return };
+                    trials.push((Swap { row, with }, Trial { column, least, of }));
+                };
+                let Some(column) = self.place(told) else {
+                    for (side, with) in self.on_sides(found, (row, values), told, &standing) {
+                        add(with, Of::Group(side));
+                    }
+                    continue;
+                };
+                let Some(Standing { usual, named, none }) = standing.get(column) else { continue };
+                let known = Hurts { usual: usual.is_some(), named: true, none: none.is_some() };
+                hurts.insert((row, column), known);
+                usual.iter().for_each(|with| add(vec![(column, *with)], Of::Usual));
+                named.iter().for_each(|with| add(vec![(column, *with)], Of::Named));
+                none.iter().for_each(|with| add(vec![(column, *with)], Of::None));
+            }
         }
-        Ok(hurts)
+        found.hurts = hurts;
+        trials.into_iter().unzip()
+    }
+
+    /// The columns of a group whose values lie above the baseline, and those below, each with the row that stands
+    /// for it there.
+    fn on_sides(
+        &self,
+        found: &Found,
+        (row, values): (usize, &Row),
+        told: &AttributedColumn,
+        standing: &[Standing],
+    ) -> [(Ordering, Vec<(usize, usize)>); 2] {
+        let of = |side| {
+            let with = told.columns.iter().filter_map(|name| {
+                let column = self.column(name)?;
+                let cell = values.get(name).unwrap_or(&Cell::Null);
+                let lies = found.side((row, column), cell);
+                (lies == side).then(|| Some((column, standing.get(column)?.usual?)))?
+            });
+            (side, with.collect())
+        };
+        [of(Ordering::Greater), of(Ordering::Less)]
+    }
+
+    fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|known| *known == name)
     }
 
     /// The place of the one column that something is told of; None of a group.
     fn place(&self, told: &AttributedColumn) -> Option<usize> {
-        let is_one = told.columns.is_empty();
-        is_one.then(|| self.columns.iter().position(|name| *name == told.name)).flatten()
+        told.columns.is_empty().then(|| self.column(&told.name)).flatten()
     }
 
     fn reason(
@@ -203,14 +266,22 @@ impl<'a> Teller<'a> {
             entries.iter().filter_map(|at| self.entries.get(*at)).collect();
         let cell = values.get(&told.name).unwrap_or(&Cell::Null);
         let fact = self.place(told).map(|place| self.fact(found, (row, place), (&told.name, cell)));
-        let entry = wording::entry_for(&entries, fact, self.way.language.as_deref());
+        let subject = fact.map_or_else(|| self.group(found, row, told), Subject::Column);
+        let entry = wording::entry_for(&entries, subject, self.way.language.as_deref());
         let (code, text) = match (entry, fact) {
             (Some(entry), _) => (entry.code.clone(), entry.text.clone()),
             (None, Some(fact)) => (fact.column.to_owned(), wording::default_text(fact)),
-            // A group is told by one of its entries at least.
+            // A group has an entry for all values at least.
             (None, None) => (columns.join(" + "), columns.join(", ")),
         };
         Reason { code, text, columns: columns.to_vec(), contribution: told.attribution }
+    }
+
+    fn group(&self, found: &Found, row: usize, told: &AttributedColumn) -> Subject<'static> {
+        let known =
+            told.columns.iter().filter_map(|name| found.groups.get(&(row, self.column(name)?)));
+        let known = known.max_by(|a, b| a.1.total_cmp(&b.1));
+        Subject::Group(known.map_or(Ordering::Equal, |(side, _)| *side))
     }
 
     fn fact<'f>(
@@ -231,17 +302,23 @@ impl<'a> Teller<'a> {
         let lacks = typical.is_some_and(|typical| most_lack(typical.present()));
         let is_usual = is_scored && lacks && *cell == Cell::Null;
         let hurts = Hurts { usual: hurts.usual && !is_usual, ..hurts };
-        let of_inputs = || found.sides.get(place)?.get(row).copied();
-        let side = match typical {
-            _ if !hurts.usual => Ordering::Equal,
-            Some(typical) => wording::side(cell, typical),
-            None => of_inputs().unwrap_or(Ordering::Equal),
-        };
+        let side = if hurts.usual { found.side((row, place), cell) } else { Ordering::Equal };
         Fact { column, cell, typical, side, hurts }
     }
 }
 
 impl Found {
+    /// On which side of the baseline a row's value in a column lies.
+    fn side(&self, (row, place): (usize, usize), cell: &Cell) -> Ordering {
+        match self.typical.get(place).and_then(Option::as_ref) {
+            Some(typical) => wording::side(cell, typical),
+            None => {
+                let of_inputs = self.sides.get(place).and_then(|sides| sides.get(row));
+                of_inputs.copied().unwrap_or(Ordering::Equal)
+            }
+        }
+    }
+
     /// What the reasons of a row are of, the strongest first.
     fn told(&self, row: usize) -> impl Iterator<Item = &AttributedColumn> {
         let one = self.attributed.get(row).zip(self.principal.get(row));

@@ -41,6 +41,15 @@ pub(super) struct Hurts {
     pub(super) none: bool,
 }
 
+/// What a reason is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Subject<'a> {
+    Column(Fact<'a>),
+    /// Columns that are told as one, and on which side those of its values lie that were found to hurt; equal
+    /// where none were.
+    Group(Ordering),
+}
+
 impl Hurts {
     /// As sentences were told before rows were scored for them.
     pub(super) const UNSCORED: Self = Self { usual: true, named: true, none: true };
@@ -64,38 +73,54 @@ pub(super) fn side(cell: &Cell, typical: &Typical) -> Ordering {
 
 /// The entry that is for the values of a row: of those for its columns one for a missing value, for its
 /// category, for a high or low one, where that hurts, else for all; in the language, else in none. A group is told
-/// in any language rather than not at all.
+/// in another language rather than not at all.
 pub(super) fn entry_for<'a>(
     entries: &[&'a ReasonEntry],
-    fact: Option<Fact<'_>>,
+    subject: Subject<'_>,
     language: Option<&str>,
 ) -> Option<&'a ReasonEntry> {
-    let fits = |entry: &ReasonEntry| match (&entry.when, fact) {
+    let fits = |entry: &ReasonEntry| match (&entry.when, subject) {
         (None, _) => Some(3),
-        (Some(_), None) => None,
-        (Some(ReasonCondition::Is(ReasonValue::Missing)), Some(fact)) => {
-            (fact.hurts.usual && *fact.cell == Cell::Null).then_some(0)
+        (Some(condition), Subject::Column(fact)) => is_met(condition, fact),
+        (Some(ReasonCondition::Is(value)), Subject::Group(side)) => {
+            (side_of(*value) == Some(side)).then_some(2)
         }
-        (Some(ReasonCondition::OneOf(values)), Some(fact)) => {
+        (Some(ReasonCondition::OneOf(_)), Subject::Group(_)) => None,
+    };
+    // Which comes before how well it fits only where the language is another.
+    let in_language = |entry: &ReasonEntry| match (entry.language.as_deref(), subject) {
+        (given, _) if given == language => Some((false, 0)),
+        (None, _) => Some((false, 1)),
+        (Some(_), Subject::Group(_)) => Some((true, 2)),
+        (Some(_), Subject::Column(_)) => None,
+    };
+    let ranked = entries.iter().filter_map(|entry| {
+        let (is_foreign, rank) = in_language(entry)?;
+        Some(((is_foreign, fits(entry)?, rank), entry))
+    });
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, entry)| *entry)
+}
+
+/// How well a condition is met by a column's value, the less the better; None where it is not.
+fn is_met(condition: &ReasonCondition, fact: Fact<'_>) -> Option<u8> {
+    match condition {
+        ReasonCondition::OneOf(values) => {
             (fact.hurts.usual && is_one_of(fact.cell, values)).then_some(1)
         }
-        (Some(ReasonCondition::Is(value)), Some(fact)) => {
-            let wanted = match value {
-                ReasonValue::High => Ordering::Greater,
-                _ => Ordering::Less,
-            };
-            (*fact.cell != Cell::Null && fact.side == wanted).then_some(2)
-        }
-    };
-    let in_language = |entry: &ReasonEntry| match entry.language.as_deref() {
-        given if given == language => Some(0),
-        None => Some(1),
-        Some(_) if fact.is_none() => Some(2),
-        Some(_) => None,
-    };
-    let ranked =
-        entries.iter().filter_map(|entry| Some(((fits(entry)?, in_language(entry)?), entry)));
-    ranked.min_by_key(|(rank, _)| *rank).map(|(_, entry)| *entry)
+        ReasonCondition::Is(value) => match side_of(*value) {
+            None => (fact.hurts.usual && *fact.cell == Cell::Null).then_some(0),
+            Some(side) => (*fact.cell != Cell::Null && fact.side == side).then_some(2),
+        },
+    }
+}
+
+/// On which side of a baseline such values lie; None of missing ones.
+fn side_of(value: ReasonValue) -> Option<Ordering> {
+    match value {
+        ReasonValue::High => Some(Ordering::Greater),
+        ReasonValue::Low => Some(Ordering::Less),
+        ReasonValue::Missing => None,
+    }
 }
 
 /// Whether a value is among categories; numbers are compared as such.

@@ -285,7 +285,7 @@ async fn what_is_high_or_low_hurts() {
         answer["predictions"][at]["probabilities"]["yes"].as_f64().unwrap()
     };
     let mut undirected = 0;
-    for ((adverse, sign, hurting), medians) in both.into_iter().zip(approved) {
+    for ((adverse, sign, hurting), medians) in both.into_iter().zip(&approved) {
         let asked = json!({"rows": rows, "version": 1, "reasons": {"adverse": adverse}});
         let answer = predicted(&served, asked).await;
         assert_eq!(answer["reasons"]["directions"], "scored");
@@ -317,6 +317,65 @@ async fn what_is_high_or_low_hurts() {
     }
     assert!(undirected >= 3, "nearer to the median is worse: {undirected}");
     older_records_are_told_as_they_were(&served, &rows).await;
+    groups_are_high_or_low_where_that_hurts(&served, &rows, &approved).await;
+}
+
+/// Columns that are told as one: with the medians of the approved in place of those that are high, or low, alone
+/// the answer is less adverse.
+async fn groups_are_high_or_low_where_that_hurts(
+    served: &Served,
+    rows: &[Value],
+    approved: &[BTreeMap<String, f64>],
+) {
+    let entry = |code: &str, when: Option<&str>| json!({"code": code, "columns": ["age", "income"], "when": when, "text": format!("Age and income: {code}.")});
+    let entries =
+        json!([entry("LOW", Some("low")), entry("HIGH", Some("high")), entry("ANY", None)]);
+    json(create(served, entries).await, StatusCode::CREATED).await;
+    let yes = |answer: &Value, at: usize| {
+        answer["predictions"][at]["probabilities"]["yes"].as_f64().unwrap()
+    };
+    let mut told = BTreeMap::new();
+    for ((adverse, sign), medians) in [("yes", 1.0), ("no", -1.0)].into_iter().zip(approved) {
+        let asked = json!({"rows": rows, "version": 1, "reasons": {"adverse": adverse}});
+        let answer = predicted(served, asked).await;
+        let (mut moved, mut before) = (Vec::new(), Vec::new());
+        for (at, reasons) in answer["reasons"]["rows"].as_array().unwrap().iter().enumerate() {
+            let mut of_group = reasons.as_array().unwrap().iter();
+            let Some(reason) = of_group.find(|reason| reason["columns"][1].is_string()) else {
+                continue;
+            };
+            let code = reason["code"].as_str().unwrap();
+            *told.entry(code.to_owned()).or_insert(0) += 1;
+            let side = match code {
+                "LOW" => -1.0,
+                "HIGH" => 1.0,
+                _ => continue,
+            };
+            let mut row = rows[at].clone();
+            let mut is_clear = true;
+            for (column, near) in [("income", 6_000.0), ("age", 6.0)] {
+                let beyond = row[column].as_f64().unwrap() - medians[column];
+                // The mean lies near the median, and what is between them is on no side.
+                is_clear &= beyond.abs() > near;
+                if beyond * side > 0.0 {
+                    row[column] = json!(medians[column]);
+                }
+            }
+            assert!(!is_clear || row != rows[at], "{code}: {row}");
+            if is_clear {
+                moved.push(row);
+                before.push(yes(&answer, at));
+            }
+        }
+        let after = predicted(served, json!({"rows": moved, "version": 1})).await;
+        for (at, before) in before.into_iter().enumerate() {
+            let after = yes(&after, at);
+            assert!(sign * (before - after) > 0.0, "{before} {after} {}", moved[at]);
+        }
+    }
+    for code in ["LOW", "HIGH"] {
+        assert!(told.get(code).is_some_and(|count| *count >= 3), "{told:?}");
+    }
 }
 
 /// Records of programs that scored no row a second time say nothing of directions, and are told by the place of

@@ -228,7 +228,7 @@ fn what_stands_for_a_baseline_is_scored_in_place() {
         assert!(*name != "seldom" || stands.usual == stands.none && stands.named.is_empty());
         for (with, cell) in [(usual, cell), (stands.none, crate::domain::schema::Cell::Null)] {
             let Some(with) = with else { continue };
-            swaps.extend((0..40).map(|row| Swap { row, column, with }));
+            swaps.extend((0..40).map(|row| Swap { row, with: vec![(column, with)] }));
             let mut moved = some.to_rows();
             moved.iter_mut().for_each(|row| {
                 row.remove("y");
@@ -237,12 +237,21 @@ fn what_stands_for_a_baseline_is_scored_in_place() {
             wanted.extend(moved);
         }
     }
+    // All at once.
+    let all = swaps.chunks_exact(40).map(|of_column| of_column[0].with[0]);
+    swaps.push(Swap { row: 0, with: all.collect() });
+    let mut moved = wanted[0].clone();
+    for row in wanted.iter().step_by(40) {
+        let own = some.to_rows().swap_remove(0);
+        moved.extend(row.clone().into_iter().filter(|(name, cell)| own.get(name) != Some(cell)));
+    }
+    wanted.push(moved);
     let reader = crate::frame::RowReader::new(&of.signature.inputs);
     let wanted = reader.rows(&wanted).unwrap();
     let found = explainer.instead(&some, &swaps, &baseline, POSITIVE, &mut || false).unwrap();
     let inputs = loaded(&of).inputs(&wanted).unwrap();
     let values = explainer.networks.values(&inputs.data, inputs.width, POSITIVE).unwrap();
-    assert_eq!((found.len(), found.len() % 40), (values.len(), 0));
+    assert_eq!((found.len(), found.len() % 40), (values.len(), 1));
     for (at, (found, value)) in found.iter().zip(&values).enumerate() {
         assert!((found - value).abs() < 1e-5, "{at}: {found} {value} {:?}", swaps[at]);
     }

@@ -261,7 +261,7 @@ fn the_nearest_entry_is_taken() {
         let cell: Cell = serde_json::from_value(cell).unwrap();
         let (side, hurts) = (side(&cell, &typical), Hurts::UNSCORED);
         let fact = Fact { column: "x", cell: &cell, typical: Some(&typical), side, hurts };
-        entry_for(&entries, Some(fact), None).map(|entry| entry.code.as_str())
+        entry_for(&entries, Subject::Column(fact), None).map(|entry| entry.code.as_str())
     };
     assert_eq!(code(json!(3)), Some("high"));
     assert_eq!(code(json!(2)), Some("two"));
@@ -275,11 +275,27 @@ fn the_nearest_entry_is_taken() {
         let cell: Cell = serde_json::from_value(cell).unwrap();
         let (side, hurts) = (Ordering::Equal, Hurts { usual: false, named: true, none: true });
         let fact = Fact { column: "x", cell: &cell, typical: Some(&typical), side, hurts };
-        entry_for(&entries, Some(fact), None).map(|entry| entry.code.as_str())
+        entry_for(&entries, Subject::Column(fact), None).map(|entry| entry.code.as_str())
     };
     assert_eq!([json!(2), json!(null), json!(3)].map(harmless), [Some("any"); 3]);
-    let spoken =
-        |language| entry_for(&entries, None, language).and_then(|entry| entry.language.as_deref());
-    assert_eq!((spoken(Some("es")), spoken(None)), (Some("es"), None));
-    assert_eq!(entry_for(&entries[1..2], None, Some("en")).map(|e| e.code.as_str()), Some("any"));
+    // Of groups, whose values lie on a side that hurts or on none.
+    let group = |side, language| {
+        let entry = entry_for(&entries, Subject::Group(side), language).unwrap();
+        (entry.code.as_str(), entry.language.as_deref())
+    };
+    assert_eq!(group(Ordering::Greater, None), ("high", None));
+    assert_eq!(group(Ordering::Less, Some("en")), ("low", None));
+    assert_eq!(group(Ordering::Equal, None), ("any", None));
+    assert_eq!(group(Ordering::Equal, Some("es")), ("any", Some("es")));
+    let foreign = entry_for(&entries[1..2], Subject::Group(Ordering::Less), Some("en"));
+    assert_eq!(foreign.map(|entry| entry.code.as_str()), Some("any"), "rather than not at all");
+    // What fits better in another language does not come before what is told in this one.
+    let spoken: Vec<ReasonEntry> = serde_json::from_value(json!([
+        {"code": "low", "columns": ["x", "y"], "when": "low", "text": "a", "language": "es"},
+        {"code": "any", "columns": ["x", "y"], "text": "a", "language": "en"}
+    ]))
+    .unwrap();
+    let spoken: Vec<&ReasonEntry> = spoken.iter().collect();
+    let told = entry_for(&spoken, Subject::Group(Ordering::Less), Some("en"));
+    assert_eq!(told.map(|entry| entry.code.as_str()), Some("any"));
 }

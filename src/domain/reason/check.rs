@@ -415,6 +415,16 @@ mod tests {
                 "/entries/0/when",
                 "twice",
             ),
+        ] {
+            let found = faults(entries.clone());
+            let named = found.iter().any(|(p, detail)| p == pointer && detail.contains(word));
+            assert!(named, "{entries}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn groups_are_for_high_low_and_all_values() {
+        for (entries, pointer, word) in [
             (
                 json!([{"code": "R", "columns": ["PAY_0", "PAY_2"], "text": "a", "when": "missing"}]),
                 "/entries/0/when",

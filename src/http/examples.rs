@@ -277,8 +277,8 @@ pub(super) fn advice() -> Value {
         "services": [{
             "purpose": "lending", "path": "/api/v1/loans/policies",
             "text": "a loan book, whose default tells what became of each loan: a policy decides on \
-                     applications by the probability of default, with reasons, expected loss, limit and \
-                     rate",
+                     applications by the probability that default is 1, with reasons, expected loss, limit \
+                     and rate",
             "steps": [
                 {"request": "POST /api/v1/models/{model}/versions",
                  "text": "train the recommended network; estimate tells what that takes"},

@@ -65,7 +65,7 @@ use self::runs::{Runs, side_by_side};
 pub use self::scorecard::ScorecardWeights;
 use self::search::Found;
 pub use self::simplify::{Parent, check_simplification, simplify};
-pub(crate) use self::target::Truth;
+pub(crate) use self::target::{Truth, positive_of};
 pub use self::windows::known_until;
 use crate::domain::calibration::CalibrationChoice;
 use crate::domain::cost::Cost;

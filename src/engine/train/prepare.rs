@@ -149,7 +149,7 @@ impl Read {
     pub(super) fn of(frame: &Frame, spec: &TrainingSpec) -> Result<(Self, Vec<String>)> {
         let target = Target::read(frame, spec)?;
         check_task(spec, target.task)?;
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<String> = target.guessed(spec).into_iter().collect();
         let dropped = frame.rows() - target.rows.len();
         let kept;
         let frame = if dropped > 0 {

@@ -1,6 +1,6 @@
 //! What is predicted: the task, the classes, the truth of each row.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::calibration_misfit;
 use crate::domain::model::Task;
@@ -114,10 +114,22 @@ impl Target {
                 );
                 return Err(refuse("/positive_class", detail));
             }
-            (None, Task::Binary) => Some(positive_class(&classes, &truth)),
+            (None, Task::Binary) => named_positive(&classes).or_else(|| Some(rarer(&truth))),
             (None, _) => None,
         };
         Ok(Self { task, classes, positive, rows, truth: Truth::Classes(truth) })
+    }
+
+    /// Where neither the specification nor a label says which class is the positive one.
+    pub(super) fn guessed(&self, spec: &TrainingSpec) -> Option<String> {
+        let class = self.classes.get(self.positive?)?;
+        let is_said = spec.positive_class.is_some() || named_positive(&self.classes).is_some();
+        (!is_said).then(|| {
+            format!(
+                "the positive class is {class}, the rarer one of {}: name positive_class if the other is meant",
+                spec.target
+            )
+        })
     }
 
     /// Reads the target column of any rows as a version knows it: with its classes, of which the rows
@@ -176,13 +188,29 @@ fn sorted(labels: BTreeSet<&str>) -> Vec<String> {
     classes
 }
 
-/// The class whose label says so, else the rarer one, else the second.
-fn positive_class(classes: &[String], truth: &[usize]) -> usize {
-    let says_so = |c: &String| POSITIVE.contains(&c.to_lowercase().as_str());
-    classes.iter().position(says_so).unwrap_or_else(|| {
-        let second = truth.iter().filter(|&&class| class == 1).count();
-        usize::from(second * 2 <= truth.len())
-    })
+/// Which of two classes has a label that says so. A 1 beside a 2 says nothing: which of them is the event is
+/// written elsewhere.
+fn named_positive(classes: &[String]) -> Option<usize> {
+    let is_more = |c: &String| c.parse::<f64>().is_ok_and(|number| number > 1.0);
+    let is_numbered = classes.iter().any(is_more);
+    let says_so =
+        |c: &String| POSITIVE.contains(&c.to_lowercase().as_str()) && !(is_numbered && c == "1");
+    classes.iter().position(says_so)
+}
+
+/// The class of two that a training would take as the positive one, by how many rows have each.
+pub(crate) fn positive_of(counts: &BTreeMap<String, u64>) -> Option<&str> {
+    let classes: Vec<String> = counts.keys().cloned().collect();
+    let named = named_positive(&classes).and_then(|at| counts.keys().nth(at));
+    named
+        .or_else(|| counts.iter().min_by_key(|(_, rows)| **rows).map(|(class, _)| class))
+        .map(String::as_str)
+}
+
+/// The rarer one of two classes, else the second.
+fn rarer(truth: &[usize]) -> usize {
+    let second = truth.iter().filter(|&&class| class == 1).count();
+    usize::from(second * 2 <= truth.len())
 }
 
 #[cfg(test)]
@@ -231,6 +259,11 @@ mod tests {
         assert_eq!(target.positive, Some(1), "the rarer one");
         assert_eq!(read(&["no", "Yes", "Yes"], None).unwrap().positive, Some(0), "Yes sorts first");
         assert_eq!(read(&["a", "b"], None).unwrap().positive, Some(1));
+        assert_eq!(read(&["0", "1", "1"], None).unwrap().positive, Some(1));
+        assert_eq!(read(&["-1", "1", "1"], None).unwrap().positive, Some(1));
+        // As in German credit, where 2 is bad.
+        assert_eq!(read(&["1", "1", "2"], None).unwrap().positive, Some(1), "the rarer one");
+        assert_eq!(read(&["2", "1", "2"], None).unwrap().positive, Some(0), "the rarer one");
         assert_eq!(read(&["good", "bad", "good"], Some("good")).unwrap().positive, Some(1));
         let error = read(&["good", "bad"], Some("goood")).unwrap_err();
         assert!(error.to_string().contains("did you mean good?"), "{error}");

@@ -408,6 +408,7 @@ impl Assembly<'_> {
             Foretold::Series(_) => None,
             Foretold::Target(target, _) => {
                 let truths = &self.truths;
+                warnings.extend(target.guessed(&spec));
                 warnings.extend(super::prepare::check_truths(target, truths.each_ref())?);
                 class_weights(&spec, target, &truths[0])?
             }

@@ -40,7 +40,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
                 NONE,
                 "'binary', 'multiclass', 'regression' or 'forecast'; inferred when absent",
             ),
-            optional("positive_class", NONE, "the class whose probability is the score"),
+            optional(
+                "positive_class",
+                NONE,
+                "the class whose probability is the score; 1, true, yes or y, else the rarer one",
+            ),
             optional(
                 "monotone",
                 NONE,

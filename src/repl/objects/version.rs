@@ -102,7 +102,9 @@ impl Trained {
             parts.push(format!("champion {number}: {}", short(value)));
         }
         if let Some(threshold) = version.signature.threshold {
-            parts.push(format!("threshold {threshold:.2}"));
+            let class = version.signature.positive_class.as_ref();
+            let of = class.map(|class| format!(" for {class}")).unwrap_or_default();
+            parts.push(format!("threshold {threshold:.2}{of}"));
         }
         parts.extend(calibrated(version));
         parts.push(format!("n test {}", grouped(tested(&version.metrics))));

@@ -6,6 +6,7 @@ use crate::domain::dataset::DatasetVersion;
 use crate::domain::schema::{ColumnSummary, ColumnType};
 use crate::engine::advice::order::Order;
 use crate::engine::advice::question::Question;
+use crate::engine::train::positive_of;
 use crate::error::{Code, Error, Result};
 
 /// Words of columns that loans have.
@@ -146,12 +147,16 @@ pub(super) fn left_out<'q>(question: &'q Question<'_>) -> Vec<&'q str> {
 
 pub(super) fn service(question: &Question<'_>, order: &Order) -> ServiceAdvice {
     let target = question.target();
+    let probability = match positive_of(&question.classes) {
+        Some(class) => format!("the probability that {target} is {class}"),
+        None => format!("the probability of {target}"),
+    };
     ServiceAdvice {
         purpose: Purpose::Lending,
         path: "/api/v1/loans/policies".to_owned(),
         text: format!(
             "a loan book, whose {target} tells what became of each loan: a policy decides on \
-             applications by the probability of {target}, with reasons, expected loss, limit and rate"
+             applications by {probability}, with reasons, expected loss, limit and rate"
         ),
         steps: vec![
             step(TRAIN, "train the recommended network; estimate tells what that takes"),

@@ -135,6 +135,8 @@ fn bind_with(
     })
     .disable_signals()
     .tcp_nodelay(true)
+    // Whoever has left is not answered: what is worked out for them holds a core, and a turn that others wait for.
+    .h1_allow_half_closed(false)
     .keep_alive(Duration::from_secs(60))
     .max_connections(settings.max_connections)
     .shutdown_timeout(settings.shutdown_seconds);

@@ -121,6 +121,25 @@ async fn stall(served: &Served, head: &str, drip: bool) -> (String, Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_left_is_not_answered() {
+    let served = Served::start().await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let head = format!(
+        "POST /api/v1/datasets/d/versions HTTP/1.1\r\nHost: actuary\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: text/csv\r\nContent-Length: 4\r\nPrefer: wait=10\r\n\r\nx\n1\n",
+        served.secret
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Nobody takes up its job: it would be answered after ten seconds.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stream.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    // A connection that is broken off is as good as one that is closed.
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_stalls_or_drips_times_out() {
     let served = Served::with(|settings| {
         settings.body_idle_seconds = 1;

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Service;
 use super::content::blocking;
-use super::models::no_dataset;
 use crate::domain::advice::{Advice, AdviceRequest};
 use crate::domain::key::Caller;
 use crate::engine::{self, Source};
-use crate::error::{Context, Result};
+use crate::error::{Code, Context, Result};
 use crate::frame::{Frame, read_parquet, read_parquet_rows};
 
 /// What is said while networks are measured for other requests.
@@ -24,10 +23,8 @@ impl Service {
     /// [`Code::InvalidSpec`][crate::error::Code] naming every field that the dataset refutes; an
     /// unknown dataset is a bad field. `TooManyRequests` while others are advised.
     pub async fn advise(&self, caller: &Caller, request: AdviceRequest) -> Result<Advice> {
-        let asked = &request.dataset;
-        let found =
-            self.store().get_dataset_version(&caller.project, &asked.name, asked.version).await?;
-        let (dataset, content) = found.ok_or_else(|| no_dataset(asked))?;
+        let found = self.named_dataset(caller, &request.dataset, Code::InvalidSpec, "/dataset");
+        let (dataset, content) = found.await?;
         let turn = self.0.probing.take().await?;
         let stored = Stored(self.spool(content).await?);
         // Whoever asked may leave: this is dropped then.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::cache::ModelName;
-use super::models::no_dataset;
+use super::datasets::no_dataset;
 use super::predictions::resolve;
 use super::versions::no_version;
 use super::{Idempotency, Service, blocking, not_found};
@@ -61,11 +61,8 @@ impl Service {
                 own
             }
             Some(asked) => {
-                let found = self
-                    .store()
-                    .get_dataset_version(&caller.project, &asked.name, asked.version)
-                    .await?;
-                let (found, _) = found.ok_or_else(|| unknown(&asked))?;
+                let found = self.named_dataset(caller, &asked, Code::InvalidRequest, "/dataset");
+                let (found, _) = found.await?;
                 engine::check_analysed_columns(&described, &request, &found.columns)?;
                 DatasetRef { name: asked.name, version: Some(found.version) }
             }
@@ -76,7 +73,7 @@ impl Service {
                 let held = tx.hold_dataset_version(&project, &dataset.name, dataset.version);
                 if held.await?.is_none() {
                     return Err(match &request.dataset {
-                        Some(asked) => unknown(asked),
+                        Some(asked) => no_dataset(asked, Code::InvalidRequest, "/dataset"),
                         None => no_rows(version, &dataset),
                     });
                 }
@@ -138,11 +135,6 @@ impl Service {
         let found = self.store().get_analysis(&caller.project, model, id).await?;
         found.ok_or_else(|| not_found("analysis", &format!("{id} of model {model}")))
     }
-}
-
-fn unknown(dataset: &DatasetRef) -> Error {
-    let detail = no_dataset(dataset).to_string();
-    Error::field(Code::InvalidRequest, "/dataset", detail)
 }
 
 /// What is said where the rows that a version was trained on are gone.

@@ -39,16 +39,8 @@ impl Service {
         caller: &Caller,
         request: BinningRequest,
     ) -> Result<BinningAnswer> {
-        let asked = &request.dataset;
-        let found =
-            self.store().get_dataset_version(&caller.project, &asked.name, asked.version).await?;
-        let (dataset, content) = found.ok_or_else(|| {
-            let detail = match asked.version {
-                None => format!("there is no dataset {}; upload it first", asked.name),
-                Some(version) => format!("there is no version {version} of dataset {}", asked.name),
-            };
-            Error::field(Code::InvalidRequest, "/dataset", detail)
-        })?;
+        let (dataset, content) =
+            self.named_dataset(caller, &request.dataset, Code::InvalidRequest, "/dataset").await?;
         let meant = checked(&request, &dataset)?;
         let turn = self.0.binning.take().await?;
         let file = self.spool(content).await?;

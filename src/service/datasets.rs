@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Idempotency, Service, not_found};
-use crate::domain::dataset::{DataFormat, Dataset, DatasetVersion};
+use crate::domain::dataset::{DataFormat, Dataset, DatasetRef, DatasetVersion};
 use crate::domain::job::{IngestionSpec, Job, JobKind, JobSpec};
 use crate::domain::key::Caller;
 use crate::domain::name::check_name;
@@ -129,6 +129,22 @@ impl Service {
         found.ok_or_else(|| not_found("version", &format!("{version} of dataset {name}")))
     }
 
+    /// A dataset's version that a request names at `pointer`, and the blob of its Parquet.
+    ///
+    /// # Errors
+    /// `code` where there is none.
+    pub(super) async fn named_dataset(
+        &self,
+        caller: &Caller,
+        asked: &DatasetRef,
+        code: Code,
+        pointer: &str,
+    ) -> Result<(DatasetVersion, i64)> {
+        let DatasetRef { name, version } = asked;
+        let found = self.store().get_dataset_version(&caller.project, name, *version).await?;
+        found.ok_or_else(|| no_dataset(asked, code, pointer))
+    }
+
     /// Deletes a version of a dataset that nothing uses.
     ///
     /// # Errors
@@ -235,4 +251,13 @@ impl Upload {
         drop(self.unfinished);
         job
     }
+}
+
+/// What is said of a dataset that a request names at `pointer` where there is none.
+pub(super) fn no_dataset(asked: &DatasetRef, code: Code, pointer: &str) -> Error {
+    let detail = match asked.version {
+        None => format!("there is no dataset {}; upload it first", asked.name),
+        Some(version) => format!("there is no version {version} of dataset {}", asked.name),
+    };
+    Error::field(code, pointer, detail)
 }

@@ -1,5 +1,6 @@
 //! Models: listed, set, trained.
 
+use super::datasets::no_dataset;
 use super::jobs::gone;
 use super::{Idempotency, Service, blocking, not_found};
 use crate::domain::dataset::DatasetRef;
@@ -32,11 +33,8 @@ impl Service {
             return Ok(job);
         }
         checked(&spec, engine::check_spec).await?;
-        let (dataset, _) = self
-            .store()
-            .get_dataset_version(&caller.project, &spec.dataset.name, spec.dataset.version)
-            .await?
-            .ok_or_else(|| no_dataset(&spec.dataset))?;
+        let (dataset, _) =
+            self.named_dataset(caller, &spec.dataset, Code::InvalidSpec, "/dataset").await?;
         let columns = dataset.columns.clone();
         checked(&spec, move |spec| engine::check_columns(spec, &columns)).await?;
         if let (Some(task), Some(row)) =
@@ -57,7 +55,7 @@ impl Service {
             Box::pin(async move {
                 let DatasetRef { name, version } = &spec.dataset;
                 if tx.hold_dataset_version(&project, name, *version).await?.is_none() {
-                    return Err(no_dataset(&spec.dataset));
+                    return Err(no_dataset(&spec.dataset, Code::InvalidSpec, "/dataset"));
                 }
                 let upload = match &spec.start {
                     Some(start) => Some(weights_to_start(tx, &project, start, &spec).await?),
@@ -155,12 +153,4 @@ async fn checked(
     }
     let spec = spec.clone();
     blocking(move || check(&spec)).await
-}
-
-pub(super) fn no_dataset(dataset: &DatasetRef) -> Error {
-    let detail = match dataset.version {
-        None => format!("there is no dataset {}; upload it first", dataset.name),
-        Some(version) => format!("there is no version {version} of dataset {}", dataset.name),
-    };
-    Error::field(Code::InvalidSpec, "/dataset", detail)
 }

@@ -1,6 +1,6 @@
 //! Datasets whose rows are assessed under a policy: queued.
 
-use super::models::no_dataset;
+use super::datasets::no_dataset;
 use super::policies::Bound;
 use super::{Idempotency, Service};
 use crate::domain::assessment::{LoanPortfolioRequest, LoanPortfolioStaging, MAX_PORTFOLIO};
@@ -49,9 +49,8 @@ impl Service {
         check_name("/into", &request.into)?;
         let found = self.policy_version(&caller.project, policy, request.version).await?;
         let bound = self.bound(&caller.project, found, None).await?;
-        let DatasetRef { name, version } = &request.dataset;
-        let found = self.store().get_dataset_version(&caller.project, name, *version).await?;
-        let (dataset, _) = found.ok_or_else(|| unknown(&request.dataset))?;
+        let found = self.named_dataset(caller, &request.dataset, Code::InvalidRequest, "/dataset");
+        let (dataset, _) = found.await?;
         let faults = faults(&bound, &request, &dataset);
         if !faults.is_empty() {
             let detail = "the dataset can't be assessed so";
@@ -69,7 +68,8 @@ impl Service {
             Box::pin(async move {
                 let DatasetRef { name, version } = &spec.request.dataset;
                 if tx.hold_dataset_version(&project, name, *version).await?.is_none() {
-                    return Err(unknown(&spec.request.dataset));
+                    let dataset = &spec.request.dataset;
+                    return Err(no_dataset(dataset, Code::InvalidRequest, "/dataset"));
                 }
                 let subject = spec.policy.clone();
                 tx.insert_job(NewJob {
@@ -85,11 +85,6 @@ impl Service {
         })
         .await
     }
-}
-
-pub(super) fn unknown(dataset: &DatasetRef) -> Error {
-    let detail = no_dataset(dataset).to_string();
-    Error::field(Code::InvalidRequest, "/dataset", detail)
 }
 
 /// What a dataset lacks of some columns, each with whether values of one type are read as those of another.

@@ -21,19 +21,9 @@ impl Service {
         request: &PricesRequest,
         turn: Turn,
     ) -> Result<Prices> {
-        let refuse = |field: &str, detail| {
-            Error::field(Code::InvalidRequest, format!("/prices/{field}"), detail)
-        };
         let asked = &request.dataset;
-        let found =
-            self.store().get_dataset_version(&caller.project, &asked.name, asked.version).await?;
-        let (dataset, content) = found.ok_or_else(|| {
-            let detail = match asked.version {
-                None => format!("there is no dataset {}; upload it first", asked.name),
-                Some(version) => format!("there is no version {version} of dataset {}", asked.name),
-            };
-            refuse("dataset", detail)
-        })?;
+        let found = self.named_dataset(caller, asked, Code::InvalidRequest, "/prices/dataset");
+        let (dataset, content) = found.await?;
         let columns: Vec<_> =
             dataset.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
         let names = prices_columns(&columns, request)?;
@@ -46,7 +36,7 @@ impl Service {
                  assets of a wide table, or upload a part of a long one",
                 asked.name
             );
-            return Err(refuse("dataset", detail));
+            return Err(Error::field(Code::InvalidRequest, "/prices/dataset", detail));
         }
         let file = self.spool(content).await?;
         let request = request.clone();

@@ -1,7 +1,8 @@
 //! Reject inference: queued.
 
 use super::cache::ModelName;
-use super::portfolios::{lacking, unknown};
+use super::datasets::no_dataset;
+use super::portfolios::lacking;
 use super::predictions::{Loaded, resolve};
 use super::{Idempotency, Service};
 use crate::domain::assessment::MAX_PORTFOLIO;
@@ -38,9 +39,8 @@ impl Service {
         let registered = self.registered(&name).await?;
         let model_version = resolve(&request.model, &registered, request.version.as_ref())?;
         let loaded = self.loaded(&name, model_version).await?;
-        let DatasetRef { name, version } = &request.dataset;
-        let found = self.store().get_dataset_version(&caller.project, name, *version).await?;
-        let (dataset, _) = found.ok_or_else(|| unknown(&request.dataset))?;
+        let found = self.named_dataset(caller, &request.dataset, Code::InvalidRequest, "/dataset");
+        let (dataset, _) = found.await?;
         let faults = faults(&loaded, &request, &dataset);
         if !faults.is_empty() {
             let detail = "outcomes can't be inferred so";
@@ -53,7 +53,8 @@ impl Service {
             Box::pin(async move {
                 let DatasetRef { name, version } = &spec.request.dataset;
                 if tx.hold_dataset_version(&project, name, *version).await?.is_none() {
-                    return Err(unknown(&spec.request.dataset));
+                    let dataset = &spec.request.dataset;
+                    return Err(no_dataset(dataset, Code::InvalidRequest, "/dataset"));
                 }
                 let subject = name.clone();
                 tx.insert_job(NewJob {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use actuary::http::openapi::document;
 use serde_json::Value;
 
+mod figures;
+
 pub(crate) fn described() -> Value {
     serde_json::from_str(&document()).unwrap()
 }

@@ -66,7 +66,7 @@ pub struct Advised {
     pub shrinkage: Option<f64>,
 }
 
-/// A number with the interval in which it lies for nine in ten of the histories that were drawn anew.
+/// A number with an interval of nine in ten, by histories that were drawn anew.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Estimate {
     pub value: f64,
@@ -93,7 +93,7 @@ pub enum Standing {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Holding {
     pub asset: String,
-    /// Its interval is that of the weights that are best for histories drawn anew.
+    /// In its interval lie the weights that are best for nine in ten of the histories drawn anew.
     pub weight: Estimate,
     /// Now; 0 where nothing is said.
     pub current: f64,
@@ -111,7 +111,8 @@ pub struct Holding {
 /// What is expected of a portfolio, and what it would have been.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Outlook {
-    /// A year, by the estimates, before costs; its interval is that of the same weights in histories drawn anew.
+    /// A year, by the estimates, before costs. Its interval holds the true one nine times in ten, by the same weights
+    /// in histories drawn anew, and is wider for a short history, which differs less from itself than the world does.
     pub expected_return: Estimate,
     /// Standard deviation of a year's return; its interval likewise.
     pub volatility: Estimate,
@@ -202,6 +203,6 @@ pub struct Resampling {
     /// Returns in a block.
     pub block: u32,
     pub seed: u64,
-    /// Share of the histories within the intervals.
+    /// Share of the histories within the intervals of weights, and with which the others hold the truth.
     pub level: f64,
 }

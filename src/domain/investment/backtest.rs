@@ -98,12 +98,15 @@ pub struct BacktestedStrategy {
     pub rebalancings: Vec<Rebalancing>,
 }
 
-/// How a strategy did after costs. Whoever lost everything has no Sharpe or Sortino ratio.
+/// How a strategy did after costs. Where it lost everything, all figures are of the time until then, and there is
+/// no Sharpe or Sortino ratio.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StrategyPerformance {
     /// Geometric, a year.
     pub annual_return: f64,
-    pub annual_volatility: f64,
+    /// Standard deviation, a year; absent where the first return lost everything, since one has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annual_volatility: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sharpe: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,10 +124,9 @@ pub struct StrategyPerformance {
     /// 2014). Above 0.95 is convincing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deflated_sharpe: Option<f64>,
-    /// All that was bought and sold in a year, as a share of wealth, the first purchase included; until everything was
-    /// lost, where it was.
+    /// All that was bought and sold in a year, as a share of wealth, the first purchase included.
     pub annual_turnover: f64,
-    /// What trading cost in a year, as a share of wealth; until everything was lost, where it was.
+    /// What trading cost in a year, as a share of wealth.
     pub annual_cost: f64,
 }
 

@@ -52,10 +52,10 @@ pub(in crate::http) fn activation_request() -> Value {
 }
 
 pub(in crate::http) fn activation_response() -> Value {
-    let summary = |mean: f64, least: f64, greatest: f64, zeros: f64| {
+    let summary = |mean: f64, deviation: f64, least: f64, zeros: f64, at: usize, greatest: f64| {
         json!({
-            "mean": mean, "standard_deviation": 0.75, "least": least, "greatest": greatest,
-            "zeros": zeros, "strongest": [{"at": [2], "value": greatest}]
+            "mean": mean, "standard_deviation": deviation, "least": least, "greatest": greatest,
+            "zeros": zeros, "strongest": [{"at": [at], "value": greatest}]
         })
     };
     json!({
@@ -63,9 +63,9 @@ pub(in crate::http) fn activation_response() -> Value {
             "outputs": [0.40625],
             "layers": [
                 {"layer": "hidden.0", "function": "relu", "axes": ["unit"], "shape": [4],
-                 "summary": summary(0.5, 0.0, 1.75, 0.5), "values": [0.0, 0.25, 1.75, 0.0]},
+                 "summary": summary(0.5, 0.7289, 0.0, 0.5, 2, 1.75), "values": [0.0, 0.25, 1.75, 0.0]},
                 {"layer": "output", "function": "linear", "axes": ["output"], "shape": [1],
-                 "summary": summary(0.40625, 0.40625, 0.40625, 0.0), "values": [0.40625]}
+                 "summary": summary(0.40625, 0.0, 0.40625, 0.0, 0, 0.40625), "values": [0.40625]}
             ]
         }],
         "model": "default-risk", "version": 3

@@ -65,11 +65,11 @@ pub(in crate::http) fn assessment_request() -> Value {
 fn assessment() -> Value {
     json!({
         "decision": "refer", "points": 541.5, "pd": 0.1317,
-        "pd_interval": {"kind": "calibration_bin", "low": 0.104, "high": 0.171, "rows": 267},
+        "pd_interval": {"kind": "calibration_bin", "low": 0.0958, "high": 0.1769, "rows": 267},
         "exposure": 12000.0, "expected_loss": 711.18,
         "offer": {
             "limit": 8400.0, "covers": false, "rate": 0.117265, "required_rate": 0.117265,
-            "loss_rate": 0.059265, "instalment": 277.92
+            "loss_rate": 0.059265, "instalment": 277.9
         },
         "reasons": [
             {"source": "score", "code": "R01",
@@ -172,15 +172,15 @@ pub(in crate::http) fn expected_loss_request() -> Value {
 pub(in crate::http) fn expected_loss_response() -> Value {
     json!({
         "loans": [
-            {"id": "L-1", "stage": "performing", "exposure": 12000.0, "twelve_months": 112.4,
-             "lifetime": 210.9, "provision": 112.4},
+            {"id": "L-1", "stage": "performing", "exposure": 12000.0, "twelve_months": 113.89,
+             "lifetime": 200.18, "provision": 113.89},
             {"id": "L-2", "stage": "impaired", "exposure": 5500.0, "twelve_months": 2623.5,
              "lifetime": 2623.5, "provision": 2623.5}
         ],
         "stages": [
-            {"stage": "performing", "count": 1, "exposure": 12000.0, "provision": 112.4},
+            {"stage": "performing", "count": 1, "exposure": 12000.0, "provision": 113.89},
             {"stage": "impaired", "count": 1, "exposure": 5500.0, "provision": 2623.5}
         ],
-        "exposure": 17500.0, "provision": 2735.9, "note": "illustrative, not an accounting opinion"
+        "exposure": 17500.0, "provision": 2737.39, "note": "illustrative, not an accounting opinion"
     })
 }

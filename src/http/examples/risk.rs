@@ -29,7 +29,7 @@ pub(in crate::http) fn risk_assessment() -> Value {
             "interval": [low, high], "amount": var * 1e6
         })
     };
-    let mut student = figure(0.03125, 0.0421875, 0.025, 0.0375);
+    let mut student = figure(0.031315, 0.041033, 0.025063, 0.037567);
     student["standard_error"] = json!(0.00319);
     let stressed =
         |asset: &str, shock: f64, loss: f64| json!({"asset": asset, "shock": shock, "loss": loss});
@@ -88,6 +88,8 @@ pub(in crate::http) fn risk_backtest_request() -> Value {
 
 pub(in crate::http) fn risk_backtest() -> Value {
     let test = |statistic: f64, p: f64| json!({"statistic": statistic, "p_value": p});
+    let day =
+        |time: &str, loss: f64, var: f64| json!({"time": time, "loss": loss, "value_at_risk": var});
     json!({
         "dataset": {"name": "stocks", "version": 1}, "level": 0.99, "window": 500, "refit_every": 20,
         "from": "2017-02-08", "to": "2018-02-07", "days": 252, "expected": 2.52,
@@ -100,8 +102,9 @@ pub(in crate::http) fn risk_backtest() -> Value {
                     "transitions": [243, 4, 4, 0], "conditional_coverage": test(0.8746, 0.6458),
                     "shortfall": {"z2": -0.75, "critical_5_percent": -0.7, "critical_hundredth_percent": -1.8},
                     "traffic_light": {"exceptions": 4, "zone": "green", "multiplier": 1.5},
-                    "mean_value_at_risk": 0.0265625, "pinball": 0.00042,
-                    "exceeded": [{"time": "2018-02-05", "loss": 0.0371, "value_at_risk": 0.0281}]
+                    "mean_value_at_risk": 0.0265625, "pinball": 0.000406,
+                    "exceeded": [day("2017-05-17", 0.0312, 0.0236), day("2017-06-09", 0.0325, 0.0245),
+                        day("2017-09-05", 0.0349, 0.0262), day("2018-02-05", 0.0371, 0.0281)]
                 }
             },
             {
@@ -110,8 +113,9 @@ pub(in crate::http) fn risk_backtest() -> Value {
                     "exceedances": 3, "kupiec": test(0.0870, 0.7680), "independence": test(0.0726, 0.7876),
                     "transitions": [245, 3, 3, 0], "conditional_coverage": test(0.1596, 0.9233),
                     "traffic_light": {"exceptions": 3, "zone": "green", "multiplier": 1.5},
-                    "mean_value_at_risk": 0.0253906, "pinball": 0.00043,
-                    "exceeded": [{"time": "2018-02-05", "loss": 0.0371, "value_at_risk": 0.0276}]
+                    "mean_value_at_risk": 0.0253906, "pinball": 0.000371,
+                    "exceeded": [day("2017-05-17", 0.0312, 0.0222), day("2017-09-05", 0.0349, 0.0258),
+                        day("2018-02-05", 0.0371, 0.0276)]
                 }
             }
         ],
@@ -138,16 +142,16 @@ pub(in crate::http) fn credit_losses() -> Value {
         |probability: f64, loss: f64| json!({"probability": probability, "loss": loss});
     let loan = |name: &str, exposure: f64, probability: f64, loss: f64| json!({"name": name, "exposure": exposure, "default_probability": probability, "loss": loss});
     json!({
-        "loans": 2, "exposure": 17000.0, "expected_loss": 355.5, "simulated_loss": 352.25,
-        "simulated_error": 7.5, "deviation": 1060.0,
+        "loans": 2, "exposure": 17000.0, "expected_loss": 355.5, "simulated_loss": 360.855,
+        "simulated_error": 7.59, "deviation": 1073.19,
         "figures": [{
             "level": 0.99, "value_at_risk": 5400.0, "interval": [5400.0, 5400.0],
-            "expected_shortfall": 5625.0, "shortfall_error": 45.0, "unexpected_loss": 5044.5,
-            "large_pool": 1250.0
+            "expected_shortfall": 6333.75, "shortfall_error": 102.28, "unexpected_loss": 5044.5,
+            "large_pool": 1384.69
         }],
         "percentiles": [percentile(0.5, 0.0), percentile(0.9, 2250.0), percentile(0.99, 5400.0)],
-        "concentration": 0.585, "simulations": 20000, "seed": 7,
-        "largest": [loan("A-18", 5000.0, 0.11, 790.0), loan("A-17", 12000.0, 0.02, 460.0)],
+        "concentration": 0.5848, "simulations": 20000, "seed": 7,
+        "largest": [loan("A-18", 5000.0, 0.11, 814.52), loan("A-17", 12000.0, 0.02, 570.17)],
         "assumptions": ["probabilities of default are true; intervals tell of the simulation alone"],
         "warnings": ["few loans make up much of the book, so that the large pool in closed form says too \
             little"]

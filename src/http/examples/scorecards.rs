@@ -7,28 +7,28 @@ pub(in crate::http) fn scorecard() -> Value {
         "model": "default-risk", "version": 5, "adverse_class": "1", "favourable_class": "0",
         "points": 600.0, "points_to_double": 20.0, "odds": 50.0, "rounded": true,
         "intercept": -1.27, "intercept_error": 0.02, "base_points": 523.77,
-        "least_score": 489.0, "greatest_score": 549.0, "favourable_rows": 14_940, "adverse_rows": 4_260,
+        "least_score": 498.0, "greatest_score": 546.0, "favourable_rows": 14_940, "adverse_rows": 4_260,
         "columns": [
             {
-                "column": "income", "iv": 0.21, "strength": "medium", "coefficient": -0.93,
+                "column": "income", "iv": 0.1841, "strength": "medium", "coefficient": -0.93,
                 "standard_error": 0.04, "trend": "falling",
                 "bins": [
-                    {"label": "below 15000", "below": 15000.0, "rows": 5_110, "adverse_rate": 0.35,
-                     "woe": -0.64, "points": 245.0},
-                    {"label": "15000 or more", "from": 15000.0, "rows": 14_000, "adverse_rate": 0.175,
-                     "woe": 0.30, "points": 270.0},
-                    {"label": "missing", "is_missing": true, "rows": 90, "adverse_rate": 0.22,
-                     "woe": 0.01, "points": 262.0}
+                    {"label": "below 15000", "below": 15000.0, "rows": 5_110, "adverse_rate": 0.3501,
+                     "woe": -0.6362, "points": 245.0},
+                    {"label": "15000 or more", "from": 15000.0, "rows": 14_000, "adverse_rate": 0.1751,
+                     "woe": 0.2953, "points": 270.0},
+                    {"label": "missing", "is_missing": true, "rows": 90, "adverse_rate": 0.2222,
+                     "woe": -0.002, "points": 262.0}
                 ]
             },
             {
-                "column": "home", "iv": 0.14, "strength": "medium", "coefficient": -0.88,
+                "column": "home", "iv": 0.1828, "strength": "medium", "coefficient": -0.88,
                 "standard_error": 0.06, "trend": "free",
                 "bins": [
                     {"label": "own", "categories": ["own"], "rows": 8_300, "adverse_rate": 0.14,
-                     "woe": 0.56, "points": 276.0},
+                     "woe": 0.5605, "points": 276.0},
                     {"label": "rent, other", "categories": ["other", "rent"], "rows": 10_900,
-                     "adverse_rate": 0.284, "woe": -0.33, "points": 254.0},
+                     "adverse_rate": 0.2842, "woe": -0.3311, "points": 253.0},
                     {"label": "any other", "is_rare": true, "rows": 0, "woe": 0.0, "points": 262.0},
                     {"label": "missing", "is_missing": true, "rows": 0, "woe": 0.0, "points": 262.0}
                 ]
@@ -41,7 +41,7 @@ pub(in crate::http) fn scorecard() -> Value {
 pub(in crate::http) fn scorecard_csv() -> &'static str {
     "column,iv,strength,coefficient,standard_error,bin,from,below,categories,is_rare,is_missing,rows,\
      adverse_class,adverse_rate,woe,points\n\
-     income,0.21,medium,-0.93,0.04,below 15000,,15000,,false,false,5110,1,0.35,-0.64,245\n"
+     income,0.1841,medium,-0.93,0.04,below 15000,,15000,,false,false,5110,1,0.3501,-0.6362,245\n"
 }
 
 pub(in crate::http) fn binning_request() -> Value {

@@ -7,13 +7,10 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::context;
 use super::super::objects::{Counterfactuals, Object, alloc};
-use super::model_argument;
-use super::models::{reference, resolve};
-use super::predicting::rows;
+use super::predicting::AskedRows;
 use crate::domain::counterfactual::{
     CounterfactualGoal, CounterfactualRequest, MAX_ALTERNATIVES, MAX_CHANGES,
 };
-use crate::domain::prediction::VersionRef;
 use crate::error::Result;
 
 /// `counterfactual(model, rows, change, of=None, at_least=None, below=None, max_changes=3,
@@ -23,8 +20,6 @@ pub(super) fn counterfactual<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let (model, number) = model_argument(arguments, "model")?;
-    let wanted = reference(arguments, "version")?.or(number.map(VersionRef::Number));
     // A list of names stands for columns that may change as far as training rows go.
     let change = match arguments.json("change")?.unwrap_or_default() {
         serde_json::Value::Array(names) => {
@@ -46,18 +41,19 @@ pub(super) fn counterfactual<'v>(
         let count = arguments.number(name, 1..=u64::from(most))?;
         Ok(count.and_then(|count| u32::try_from(count).ok()).unwrap_or(3))
     };
-    let rows = rows(arguments, context)?;
-    let version = context.wait(resolve(&context.client(), &model, wanted.as_ref()))?;
-    let rows = rows.read_by(context, &version)?;
+    let change = arguments.typed("change", change)?;
+    let max_changes = count("max_changes", MAX_CHANGES)?;
+    let alternatives = count("alternatives", MAX_ALTERNATIVES)?;
+    let asked = AskedRows::of(arguments, context)?;
     let request = CounterfactualRequest {
-        rows: Some(rows),
-        version: Some(VersionRef::Number(version.version)),
-        change: arguments.typed("change", change)?,
+        version: asked.number(),
+        rows: Some(asked.rows),
+        change,
         goal,
-        max_changes: count("max_changes", MAX_CHANGES)?,
-        alternatives: count("alternatives", MAX_ALTERNATIVES)?,
+        max_changes,
+        alternatives,
     };
-    let response = context.wait(context.client().counterfactuals(&model, &request))?;
-    let positive_class = version.signature.positive_class;
+    let response = context.wait(context.client().counterfactuals(&asked.model, &request))?;
+    let positive_class = asked.version.signature.positive_class;
     alloc(Object::Counterfactuals(Counterfactuals { response, positive_class }), eval)
 }

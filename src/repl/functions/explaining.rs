@@ -6,11 +6,8 @@ use starlark::values::Value;
 use super::super::arguments::Arguments;
 use super::super::context::context;
 use super::super::objects::{Object, alloc};
-use super::model_argument;
-use super::models::{reference, resolve};
-use super::predicting::rows;
+use super::predicting::AskedRows;
 use crate::domain::explanation::{ExplainedStep, ExplanationRequest};
-use crate::domain::prediction::VersionRef;
 use crate::error::Result;
 
 /// `explain(model, rows, method="expected_gradients", groups=None, of=None, step=None, target=None,
@@ -20,8 +17,6 @@ pub(super) fn explain<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let (model, number) = model_argument(arguments, "model")?;
-    let wanted = reference(arguments, "version")?.or(number.map(VersionRef::Number));
     let method = arguments.json("method")?;
     let method = method.map(|method| arguments.typed("method", method)).transpose()?;
     let groups = arguments.json("groups")?;
@@ -34,16 +29,16 @@ pub(super) fn explain<'v>(
         step: step.and_then(|step| u32::try_from(step).ok()),
         quantile,
     };
-    let rows = rows(arguments, context)?;
-    let version = context.wait(resolve(&context.client(), &model, wanted.as_ref()))?;
+    let class = arguments.text("of")?.map(str::to_owned);
+    let asked = AskedRows::of(arguments, context)?;
     let request = ExplanationRequest {
-        rows: Some(rows.read_by(context, &version)?),
-        version: Some(VersionRef::Number(version.version)),
+        version: asked.number(),
+        rows: Some(asked.rows),
         method: method.unwrap_or_default(),
-        class: arguments.text("of")?.map(str::to_owned),
+        class,
         groups: groups.unwrap_or_default(),
         forecast: (forecast != ExplainedStep::default()).then_some(forecast),
     };
-    let response = context.wait(context.client().explain(&model, &request))?;
+    let response = context.wait(context.client().explain(&asked.model, &request))?;
     alloc(Object::Explanations(response), eval)
 }

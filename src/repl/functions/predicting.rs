@@ -26,30 +26,50 @@ pub(super) fn predict<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let (model, number) = model_argument(arguments, "model")?;
-    let wanted = reference(arguments, "version")?.or(number.map(VersionRef::Number));
     let record = arguments.flag("record", false)?;
     let explain = arguments.flag("explain", false)?;
     let reasons = arguments.json("reasons")?;
     let reasons = reasons.map(|reasons| arguments.typed("reasons", reasons)).transpose()?;
-    let rows = rows(arguments, context)?;
-    let version = context.wait(resolve(&context.client(), &model, wanted.as_ref()))?;
-    let rows = rows.read_by(context, &version)?;
-    // The number, so that what answers is what the columns were chosen by.
+    let asked = AskedRows::of(arguments, context)?;
     let request = PredictionRequest {
-        rows: Some(rows.clone()),
-        version: Some(VersionRef::Number(version.version)),
+        rows: Some(asked.rows.clone()),
+        version: asked.number(),
         record,
         explain,
         reasons,
         ..PredictionRequest::default()
     };
     let client = context.client();
-    let asked = client.predict(&model, &request);
-    let response = if record { context.change(asked) } else { context.wait(asked) }?;
-    let positive_class = version.signature.positive_class.clone();
-    let predictions = Predictions { response, rows, positive_class };
+    let answer = client.predict(&asked.model, &request);
+    let response = if record { context.change(answer) } else { context.wait(answer) }?;
+    let positive_class = asked.version.signature.positive_class;
+    let predictions = Predictions { response, rows: asked.rows, positive_class };
     alloc(Object::Predictions(predictions), eval)
+}
+
+/// What a call asks of a version: its arguments `model`, `version` and `rows`.
+pub(super) struct AskedRows {
+    pub(super) model: String,
+    pub(super) version: Version,
+    /// With the columns that the version reads.
+    pub(super) rows: Vec<Row>,
+}
+
+impl AskedRows {
+    pub(super) fn of(arguments: &Arguments<'_>, context: &Context) -> Result<Self> {
+        let (model, number) = model_argument(arguments, "model")?;
+        let wanted = reference(arguments, "version")?.or(number.map(VersionRef::Number));
+        let rows = rows(arguments, context)?;
+        let version = context.wait(resolve(&context.client(), &model, wanted.as_ref()))?;
+        let rows = rows.read_by(context, &version)?;
+        Ok(Self { model, version, rows })
+    }
+
+    /// The version's number, so that what answers is what the columns were chosen by, wherever an alias has
+    /// moved meanwhile.
+    pub(super) fn number(&self) -> Option<VersionRef> {
+        Some(VersionRef::Number(self.version.version))
+    }
 }
 
 /// The rows that a call names.

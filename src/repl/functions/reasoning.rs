@@ -7,11 +7,10 @@ use super::super::arguments::Arguments;
 use super::super::context::context;
 use super::super::objects::{Object, Told, alloc};
 use super::data::path_of;
-use super::models::{reference, resolve};
-use super::predicting::rows;
+use super::predicting::AskedRows;
 use super::{model_argument, no_such};
 use crate::domain::page::PageQuery;
-use crate::domain::prediction::{PredictionRequest, VersionRef};
+use crate::domain::prediction::PredictionRequest;
 use crate::domain::reason::{MAX_REASONS, NewReasonTable, ReasonOptions, ReasonsWanted};
 use crate::error::{Code, Error, Result};
 
@@ -25,8 +24,6 @@ pub(super) fn reasons<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    let (model, number) = model_argument(arguments, "model")?;
-    let wanted = reference(arguments, "version")?.or(number.map(VersionRef::Number));
     let method = arguments.json("method")?;
     let whole = |name: &str, most: u64| -> Result<Option<u32>> {
         let number = arguments.number(name, 1..=most)?;
@@ -40,19 +37,18 @@ pub(super) fn reasons<'v>(
         language: arguments.text("language")?.map(str::to_owned),
     };
     let record = arguments.flag("record", false)?;
-    let rows = rows(arguments, context)?;
-    let version = context.wait(resolve(&context.client(), &model, wanted.as_ref()))?;
+    let asked = AskedRows::of(arguments, context)?;
     let request = PredictionRequest {
-        rows: Some(rows.read_by(context, &version)?),
-        version: Some(VersionRef::Number(version.version)),
+        version: asked.number(),
+        rows: Some(asked.rows),
         record,
         reasons: Some(Box::new(ReasonsWanted::As(options))),
         ..PredictionRequest::default()
     };
     let client = context.client();
-    let asked = client.predict(&model, &request);
-    let response = if record { context.change(asked) } else { context.wait(asked) }?;
-    let positive_class = version.signature.positive_class.clone();
+    let answer = client.predict(&asked.model, &request);
+    let response = if record { context.change(answer) } else { context.wait(answer) }?;
+    let positive_class = asked.version.signature.positive_class;
     alloc(Object::Reasons(Box::new(Told { response, positive_class })), eval)
 }
 

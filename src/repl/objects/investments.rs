@@ -254,7 +254,8 @@ fn walk_text(answer: &BacktestResponse) -> String {
     });
     let ruined = answer.strategies.iter().filter_map(|one| {
         let when = one.ruined.as_ref()?;
-        Some(format!("\n! {} lost everything by {when}", one.name))
+        let text = "its figures are of the time until then";
+        Some(format!("\n! {} lost everything by {when}; {text}", one.name))
     });
     let ruined: String = ruined.collect();
     format!("{} strategies from {span}{best}{ruined}\n{}", answer.strategies.len(), answer.notice)
@@ -286,7 +287,7 @@ fn walk_table(answer: &BacktestResponse) -> Table {
         vec![
             one.name.clone(),
             percent(p.annual_return),
-            percent(p.annual_volatility),
+            p.annual_volatility.map_or_else(|| maybe(None), percent),
             maybe(p.sharpe),
             maybe(p.deflated_sharpe),
             percent(p.max_drawdown),

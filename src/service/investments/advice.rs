@@ -1,8 +1,8 @@
 //! A portfolio with its reasons, and how far it hangs on the history.
 
 use actuary_finance::investments::{
-    History, Market, Portfolio, block_length, optimise, resampled, summed_drawdown, tail_loss,
-    turnover,
+    History, Market, Portfolio, block_length, interval, optimise, resampled, summed_drawdown,
+    tail_loss, turnover,
 };
 
 use super::estimates::{Believed, Known, LEVEL, market, objective};
@@ -16,7 +16,7 @@ use crate::domain::investment::{
 use crate::error::{FieldError, Result};
 use crate::stats::quantiles;
 
-/// Share of the drawn histories within an interval.
+/// Share of the drawn histories within an interval of weights; with which others hold the truth.
 const WITHIN: f64 = 0.9;
 /// Paths of a holding over the horizon, and periods of all of them together.
 const PATHS: u64 = 1_000;
@@ -95,8 +95,8 @@ pub(super) fn advise(
     let level = request.goal.level.or(request.profile.limits.cvar.as_ref().map(|tail| tail.level));
     let outlook = |weights: &[f64]| outlook(&market, rules, weights, level.unwrap_or(LEVEL));
     let mut portfolio = outlook(&found.weights)?;
-    portfolio.expected_return = drawn.interval(portfolio.expected_return.value, &drawn.returns);
-    portfolio.volatility = drawn.interval(portfolio.volatility.value, &drawn.volatilities);
+    portfolio.expected_return = drawn.of_return(portfolio.expected_return.value);
+    portfolio.volatility = drawn.of_volatility(portfolio.volatility.value);
     let invested = |held: &&Vec<f64>| (held.iter().sum::<f64>() - 1.0).abs() < 1e-6;
     let current = rules.current.as_ref().filter(invested).map(|held| outlook(held)).transpose()?;
     let outcomes = outcomes(request, universe, &found.weights, portfolio.cost, drawn.block);
@@ -130,6 +130,8 @@ pub(super) fn advise(
 
 /// What came of histories that were drawn anew.
 struct Drawn {
+    /// Of the history that they are drawn from.
+    periods: usize,
     block: usize,
     failed: u32,
     /// Of each history the best weights, where there are any.
@@ -155,6 +157,7 @@ impl Drawn {
         let periods = universe.history.periods();
         let block = request.block.map_or_else(|| block_length(periods), |block| block as usize);
         let mut drawn = Self {
+            periods,
             block,
             failed: 0,
             weights: Vec::new(),
@@ -198,17 +201,26 @@ impl Drawn {
         (count >= 10.0 && mean > 0.0005 && mean > 2.0 * error).then_some(mean)
     }
 
-    /// A number with the interval of those that were drawn; none of hardly any.
-    fn interval(&self, value: f64, drawn: &[f64]) -> Estimate {
-        let tail = (1.0 - WITHIN) / 2.0;
-        let ends = if drawn.len() < 10 { None } else { quantiles(drawn, &[tail, 1.0 - tail]) };
-        let end = |at: usize| ends.as_ref().map(|ends| ends[at]);
-        Estimate { value, low: end(0), high: end(1) }
+    fn of_return(&self, value: f64) -> Estimate {
+        let ends = interval(value, &self.returns, WITHIN, self.periods, self.block);
+        Estimate { value, low: ends.map(|ends| ends.0), high: ends.map(|ends| ends.1) }
     }
 
+    /// By logarithms, whose distribution is the same on both sides, for what can't fall below 0.
+    fn of_volatility(&self, value: f64) -> Estimate {
+        let drawn: Vec<f64> = self.volatilities.iter().map(|one| one.ln()).collect();
+        let ends = interval(value.ln(), &drawn, WITHIN, self.periods, self.block);
+        Estimate { value, low: ends.map(|ends| ends.0.exp()), high: ends.map(|ends| ends.1.exp()) }
+    }
+
+    /// With the share of the weights that were drawn: there is no true one that an interval could miss. None of
+    /// hardly any.
     fn of_weight(&self, asset: usize, value: f64) -> Estimate {
         let drawn: Vec<f64> = self.weights.iter().map(|weights| weights[asset]).collect();
-        self.interval(value, &drawn)
+        let tail = (1.0 - WITHIN) / 2.0;
+        let ends = if drawn.len() < 10 { None } else { quantiles(&drawn, &[tail, 1.0 - tail]) };
+        let end = |at: usize| ends.as_ref().map(|ends| ends[at]);
+        Estimate { value, low: end(0), high: end(1) }
     }
 }
 
@@ -440,7 +452,8 @@ mod tests {
     fn luck_is_told_where_it_is_more_than_the_noise_of_the_draws() {
         let luck = |optimism: Vec<f64>| {
             let (weights, returns, volatilities) = (Vec::new(), Vec::new(), Vec::new());
-            Drawn { block: 1, failed: 0, weights, returns, volatilities, optimism }.luck()
+            Drawn { periods: 60, block: 1, failed: 0, weights, returns, volatilities, optimism }
+                .luck()
         };
         let swinging = |mean: f64| {
             (0..100).map(|at| if at % 2 == 0 { mean - 0.1 } else { mean + 0.1 }).collect()

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use actuary_finance::investments::{
     Constraints, Held, History, Market, Objective, Trading, Unmet, Walk, Walked, deflated_sharpe,
-    optimise, performance, walk,
+    optimise, performance, risked, walk,
 };
 use actuary_finance::{Fault, Result as Calculated};
 
@@ -265,11 +265,10 @@ fn told(
 ) -> Calculated<BacktestedStrategy> {
     let found = performance(&walked.returns, rules.free, rules.year)?;
     let excess: Vec<f64> = walked.returns.iter().map(|value| value - rules.free).collect();
-    // After everything was lost nothing is traded, and a ratio would be of periods in which nothing was risked.
-    let is_ruined = walked.ruined.is_some();
-    let lost = walked.returns.iter().position(|value| is_ruined && *value == -1.0);
-    let years = lost.map_or(walked.returns.len(), |at| at + 1) as f64 / rules.year;
-    let unless_ruined = |value: Option<f64>| value.filter(|_| !is_ruined);
+    // After everything was lost nothing is traded.
+    let years = risked(&walked.returns).len() as f64 / rules.year;
+    // Who has no Sharpe ratio, as whoever lost everything, has none to deflate.
+    let luck = luck.filter(|_| found.sharpe.is_some());
     let mut wealth = 1.0;
     let path = walked.returns.iter().map(|value| {
         wealth *= 1.0 + value;
@@ -291,15 +290,14 @@ fn told(
         performance: StrategyPerformance {
             annual_return: found.annual_return,
             annual_volatility: found.annual_volatility,
-            sharpe: unless_ruined(found.sharpe),
-            sortino: unless_ruined(found.sortino),
+            sharpe: found.sharpe,
+            sortino: found.sortino,
             max_drawdown: found.max_drawdown,
             calmar: found.calmar,
             cvar: found.tail_loss,
-            probabilistic_sharpe: unless_ruined(found.probabilistic_sharpe),
-            deflated_sharpe: unless_ruined(
-                luck.and_then(|(variance, trials)| deflated_sharpe(&excess, variance, trials)),
-            ),
+            probabilistic_sharpe: found.probabilistic_sharpe,
+            deflated_sharpe: luck
+                .and_then(|(variance, trials)| deflated_sharpe(&excess, variance, trials)),
             // An empty sum would be -0.
             annual_turnover: walked.trades.iter().fold(0.0, |sum, one| sum + one.turnover) / years,
             annual_cost: walked.trades.iter().fold(0.0, |sum, one| sum + one.cost) / years,

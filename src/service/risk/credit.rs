@@ -89,14 +89,8 @@ impl Service {
             Error::field(Code::InvalidRequest, format!("/book/{field}"), detail)
         };
         let asked = &book.dataset;
-        let found =
-            self.store().get_dataset_version(&caller.project, &asked.name, asked.version).await?;
-        let (dataset, content) = found.ok_or_else(|| {
-            refuse(
-                "dataset",
-                format!("there is no such dataset as {}; upload it first", asked.name),
-            )
-        })?;
+        let found = self.named_dataset(caller, asked, Code::InvalidRequest, "/book/dataset");
+        let (dataset, content) = found.await?;
         if dataset.rows == 0 || dataset.rows > MAX_EXPOSURES as u64 {
             let detail = format!(
                 "{} has {} rows; 1 to {MAX_EXPOSURES} are simulated",

@@ -383,6 +383,19 @@ async fn a_backtest_keeps_to_its_turnover_and_loses_no_more_than_all() {
     let traded: f64 = trades.map(|one| number(&one["turnover"])).sum();
     let expected = traded / ((lost + 1) as f64 / 252.0);
     assert!((number(&performance["annual_turnover"]) / expected - 1.0).abs() < 1e-9, "{ruined}");
+    // And the zeros that follow calm nothing.
+    let wealth = ruined["wealth"].as_array().unwrap()[..=lost].iter().map(number);
+    let before = std::iter::once(1.0).chain(wealth.clone());
+    let mut returns: Vec<f64> = before.zip(wealth).map(|(from, to)| to / from - 1.0).collect();
+    returns.push(0.0);
+    let until = actuary_finance::investments::performance(&returns, 0.0, 252.0).unwrap();
+    for (name, figure) in
+        [("annual_volatility", until.annual_volatility), ("cvar", Some(until.tail_loss))]
+    {
+        let told = performance[name].as_f64();
+        let is_close = told.zip(figure).map_or(told == figure, |(a, b)| (a / b - 1.0).abs() < 1e-9);
+        assert!(is_close, "{name} {figure:?} {performance}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

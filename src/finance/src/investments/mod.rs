@@ -30,8 +30,8 @@ pub use objectives::{Objective, Portfolio, Unmet, excesses, optimise, turnover};
 pub use parity::risk_parity;
 pub use performance::{
     Performance, deflated_sharpe, expected_greatest_sharpe, max_drawdown, performance,
-    probabilistic_sharpe,
+    probabilistic_sharpe, risked,
 };
-pub use resampling::{block_length, resampled};
+pub use resampling::{block_length, interval, resampled};
 pub use views::{Doubt, Posterior, View, implied_returns, posterior};
 pub use walk::{Held, Trade, Walk, Walked, walk};

@@ -9,13 +9,14 @@ use crate::{Fault, Result};
 /// Euler's constant.
 const GAMMA: f64 = 0.577_215_664_901_532_9;
 
-/// How a series of returns did. Ratios are absent where their denominator is 0.
+/// How a series of returns did. Ratios are absent where their denominator is 0; those of Sharpe and Sortino also
+/// where everything was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Performance {
     /// Geometric, per year.
     pub annual_return: f64,
-    /// Standard deviation, per year.
-    pub annual_volatility: f64,
+    /// Standard deviation, per year; absent where the first return lost everything, since one has none.
+    pub annual_volatility: Option<f64>,
     /// Mean excess over its standard deviation, per year.
     pub sharpe: Option<f64>,
     /// Mean excess over the root of the mean square of what lies below 0, per year.
@@ -30,8 +31,15 @@ pub struct Performance {
     pub probabilistic_sharpe: Option<f64>,
 }
 
+/// The returns until everything was lost, with that of -1: nothing is risked afterwards.
+pub fn risked(returns: &[f64]) -> &[f64] {
+    let lost = returns.iter().position(|value| *value <= -1.0);
+    lost.map_or(returns, |at| &returns[..=at])
+}
+
 /// How a series of returns did against what is earned without risk, both per period; `year` is how many periods
-/// there are in one.
+/// there are in one. Where everything was lost it is how they did until then: the zeros that follow would make
+/// the volatility and the tail as small as one likes, by waiting.
 ///
 /// # Errors
 /// A [`Fault`] for fewer than two returns, and for one that is not a number from -1 or a year without periods.
@@ -51,6 +59,8 @@ pub fn performance(returns: &[f64], free: f64, year: f64) -> Result<Performance>
             format!("{year} is not above 0: 252 is usual for days"),
         ));
     }
+    let returns = risked(returns);
+    let is_lost = returns.last().is_some_and(|value| *value <= -1.0);
     let count = returns.len() as f64;
     let excess: Vec<f64> = returns.iter().map(|value| value - free).collect();
     let moments = Moments::of(&excess);
@@ -59,16 +69,17 @@ pub fn performance(returns: &[f64], free: f64, year: f64) -> Result<Performance>
     let annual_return = (grown * year / count).exp() - 1.0;
     let max_drawdown = max_drawdown(returns);
     let over = |value: f64, by: f64| (by > 1e-15).then(|| value / by);
-    let sharpe = moments.sharpe();
+    let unless_lost = |value: Option<f64>| value.filter(|_| !is_lost);
+    let sharpe = unless_lost(moments.sharpe());
     Ok(Performance {
         annual_return,
-        annual_volatility: moments.deviation * year.sqrt(),
+        annual_volatility: (returns.len() > 1).then(|| moments.deviation * year.sqrt()),
         sharpe: sharpe.map(|sharpe| sharpe * year.sqrt()),
-        sortino: over(moments.mean * year.sqrt(), below),
+        sortino: unless_lost(over(moments.mean * year.sqrt(), below)),
         max_drawdown,
         calmar: over(annual_return, max_drawdown),
         tail_loss: tail_loss(returns, 0.95)?,
-        probabilistic_sharpe: probabilistic_sharpe(&excess, 0.0),
+        probabilistic_sharpe: unless_lost(probabilistic_sharpe(&excess, 0.0)),
     })
 }
 
@@ -188,7 +199,26 @@ mod tests {
         assert_eq!(calm.probabilistic_sharpe, None);
         assert!(performance(&[0.1], 0.0, 252.0).is_err());
         assert!(performance(&[0.1, f64::NAN], 0.0, 252.0).is_err());
-        // Who loses everything has lost everything.
-        assert_eq!(performance(&[0.1, -1.0], 0.0, 252.0).unwrap().annual_return, -1.0);
+    }
+
+    #[test]
+    fn who_lost_everything_is_measured_until_then() {
+        let until = [0.1, -0.05, 0.02, -1.0];
+        let found = performance(&until, 0.0, 252.0).unwrap();
+        let mean = -0.2325_f64;
+        let squares: f64 = until.iter().map(|value| (value - mean).powi(2)).sum();
+        let volatility = (squares / 3.0 * 252.0).sqrt();
+        assert!((found.annual_volatility.unwrap() - volatility).abs() < 1e-12);
+        assert_eq!((found.annual_return, found.max_drawdown, found.tail_loss), (-1.0, 1.0, 1.0));
+        assert_eq!((found.sharpe, found.sortino, found.probabilistic_sharpe), (None, None, None));
+        // However long nothing is risked afterwards.
+        let mut waited = until.to_vec();
+        waited.resize(500, 0.0);
+        assert_eq!(performance(&waited, 0.0, 252.0).unwrap(), found);
+        assert_eq!((risked(&waited), risked(&until[..3])), (&until[..], &until[..3]));
+        // A single return has no spread.
+        let at_once = performance(&[-1.0, 0.0, 0.0], 0.0001, 252.0).unwrap();
+        assert_eq!((at_once.annual_volatility, at_once.tail_loss), (None, 1.0));
+        assert_eq!((at_once.annual_return, at_once.calmar), (-1.0, Some(-1.0)));
     }
 }

@@ -263,7 +263,7 @@ fn performance_is_that_of_the_peers() {
     let found = performance(&equal, 0.00008, 252.0).unwrap();
     let figures = [
         ("annual_return", found.annual_return),
-        ("annual_volatility", found.annual_volatility),
+        ("annual_volatility", found.annual_volatility.unwrap()),
         ("sharpe", found.sharpe.unwrap()),
         ("sortino", found.sortino.unwrap()),
         ("max_drawdown", found.max_drawdown),

@@ -127,14 +127,15 @@ pub fn walk(
         if period >= first {
             let earned: f64 = (0..held.len()).map(|at| held[at] * history.get(period, at)).sum();
             let (kept, grown) = (1.0 - cost, 1.0 + earned);
-            if kept <= 0.0 || grown <= 0.0 {
+            let earned = kept * grown - 1.0;
+            if kept <= 0.0 || grown <= 0.0 || earned <= -1.0 {
                 // Whoever owes more than there is has nothing, and no more than that to lose.
                 walked.returns.push(-1.0);
                 walked.returns.resize(history.periods() - first, 0.0);
                 walked.ruined = Some(if kept <= 0.0 { period - 1 } else { period });
                 return Ok(walked);
             }
-            walked.returns.push(kept * grown - 1.0);
+            walked.returns.push(earned);
             let drifted =
                 |(at, weight): (usize, &f64)| weight * (1.0 + history.get(period, at)) / grown;
             held = held.iter().enumerate().map(drifted).collect();

@@ -38,6 +38,7 @@ pub use crate::http::bench::Peers;
 pub use crate::http::openapi::document as openapi;
 pub use crate::jobs::Niceness;
 pub use crate::jobs::child::{ChildArguments, run as run_child};
+pub use crate::service::runs::GPU_TRAININGS;
 pub use crate::store::postgres::{SUBCOMMAND as POSTGRES_SUBCOMMAND, become_postgres};
 
 /// The database and the service over it, without a server: what commands need that look at or

@@ -18,11 +18,12 @@ use crate::error::{Code, Context, Error, Result};
 
 /// Keeps what is compiled for a GPU, and which of several kernels was the quickest there, in a directory,
 /// which is made when there is something to keep: the next process begins with it. The first call in a
-/// process counts, before a device is used.
+/// process counts, before a device is used. What variables say (`CUBECL_AUTOTUNE_LEVEL`,
+/// `CUBECL_DEBUG_LOG`) counts, too.
 pub fn keep_kernels(directory: &Path) {
     let mut kept = CubeClRuntimeConfig::storage().lock();
     if kept.is_none() {
-        let mut config = CubeClRuntimeConfig::default();
+        let mut config = CubeClRuntimeConfig::default().override_from_env();
         config.compilation.cache = Some(CacheConfig::File(directory.to_owned()));
         config.autotune.cache = CacheConfig::File(directory.to_owned());
         *kept = Some(Arc::new(config));

@@ -39,6 +39,10 @@ const QUICK_NUMBERS: usize = 1 << 16;
 /// may lie, relative to its size or to 1.
 const PROBES: usize = 64;
 const TOLERANCE: f64 = 1e-5;
+/// Rows that go through a network at once on a device, others in the place of those that are missing: which
+/// kernels it has depends on their number, and only those that were tried may answer. Each has to be
+/// compiled and tuned, too.
+const SIZES: [usize; 3] = [16, 128, CHUNK];
 
 /// A version's function. It has no state: any number of threads may call it at once.
 #[derive(Debug)]
@@ -206,16 +210,20 @@ impl LoadedModel {
             calibrator: self.calibrator.clone(),
             ..*self
         };
-        let probes = probes(&layout);
+        let probes = probes(&layout, PROBES, 0);
         let wanted = self.logits_of(&probes)?;
-        let found = moved.logits_of(&probes)?;
-        let apart = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs() / a.abs().max(1.0));
-        // Written so that a NaN counts as disagreement.
-        if !apart.into_iter().all(|apart| apart <= TOLERANCE) {
-            return Err(Error::new(
-                Code::DeviceUnavailable,
-                "the device's answers differ from the CPU's by more than 1e-5",
-            ));
+        for size in sizes(probes.width) {
+            let data: Vec<f32> =
+                probes.data.iter().copied().cycle().take(size * probes.width).collect();
+            let found = moved.logits_of(&Matrix { rows: size, width: probes.width, data })?;
+            let pairs = wanted.iter().cycle().zip(&found);
+            // Written so that a NaN counts as disagreement.
+            if !pairs.into_iter().all(|(a, b)| (a - b).abs() <= TOLERANCE * a.abs().max(1.0)) {
+                return Err(Error::new(
+                    Code::DeviceUnavailable,
+                    "the device's answers differ from the CPU's by more than 1e-5",
+                ));
+            }
         }
         Ok(moved)
     }
@@ -325,9 +333,8 @@ impl LoadedModel {
     /// [`Error::Internal`] when a device fails.
     pub fn logits_of(&self, inputs: &Matrix) -> Result<Vec<f64>> {
         let width = inputs.width.max(1);
-        let chunk = (CHUNK_NUMBERS / width).clamp(1, CHUNK);
         let mut all = Vec::with_capacity(inputs.rows * self.outputs);
-        for rows in inputs.data.chunks(chunk * width) {
+        for rows in inputs.data.chunks(chunk(width) * width) {
             all.extend(self.logits(rows, inputs.width)?);
         }
         Ok(all)
@@ -439,7 +446,9 @@ impl Placed {
     fn logits(&self, rows: &[f32], width: usize) -> Result<Vec<f32>> {
         match self {
             Self::Cpu(network) => network.logits(rows, width),
-            Self::Elsewhere(placed) => forward(&placed.0, rows, width, &placed.1),
+            Self::Elsewhere(placed) => filled(rows, width, placed.0.members(), |rows| {
+                forward(&placed.0, rows, width, &placed.1)
+            }),
         }
     }
 }
@@ -468,16 +477,47 @@ pub(super) fn build<B: Backend>(
     restore(empty, weights)
 }
 
+/// Rows of so many inputs that go through a network at once.
+fn chunk(width: usize) -> usize {
+    (CHUNK_NUMBERS / width.max(1)).clamp(1, CHUNK)
+}
+
+/// [`SIZES`], where so many inputs are read.
+fn sizes(width: usize) -> Vec<usize> {
+    let mut sizes = SIZES.map(|size| size.min(chunk(width))).to_vec();
+    sizes.dedup();
+    sizes
+}
+
+/// Logits of some rows, `[members, rows, outputs]`, by those of one of [`SIZES`] of rows: zeros stand for
+/// what is missing.
+fn filled(
+    rows: &[f32],
+    width: usize,
+    members: usize,
+    logits: impl Fn(&[f32]) -> Result<Vec<f32>>,
+) -> Result<Vec<f32>> {
+    let count = rows.len() / width.max(1);
+    let size = sizes(width).into_iter().find(|size| *size >= count).unwrap_or(count);
+    let mut whole = rows.to_vec();
+    whole.resize(size * width, 0.0);
+    let logits = logits(&whole)?;
+    let of_member = logits.len() / members.max(1);
+    let of_rows = of_member / size.max(1) * count;
+    let each = logits.chunks_exact(of_member.max(1));
+    Ok(each.flat_map(|member| member.iter().take(of_rows)).copied().collect())
+}
+
 /// Inputs of chance on which a device has to agree with the CPU.
-pub(crate) fn probes(layout: &Layout) -> Matrix {
+pub(crate) fn probes(layout: &Layout, rows: usize, key: u64) -> Matrix {
     let width = layout.width();
     let bound = match layout {
         Layout::Text { buckets, .. } => *buckets as f32,
         _ => 2.0,
     };
-    let mut rng = keyed(0, Purpose::Probe, 0, 0);
-    let data = (0..PROBES * width).map(|_| symmetric(&mut rng, bound)).collect();
-    Matrix { rows: PROBES, width, data }
+    let mut rng = keyed(key, Purpose::Probe, 0, 0);
+    let data = (0..rows * width).map(|_| symmetric(&mut rng, bound)).collect();
+    Matrix { rows, width, data }
 }
 
 /// Logits of some rows, `[members, rows, outputs]`.

@@ -47,6 +47,9 @@ enum What {
     /// Seconds until one step of a training is done
     #[command(hide = true)]
     FirstStep(FirstStep),
+    /// A step of each of some trainings, and a device's memory after it
+    #[command(hide = true)]
+    Trainings(Trainings),
     /// A model's weights read from the database, beside psql's COPY of the same rows
     Load(Load),
     /// A file uploaded, typed and stored, beside psql's COPY, and the memory that it takes
@@ -128,6 +131,19 @@ struct FirstStep {
     kernels: PathBuf,
 }
 
+/// What [`Train`] starts in processes of their own, as a job on a GPU does.
+#[derive(Args)]
+struct Trainings {
+    #[command(flatten)]
+    of: FirstStep,
+    /// How many.
+    #[arg(long)]
+    count: usize,
+    /// Length of each.
+    #[arg(long, value_parser = seconds)]
+    seconds: f64,
+}
+
 #[derive(Args)]
 struct Explain {
     /// Length of one measurement; each is repeated in turns with its floor
@@ -202,6 +218,7 @@ pub(super) async fn run(flags: Flags, bench: Bench) -> Result<()> {
         What::Serve(serve) => serve::run(&flags, &serve).await?,
         What::Train(train) => train::run(&train).await?,
         What::FirstStep(first) => return gpu::first_step(&first).await,
+        What::Trainings(trainings) => return gpu::trainings(&trainings).await,
         What::Explain(explain) => explain::run(&explain).await?,
         What::Load(load) => load::run(&flags, &load).await?,
         What::Start(start) => start::run(&flags, &start).await?,

@@ -5,8 +5,8 @@
 mod affine;
 mod attention;
 mod convolution;
-
 mod embedding;
+mod exact;
 mod loss;
 mod lstm;
 mod means;
@@ -47,6 +47,11 @@ type Tracked = Autodiff<Flex>;
 /// Whether a backend is that of the CPU, without gradients.
 pub(crate) fn is_cpu<B: Backend>() -> bool {
     TypeId::of::<B>() == TypeId::of::<Flex>()
+}
+
+/// Whether a backend is that of the CPU, with gradients or without.
+fn is_host<B: Backend>() -> bool {
+    is_cpu::<B>() || TypeId::of::<B>() == TypeId::of::<Tracked>()
 }
 
 /// Computes the result where the backend is the one that `compute` is for. burn's traits can't be

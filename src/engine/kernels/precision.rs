@@ -1,6 +1,7 @@
-//! Matrix products in 16 bits while a network learns, everything round them in 32.
+//! Matrix products: in 16 bits while a network learns, where that is wanted, everything round them in 32;
+//! in whole f32 where it is validated and answers.
 //!
-//! Both factors are rounded to bf16, and their product comes back as f32: what is added to it, what
+//! In 16 bits both factors are rounded to bf16, and their product comes back as f32: what is added to it, what
 //! is normalised, a softmax, the loss and the weights themselves stay in f32. Backward does the same,
 //! since the gradient of a cast is a cast: gradients of weights are sums in f32 of products in bf16.
 //! bf16 reaches as far as f32, so that no loss has to be scaled.
@@ -9,12 +10,27 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{FloatDType, Tensor, module};
 
+use super::exact::parted;
+use super::is_host;
 use crate::domain::training::Precision;
 
-/// Whether products with a tensor are taken in bf16. What is validated and what answers is never
-/// tracked, and is always taken in f32.
-fn is_half<B: Backend, const D: usize>(x: &Tensor<B, D>, precision: Precision) -> bool {
-    precision == Precision::Bf16 && B::ad_enabled(&x.device())
+/// How products with a tensor are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// As burn does: on a CPU in f32, on a GPU as it finds quickest, which may round to TF32.
+    Plain,
+    Half,
+    /// In f32 even where units round.
+    Exact,
+}
+
+/// What is validated and what answers is never tracked, and is always taken in f32.
+fn way<B: Backend, const D: usize>(x: &Tensor<B, D>, precision: Precision) -> Way {
+    match (B::ad_enabled(&x.device()), precision) {
+        (true, Precision::Bf16) => Way::Half,
+        (false, _) if !is_host::<B>() => Way::Exact,
+        _ => Way::Plain,
+    }
 }
 
 fn half<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
@@ -31,10 +47,37 @@ pub(crate) fn product<B: Backend, const D: usize>(
     b: Tensor<B, D>,
     precision: Precision,
 ) -> Tensor<B, D> {
-    if !is_half(&a, precision) {
+    let way = way(&a, precision);
+    if way == Way::Plain && is_host::<B>() {
         return a.matmul(b);
     }
-    whole(half(a).matmul(half(b)))
+    let (rows, columns) = (D - 2, D - 1);
+    if a.dims()[rows] == 1 || a.dims()[columns] == 1 || b.dims()[columns] == 1 {
+        return by_numbers(a, b);
+    }
+    match way {
+        Way::Plain => a.matmul(b),
+        Way::Half => whole(half(a).matmul(half(b))),
+        Way::Exact => {
+            let (a, b) = parted((a, columns), (b, rows));
+            a.matmul(b)
+        }
+    }
+}
+
+/// The product where one of the factors is a vector, by numbers and sums of f32. Of the product of a matrix
+/// and a vector burn 0.21 may compute the first number alone where another operation follows it, and leave
+/// what was in memory in the place of the others (tracel-ai/burn#5122): `fused_gemv_unit_perpendicular` does
+/// not ask whether it has one row. Such a product waits for memory, which this one reads as often.
+fn by_numbers<B: Backend, const D: usize>(a: Tensor<B, D>, b: Tensor<B, D>) -> Tensor<B, D> {
+    let (rows, columns) = (D - 2, D - 1);
+    if a.dims()[columns] == 1 {
+        a * b
+    } else if b.dims()[columns] == 1 {
+        (a * b.swap_dims(rows, columns)).sum_dim(columns)
+    } else {
+        (a.swap_dims(rows, columns) * b).sum_dim(rows)
+    }
 }
 
 /// `[.., inputs]` through a layer of `weight` `[inputs, outputs]` and `bias` `[outputs]`.
@@ -44,7 +87,7 @@ pub(super) fn affine<B: Backend, const D: usize>(
     bias: Tensor<B, 1>,
     precision: Precision,
 ) -> Tensor<B, D> {
-    if !is_half(&x, precision) {
+    if is_host::<B>() && way(&x, precision) == Way::Plain {
         return module::linear(x, weight, Some(bias));
     }
     // In one product: the gradients of a product for each of the leading places would be rounded
@@ -68,11 +111,22 @@ pub(super) fn conv2d<B: Backend>(
     precision: Precision,
 ) -> Tensor<B, 4> {
     let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
-    if !is_half(&x, precision) {
+    let way = way(&x, precision);
+    if way == Way::Plain && is_host::<B>() {
         return module::conv2d(x, weight, Some(bias), options);
     }
+    let y = match way {
+        Way::Plain => module::conv2d(x, weight, None, options),
+        Way::Half => whole(module::conv2d(half(x), half(weight), None, options)),
+        Way::Exact => {
+            let (x, weight) = parted((x, 1), (weight, 1));
+            module::conv2d(x, weight, None, options)
+        }
+    };
+    // By itself: loading a bias into matrix units is where burn's convolutions had a fault
+    // (tracel-ai/cubek#582).
     let [outputs] = bias.dims();
-    whole(module::conv2d(half(x), half(weight), None, options)) + bias.reshape([1, outputs, 1, 1])
+    y + bias.reshape([1, outputs, 1, 1])
 }
 
 #[cfg(test)]
@@ -115,7 +169,31 @@ mod tests {
     #[test]
     fn what_is_not_tracked_is_multiplied_in_f32() {
         let [a, b] = [tensor([6, 7], 1).inner(), tensor([7, 5], 2).inner()];
-        let half = product(a.clone(), b.clone(), Precision::Bf16);
-        assert_eq!(half.into_data(), a.matmul(b).into_data());
+        let exact = product(a.clone(), b.clone(), Precision::Bf16);
+        assert!(apart(exact, a.matmul(b)) < 1e-6);
+        let (x, weight) = (tensor([2, 3, 9, 8], 1).inner(), tensor([5, 3, 3, 3], 2).inner());
+        let bias = tensor([5], 3).inner();
+        let exact = conv2d(x.clone(), weight.clone(), bias.clone(), Precision::F32);
+        let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
+        assert!(apart(exact, module::conv2d(x, weight, Some(bias), options)) < 1e-6);
+    }
+
+    /// As burn multiplies them, with the gradients, whichever axis has one number.
+    #[test]
+    fn vectors_are_multiplied_by_numbers() {
+        for [rows, inner, columns] in [[6, 7, 1], [1, 7, 5], [6, 1, 5], [1, 7, 1], [1, 1, 1]] {
+            for precision in [Precision::F32, Precision::Bf16] {
+                let (a, b) = (tensor([3, rows, inner], 1), tensor([3, inner, columns], 2));
+                let weigh = Tensor::from_inner(tensor([3, rows, columns], 3).inner());
+                let found = product(a.clone(), b.clone(), precision);
+                let expected = a.clone().matmul(b.clone());
+                assert!(apart(found.clone().inner(), expected.clone().inner()) < 1e-6);
+                let found = (found * weigh.clone()).sum().backward();
+                let expected = (expected * weigh).sum().backward();
+                for x in [a, b] {
+                    assert!(apart(x.grad(&found).unwrap(), x.grad(&expected).unwrap()) < 1e-6);
+                }
+            }
+        }
     }
 }

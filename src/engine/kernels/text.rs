@@ -131,8 +131,11 @@ fn phrases_by_parts<B: Backend>(
 ) -> Tensor<B, 2> {
     let ([texts, places, inputs], [words, _, outputs]) = (x.dims(), weight.dims());
     let device = x.device();
-    let behind = Tensor::zeros([texts, words - 1, inputs], &device);
-    let x = if words > 1 { Tensor::cat(vec![x, behind], 1) } else { x };
+    // Not made where it is empty: burn starts a kernel of no threads for it, which CUDA refuses.
+    let x = match words {
+        0 | 1 => x,
+        _ => Tensor::cat(vec![x, Tensor::zeros([texts, words - 1, inputs], &device)], 1),
+    };
     let windows = (0..words).map(|at| x.clone().slice([0..texts, at..at + places, 0..inputs]));
     let x = Tensor::cat(windows.collect(), 2).reshape([texts * places, words * inputs]);
     let weight = weight.reshape([words * inputs, outputs]);

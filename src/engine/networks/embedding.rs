@@ -80,7 +80,7 @@ impl<B: Backend> Embedding<B> {
         let within = (x.clone() - self.start.clone()) * self.inverse.clone();
         let bins = self.bins.val();
         // Below the first bin and above the last one it goes on as within them.
-        let place = |bin: &Tensor<B, 3>| within.clone().matmul(bin.clone());
+        let place = |bin: &Tensor<B, 3>| product(within.clone(), bin.clone(), Precision::F32);
         let below = place(&self.first).clamp_max(0.0);
         let above = (place(&self.last) - 1.0).clamp_min(0.0);
         let weights = |bin: &Tensor<B, 3>| (bins.clone() * bin.clone()).sum_dim(1);

@@ -10,7 +10,9 @@ use super::parameters::Builder;
 use super::series::{Units, apart, ascending, forecast, together};
 use crate::domain::activation::LayerFunction;
 use crate::domain::network::{DLinearNetwork, NLinearNetwork, Normalisation};
+use crate::domain::training::Precision::F32;
 use crate::engine::features::Ahead;
+use crate::engine::kernels::product;
 
 /// One layer over the steps of a series less their last; tensors `output.weight`
 /// `[steps, horizon * levels]` and `output.bias` `[horizon * levels]`. They start at 0, which
@@ -130,16 +132,16 @@ impl<B: Backend> DLinear<B> {
         let (trend, rest) = (self.trend.val(), self.rest.val());
         observer.apart(self.ahead.series);
         if observer.is_on() {
-            let average = series.clone().matmul(averages.clone());
+            let average = product(series.clone(), averages.clone(), F32);
             for (name, part, weights) in
                 [("trend", average.clone(), &trend), ("rest", series.clone() - average, &rest)]
             {
-                let made = part.matmul(weights.clone());
+                let made = product(part, weights.clone(), F32);
                 observer.see(|| name.to_owned(), LayerFunction::Linear, (&["output"], 2), &made);
             }
         }
-        let weights = rest.clone() + averages.matmul(trend - rest);
-        let raw = series.matmul(weights) + self.bias.val().unsqueeze();
+        let weights = rest.clone() + product(averages, trend - rest, F32);
+        let raw = product(series, weights, F32) + self.bias.val().unsqueeze();
         observer.see(|| "output".to_owned(), LayerFunction::Linear, (&["output"], 2), &raw);
         observer.together();
         let forecasts = ascending(raw, self.ahead);

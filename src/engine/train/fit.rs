@@ -1,7 +1,7 @@
 //! The loop over epochs and batches.
 
 mod batches;
-mod first_step;
+mod first_steps;
 mod pace;
 mod resting;
 mod tabled;
@@ -14,7 +14,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend, DeviceOps};
 use burn::tensor::{Tensor, TensorData};
 
 use self::batches::Resident;
-pub(super) use self::first_step::{FirstStep, first_step};
+pub(super) use self::first_steps::{FirstSteps, first_steps};
 pub(super) use self::pace::{Pace, pace, step_times};
 use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};
@@ -407,7 +407,13 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         let recipe = self.problem.recipe;
         let mut dropout = Dropout::new(recipe.seed, epoch, self.progress.batch);
         self.begin_table(rows);
-        let (value, mut gradients) = self.gradients(rows, epoch, &mut dropout);
+        let (value, gradients) = self.gradients(rows, epoch, &mut dropout);
+        self.learn(rate, gradients)?;
+        Ok(value)
+    }
+
+    /// Moves the weights down the gradients of a batch.
+    fn learn(&mut self, rate: f64, mut gradients: GradientsParams) -> Result<()> {
         self.optimiser.clip(&self.network, &mut gradients);
         if let (Some(table), Some(param)) = (&mut self.table, self.network.table())
             && let Some(gradient) = gradients.remove::<B::InnerBackend, 2>(param.id)
@@ -424,7 +430,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             let network = self.whole().valid();
             self.average.iter_mut().for_each(|average| average.add(&network));
         }
-        Ok(value)
+        Ok(())
     }
 
     /// Mean loss of a batch, and its gradients.

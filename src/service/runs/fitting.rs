@@ -24,8 +24,9 @@ use crate::service::versions::no_version;
 use crate::store::{Blob, NewVersion, Store};
 
 /// Where nothing is set: steps on a GPU get slower from training to training in one process, by a third
-/// over 50 of them (`actuary bench train --device cuda:0`), and a new process takes seconds.
-const GPU_TRAININGS: NonZeroUsize = NonZeroUsize::new(10).unwrap();
+/// over 50 of them on an H200, and a new process takes seconds. `actuary bench train --device cuda:0` measures
+/// 50 with this.
+pub const GPU_TRAININGS: NonZeroUsize = NonZeroUsize::new(10).unwrap();
 
 /// What the training thread tells and asks while it works.
 struct RunHooks {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+pub use self::fitting::GPU_TRAININGS;
 use super::jobs::CHECKPOINT_DAYS;
 use super::{Service, blocking};
 use crate::domain::job::{JobError, JobKind, JobResult, JobSpec, SweepResult};

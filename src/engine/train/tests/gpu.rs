@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::training::Precision;
 use crate::engine::device::keep_kernels;
 use crate::engine::infer::probes;
-use crate::engine::train::fit::{first_step, fit};
+use crate::engine::train::fit::{first_steps, fit};
 
 /// The first GPU, or a line that says that a test was not carried out.
 fn gpu(test: &str) -> Option<Device> {
@@ -24,16 +24,36 @@ fn on(device: &str, frame: &Frame, spec: &TrainingSpec) -> Trained {
     run(frame, &TrainingSpec { device: device.to_owned(), ..spec.clone() })
 }
 
-/// What a version answers to inputs of chance where it is loaded.
-fn logits(trained: &Trained, device: Device) -> Vec<f64> {
-    let model = LoadedModel::load_on(
-        device,
-        &trained.signature,
-        &trained.spec,
-        trained.features.clone(),
-        &trained.weights,
-    );
-    model.unwrap().logits_of(&probes(&trained.features.layout())).unwrap()
+/// That a version answers on a GPU as on the CPU, to other inputs than those by which the GPU was tried, or
+/// that it is refused there: nothing else may be served.
+fn answers_alike_or_not_at_all(trained: &Trained, gpu: Device) {
+    let loaded = |device| {
+        let features = trained.features.clone();
+        LoadedModel::load_on(device, &trained.signature, &trained.spec, features, &trained.weights)
+    };
+    let network = &trained.spec.network;
+    let there = match loaded(gpu) {
+        Ok(there) => there,
+        Err(error) => {
+            assert_eq!(error.code(), Code::DeviceUnavailable, "{error}");
+            println!("REFUSED: {network:?} is served by the CPU: {error}");
+            return;
+        }
+    };
+    let here = loaded(Device::Cpu).unwrap();
+    for rows in [1, 3, 64, 700] {
+        let inputs = probes(&trained.features.layout(), rows, 1);
+        let (wanted, found) = (here.logits_of(&inputs).unwrap(), there.logits_of(&inputs).unwrap());
+        let pairs = wanted.iter().zip(&found);
+        let furthest = pairs.map(|(a, b)| (a - b).abs() / a.abs().max(1.0)).fold(0.0, f64::max);
+        println!("{network:?}: answers to {rows} rows are {furthest:e} apart");
+        assert!(furthest <= 1e-5, "{furthest:e}");
+    }
+}
+
+/// Whether a job told that a GPU does not learn as the CPU does.
+fn is_told(trained: &Trained) -> bool {
+    trained.warnings.iter().any(|warning| warning.contains("first steps"))
 }
 
 /// A GPU is reached by the same code over `Dispatch`, and operations of our own are put together there
@@ -71,13 +91,15 @@ fn what_a_gpu_carries_out_learns_as_the_kernels_of_the_cpu(#[case] of: (Frame, T
     let found = fit::<Dispatch>(&device, &problem, None, &mut Record::default()).unwrap();
     let (wanted, found) = (wanted.validation_loss(), found.validation_loss());
     assert!((found - wanted).abs() < 1e-3 * wanted, "{found} {wanted}");
-    // So does its first step, by which a GPU is tried.
+    // So do its first steps, by which a GPU is tried.
     let mut go_on = || false;
-    let wanted = first_step::<Autodiff<Flex>>(&FlexDevice, &problem, &mut go_on).unwrap();
-    let found = first_step::<Dispatch>(&device, &problem, &mut go_on).unwrap();
+    let wanted = first_steps::<Autodiff<Flex>>(&FlexDevice, &problem, &mut go_on).unwrap();
+    let found = first_steps::<Dispatch>(&device, &problem, &mut go_on).unwrap();
     assert!(wanted.apart(&found) < 1e-3, "{}", wanted.apart(&found));
 }
 
+/// Of a GPU is asked what is promised: it learns as the CPU does, in the same run, but for the rounding of its
+/// units, or the job says that it does not; and its answers are the CPU's, or the CPU's are given.
 #[rstest]
 #[case::linear(of_table(json!({ "kind": "linear" })))]
 #[case::mlp(of_table(json!({ "kind": "mlp", "hidden": [32, 16], "dropout": 0.0 })))]
@@ -100,19 +122,15 @@ fn a_network_learns_and_answers_on_a_gpu_as_on_the_cpu(#[case] of: (Frame, Train
     let spec = TrainingSpec { baselines: false, patience: Some(0), ..spec };
     let (here, there) = (on("cpu", &frame, &spec), on("cuda", &frame, &spec));
     assert!(there.device.starts_with("cuda"), "{}", there.device);
-    assert!(!there.warnings.iter().any(|w| w.contains("first step")), "{:?}", there.warnings);
-    let last = |trained: &Trained| trained.curve.last().unwrap().clone();
+    let last = |trained: &Trained| trained.curve.last().unwrap().validation_loss;
     let (wanted, found) = (last(&here), last(&there));
-    println!("{:?}: {wanted:?} on the CPU, {found:?} on the GPU", there.spec.network);
-    // What is dropped out, and the order of sums, differ: they end near each other, not alike.
-    let (wanted, found) = (wanted.validation_loss, found.validation_loss);
-    assert!((found - wanted).abs() < 0.05 * wanted + 0.002, "{found} {wanted}");
-    // One version answers alike on both.
-    let (wanted, found) = (logits(&there, Device::Cpu), logits(&there, device));
-    let apart = wanted.iter().zip(&found).map(|(a, b)| (a - b).abs() / a.abs().max(1.0));
-    let furthest = apart.fold(0.0, f64::max);
-    println!("answers are {furthest:e} apart");
-    assert!(furthest <= 1e-5, "{furthest:e}");
+    println!("{:?}: {wanted} on the CPU, {found} on the GPU", there.spec.network);
+    if is_told(&there) {
+        println!("TOLD: {:?}: {:?}", there.spec.network, there.warnings);
+    } else {
+        assert!((found - wanted).abs() < 0.05 * wanted + 0.002, "{found} {wanted}");
+    }
+    answers_alike_or_not_at_all(&there, device);
 }
 
 #[rstest]
@@ -133,7 +151,11 @@ fn a_gpu_learns_in_bf16_as_in_f32(#[case] of: (Frame, TrainingSpec)) {
     let last = |trained: &Trained| trained.curve.last().unwrap().validation_loss;
     let (wanted, found) = (last(&whole), last(&half));
     println!("{:?}: {found} in bf16, {wanted} in f32", half.spec.network);
-    assert!((found - wanted).abs() < 0.05 * wanted + 0.005, "{found} {wanted}");
+    if is_told(&half) || is_told(&whole) {
+        println!("TOLD: {:?}: {:?} {:?}", half.spec.network, half.warnings, whole.warnings);
+    } else {
+        assert!((found - wanted).abs() < 0.05 * wanted + 0.005, "{found} {wanted}");
+    }
 }
 
 /// A job that goes on in another process, as every one on a GPU does after some networks, ends as well
@@ -151,6 +173,7 @@ fn a_job_on_a_gpu_goes_on_from_its_checkpoint() {
             "ensemble": { "folds": 2, "seeds": 2 }, "device": "cuda"
         }),
     );
+    let whole = train(&frame, &spec, None, &mut Record::default()).unwrap();
     let trainings_per_process = NonZeroUsize::new(2);
     let mut record = Record { trainings_per_process, ..Record::default() };
     let Err(Error::Internal { source, .. }) = train(&frame, &spec, None, &mut record) else {
@@ -158,6 +181,8 @@ fn a_job_on_a_gpu_goes_on_from_its_checkpoint() {
     };
     assert!(source.is::<Relieved>(), "{source}");
     let kept = record.checkpoints.last().map(Vec::as_slice);
-    let trained = train(&frame, &spec, kept, &mut Record::default()).unwrap();
-    assert!(auc(&trained) > 0.8, "{}", auc(&trained));
+    let parted = train(&frame, &spec, kept, &mut Record::default()).unwrap();
+    let (wanted, found) = (auc(&whole), auc(&parted));
+    println!("AUC {found} after it parted, {wanted} in one process");
+    assert!((found - wanted).abs() < 0.02, "{found} {wanted}");
 }

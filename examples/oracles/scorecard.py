@@ -4,8 +4,10 @@
     /tmp/oracles/bin/pip install optbinning==1.0.0 scikit-learn==1.9.1 statsmodels==0.15.0 numpy==2.4.6
     /tmp/oracles/bin/python examples/oracles/scorecard.py
 
-Bins, weights of evidence, information values and points come from optbinning, coefficients without a
-penalty and their standard errors from statsmodels, those with one from scikit-learn. Numbers are those of
+Bins, weights of evidence, information values and points come from optbinning, cuts to begin with from
+scikit-learn's tree, coefficients without a penalty and their standard errors from statsmodels, those with
+one from scikit-learn. optbinning drops cuts that leave a bin of one outcome alone before it merges, which we
+keep: what it merges (`prebins`) is told, and merging is held against it from there. Numbers are those of
 scikit-learn's table of breast cancers; its class 1 (benign) is the outcome that is modelled. Categories
 and missing values are made by a seed.
 """
@@ -19,11 +21,27 @@ import statsmodels.api as sm
 from optbinning import BinningProcess, OptimalBinning, Scorecard
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 warnings.filterwarnings("ignore")
 COLUMNS = ["mean radius", "mean texture", "mean smoothness", "mean symmetry", "texture error"]
 TRENDS = {"auto": "auto", "rising": "ascending", "falling": "descending", "peak": "peak",
           "valley": "valley"}
+
+
+class Recorded(OptimalBinning):
+    """Keeps where it cuts before it merges."""
+
+    def _fit_optimizer(self, splits, n_nonevent, n_event):
+        self.prebins = [float(s) for s in splits]
+        return super()._fit_optimizer(splits, n_nonevent, n_event)
+
+
+def tree(x, y):
+    """Where a tree of 20 leaves of a twentieth of the rows each cuts."""
+    grown = DecisionTreeClassifier(max_leaf_nodes=20, min_samples_leaf=int(np.ceil(0.05 * len(x))))
+    grown.fit(x.reshape(-1, 1), y)
+    return sorted(float(t) for t in grown.tree_.threshold[grown.tree_.feature >= 0])
 
 
 def table(binning):
@@ -41,10 +59,11 @@ def table(binning):
 
 
 def numbers(x, y, trend, most):
-    binning = OptimalBinning(dtype="numerical", monotonic_trend=TRENDS[trend], max_n_bins=most)
+    binning = Recorded(dtype="numerical", monotonic_trend=TRENDS[trend], max_n_bins=most)
     binning.fit(x, y)
     assert binning.status == "OPTIMAL"
-    return {"trend": trend, "most": most, "edges": [float(s) for s in binning.splits], **table(binning)}
+    return {"trend": trend, "most": most, "prebins": binning.prebins,
+            "edges": [float(s) for s in binning.splits], **table(binning)}
 
 
 def given(x, y, edges):
@@ -121,6 +140,7 @@ def main():
                            for trend, most in [("rising", None), ("falling", None), ("falling", 3),
                                                ("rising", 4), ("peak", 5), ("valley", 5)]]
                     for name in COLUMNS},
+        "trees": {name: tree(frame[name].values, y) for name in COLUMNS},
         "given": given(frame["mean radius"].values, y, [12.0, 13.5, 15.0, 17.0]),
         "scorecard": scorecard(frame, y),
         "logit": logit(frame, y),

@@ -299,7 +299,7 @@ pub struct LoanPortfolioRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub version: Option<u32>,
-    /// Name of the dataset that gets what is found as its next version: all columns, and behind them
+    /// Name of another dataset, which gets what is found as its next version: all columns, and behind them
     /// decision, points, pd, exposure, expected_loss, limit, rate, rules, reasons and reason_texts; with
     /// staging also stage and provision.
     #[schema(example = "loans-assessed")]
@@ -336,16 +336,17 @@ pub struct LoanPortfolioStaging {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct LoanPortfolioSummary {
     pub decisions: Vec<DecisionTotal>,
-    /// Sums over all that were scored, in money.
+    /// Of all whose amount is known, in money; that of the rows, of stages and of those without one add up to it.
     pub exposure: f64,
+    /// Of all that were scored, in money.
     pub expected_loss: f64,
     /// How many have so many points, by the decision.
     pub points: Vec<PointsBin>,
     /// By stage, where stages were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageTotal>,
-    /// Loans without a stage, where stages were asked for: without days past due, exposure, probability of
-    /// default (of now, from 0 to 1 of the origination) or months left that hold. Nothing is set aside for
+    /// Loans without a stage, where stages were asked for: without days past due (from 0 on), exposure,
+    /// probability of default (of now, from 0 to 1 of the origination) or months left that hold. Nothing is set aside for
     /// them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unstaged: Option<UnstagedTotal>,

@@ -26,7 +26,7 @@ pub struct RejectInferenceRequest {
     /// The class of those who don't pay; the positive one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adverse: Option<String>,
-    /// Name of the dataset that gets the outcomes as its next version: all columns, and behind them
+    /// Name of another dataset, which gets the outcomes as its next version: all columns, and behind them
     /// `inferred`, true where the outcome was drawn. Leave that column out of a training.
     #[schema(example = "loans-inferred")]
     pub into: String,

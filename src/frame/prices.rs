@@ -27,6 +27,8 @@ pub struct Prices {
     pub dropped_assets: Vec<String>,
     /// Times that were left out, since an asset lacks its price there.
     pub dropped_dates: usize,
+    /// The assets that lacked most prices where times were left out, the worst first.
+    pub sparsest: Vec<String>,
     /// Prices that stand for missing ones.
     pub filled: usize,
 }

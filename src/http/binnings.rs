@@ -15,9 +15,9 @@ use crate::domain::binning::{BinningAnswer, BinningRequest};
 /// its information value, the greatest first: which columns are worth a place in a model. Numbers and
 /// timestamps are cut by a tree, whose cuts are merged exactly to the greatest information value that the
 /// number of bins, their least share and the trend allow (Siddiqi 2006); categories are put together by their
-/// rates; missing values are a bin of their own. A column that has no bins says why. Over all rows of the
-/// dataset: what a model is to be tested on should be kept out. At most 1,000 columns, 50 million values, and
-/// a minute; changes nothing.
+/// rates; bins of one class alone are bins as others; missing values are a bin of their own. A column that has
+/// no bins says why. Over all rows of the dataset: what a model is to be tested on should be kept out. At most
+/// 1,000 columns, 50 million values, and a minute; changes nothing.
 #[utoipa::path(
     tag = "loans",
     request_body(content = BinningRequest, description = "Which columns against which outcome, and how they are \

@@ -18,8 +18,8 @@ use crate::domain::investment::{
 /// Answers each weight with its reason and with the interval in which it lies for histories drawn anew, the
 /// constraints that hold the portfolio back and what they cost, and what it does not know. Views are given,
 /// or are the forecasts of a model. Constraints that can't be met together are named, with the least by
-/// which each would have to give way. Model output for the inputs given; general information, not personal
-/// advice. Changes nothing.
+/// which each would have to give way. Fewer than 50 returns say nothing of risk, and are refused. Model output
+/// for the inputs given; general information, not personal advice. Changes nothing.
 #[utoipa::path(
     tag = "investments",
     request_body(content = PortfolioRequest, description = "The universe, the profile and the goal",

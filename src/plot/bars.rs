@@ -1,9 +1,9 @@
 //! Lying bars of categories in a terminal, a line each.
 
-use super::Plot;
 use super::braille::{legend_line, nothing, title_line};
 use super::text::{COLOURS, DIM, colour, painted, shortened};
 use super::ticks::{labels, nice};
+use super::{Ends, Mark, Plot};
 
 /// Fills of the layers without colours.
 const FILLS: [char; 12] = ['█', '▒', '░', '▚', '▓', '▞', '▤', '▥', '▦', '▧', '▨', '▩'];
@@ -23,11 +23,10 @@ struct Columns {
 pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) -> String {
     let categories = plot.values_by_category();
     let all = || categories.iter().flat_map(|(_, values)| values.iter().flatten().copied());
-    let lengths = || all().map(|(from, to)| to - from);
     if all().next().is_none() || width == 0 || height == 0 {
         return nothing(plot, width, height, colours);
     }
-    let values = number_labels(&lengths().collect::<Vec<_>>());
+    let values = value_labels(plot, &categories);
     let ends = all().flat_map(|(from, to)| [from, to]);
     let columns = Columns::new(plot, &values, width, ends);
     let mut texts = values.into_iter();
@@ -200,6 +199,30 @@ impl Columns {
         }
         (" ".repeat(zero), String::new(), bar)
     }
+}
+
+/// What stands beside each bar that there is, in their order: how long it is, or both ends of a range.
+fn value_labels(plot: &Plot, categories: &[(&str, Vec<Ends>)]) -> Vec<String> {
+    let is_range = |layer: usize| {
+        let mark = plot.layers.get(layer).map(|layer| &layer.mark);
+        matches!(mark, Some(Mark::Spans { is_range: true, .. }))
+    };
+    let ends = categories.iter().flat_map(|(_, values)| values.iter().enumerate());
+    let ends: Vec<(bool, f64, f64)> = ends
+        .filter_map(|(layer, ends)| ends.map(|(from, to)| (is_range(layer), from, to)))
+        .collect();
+    let numbers = ends.iter().flat_map(|(is_range, from, to)| match is_range {
+        true => vec![*from, *to],
+        false => vec![to - from],
+    });
+    let mut labels = number_labels(&numbers.collect::<Vec<_>>()).into_iter();
+    let mut next = || labels.next().unwrap_or_default();
+    ends.iter()
+        .map(|(is_range, ..)| match is_range {
+            true => format!("{}–{}", next(), next()),
+            false => next(),
+        })
+        .collect()
 }
 
 /// The values with the decimals that tell them apart on the scale of the greatest.

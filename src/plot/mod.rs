@@ -57,10 +57,11 @@ pub enum Mark {
     Bars {
         width: f64,
     },
-    /// From a value of its own for each point to y.
+    /// From a value of its own for each point to y; a range is told by both, another by how long it is.
     Spans {
         width: f64,
         from: Vec<f64>,
+        is_range: bool,
     },
     /// The area between y and `upper`, which has a value for each point.
     Band {

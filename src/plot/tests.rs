@@ -397,7 +397,7 @@ proptest! {
 #[test]
 fn bars_that_begin_anywhere_lie_where_they_lead() {
     let names = ["base", "up", "down", "value"].map(str::to_owned).to_vec();
-    let mark = Mark::Spans { width: 0.8, from: vec![0.0, -2.0, 2.0, 0.0] };
+    let mark = Mark::Spans { width: 0.8, from: vec![0.0, -2.0, 2.0, 0.0], is_range: false };
     let points = vec![(0.0, -2.0), (1.0, 2.0), (2.0, 1.0), (3.0, 1.0)];
     let plot = Plot {
         title: String::new(),
@@ -419,4 +419,24 @@ fn bars_that_begin_anywhere_lie_where_they_lead() {
     );
     let svg = plot.svg(400, 300).unwrap();
     assert!(svg.matches("<rect").count() >= 4, "{svg}");
+}
+
+#[test]
+fn a_range_is_told_by_both_of_its_ends() {
+    let names = ["calm", "wild"].map(str::to_owned).to_vec();
+    let range = Mark::Spans { width: 0.3, from: vec![0.25, 0.0], is_range: true };
+    let layer = |name: &str, mark, points| Layer { name: name.to_owned(), mark, points };
+    let plot = Plot {
+        title: String::new(),
+        x: Axis { label: String::new(), scale: Scale::Category(names) },
+        y: Axis { label: String::new(), scale: Scale::Number },
+        layers: vec![
+            layer("weight", Mark::Bars { width: 0.8 }, vec![(0.0, 0.5), (1.0, 0.25)]),
+            layer("nine of ten", range, vec![(0.0, 0.75), (1.0, 0.5)]),
+        ],
+    };
+    let drawn = plot.braille(60, 10, false);
+    for told in ["0.25–0.75", "–0.5", " 0.5"] {
+        assert!(drawn.contains(told), "{told}\n{drawn}");
+    }
 }

@@ -241,6 +241,15 @@ fn answer(
             made.without_target, request.target
         ));
     }
+    let separating = made.columns.iter().filter(|(_, _, binning)| binning.separates());
+    let separating: Vec<&str> = separating.map(|(name, ..)| name.as_str()).collect();
+    if !separating.is_empty() {
+        warnings.push(format!(
+            "{} of the columns ({}) tell the two classes apart without error: are they known before the outcome?",
+            separating.len(),
+            separating.iter().take(10).copied().collect::<Vec<_>>().join(", ")
+        ));
+    }
     BinningAnswer {
         dataset: DatasetRef { name: request.dataset.name, version: Some(version) },
         target: request.target,

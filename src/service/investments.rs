@@ -119,6 +119,7 @@ impl Service {
         let prices = self.prices(caller, asked, turn).await?;
         let returns = prices.returns(ReturnKind::Simple);
         super::risk::refuse_endless(&returns)?;
+        super::prices::check_enough(&prices, returns.times.len())?;
         let width = prices.assets.len();
         let still: Vec<&str> = (0..width)
             .filter(|at| returns.column(*at).windows(2).all(|pair| pair[0] == pair[1]))

@@ -73,7 +73,9 @@ impl Service {
         if check::is_for(&loaded.version.signature).is_ok() {
             let signature = &loaded.version.signature;
             let version = (loaded.version.version, signature.calibrator.as_ref());
-            let decision = cut_off(&terms, signature);
+            // Of a class that there is not nothing is known to be approved.
+            let is_known = terms.adverse.as_ref().is_none_or(|a| signature.classes.contains(a));
+            let decision = is_known.then(|| cut_off(&terms, signature));
             faults.extend(self.check_reasons(&name, version, &terms, decision).await?);
             if let Err(error) =
                 check_changeable(&terms.changeable, &loaded.version.signature, &loaded.model)

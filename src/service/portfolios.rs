@@ -120,6 +120,11 @@ fn faults(
     let columns = bound.columns();
     let wanted = columns.iter().map(|column| (column.name.as_str(), column.kind));
     let mut faults = lacking(wanted, dataset);
+    if request.into == request.dataset.name {
+        let detail = "is the dataset itself, whose next version would have what was decided among what was known: \
+                      name another";
+        faults.push(FieldError::new("/into", detail));
+    }
     if dataset.rows > MAX_PORTFOLIO {
         let detail = format!("has {} rows, more than {MAX_PORTFOLIO}", dataset.rows);
         faults.push(FieldError::new("/dataset", detail));

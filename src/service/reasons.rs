@@ -133,7 +133,8 @@ impl Service {
     }
 
     /// What is wrong with the reasons of a policy: a version that none are given of, an unknown table or
-    /// language, a cut-off (with whether the positive class is adverse) that hardly anybody reaches.
+    /// language, a cut-off (with whether the positive class is adverse, where one is known) that hardly anybody
+    /// reaches.
     ///
     /// # Errors
     /// Those that are none of the policy's.
@@ -142,7 +143,7 @@ impl Service {
         name: &ModelName,
         (version, calibrator): (u32, Option<&Calibrator>),
         terms: &PolicyTerms,
-        decision: (f64, bool),
+        decision: Option<(f64, bool)>,
     ) -> Result<Vec<FieldError>> {
         let PolicyReasons { max, method, table, language: wanted } = terms.reasons.clone();
         let options = ReasonOptions { max, method, table, adverse: None, language: wanted };
@@ -169,8 +170,8 @@ impl Service {
             faults.push(FieldError::new("/version", detail));
             return Ok(faults);
         }
+        let Some((cut_off, is_positive)) = decision else { return Ok(faults) };
         let calibrator = calibrator.cloned();
-        let (cut_off, is_positive) = decision;
         let found = blocking(move || {
             let calibrator = calibrator.as_ref();
             let decision = Adverse { cut_off, is_positive, calibrator, most: usize::MAX };

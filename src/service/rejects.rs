@@ -84,6 +84,11 @@ fn faults(
     }
     let wanted = signature.inputs.iter().map(|input| (input.name.as_str(), input.kind));
     let mut faults = lacking(wanted, dataset);
+    if request.into == request.dataset.name {
+        let detail = "is the dataset itself, whose next version would have drawn outcomes among the true ones: \
+                      name another";
+        faults.push(FieldError::new("/into", detail));
+    }
     let mut add = |pointer: &str, detail: String| faults.push(FieldError::new(pointer, detail));
     if let Some(adverse) = request.adverse.as_ref().filter(|a| !signature.classes.contains(a)) {
         let near = did_you_mean(adverse, signature.classes.iter().map(String::as_str));

@@ -175,7 +175,10 @@ impl Woe {
         }
         let Binning { bins, missing, iv, .. } = &woe.binning;
         if bins.len() + usize::from(missing.is_some()) < 2 {
-            return Ok(Err("no cut of it tells anything of the target".to_owned()));
+            let share = 100.0 * card.least_share();
+            return Ok(Err(format!(
+                "no cut of it that leaves {share} % of its rows on either side tells anything of the target"
+            )));
         }
         let least = card.min_iv();
         Ok(match *iv < least {

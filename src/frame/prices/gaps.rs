@@ -12,12 +12,15 @@ pub(super) fn closed(
     is_timestamp: bool,
 ) -> Result<Prices> {
     let mut dropped_assets = Vec::new();
-    let (mut dropped_dates, mut filled) = (0, 0);
+    let (mut dropped_dates, mut filled, mut sparsest) = (0, 0, Vec::new());
     if grid.values.iter().any(|value| value.is_nan()) {
         match request.missing {
             MissingPrices::Refuse => return Err(gaps(&grid)),
             MissingPrices::DropAssets => dropped_assets = drop_assets(&mut grid),
-            MissingPrices::DropDates => dropped_dates = drop_dates(&mut grid),
+            MissingPrices::DropDates => {
+                sparsest = lacking_most(&grid);
+                dropped_dates = drop_dates(&mut grid);
+            }
             MissingPrices::ForwardFill if request.values == PriceValues::Returns => {
                 let detail = "returns can't be filled in with the last one; leave out assets \
                               (drop_assets) or times (drop_dates)";
@@ -34,6 +37,7 @@ pub(super) fn closed(
         holds: request.values,
         dropped_assets,
         dropped_dates,
+        sparsest,
         filled,
     })
 }
@@ -77,6 +81,19 @@ fn drop_assets(grid: &mut Grid) -> Vec<String> {
         std::mem::take(&mut grid.assets).into_iter().zip(lacks).partition(|(_, lacks)| *lacks);
     grid.assets = kept.into_iter().map(|(name, _)| name).collect();
     dropped.into_iter().map(|(name, _)| name).collect()
+}
+
+/// The assets that lack most prices, by name, the worst first.
+fn lacking_most(grid: &Grid) -> Vec<String> {
+    const MOST: usize = 5;
+    let width = grid.assets.len();
+    let mut counts = vec![0_usize; width];
+    for (at, value) in grid.values.iter().enumerate() {
+        counts[at % width] += usize::from(value.is_nan());
+    }
+    let mut places: Vec<usize> = (0..width).filter(|at| counts[*at] > 0).collect();
+    places.sort_by_key(|at| std::cmp::Reverse(counts[*at]));
+    places.into_iter().take(MOST).map(|at| grid.assets[at].clone()).collect()
 }
 
 fn drop_dates(grid: &mut Grid) -> usize {

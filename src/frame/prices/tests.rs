@@ -112,6 +112,7 @@ fn what_is_missing_is_refused_or_dealt_with() {
         (shorter.values.as_slice(), shorter.dropped_dates),
         (&[100.0, 4.0, 121.0, 8.0][..], 1)
     );
+    assert_eq!((shorter.sparsest, fewer.sparsest), (vec!["b".to_owned()], Vec::new()));
     let filled = with(MissingPrices::ForwardFill);
     assert_eq!(
         (filled.values.as_slice(), filled.filled),

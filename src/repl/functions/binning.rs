@@ -9,7 +9,7 @@ use super::super::context::context;
 use super::super::objects::{Object, alloc};
 use super::data::rows_in;
 use crate::domain::binning::BinningRequest;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 /// `bin(data, columns=None, target=None, adverse=None, bins=6, least_share=0.05, trend="auto", ...)`.
 pub(super) fn bin<'v>(
@@ -17,7 +17,10 @@ pub(super) fn bin<'v>(
     eval: &mut Evaluator<'v, '_, '_>,
 ) -> Result<Value<'v>> {
     let context = &*context()?;
-    arguments.needed("target")?;
+    if arguments.get("target").is_none() {
+        let detail = "name the outcome: bin(data, target=\"default\")";
+        return Err(Error::new(Code::InvalidRequest, detail));
+    }
     let mut request = Map::new();
     for name in ["target", "columns", "adverse", "bins", "least_share", "trend", "trends", "edges"]
     {

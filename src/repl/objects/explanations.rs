@@ -189,7 +189,7 @@ pub(in crate::repl) fn waterfall(title: String, one: &Explanation) -> Plot {
         (Some(class), ExplanationScale::LogOdds) => format!("log odds of {class}"),
         _ => "value".to_owned(),
     };
-    let mark = Mark::Spans { width: 0.8, from };
+    let mark = Mark::Spans { width: 0.8, from, is_range: false };
     Plot {
         title,
         x: Axis { label: "column".to_owned(), scale: Scale::Category(names) },

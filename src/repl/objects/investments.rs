@@ -204,7 +204,7 @@ fn portfolio_plot(answer: &PortfolioResponse, what: Option<&str>) -> Result<Plot
         None | Some("weights") => {
             let low = held.iter().map(|one| one.weight.low.unwrap_or(one.weight.value));
             let high = held.iter().map(|one| one.weight.high.unwrap_or(one.weight.value));
-            let mark = Mark::Spans { width: 0.3, from: low.collect() };
+            let mark = Mark::Spans { width: 0.3, from: low.collect(), is_range: true };
             Layer { name: "nine of ten histories".to_owned(), mark, points: bars(high.collect()) }
         }
         Some("risk") => {

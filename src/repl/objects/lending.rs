@@ -192,7 +192,7 @@ fn book_text(book: &AssessmentJobResult) -> String {
     );
     if book.summary.exposure > 0.0 {
         let (loss, exposure) = (figure(book.summary.expected_loss), figure(book.summary.exposure));
-        text.push_str(&format!("\nexpected loss {loss} on {exposure}"));
+        text.push_str(&format!("\nexpected loss {loss} of those scored; exposure {exposure}"));
     }
     for total in &book.summary.stages {
         let (provision, stage) = (figure(total.provision), total.stage.number());

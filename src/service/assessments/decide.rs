@@ -46,44 +46,63 @@ pub(in crate::service) fn costs(pricing: &Pricing) -> Costs {
 /// How a policy reads probabilities of default.
 pub(super) struct Scale {
     scaling: Scaling,
-    unit: CutOffUnit,
-    approve: f64,
-    decline: f64,
+    /// The greatest probabilities of default that are approved, and that are not declined.
+    approved: f64,
+    kept: f64,
 }
 
 impl Scale {
     pub(super) fn new(terms: &PolicyTerms) -> Self {
         let cut_offs = terms.cut_offs;
-        let (approve, decline) = (cut_offs.approve, cut_offs.decline);
-        Self { scaling: scaling(&terms.scale), unit: cut_offs.unit, approve, decline }
+        let scaling = scaling(&terms.scale);
+        let greatest = |cut_off: f64| match cut_offs.unit {
+            CutOffUnit::Probability => cut_off,
+            CutOffUnit::Points => greatest_with(&scaling, cut_off),
+        };
+        let (approved, kept) = (greatest(cut_offs.approve), greatest(cut_offs.decline));
+        Self { scaling, approved, kept }
     }
 
     pub(super) fn points(&self, pd: f64) -> f64 {
-        self.scaling.points_of(pd.clamp(LEAST_PD, 1.0 - LEAST_PD))
+        points_of(&self.scaling, pd)
     }
 
     /// The greatest probability of default that is approved.
     pub(super) fn approved_pd(&self) -> f64 {
-        self.pd_at(self.approve)
+        self.approved
     }
 
-    fn pd_at(&self, cut_off: f64) -> f64 {
-        match self.unit {
-            CutOffUnit::Probability => cut_off,
-            CutOffUnit::Points => self.scaling.probability_at(cut_off),
-        }
-    }
-
-    /// By probabilities in either unit, as reasons and counterfactuals are: points that are made of one
-    /// and back again may miss the cut-off by their last bits.
+    /// By probabilities in either unit, as reasons and counterfactuals are.
     pub(super) fn decision(&self, pd: f64) -> Decision {
-        let (approved, declined) = (pd <= self.approved_pd(), pd > self.pd_at(self.decline));
-        match (approved, declined) {
+        match (pd <= self.approved, pd > self.kept) {
             (true, _) => Decision::Approve,
             (false, true) => Decision::Decline,
             (false, false) => Decision::Refer,
         }
     }
+}
+
+fn points_of(scaling: &Scaling, pd: f64) -> f64 {
+    scaling.points_of(pd.clamp(LEAST_PD, 1.0 - LEAST_PD))
+}
+
+/// The greatest probability of default whose points, as they are told, reach a cut-off. That which the cut-off
+/// itself is worth may miss it by its last bits.
+fn greatest_with(scaling: &Scaling, cut_off: f64) -> f64 {
+    let reaches = |pd: f64| points_of(scaling, pd) >= cut_off;
+    if reaches(1.0) {
+        return 1.0;
+    }
+    // Bits of numbers from 0 on are in the order of these, and points fall with the probability.
+    let (mut reached, mut missed) = (0.0_f64.to_bits(), 1.0_f64.to_bits());
+    while missed - reached > 1 {
+        let middle = u64::midpoint(reached, missed);
+        match reaches(f64::from_bits(middle)) {
+            true => reached = middle,
+            false => missed = middle,
+        }
+    }
+    f64::from_bits(reached)
 }
 
 /// How often those defaulted to whom a version gave about the same probability.
@@ -228,11 +247,11 @@ impl<'a> Priced<'a> {
                 let income = self.income.as_ref().map_or(f64::NAN, at);
                 let debts = self.debts.as_ref().map_or(0.0, at);
                 let missing = [(Some(&bound.income), income), (bound.debts.as_ref(), debts)];
-                let is_money = |value: f64| (-MAX_MONEY..=MAX_MONEY).contains(&value);
+                let is_money = |value: f64| (0.0..=MAX_MONEY).contains(&value);
                 let missing = missing.into_iter().filter(|(_, value)| !is_money(*value));
                 let reasons: Vec<AssessmentReason> = missing
                     .filter_map(|(column, _)| {
-                        Some(unpriced(column?, "is missing, or beyond 10^15"))
+                        Some(unpriced(column?, "is missing, below 0 or beyond 10^15"))
                     })
                     .collect();
                 if !reasons.is_empty() {
@@ -343,17 +362,58 @@ mod tests {
     #[test]
     fn who_is_at_a_cut_off_of_points_is_not_below_it() {
         for points in [400.0, 402.0, 408.0, 409.0, 417.0] {
-            let decision = |approve: f64, decline: f64, pd_at: f64| {
+            let look = |approve: f64, decline: f64, pd_at: f64| {
                 let cut_offs = json!({"unit": "points", "approve": approve, "decline": decline});
                 let scale = Scale::new(&terms(json!({"cut_offs": cut_offs})));
-                let pd = scale.scaling.probability_at(pd_at);
-                (scale.decision(pd), scale.decision(pd.next_up()), scale.approved_pd())
+                let near =
+                    (scale.approved_pd() / scale.scaling.probability_at(approve) - 1.0).abs();
+                assert!(near < 1e-12, "{points}");
+                // All that may be told of who is there, and a little beside it.
+                let about = scale.scaling.probability_at(pd_at).to_bits();
+                for pd in (about - 200..about + 200).map(f64::from_bits) {
+                    let told = scale.points(pd);
+                    let wanted = match () {
+                        () if told >= approve => Decision::Approve,
+                        () if told >= decline => Decision::Refer,
+                        () => Decision::Decline,
+                    };
+                    assert_eq!(scale.decision(pd), wanted, "{told} of {pd}");
+                }
             };
-            let (at, beyond, approved) = decision(points, points - 50.0, points);
-            assert_eq!((at, beyond), (Decision::Approve, Decision::Refer), "{points}");
-            assert_eq!(approved, Scaling::default().probability_at(points));
-            let (at, beyond, _) = decision(points + 50.0, points, points);
-            assert_eq!((at, beyond), (Decision::Refer, Decision::Decline), "{points}");
+            look(points, points - 50.0, points);
+            look(points + 50.0, points, points);
+        }
+        for pd in [0.0, LEAST_PD, 0.3, 1.0 - LEAST_PD, 1.0] {
+            let points = Scale::new(&terms(json!({}))).points(pd);
+            let cut_offs = json!({"unit": "points", "approve": points, "decline": points});
+            let scale = Scale::new(&terms(json!({"cut_offs": cut_offs})));
+            assert_eq!(scale.decision(pd), Decision::Approve, "{pd}");
+        }
+    }
+
+    #[test]
+    fn what_is_below_nothing_raises_no_limit() {
+        let terms = terms(json!({}));
+        for (income, debts, columns) in
+            [(4_000.0, -5_000.0, 1), (-4_000.0, 0.0, 1), (-1.0, -5_000.0, 2), (0.0, 0.0, 0)]
+        {
+            let columns_of = [
+                ("amount", 5_000.0),
+                ("line", 0.0),
+                ("months", 24.0),
+                ("income", income),
+                ("debts", debts),
+            ];
+            let one = |value: f64| Values::Float64(vec![Some(value)]);
+            let frame =
+                Frame::new(1, columns_of.map(|(name, value)| (name.into(), one(value))).into());
+            let priced = Priced::new(&terms, &frame.unwrap()).unwrap().unwrap();
+            let mut assessed = Assessment { pd: Some(0.03), ..Assessment::default() };
+            let reasons = priced.price(0, &mut assessed);
+            let unpriced: Vec<_> = reasons.iter().filter(|r| r.code == "UNPRICED").collect();
+            assert_eq!(unpriced.len(), columns, "{income} {debts}");
+            assert!(unpriced.iter().all(|reason| reason.text.contains("below 0")), "{reasons:?}");
+            assert!(assessed.offer.unwrap().limit.is_none_or(|limit| limit == 0.0));
         }
     }
 

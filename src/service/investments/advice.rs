@@ -369,6 +369,13 @@ fn unknown(
             percent(luck)
         ));
     }
+    let (assets, returns) = (universe.assets.len(), universe.times.len());
+    if request.estimates.covariance == CovarianceKind::Sample && returns <= assets + 1 {
+        told.push(format!(
+            "the risk itself: by the sample covariance of {returns} returns of {assets} assets some weights have \
+             none at all, which is so of this history alone: take ledoit_wolf, or fewer assets"
+        ));
+    }
     if drawn.failed > 0 {
         told.push(format!(
             "for {} of {} histories drawn anew the constraints could not be met, so that the intervals of weights are \

@@ -126,6 +126,18 @@ fn bound(limit: Limit, rules: &Rules) -> f64 {
     bound.unwrap_or(0.0) * rules.unit(limit)
 }
 
+/// Whether a bound of a weight holds anyway, since all weights sum to 1 and the others have bounds of their own:
+/// to loosen it changes nothing.
+fn is_implied(limit: Limit, rules: &Rules) -> bool {
+    let (lower, upper) = (&rules.constraints.lower, &rules.constraints.upper);
+    let rest = |bounds: &[f64], at: usize| 1.0 - (bounds.iter().sum::<f64>() - bounds[at]);
+    match limit {
+        Limit::MostWeight(at) => upper[at] >= rest(lower, at) - NEAR,
+        Limit::LeastWeight(at) => lower[at] <= rest(upper, at) + NEAR,
+        _ => false,
+    }
+}
+
 /// The constraints that hold a portfolio back, those that cost most first.
 pub(super) fn bindings(portfolio: &Portfolio, rules: &Rules, goal: &PortfolioGoal) -> Vec<Binding> {
     let (gains, factor, sense) = match goal.objective {
@@ -141,6 +153,7 @@ pub(super) fn bindings(portfolio: &Portfolio, rules: &Rules, goal: &PortfolioGoa
         // That nothing is sold short is told of each asset.
         .filter(|(limit, _)| !matches!(limit, Limit::LeastWeight(at) if rules.constraints.lower[*at] == 0.0))
         .filter(|(limit, _)| !matches!(limit, Limit::MostWeight(at) if rules.is_excluded(*at)))
+        .filter(|(limit, _)| !is_implied(*limit, rules))
         .map(|(limit, price)| {
             let price = 0.01 * price * factor / rules.unit(*limit);
             let bound = match limit {
@@ -301,6 +314,26 @@ mod tests {
         assert!(told(Limit::Return, &cash, &market).contains(best));
         let best = "the best single asset is expected to earn 0.0756:";
         assert!(told(Limit::Return, &invested, &market).contains(best));
+    }
+
+    /// A bound that holds anyway holds nothing back.
+    #[test]
+    fn what_the_sum_of_weights_implies_is_no_bound() {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let of = |profile: serde_json::Value, limit: Limit| {
+            let profile: InvestorProfile = serde_json::from_value(profile).unwrap();
+            is_implied(limit, &rules(&profile, &names).unwrap())
+        };
+        use serde_json::json;
+        let most = Limit::MostWeight(0);
+        assert!(of(json!({}), most) && of(json!({"max_weight": 1.01}), most));
+        assert!(!of(json!({"max_weight": 0.99}), most));
+        let others = json!({"max_weight": 0.6, "bounds": {"b": {"min": 0.4}}});
+        assert!(of(others.clone(), most) && !of(others, Limit::MostWeight(1)));
+        assert!(!of(json!({"min_weight": 0.1}), Limit::LeastWeight(0)));
+        let rest = json!({"max_weight": 0.4, "min_weight": 0.2});
+        assert!(of(rest, Limit::LeastWeight(0)), "1 - 2 x 0.4");
+        assert!(of(json!({"exclude": ["b", "c"]}), most));
     }
 
     #[test]

@@ -200,6 +200,10 @@ impl Checks<'_> {
         let kind = self.kind(&format!("{when}/column"), &rule.when.column);
         if let Some(over) = &rule.when.over {
             self.number(&format!("{when}/over"), over);
+            if *over == rule.when.column {
+                let detail = format!("{over} over itself is always 1: name another column");
+                self.add(format!("{when}/over"), detail);
+            }
             if kind.is_some_and(|kind| !kind.is_numeric()) {
                 let detail = format!("{} is no number that could be divided", rule.when.column);
                 self.add(format!("{when}/column"), detail);
@@ -287,6 +291,12 @@ impl Checks<'_> {
             if value.is_some_and(|value| !(value > 0.0 && value <= MAX_MONEY)) {
                 self.add(format!("/limit/{field}"), "must be an amount above 0");
             }
+        }
+        if let (Some(most), Some(step)) = (limit.most, limit.step)
+            && step > most
+        {
+            let detail = format!("{step} is above most, {most}: no limit but 0 would be left");
+            self.add("/limit/step", detail);
         }
         if limit.most.is_none() && limit.expected_loss.is_none() && limit.instalment.is_none() {
             self.add("/limit", "bounds nothing: give most, expected_loss or instalment");
@@ -396,6 +406,7 @@ mod tests {
             ("/rules/0/when/column", json!("agee")),
             ("/rules/0/when/value", json!("18")),
             ("/rules/1/when/over", json!("region")),
+            ("/rules/1/when/over", json!("debt")),
             ("/rules/2/when/is", json!(">")),
             ("/rules/2/when/values/0", json!(815)),
             ("/rules/3/when/value", json!("yesterday")),
@@ -403,6 +414,7 @@ mod tests {
             ("/pricing/loss_given_default", json!(1.5)),
             ("/pricing/most_rate", json!(-1)),
             ("/limit/expected_loss", json!(0)),
+            ("/limit/step", json!(50_001)),
             ("/limit/instalment/share", json!(2)),
         ] {
             let mut wrong = terms();

@@ -418,7 +418,11 @@ fn warnings(
             figure.level
         ));
     }
-    if concentration.is_some_and(|sum| sum > CONCENTRATED) {
+    // Where nothing is uncertain a pool of one loan loses as much as that of many.
+    let is_beyond = |figure: &CreditLossFigure| {
+        figure.value_at_risk > figure.large_pool * (1.0 + 1e-9) && made.deviation > 0.0
+    };
+    if concentration.is_some_and(|sum| sum > CONCENTRATED) && figures.iter().any(is_beyond) {
         warnings.push(
             "few loans make up much of the book, so that the large pool in closed form says too little"
                 .to_owned(),

@@ -66,14 +66,25 @@ pub(super) fn by(method: RiskMethod, portfolio: &Portfolio, request: &RiskReques
             let is_long = portfolio.weights.iter().all(|weight| *weight >= 0.0)
                 && portfolio.weights.iter().sum::<f64>() <= 1.0 + 1e-6;
             if is_long && made.figures.iter().any(|figure| figure.value_at_risk > 1.0) {
-                let warning = "more than all would be lost, which can't be: what holds for one row does \
-                               not hold so far ahead";
-                made.warnings.push(warning.to_owned());
+                made.warnings.push(beyond_all(request.horizon).to_owned());
             }
         }
         Err(fault) => made.refused = Some(fault.detail),
     }
     made
+}
+
+/// What is said where more would be lost than there is.
+fn beyond_all(horizon: u32) -> &'static str {
+    match horizon {
+        1 => {
+            "more than all would be lost, which can't be: the method's distribution does not fit these returns; \
+             look for an outlier, as a price that is wrong or not adjusted"
+        }
+        _ => {
+            "more than all would be lost, which can't be: what holds for one row does not hold so far ahead"
+        }
+    }
 }
 
 fn figure(figure: &Figure) -> RiskFigure {
@@ -84,5 +95,16 @@ fn figure(figure: &Figure) -> RiskFigure {
         standard_error: figure.precision.standard_error,
         interval: figure.precision.interval.map(|(low, high)| [low, high]),
         amount: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_all_is_explained_by_how_far_ahead_it_is() {
+        assert!(beyond_all(1).contains("does not fit") && beyond_all(1).contains("outlier"));
+        assert!(beyond_all(10).contains("so far ahead"));
     }
 }

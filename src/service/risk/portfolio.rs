@@ -12,11 +12,11 @@ use crate::domain::risk::{Holdings, RiskRequest};
 use crate::error::{Code, Error, Result};
 use crate::frame::{Prices, Returns};
 use crate::service::Service;
+use crate::service::prices::check_enough;
 use crate::service::turns::Turn;
 
 /// Weights that miss 1 by less are meant to be 1.
 const WHOLE: f64 = 1e-6;
-const LEAST_RETURNS: usize = 50;
 /// Most assets of which something is held.
 const MAX_HELD: usize = 1_000;
 /// Most unknown names for which a similar one is sought, which takes long.
@@ -103,13 +103,7 @@ impl Service {
             Some(window) => returns.newest(window as usize),
             None => returns,
         };
-        if returns.times.len() < LEAST_RETURNS {
-            let detail = format!(
-                "there are {} returns, and {LEAST_RETURNS} at least are needed: widen from and to",
-                returns.times.len()
-            );
-            return Err(Error::field(Code::InvalidRequest, "/prices", detail));
-        }
+        check_enough(&prices, returns.times.len())?;
         let mut portfolio = Portfolio {
             dataset: request.dataset,
             returns,

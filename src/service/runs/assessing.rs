@@ -53,6 +53,7 @@ impl Service {
         written(task).await?;
         let (request, terms) = (request.clone(), bound.policy.clone());
         let (frame, summary) = blocking(move || {
+            columns.exposure = exposures(&frame, &terms.terms)?;
             let stages = stages(&frame, &columns, &request, &terms.terms)?;
             let summary = columns.summary(stages.as_deref());
             let frame = frame.with_columns(columns.named(&request.prefix, stages))?;
@@ -241,6 +242,14 @@ impl Columns {
     }
 }
 
+/// What each loan is exposed to, whatever was decided on it.
+fn exposures(frame: &Frame, terms: &PolicyTerms) -> Result<Vec<Option<f64>>> {
+    let Some(pricing) = &terms.pricing else { return Ok(vec![None; frame.rows()]) };
+    let money = Money::new(frame, pricing)?;
+    let of = |row| money.exposure(row).map(|exposure| exposure.at_default());
+    Ok((0..frame.rows()).map(of).collect())
+}
+
 /// The stage of each loan, where stages are asked for.
 fn stages(
     frame: &Frame,
@@ -258,8 +267,7 @@ fn stages(
         days: frame.numbers(&staging.days_past_due)?,
         months: frame.numbers(&staging.remaining_months)?,
         origination: numbers(&staging.origination_pd)?,
-        amount: frame.numbers(&pricing.amount)?,
-        undrawn: numbers(&pricing.undrawn)?,
+        money: Money::new(frame, pricing)?,
         rules: stage_rules(&staging.rules),
         effective_rate: staging.effective_rate,
         horizon_months: terms.horizon_months,
@@ -274,8 +282,7 @@ struct Book<'a> {
     days: Vec<f64>,
     months: Vec<f64>,
     origination: Option<Vec<f64>>,
-    amount: Vec<f64>,
-    undrawn: Option<Vec<f64>>,
+    money: Money,
     rules: StageRules,
     effective_rate: f64,
     /// Within which the policy's probabilities are of a default.
@@ -283,27 +290,39 @@ struct Book<'a> {
     pricing: &'a Pricing,
 }
 
-impl Book<'_> {
-    fn staged(&self, row: usize, pd: Option<f64>) -> Staged {
-        let Some(exposure) = self.exposure(row) else { return Staged::default() };
-        let stage = self.stage(row, pd, exposure);
-        Staged { exposure: Some(exposure.at_default()), stage }
+/// What is owed and may be drawn, row by row.
+struct Money {
+    amount: Vec<f64>,
+    undrawn: Option<Vec<f64>>,
+    conversion: f64,
+}
+
+impl Money {
+    fn new(frame: &Frame, pricing: &Pricing) -> Result<Self> {
+        let undrawn = pricing.undrawn.as_ref().map(|name| frame.numbers(name)).transpose()?;
+        let amount = frame.numbers(&pricing.amount)?;
+        Ok(Self { amount, undrawn, conversion: pricing.credit_conversion })
     }
 
     /// None where what is owed, or may be drawn, is no amount.
     fn exposure(&self, row: usize) -> Option<Exposure> {
         let money = |values: &[f64]| at(values, row).filter(|v| (0.0..=MAX_MONEY).contains(v));
-        Some(Exposure {
-            drawn: money(&self.amount)?,
-            undrawn: self.undrawn.as_ref().map_or(Some(0.0), |values| money(values))?,
-            conversion: self.pricing.credit_conversion,
-        })
+        let undrawn = self.undrawn.as_ref().map_or(Some(0.0), |values| money(values))?;
+        Some(Exposure { drawn: money(&self.amount)?, undrawn, conversion: self.conversion })
+    }
+}
+
+impl Book<'_> {
+    fn staged(&self, row: usize, pd: Option<f64>) -> Staged {
+        let Some(exposure) = self.money.exposure(row) else { return Staged::default() };
+        let stage = self.stage(row, pd, exposure);
+        Staged { exposure: Some(exposure.at_default()), stage }
     }
 
     /// The stage and what it sets aside. A loan whose days say that it is in default needs neither a
     /// probability nor months.
     fn stage(&self, row: usize, pd: Option<f64>, exposure: Exposure) -> Option<(LoanStage, f64)> {
-        let days = whole(at(&self.days, row)?);
+        let days = whole(at(&self.days, row).filter(|days| *days >= 0.0)?);
         let is_impaired = self.rules.is_impaired(days);
         let (pd, origination, months) = match is_impaired {
             true => (1.0, None, 0),
@@ -442,13 +461,33 @@ mod tests {
                 (Some(0.05), 0.0, 12.0, 7.0),
                 (Some(0.05), nan, 12.0, nan),
                 (Some(0.05), 0.0, 12.0, nan),
+                (Some(0.05), -3.0, 12.0, nan),
             ],
         );
         let stages: Vec<Option<u8>> =
             found.iter().map(|one| one.stage.map(|(stage, _)| stage.number())).collect();
-        assert_eq!(stages, [Some(3), Some(3), None, None, None, None, Some(1)]);
+        assert_eq!(stages, [Some(3), Some(3), None, None, None, None, Some(1), None]);
         assert_eq!(found[0].stage, Some((LoanStage::Impaired, 500.0)), "LGD x EAD");
         assert!(found.iter().all(|one| one.exposure == Some(1_000.0)));
+    }
+
+    #[test]
+    fn a_loan_is_as_large_whatever_was_decided() {
+        let terms: PolicyTerms = serde_json::from_value(serde_json::json!({
+            "model": "m", "cut_offs": {"unit": "points", "approve": 560, "decline": 520},
+            "pricing": {"loss_given_default": 0.5, "amount": "amount", "undrawn": "line",
+                        "credit_conversion": 0.4, "funding": 0.03, "margin": 0.02, "most_rate": 0.2}
+        }))
+        .unwrap();
+        let floats = |values: [Option<f64>; 4]| Values::Float64(values.into());
+        let columns = vec![
+            ("amount".into(), floats([Some(1_000.0), Some(0.0), None, Some(-1.0)])),
+            ("line".into(), floats([Some(0.0), Some(1_500.0), Some(0.0), Some(0.0)])),
+        ];
+        let frame = Frame::new(4, columns).unwrap();
+        assert_eq!(exposures(&frame, &terms).unwrap(), [Some(1_000.0), Some(600.0), None, None]);
+        let without = PolicyTerms { pricing: None, ..terms };
+        assert_eq!(exposures(&frame, &without).unwrap(), [None; 4]);
     }
 
     #[test]

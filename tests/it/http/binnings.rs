@@ -32,6 +32,30 @@ async fn answer(served: &Served, body: &Value) -> Value {
     json(served.post(PATH).json(body).send().await.unwrap(), StatusCode::OK).await
 }
 
+/// What is known after the outcome tells it without error, and is no ordinary column for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_tells_the_classes_apart_is_suspect() {
+    let served = Served::start().await;
+    let mut text = "cat,num,flag,rest,y\n".to_owned();
+    for row in 0..1_000_u32 {
+        let bad = row % 4 == 0;
+        let (cat, num) = (if bad { "b" } else { "a" }, row % 10 + 20 * u32::from(bad));
+        writeln!(text, "{cat},{num},{bad},{},{}", row * 7 % 13, u32::from(bad)).unwrap();
+    }
+    served.upload("leak", &text).await;
+    served.work_off().await;
+    let found = answer(&served, &json!({"dataset": {"name": "leak"}, "target": "y"})).await;
+    for column in &found["columns"].as_array().unwrap()[..3] {
+        let bins = column["bins"].as_array().unwrap().iter().filter(|bin| bin["rows"] != 0);
+        assert!(column["strength"] == "suspect" && column["iv"].as_f64() > Some(10.0), "{column}");
+        assert!(
+            bins.map(|bin| bin["adverse_rate"].as_f64().unwrap()).all(|rate| rate.fract() == 0.0)
+        );
+    }
+    let warning = found["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("3 of the columns (") && warning.contains("apart"), "{found}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_are_told_by_what_they_tell() {
     let served = Served::start().await;

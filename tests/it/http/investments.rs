@@ -186,11 +186,19 @@ async fn limits_that_cannot_be_met_are_named_with_what_they_miss() {
         ]
     );
     assert!(found.to_string().contains("did you mean calm?"), "{found}");
+    wrong_requests_are_told_where(&served).await;
+}
+
+async fn wrong_requests_are_told_where(served: &Served) {
+    let mut few = of("stocks");
+    few["to"] = json!("2024-01-03");
     for (what, body, pointer) in [
         ("portfolios", json!({"prices": of("stocks"), "resamples": 1001}), "/resamples"),
         ("portfolios", json!({"prices": of("stocks"), "goal": {"level": 0.9}}), "/goal/level"),
         ("portfolios", json!({"prices": of("stocks"), "views": {}}), "/views"),
         ("portfolios", json!({"prices": of("nothing")}), "/prices/dataset"),
+        ("portfolios", json!({"prices": few}), "/prices"),
+        ("frontiers", json!({"prices": few}), "/prices"),
         ("frontiers", json!({"prices": of("stocks"), "points": 1}), "/points"),
         ("backtests", json!({"prices": of("stocks"), "strategies": []}), "/strategies"),
         (
@@ -204,7 +212,7 @@ async fn limits_that_cannot_be_met_are_named_with_what_they_miss() {
             "/strategies/0/name",
         ),
     ] {
-        let found = problem(ask(&served, what, &body).await, 422, "invalid_request").await;
+        let found = problem(ask(served, what, &body).await, 422, "invalid_request").await;
         assert_eq!(pointers(&found), [pointer], "{found}");
     }
 }

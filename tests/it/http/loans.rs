@@ -257,6 +257,10 @@ async fn wrong_requests_are_told_where(served: &Served) {
     terms["cut_offs"] = json!({"unit": "points", "approve": 900, "decline": 500});
     let refused = problem(keep(served, &terms).await, 422, "invalid_request").await;
     assert_eq!(pointers(&refused), ["/cut_offs/approve"], "nobody would be approved");
+    terms["adverse"] = json!("x");
+    let refused = problem(keep(served, &terms).await, 422, "invalid_request").await;
+    assert_eq!(pointers(&refused), ["/adverse"], "{refused}");
+    terms.as_object_mut().unwrap().remove("adverse");
     terms["cut_offs"] = json!({"unit": "probability", "approve": 0.3, "decline": 0.2});
     terms["rules"][0]["when"]["over"] = json!("incme");
     terms["limit"]["step"] = json!(0);

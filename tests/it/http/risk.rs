@@ -522,6 +522,12 @@ async fn wrong_books_are_told_where(served: &Served, mut body: Value) {
                           "loss_given_default": 0.4});
     let wrong = ["/exposures/1/default_probability", "/exposures/2/default_probability"];
     refused(served, "credit_losses", &sent, &wrong).await;
+    // One loan is no large pool, but where nothing is uncertain.
+    for (probability, warned) in [(0.1, true), (0.0, false), (1.0, false)] {
+        sent["exposures"] = json!([loan(probability)]);
+        let told = answer(served, "credit_losses", &sent).await["warnings"].to_string();
+        assert_eq!(told.contains("few loans"), warned, "{probability} {told}");
+    }
     sent["exposures"] = json!([loan(0.1)]);
     sent["simulations"] = json!(999);
     refused(served, "credit_losses", &sent, &["/simulations"]).await;

@@ -41,6 +41,7 @@ fn what_the_server_refuses_is_named_as_an_argument() {
                  predict('risk', {'incom': 1, 'age': 'old'}, version=1)\n\
                  predict('rsk', {})\n\
                  version('risk', 9)\n\
+                 bin('loans', 'default')\n\
                  1 + 1\n";
     let output = place.run(&["repl"], cells);
     assert_eq!(output.status.code(), Some(1), "a cell failed");
@@ -56,6 +57,7 @@ fn what_the_server_refuses_is_named_as_an_argument() {
         "rows[0].age: ",
         "there is no model rsk; did you mean risk?",
         "--> In [8]:1:1",
+        "name the outcome: bin(data, target=\"default\")",
     ] {
         assert!(said.contains(part), "{part}:\n{said}");
     }

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Fault, Result};
 
+/// Probabilities that are apart by less are taken for the same.
+const ROUNDING: f64 = 1e-12;
+
 /// How far the credit risk of a loan has come since it was lent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,8 +83,10 @@ impl StageRules {
     /// The stage of a loan by the twelve-month probabilities of default of now and of its origination;
     /// without the latter by days past due alone.
     pub fn stage(&self, probability: f64, origination: Option<f64>, days_past_due: u32) -> Stage {
+        // Decimal fractions are no binary ones: who is at a threshold may be beside it by the last bits.
+        let reaches = |value: f64, threshold: f64| value >= threshold - ROUNDING;
         let has_risen = origination.is_some_and(|then| {
-            probability >= self.ratio * then && probability - then >= self.increase
+            reaches(probability, self.ratio * then) && reaches(probability - then, self.increase)
         });
         match days_past_due {
             days if self.is_impaired(days) => Stage::Impaired,
@@ -106,6 +111,13 @@ mod tests {
         assert_eq!(stage(0.15, Some(0.10), 0), 1);
         assert_eq!(stage(0.20, Some(0.10), 0), 2);
         assert_eq!(stage(0.20, None, 0), 1);
+        // Exactly a percentage point more (0.015 - 0.005 is less in binary), and exactly three times as much
+        // (3 * 0.1 is more): at least is enough.
+        assert_eq!(stage(0.015, Some(0.005), 0), 2);
+        assert_eq!(stage(0.014_999, Some(0.005), 0), 1);
+        let thrice = StageRules { ratio: 3.0, ..rules };
+        assert_eq!(thrice.stage(0.3, Some(0.1), 0).number(), 2);
+        assert_eq!(thrice.stage(0.299_999, Some(0.1), 0).number(), 1);
     }
 
     #[test]

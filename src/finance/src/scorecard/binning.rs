@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::merging::{Merged, Merging};
-use super::prebins::{Cell, cuts, without_pure};
+use super::prebins::{Cell, cuts};
 use super::{Bin, Strength, Trend};
 use crate::{Fault, Result};
 
@@ -104,6 +104,11 @@ impl Binning {
         Strength::of(self.iv)
     }
 
+    /// Whether it tells the two outcomes apart without error: no bin has rows of both.
+    pub fn separates(&self) -> bool {
+        self.bins.iter().chain(&self.missing).all(|bin| bin.good == 0 || bin.bad == 0)
+    }
+
     /// The same bins where good is bad and bad is good: weights of evidence change their sign, the
     /// information value does not.
     pub fn turned(&self) -> Self {
@@ -182,8 +187,9 @@ fn counted(rows: usize, bad: &[bool]) -> Result<(u64, u64)> {
 
 /// Cuts a number: a tree of at most 20 leaves finds where to, each of `least_share` of the rows that
 /// have a value, and these are merged so that the information value is the greatest that trend and
-/// number of bins allow. A value that is not finite is missing, and missing values are a bin of their
-/// own. Given `edges` are taken as they are. One bin is left where no cut is allowed.
+/// number of bins allow. Bins of one outcome alone are bins as others: half a row of either makes them
+/// finite. A value that is not finite is missing, and missing values are a bin of their own. Given `edges`
+/// are taken as they are. One bin is left where no cut is allowed.
 ///
 /// # Errors
 /// A [`Fault`] for options that don't hold, and where one outcome is missing.
@@ -213,7 +219,7 @@ fn found_edges(known: &[(f64, bool)], all: (u64, u64), options: &Options) -> (Ve
     let cells: Vec<Cell> =
         runs.iter().map(|run| sum(run.iter().map(|(_, bad)| cell(*bad)))).collect();
     let least = ((known.len() as f64 * options.least_share).ceil() as u64).max(1);
-    let cuts = without_pure(&cells, cuts(&cells, PREBINS, least));
+    let cuts = cuts(&cells, PREBINS, least);
     let merging = Merging { cells: &joined(&cells, &cuts), all, most: options.bins, least };
     let Merged { cuts: merged, trend, .. } = merging.best(options.trend);
     let edge = |cut: usize| {
@@ -267,10 +273,8 @@ pub fn bin_categories(
     kinds.sort_by(|a, b| a.1.bad_rate().total_cmp(&b.1.bad_rate()).then(a.0.cmp(&b.0)));
     let cells: Vec<Cell> = kinds.iter().map(|(_, cell)| *cell).collect();
     let least = ((known as f64 * least_share).ceil() as u64).max(1);
-    let cuts = without_pure(&cells, (1..cells.len()).collect());
-    let merging = Merging { cells: &joined(&cells, &cuts), all, most: bins, least };
-    let Merged { cuts: merged, .. } = merging.best(Trend::Free);
-    let cuts: Vec<usize> = merged.into_iter().map(|cut| cuts[cut - 1]).collect();
+    let merging = Merging { cells: &cells, all, most: bins, least };
+    let Merged { cuts, .. } = merging.best(Trend::Free);
     let bin_of = |kind: usize| cuts.partition_point(|cut| *cut <= kind);
     let mut names = vec![Vec::new(); cuts.len() + 1];
     let mut rare = None;

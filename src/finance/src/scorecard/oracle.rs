@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::merging::{Merged, Merging};
+use super::prebins::{Cell, cuts};
 use super::*;
 use crate::Scaling;
 
@@ -45,20 +47,69 @@ fn trend(name: &Value) -> Trend {
     serde_json::from_value(name.clone()).unwrap()
 }
 
-fn options(case: &Value) -> Options {
-    let most = case["most"].as_u64().map_or(MAX_BINS, |most| most as usize);
-    Options { bins: most, trend: trend(&case["trend"]), ..Options::default() }
+fn options(edges: Vec<f64>) -> Options {
+    Options { edges: Some(edges), ..Options::default() }
+}
+
+/// A number cut where a case of optbinning says before it merges, and merged by us; and which trend it has.
+fn merged(values: &[f64], bad: &[bool], case: &Value) -> (Binning, Trend) {
+    let prebins = floats(&case["prebins"]);
+    let found = bin_numbers(values, bad, &options(prebins.clone())).unwrap();
+    let cells: Vec<Cell> =
+        found.bins.iter().map(|bin| Cell { good: bin.good, bad: bin.bad }).collect();
+    let known: u64 = cells.iter().map(|cell| cell.rows()).sum();
+    let of_bad = bad.iter().filter(|bad| **bad).count() as u64;
+    let merging = Merging {
+        cells: &cells,
+        all: (bad.len() as u64 - of_bad, of_bad),
+        most: case["most"].as_u64().map_or(MAX_BINS, |most| most as usize),
+        least: (known as f64 * 0.05).ceil() as u64,
+    };
+    let Merged { cuts, trend, .. } = merging.best(trend(&case["trend"]));
+    let edges: Vec<f64> = cuts.into_iter().map(|cut| prebins[cut - 1]).collect();
+    if edges.is_empty() {
+        // One bin of all, which can't be asked for: there is nothing above the greatest number.
+        let mut one = bin_numbers(values, bad, &options(vec![f64::MAX])).unwrap();
+        one.bins.truncate(1);
+        one.cuts = Cuts::Numbers(Vec::new());
+        return (one, trend);
+    }
+    (bin_numbers(values, bad, &options(edges)).unwrap(), trend)
 }
 
 #[test]
-fn numbers_are_cut_where_optbinning_cuts_them() {
+fn a_tree_cuts_where_that_of_scikit_learn_does() {
+    let fixture = fixture();
+    let bad = outcomes(&fixture["bad"]);
+    for (name, values) in fixture["columns"].as_object().unwrap() {
+        let mut rows: Vec<(f64, bool)> = floats(values).into_iter().zip(bad.clone()).collect();
+        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let runs: Vec<&[(f64, bool)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
+        let cell = |run: &&[(f64, bool)]| {
+            let of_bad = run.iter().filter(|(_, bad)| *bad).count() as u64;
+            Cell { good: run.len() as u64 - of_bad, bad: of_bad }
+        };
+        let cells: Vec<Cell> = runs.iter().map(cell).collect();
+        let least = (rows.len() as f64 * 0.05).ceil() as u64;
+        let found: Vec<f64> = cuts(&cells, MAX_BINS, least)
+            .into_iter()
+            .map(|cut| f64::midpoint(runs[cut - 1][0].0, runs[cut][0].0))
+            .collect();
+        let expected = floats(&fixture["trees"][name]);
+        assert_eq!(found.len(), expected.len(), "{name}: {found:?} {expected:?}");
+        found.iter().zip(&expected).for_each(|(found, expected)| near(*found, *expected, 1e-9));
+    }
+}
+
+#[test]
+fn numbers_are_merged_as_optbinning_merges_them() {
     let fixture = fixture();
     let bad = outcomes(&fixture["bad"]);
     let mut cases = 0;
     for (name, values) in fixture["columns"].as_object().unwrap() {
         let values = floats(values);
         for case in fixture["numbers"][name].as_array().unwrap() {
-            let found = bin_numbers(&values, &bad, &options(case)).unwrap();
+            let (found, _) = merged(&values, &bad, case);
             same_edges(&found, case);
             same_bins(&found, case);
             cases += 1;
@@ -72,31 +123,37 @@ fn numbers_are_cut_where_optbinning_cuts_them() {
 fn mean_radius_has_the_published_cuts() {
     let fixture = fixture();
     let values = floats(&fixture["columns"]["mean radius"]);
-    let options = Options { bins: MAX_BINS, ..Options::default() };
-    let found = bin_numbers(&values, &outcomes(&fixture["bad"]), &options).unwrap();
+    let bad = outcomes(&fixture["bad"]);
+    let mut case = fixture["numbers"]["mean radius"][0].clone();
+    case["trend"] = "auto".into();
+    let (found, trend) = merged(&values, &bad, &case);
     let Cuts::Numbers(edges) = &found.cuts else { panic!("no numbers") };
     let published = [11.425, 12.33, 13.095, 13.705, 15.045, 16.925];
     assert_eq!(edges.len(), published.len());
     edges.iter().zip(published).for_each(|(found, published)| near(*found, published, 1e-6));
     near(found.iv, 5.043_925_466, 1e-9);
-    assert_eq!((found.trend, found.strength()), (Trend::Falling, Strength::Suspect));
+    assert_eq!((trend, found.strength()), (Trend::Falling, Strength::Suspect));
+    // It drops bins of one outcome before it merges. With them nothing is lost, and more is known.
+    let options = Options { bins: MAX_BINS, ..Options::default() };
+    let with_pure = bin_numbers(&values, &bad, &options).unwrap();
+    assert!(with_pure.iv > found.iv, "{} {}", with_pure.iv, found.iv);
+    assert!(with_pure.bins.iter().any(|bin| bin.good == 0 || bin.bad == 0));
 }
 
 #[test]
 fn given_edges_and_missing_values_have_the_evidence_of_optbinning() {
     let fixture = fixture();
     let case = &fixture["given"];
-    let edges = Some(floats(&case["edges"]));
     let values = floats(&fixture["columns"]["mean radius"]);
-    let options_of = Options { edges, ..Options::default() };
-    let found = bin_numbers(&values, &outcomes(&fixture["bad"]), &options_of).unwrap();
+    let of_case = options(floats(&case["edges"]));
+    let found = bin_numbers(&values, &outcomes(&fixture["bad"]), &of_case).unwrap();
     same_edges(&found, case);
     same_bins(&found, case);
     assert_eq!(found.missing, None);
 
     let case = &fixture["with_missing"];
     let bad = outcomes(&fixture["outcome"]);
-    let found = bin_numbers(&floats(&fixture["amount"]), &bad, &options(case)).unwrap();
+    let (found, _) = merged(&floats(&fixture["amount"]), &bad, case);
     same_edges(&found, case);
     same_bins(&found, case);
     let missing = found.missing.unwrap();
@@ -123,18 +180,14 @@ fn categories_are_put_together_as_by_optbinning() {
 }
 
 /// The weights of evidence of the columns, row after row.
-fn evidence_of(fixture: &Value, edges: &[Option<Vec<f64>>]) -> (Vec<Binning>, Vec<f64>) {
+fn evidence_of(fixture: &Value, edges: &[Vec<f64>]) -> (Vec<Binning>, Vec<f64>) {
     let bad = outcomes(&fixture["bad"]);
     let columns: Vec<Vec<f64>> =
         fixture["columns"].as_object().unwrap().values().map(floats).collect();
     let binnings: Vec<Binning> = columns
         .iter()
         .zip(edges)
-        .map(|(values, edges)| {
-            let edges = edges.clone();
-            let options = Options { bins: MAX_BINS, edges, ..Options::default() };
-            bin_numbers(values, &bad, &options).unwrap()
-        })
+        .map(|(values, edges)| bin_numbers(values, &bad, &options(edges.clone())).unwrap())
         .collect();
     let row = |row: usize| {
         let columns = columns.iter().zip(&binnings);
@@ -148,7 +201,14 @@ fn evidence_of(fixture: &Value, edges: &[Option<Vec<f64>>]) -> (Vec<Binning>, Ve
 fn coefficients_are_those_of_statsmodels() {
     let fixture = fixture();
     let bad = outcomes(&fixture["bad"]);
-    let (_, inputs) = evidence_of(&fixture, &vec![None; 5]);
+    // Falling, with any number of bins.
+    let edges: Vec<_> = fixture["numbers"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|cases| floats(&cases[1]["edges"]))
+        .collect();
+    let (_, inputs) = evidence_of(&fixture, &edges);
     let problem = Problem { inputs: &inputs, columns: 5, bad: &bad, weights: None, l2: 0.0 };
     let found = fit(problem).unwrap();
     let (coefficients, errors) =
@@ -168,7 +228,7 @@ fn points_are_those_of_optbinning() {
     let expected = &fixture["scorecard"];
     let bad = outcomes(&fixture["bad"]);
     let columns = expected["columns"].as_array().unwrap();
-    let edges: Vec<_> = columns.iter().map(|column| Some(floats(&column["edges"]))).collect();
+    let edges: Vec<_> = columns.iter().map(|column| floats(&column["edges"])).collect();
     let (binnings, inputs) = evidence_of(&fixture, &edges);
     let problem = Problem { inputs: &inputs, columns: 5, bad: &bad, weights: None, l2: 1.0 };
     let found = fit(problem).unwrap();

@@ -12,10 +12,6 @@ impl Cell {
         self.good + self.bad
     }
 
-    pub(super) fn is_pure(self) -> bool {
-        self.good == 0 || self.bad == 0
-    }
-
     pub(super) fn with(self, other: Self) -> Self {
         Self { good: self.good + other.good, bad: self.bad + other.bad }
     }
@@ -96,23 +92,4 @@ fn impurity(cell: Cell) -> f64 {
     let (good, bad) = (cell.good as f64, cell.bad as f64);
     let rows = good + bad;
     if rows > 0.0 { 2.0 * good * bad / rows } else { 0.0 }
-}
-
-/// Cuts among those of bins without those that leave a bin with rows of one outcome alone: it goes with
-/// the bin behind it, the last with the one before.
-pub(super) fn without_pure(cells: &[Cell], mut cuts: Vec<usize>) -> Vec<usize> {
-    let sums = Sums::of(cells);
-    loop {
-        let starts: Vec<usize> = std::iter::once(0).chain(cuts.iter().copied()).collect();
-        let ends = cuts.iter().copied().chain([cells.len()]);
-        let pure: Vec<bool> =
-            starts.iter().zip(ends).map(|(from, to)| sums.between(*from, to).is_pure()).collect();
-        let is_dropped = |cut: usize| pure[cut] || (cut + 2 == pure.len() && pure[cut + 1]);
-        let kept: Vec<usize> =
-            (0..cuts.len()).filter(|cut| !is_dropped(*cut)).map(|cut| cuts[cut]).collect();
-        if kept.len() == cuts.len() {
-            return cuts;
-        }
-        cuts = kept;
-    }
 }

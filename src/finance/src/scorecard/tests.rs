@@ -57,11 +57,16 @@ proptest! {
     /// Nothing that is allowed has a greater information value, and what is found is allowed.
     #[test]
     fn merging_is_exact(
-        counts in prop::collection::vec((1_u64..30, 1_u64..30), 2..9),
+        counts in prop::collection::vec(
+            (0_u64..30, 0_u64..30).prop_filter("rows", |(good, bad)| good + bad > 0),
+            2..9,
+        ),
         most in 2_usize..7,
         least in 1_u64..60,
     ) {
         let cells = cells(&counts);
+        let (good, bad) = all(&cells);
+        prop_assume!(good > 0 && bad > 0);
         let merging = Merging { cells: &cells, all: all(&cells), most, least };
         let trends = [
             Trend::Auto, Trend::Rising, Trend::Falling, Trend::Peak, Trend::Valley, Trend::Free,
@@ -180,6 +185,51 @@ fn a_bin_of_one_outcome_has_half_a_row_of_the_other() {
     // A value at an edge lies above it.
     assert_eq!(found.woe_of_number(1.5), found.bins[1].woe);
     assert_eq!(found.woe_of_number(f64::INFINITY), found.missing.unwrap().woe);
+}
+
+#[test]
+fn what_tells_the_outcomes_apart_is_found() {
+    let bad: Vec<bool> = (0..1000).map(|row| row % 4 == 0).collect();
+    let kinds: Vec<Option<&str>> = bad.iter().map(|b| Some(if *b { "b" } else { "a" })).collect();
+    let plain = CategoryOptions { bins: 6, least_share: 0.05, least_count: 5, most: 64 };
+    let found = bin_categories(&kinds, &bad, &plain).unwrap();
+    let names = vec![vec!["a".to_owned()], vec!["b".to_owned()]];
+    assert_eq!(found.cuts, Cuts::Categories { bins: names, rare: None });
+    assert!(found.separates() && found.strength() == Strength::Suspect && found.iv.is_finite());
+    let values: Vec<f64> =
+        bad.iter().zip(0..).map(|(b, row)| f64::from(row % 10 + 20 * i32::from(*b))).collect();
+    let by_number = bin_numbers(&values, &bad, &Options::default()).unwrap();
+    assert_eq!(by_number.cuts, Cuts::Numbers(vec![14.5]));
+    assert!(by_number.separates() && (by_number.iv - found.iv).abs() < 1e-12);
+}
+
+#[test]
+fn a_bin_of_one_outcome_is_not_lost_among_ordinary_ones() {
+    let (mut values, mut kinds, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, value, rows, of_bad) in [
+        ("vip", 0.0, 500, 0),
+        ("m1", 1.0, 2000, 420),
+        ("m2", 2.0, 2000, 400),
+        ("fraud", 3.0, 500, 500),
+    ] {
+        for row in 0..rows {
+            values.push(value);
+            kinds.push(Some(name));
+            bad.push(row < of_bad);
+        }
+    }
+    let plain = CategoryOptions { bins: 6, least_share: 0.05, least_count: 5, most: 64 };
+    let found = bin_categories(&kinds, &bad, &plain).unwrap();
+    let rates: Vec<f64> = found.bins.iter().filter_map(Bin::bad_rate).collect();
+    assert_eq!((rates[0], *rates.last().unwrap()), (0.0, 1.0), "{found:?}");
+    let found = bin_numbers(&values, &bad, &Options::default()).unwrap();
+    // m1 and m2 fall, and all else rises.
+    assert_eq!(found.cuts, Cuts::Numbers(vec![0.5, 2.5]));
+    assert!(found.iv > 2.0 && !found.separates(), "{}", found.iv);
+    // A bin is as large as it has to be all the same.
+    let large = CategoryOptions { least_share: 0.25, ..plain };
+    let found = bin_categories(&kinds, &bad, &large).unwrap();
+    assert!(found.bins.iter().all(|bin| bin.rows() >= 1250), "{found:?}");
 }
 
 #[test]

@@ -54,9 +54,10 @@ async fn a_book_is_assessed_as_its_applicants_are() {
     let answer = served.post(&path).json(&json!({"rows": asked})).send().await.unwrap();
     let answer = json(answer, StatusCode::OK).await;
     for (row, one) in found.iter().zip(answer["assessments"].as_array().unwrap()) {
-        for name in ["decision", "points", "pd", "exposure", "expected_loss"] {
+        for name in ["decision", "points", "pd", "expected_loss"] {
             assert_eq!(row[name], one[name], "{name}");
         }
+        assert_eq!(number(&row["exposure"]), number(&row["amount"]), "declined by a rule or not");
         assert_eq!(row["limit"], one["offer"]["limit"]);
         let codes: Vec<&str> = one["reasons"]
             .as_array()
@@ -84,7 +85,9 @@ async fn a_book_is_assessed_as_its_applicants_are() {
     let mut again = body.clone();
     again["dataset"] = json!({"name": "assessed"});
     let refused = problem(book(&served, &again).await, 422, "invalid_request").await;
-    assert!(pointers(&refused).iter().all(|p| *p == "/prefix") && pointers(&refused).len() == 12);
+    assert_eq!(pointers(&refused).iter().filter(|p| **p == "/prefix").count(), 12);
+    assert!(pointers(&refused).contains(&"/into"), "{refused}");
+    again["into"] = json!("applications");
     again["prefix"] = json!("second_");
     again["staging"]["days_past_due"] = json!("day");
     let refused = problem(book(&served, &again).await, 422, "invalid_request").await;
@@ -101,6 +104,12 @@ fn summary_adds_up(summary: &Value) {
     assert_eq!(sum("count"), 1_500.0);
     assert!((sum("share") - 1.0).abs() < 1e-12);
     assert!((sum("expected_loss") - number(&summary["expected_loss"])).abs() < 1e-6);
+    let exposure = number(&summary["exposure"]);
+    assert!((sum("exposure") - exposure).abs() < 1e-6);
+    let of_stages: f64 =
+        summary["stages"].as_array().unwrap().iter().map(|total| number(&total["exposure"])).sum();
+    let of_others = number(&summary["unstaged"]["exposure"]);
+    assert!((of_stages + of_others - exposure).abs() < 1e-6, "{summary}");
     let scored: f64 = summary["points"]
         .as_array()
         .unwrap()
@@ -149,6 +158,10 @@ async fn the_refused_get_outcomes_that_say_that_they_were_drawn() {
     let refused = problem(ask(&again).await, 422, "invalid_request").await;
     assert_eq!(pointers(&refused), ["/adverse"]);
     again["adverse"] = json!("yes");
+    again["into"] = json!("applications");
+    let refused = problem(ask(&again).await, 422, "invalid_request").await;
+    assert_eq!(pointers(&refused), ["/into"], "{refused}");
+    again["into"] = json!("again");
     again["dataset"] = json!({"name": "loans"});
     again["factor"] = json!(0);
     let refused = problem(ask(&again).await, 422, "invalid_request").await;

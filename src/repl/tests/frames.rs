@@ -159,6 +159,22 @@ fn what_is_wrong_is_said_with_what_is_near() {
 }
 
 #[test]
+fn what_is_printed_is_shown_as_a_cell_shows_it() {
+    let mut place = Place::new();
+    let mut printed = |source: &str| place.cells.run(source).printed;
+    let table = "2 rows × 2 columns\nregion  name\nn       north\nw       west\n";
+    assert_eq!(printed("print(g)"), table);
+    assert_eq!(printed("for one in [g, g]:\n    print(one)"), table.repeat(2));
+    assert_eq!(printed("print(\"names\", 1, g, \"there\")"), format!("names 1\n{table}there\n"));
+    assert_eq!(printed("print(g.head(1))"), "region  name\nn       north\n");
+    assert_eq!(printed("print()"), "\n");
+    assert!(printed("print(f.bar(\"income\", \"income\"))").lines().count() > 5);
+    let long = "d = {str(i): i for i in range(50)}\n";
+    assert_eq!(printed(&format!("{long}print(\"all\", d)")).lines().count(), 1);
+    assert_eq!(printed(&format!("{long}print(d)")).lines().next(), Some("field  value"));
+}
+
+#[test]
 fn a_list_is_filtered_as_before() {
     let mut cells = Cells::new();
     assert_eq!(cells.value("filter(lambda x: x > 1, [1, 2, 3])"), "[2, 3]");

@@ -77,7 +77,9 @@ pub struct ScoreBand {
     /// Those of them who defaulted.
     pub bad: u64,
     pub rejected: u64,
-    /// The probability by which defaults were drawn.
-    pub bad_rate: f64,
+    /// The probability by which defaults were drawn for the rejected: the share of the accepted that defaulted
+    /// x `factor`, 1 at most.
+    #[serde(alias = "bad_rate")]
+    pub drawn_at: f64,
     pub inferred_bad: u64,
 }

@@ -263,6 +263,19 @@ impl Frame {
         Ok(Self { columns: first.columns.clone(), batch })
     }
 
+    /// One of the columns, which shares the memory of this frame.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRequest`] for an unknown column.
+    pub fn only(&self, name: &str) -> Result<Self> {
+        let at = self.columns.iter().position(|column| column.name == name);
+        let at = at.ok_or_else(|| {
+            Error::new(Code::InvalidRequest, format!("there is no column {name}"))
+        })?;
+        let batch = self.batch.project(&[at]).context("taking a column")?;
+        Ok(Self { columns: vec![self.columns[at].clone()].into(), batch })
+    }
+
     /// So many rows from a position on, which share the memory of this frame: as many of them as
     /// there are.
     pub fn part(&self, start: usize, rows: usize) -> Self {

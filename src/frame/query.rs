@@ -39,7 +39,7 @@ async fn ask(sql: &str, frames: &[(&str, &Frame)], config: SessionConfig) -> Res
     for (name, frame) in frames {
         context
             .register_batch(TableReference::bare(*name), frame.batch.clone())
-            .map_err(|error| refused(&error, frames))?;
+            .map_err(|error| refused(&error, sql, frames))?;
     }
     let reads =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
@@ -49,7 +49,7 @@ async fn ask(sql: &str, frames: &[(&str, &Frame)], config: SessionConfig) -> Res
         let batches = answer.collect().await?;
         Ok(concat_batches(&schema, &batches)?)
     };
-    let batch = answer.await.map_err(|error: DataFusionError| refused(&error, frames))?;
+    let batch = answer.await.map_err(|error: DataFusionError| refused(&error, sql, frames))?;
     typed(&batch)
 }
 
@@ -109,7 +109,7 @@ fn kind_of(data_type: &DataType) -> Option<ColumnType> {
 }
 
 /// What DataFusion says, without its layers, and what may have been meant.
-fn refused(error: &DataFusionError, frames: &[(&str, &Frame)]) -> Error {
+fn refused(error: &DataFusionError, sql: &str, frames: &[(&str, &Frame)]) -> Error {
     let text = match error.find_root() {
         DataFusionError::SQL(error, _) => {
             let text = error.to_string();
@@ -125,12 +125,19 @@ fn refused(error: &DataFusionError, frames: &[(&str, &Frame)]) -> Error {
         let name = rest.split(". ").next().unwrap_or(rest).trim_matches('"');
         let name = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
         let columns = frames.iter().flat_map(|(_, frame)| frame.columns());
-        unknown("column", name, columns.map(|column| column.name.as_str()).collect())
+        let mut said =
+            unknown("column", name, columns.map(|column| column.name.as_str()).collect());
+        if sql.contains(&format!("\"{name}\"")) && !said.contains("did you mean") {
+            said.push_str(&format!("; a text stands in single quotes: '{name}'"));
+        }
+        said
     } else if let Some((name, _)) =
         text.split_once("' not found").filter(|(name, _)| name.starts_with("table '"))
     {
         let name = name.rsplit('.').next().unwrap_or(name);
         unknown("frame", name, frames.iter().map(|(name, _)| *name).collect())
+    } else if text.contains("Divide by zero") {
+        "a whole number is divided by 0: a / nullif(b, 0) is missing where b is 0".to_owned()
     } else if text.contains(" not supported: ") {
         format!("a query can only read: {text}")
     } else {

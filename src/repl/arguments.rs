@@ -36,7 +36,11 @@ impl<'v> Arguments<'v> {
             (many.is_some_and(|m| !m.starts_with("**")), many.is_some_and(|m| m.starts_with("**")));
         let mut problems = Vec::new();
         let mut others = Vec::new();
-        if positional.len() > parameters.len() && !takes_more {
+        if positional.len() > parameters.len() && takes_others {
+            let about = function.parameters.last().map(|p| p.about).unwrap_or_default();
+            let first = parameters.last().map(|p| p.name).unwrap_or_default();
+            problems.push(format!("what follows {first} needs a name: {about}"));
+        } else if positional.len() > parameters.len() && !takes_more {
             problems.push(format!(
                 "it takes at most {} arguments, and {} were given",
                 parameters.len(),

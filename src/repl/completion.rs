@@ -157,9 +157,10 @@ impl Completer {
             ("load" | "frame", true) => {
                 files(typed, DATA).into_iter().chain(names.datasets).collect()
             }
-            ("dataset" | "head" | "describe" | "check" | "advise" | "train" | "search", true) => {
-                names.datasets
-            }
+            (
+                "dataset" | "head" | "row" | "describe" | "check" | "advise" | "train" | "search",
+                true,
+            ) => names.datasets,
             ("model" | "models" | "versions" | "promote" | "aliases" | "history", true)
             | ("train", false) => names.models,
             (

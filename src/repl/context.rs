@@ -146,6 +146,11 @@ impl Context {
         self.observer.borrow().clone()
     }
 
+    /// How wide the tables may be that a cell prints.
+    pub(super) fn width(&self) -> usize {
+        self.observer().width()
+    }
+
     /// Prints a text of one or more lines.
     pub(super) fn print(&self, text: &str) {
         self.observer().printed(text);

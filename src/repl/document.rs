@@ -8,14 +8,11 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use super::functions::svg;
-use super::outcome::{Outcome, Shown, Then};
+use super::outcome::{Outcome, Shown, Then, WIDTH};
 use super::source::is_word;
 use super::transcript::Entry;
 use crate::error::{Code, Error, Result};
 use crate::notebook::{Bundle, Cell, CellKind, Notebook, Output};
-
-/// Columns of a plot as text.
-const PLOT: (usize, usize) = (80, 18);
 
 /// A script or a notebook.
 #[derive(Debug, Clone)]
@@ -242,21 +239,7 @@ fn outputs(outcome: &Outcome) -> Vec<Box<RawValue>> {
 
 /// A value in the forms in which a notebook can show it.
 pub fn bundle(shown: &Shown) -> Bundle {
-    const WIDTH: usize = 100;
-    let mut text = match &shown.table {
-        Some(table) => {
-            let table = table.render(WIDTH, str::to_owned);
-            if shown.text.starts_with(['[', '{']) {
-                table
-            } else {
-                format!("{}\n{table}", shown.text)
-            }
-        }
-        None => shown.text.clone(),
-    };
-    if let Some(plot) = &shown.plot {
-        text = format!("{text}\n{}", plot.braille(PLOT.0, PLOT.1, false));
-    }
+    let text = shown.lines(WIDTH);
     let html = shown.table.as_ref().map(|table| {
         let head = if shown.text.starts_with(['[', '{']) { "" } else { shown.text.as_str() };
         let head = minijinja::HtmlEscape(head).to_string().replace('\n', "<br>\n");

@@ -12,7 +12,6 @@ use starlark::values::dict::{AllocDict, DictMut};
 
 use super::completion::Completer;
 use super::context::Context;
-use super::document::bundle;
 use super::fault::{Fault, Place};
 use super::magics::{self, Step, steps, takes_code};
 use super::objects::{object_of, shown};
@@ -144,7 +143,7 @@ impl Evaluation<'_, '_> {
         while let Some(step) = left.next() {
             // What a magic above gave is shown before what is below it.
             if let Some(shown) = given.value.take() {
-                self.context.print(&bundle(&shown).text);
+                self.context.print(&shown.lines(self.context.width()));
             }
             let then = given.then.take();
             given = match step {

@@ -7,6 +7,11 @@ use super::table::Table;
 use crate::domain::job::{Job, JobEvent};
 use crate::plot::Plot;
 
+/// Characters of a line where no terminal says how many it has.
+pub(super) const WIDTH: usize = 100;
+/// Characters and lines of a plot.
+const PLOT: (usize, usize) = (80, 18);
+
 /// What evaluating one cell gave.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
@@ -58,6 +63,23 @@ pub struct Shown {
     pub json: Option<Json>,
 }
 
+impl Shown {
+    /// All that is shown of it, tables and plots within `width` characters.
+    pub(super) fn lines(&self, width: usize) -> String {
+        // The text of a list or a dict would only repeat its table.
+        let repeats = self.table.is_some() && self.text.starts_with(['[', '{']);
+        let mut parts = Vec::new();
+        if !repeats {
+            parts.push(self.text.clone());
+        }
+        parts.extend(self.table.as_ref().map(|table| table.render(width, str::to_owned)));
+        let (most, height) = PLOT;
+        let plot = self.plot.as_ref().map(|plot| plot.braille(width.min(most), height, false));
+        parts.extend(plot);
+        parts.join("\n")
+    }
+}
+
 /// What happens to a job that a cell waits for.
 #[derive(Debug)]
 pub enum JobUpdate<'a> {
@@ -77,4 +99,8 @@ pub trait Observer: Send + Sync {
     fn said(&self, line: &str);
     /// A job goes on.
     fn job(&self, update: JobUpdate<'_>);
+    /// How wide the tables may be that it is told.
+    fn width(&self) -> usize {
+        WIDTH
+    }
 }

@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement};
 use minijinja::HtmlEscape;
 
-use super::text::{counted, grouped, shortened};
+use super::text::{counted, folded, grouped, shortened};
 use crate::error::Result;
 use crate::frame::texts_as_csv;
 
@@ -12,6 +12,9 @@ pub(super) const SHOWN_ROWS: usize = 20;
 /// Longest cell.
 const CELL: usize = 40;
 const GAP: usize = 2;
+/// Texts that get less room stand below their row, so far to the right.
+const LEAST_TEXT: usize = 40;
+const INDENT: usize = 5;
 
 /// A table that any front end can show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
     /// Rows there are, of which `rows` may be the first.
     pub total: u64,
+    /// Whether the last column is of texts, one a line, which are shown whole.
+    pub texts: bool,
 }
 
 impl Table {
@@ -32,7 +37,13 @@ impl Table {
             numeric: columns.iter().map(|(_, numeric)| *numeric).collect(),
             total: rows.len() as u64,
             rows,
+            texts: false,
         }
+    }
+
+    /// The same, the last column one of texts: what a row says is wrapped, not cut.
+    pub(super) fn with_texts(self) -> Self {
+        Self { texts: self.headings.len() > 1, ..self }
     }
 
     /// The table in lines of at most `width` characters. `strong` is put round the headings.
@@ -53,21 +64,42 @@ impl Table {
             let cells = cells.iter().enumerate().map(|(at, text)| {
                 let right = self.numeric.get(at).copied().unwrap_or(false);
                 let side = if right { " style=\"text-align: right\"" } else { "" };
-                format!("<{tag}{side}>{}</{tag}>", HtmlEscape(text))
+                let mut text = HtmlEscape(text).to_string();
+                if self.is_text(at) {
+                    text = text.replace('\n', "<br>");
+                }
+                format!("<{tag}{side}>{text}</{tag}>")
             });
             format!("<tr>{}</tr>", cells.collect::<String>())
         };
         let rows: String =
             self.rows.iter().take(SHOWN_ROWS).map(|row| line("td", row) + "\n").collect();
         let head = line("th", &self.headings);
-        let remark = self.remark(self.headings.len()).unwrap_or_default();
+        let shown = self.rows.len().min(SHOWN_ROWS);
+        let remark = self.remark(shown as u64, &[]).unwrap_or_default();
         let remark = if remark.is_empty() { remark } else { format!("<p>{remark}</p>") };
         format!("<table>\n<thead>{head}</thead>\n<tbody>\n{rows}</tbody>\n</table>{remark}")
     }
 
     /// As CSV, with a line of headings.
     pub(super) fn csv(&self) -> Result<String> {
-        texts_as_csv(&self.headings, &self.rows)
+        if !self.texts {
+            return texts_as_csv(&self.headings, &self.rows);
+        }
+        let row = |row: &Vec<String>| {
+            let cells = row.iter().enumerate();
+            cells
+                .map(|(at, cell)| match self.is_text(at) {
+                    true => cell.replace('\n', "; "),
+                    false => cell.clone(),
+                })
+                .collect()
+        };
+        texts_as_csv(&self.headings, &self.rows.iter().map(row).collect::<Vec<_>>())
+    }
+
+    fn is_text(&self, at: usize) -> bool {
+        self.texts && at + 1 == self.headings.len()
     }
 
     /// At most so many rows, in lines of at most `width` characters and cells of at most `most`.
@@ -78,6 +110,53 @@ impl Table {
         most: usize,
         strong: impl Fn(&str) -> String,
     ) -> String {
+        let (mut lines, hidden) = match self.texts {
+            true => self.beside_texts(shown, width, most),
+            false => {
+                let (lines, columns) = self.grid(shown, width, most);
+                (lines, &self.headings[columns..])
+            }
+        };
+        if let Some(first) = lines.first_mut() {
+            *first = strong(first);
+        }
+        lines.extend(self.remark(self.rows.len().min(shown) as u64, hidden));
+        lines.join("\n")
+    }
+
+    /// Texts beside the other columns, or below each row where these leave too little room; and the columns
+    /// that are left out.
+    fn beside_texts(&self, shown: usize, width: usize, most: usize) -> (Vec<String>, &[String]) {
+        let last = self.headings.len() - 1;
+        let others = Self {
+            headings: self.headings[..last].to_vec(),
+            rows: self.rows.iter().map(|row| row.iter().take(last).cloned().collect()).collect(),
+            texts: false,
+            ..self.clone()
+        };
+        let (grid, columns) = others.grid(shown, width, most);
+        let used = grid.iter().map(|line| line.chars().count()).max().unwrap_or(0) + GAP;
+        let is_beside = width.saturating_sub(used) >= LEAST_TEXT;
+        let indent = if is_beside { used } else { INDENT };
+        let room = width.saturating_sub(indent);
+        let texts = [&self.headings].into_iter().chain(&self.rows);
+        let texts = texts.map(|row| row.last().map(String::as_str).unwrap_or_default());
+        let mut lines = Vec::new();
+        for (line, text) in grid.into_iter().zip(texts) {
+            let mut parts = text.lines().flat_map(|part| folded(part, room));
+            let beside = if is_beside { parts.next() } else { None };
+            let gap = " ".repeat(indent.saturating_sub(line.chars().count()));
+            lines.push(match beside {
+                Some(part) => format!("{line}{gap}{part}"),
+                None => line,
+            });
+            lines.extend(parts.map(|part| format!("{}{part}", " ".repeat(indent))));
+        }
+        (lines, &self.headings[columns..last])
+    }
+
+    /// The heading and at most so many rows, a line each, and of how many of the first columns.
+    fn grid(&self, shown: usize, width: usize, most: usize) -> (Vec<String>, usize) {
         let rows: Vec<Vec<String>> = self
             .rows
             .iter()
@@ -107,12 +186,7 @@ impl Table {
             column.set_padding((0, u16::try_from(gap).unwrap_or(0)));
         }
         let text = table.to_string();
-        let mut lines: Vec<String> = text.lines().map(|l| l.trim_end().to_owned()).collect();
-        if let Some(first) = lines.first_mut() {
-            *first = strong(first);
-        }
-        lines.extend(self.remark_of(rows.len() as u64, columns));
-        lines.join("\n")
+        (text.lines().map(|line| line.trim_end().to_owned()).collect(), columns)
     }
 
     fn line(&self, cells: &[String], columns: usize, width: usize) -> Vec<Cell> {
@@ -129,24 +203,20 @@ impl Table {
             .collect()
     }
 
-    /// What is not shown of a table of so many columns.
-    fn remark(&self, columns: usize) -> Option<String> {
-        self.remark_of(self.rows.len().min(SHOWN_ROWS) as u64, columns)
-    }
-
-    fn remark_of(&self, shown: u64, columns: usize) -> Option<String> {
+    /// What is not shown where so many rows are, and all columns but some.
+    fn remark(&self, shown: u64, left_out: &[String]) -> Option<String> {
         let mut parts = Vec::new();
         if shown < self.total {
             parts.push(format!("{} of {}", grouped(shown), counted(self.total, "row")));
         }
-        if columns < self.headings.len() {
-            let hidden: Vec<&str> =
-                self.headings.iter().skip(columns).take(4).map(String::as_str).collect();
-            let more = if self.headings.len() - columns > hidden.len() { ", …" } else { "" };
+        if !left_out.is_empty() {
+            let named: Vec<&str> = left_out.iter().take(4).map(String::as_str).collect();
+            let more = if left_out.len() > named.len() { ", …" } else { "" };
+            let all = self.headings.len();
             parts.push(format!(
-                "{columns} of {} columns (not shown: {}{more})",
-                self.headings.len(),
-                hidden.join(", ")
+                "{} of {all} columns (not shown: {}{more})",
+                all - left_out.len(),
+                named.join(", ")
             ));
         }
         (!parts.is_empty()).then(|| parts.join(", "))
@@ -230,6 +300,54 @@ mod tests {
             "{html}"
         );
         assert!(table(25).html().ends_with("<p>20 of 25 rows</p>"));
+    }
+
+    fn told() -> Table {
+        let long =
+            "R01: income is 15,000 and those who pay have more than that as a rule\nR02: short";
+        let row = |at: &str, text: &str| vec![at.to_owned(), "decline".to_owned(), text.to_owned()];
+        let rows = vec![row("0", long), row("1", ""), row("2", "x")];
+        let mut table = Table::new(&[("row", true), ("decision", false), ("reasons", false)], rows)
+            .with_texts();
+        table.total = 600;
+        table
+    }
+
+    #[test]
+    fn texts_are_wrapped_beside_their_row() {
+        let expected = "row  decision  reasons\n  \
+             0  decline   R01: income is 15,000 and those who pay\n                 \
+             have more than that as a rule\n               \
+             R02: short\n  1  decline\n  2  decline   x\n3 of 600 rows";
+        assert_eq!(plain(&told(), 56), expected);
+    }
+
+    #[test]
+    fn texts_without_room_stand_below_their_row() {
+        let expected = [
+            "row  decision",
+            "     reasons",
+            "  0  decline",
+            "     R01: income is 15,000 and",
+            "       those who pay have more",
+            "       than that as a rule",
+            "     R02: short",
+            "  1  decline",
+            "  2  decline",
+            "     x",
+            "3 of 600 rows",
+        ];
+        assert_eq!(plain(&told(), 30).lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn texts_are_one_cell_elsewhere() {
+        let csv = told().csv().unwrap();
+        assert_eq!(csv.lines().count(), 4, "{csv}");
+        assert!(csv.contains("as a rule; R02: short"), "{csv}");
+        assert!(told().html().contains("as a rule<br>R02: short</td>"));
+        let whole = told().render_whole(str::to_owned);
+        assert_eq!(whole.lines().count(), 6, "{whole}");
     }
 
     #[test]

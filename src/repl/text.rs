@@ -82,6 +82,35 @@ pub(super) fn wrapped(text: &str, first: usize, indent: usize) -> String {
     lines.join("\n")
 }
 
+/// A text in lines of at most `width` characters, broken at spaces where there are some; those after the
+/// first are indented.
+pub(super) fn folded(text: &str, width: usize) -> Vec<String> {
+    const FURTHER: &str = "  ";
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let mut rest = word;
+        while !rest.is_empty() {
+            let begins = line.trim_start().is_empty();
+            let used = line.chars().count() + usize::from(!begins);
+            let left = width.saturating_sub(used);
+            let fits = rest.chars().count() <= left;
+            if !fits && !begins {
+                lines.push(std::mem::replace(&mut line, FURTHER.to_owned()));
+                continue;
+            }
+            if !begins {
+                line.push(' ');
+            }
+            let end = rest.char_indices().nth(left.max(1)).map_or(rest.len(), |(at, _)| at);
+            line.push_str(&rest[..end]);
+            rest = &rest[end..];
+        }
+    }
+    lines.push(line);
+    lines
+}
+
 /// `12.3 ms`: three digits.
 pub(super) fn precise(time: Duration) -> String {
     let seconds = time.as_secs_f64();
@@ -118,6 +147,15 @@ mod tests {
             [0, 1_234, 56_789, 123_456_789, 9_876_543_210].map(Duration::from_nanos).map(precise);
         assert_eq!(precise, ["0.00 ns", "1.23 µs", "56.8 µs", "123 ms", "9.88 s"]);
         assert_eq!([counted(1, "row"), counted(2_000, "row")], ["1 row", "2,000 rows"]);
+    }
+
+    #[test]
+    fn a_text_is_folded_at_spaces_and_within_long_words() {
+        assert_eq!(folded("one two three", 9), ["one two", "  three"]);
+        assert_eq!(folded("größenwahn ja", 6), ["größen", "  wahn", "  ja"]);
+        assert_eq!(folded("ab", 0), ["a", "  b"]);
+        assert_eq!(folded("", 10), [""]);
+        assert_eq!(folded("one two", usize::MAX), ["one two"]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl Transcript {
                 numeric: table.numeric.clone(),
                 rows: table.rows.iter().take(SHOWN_ROWS).cloned().collect(),
                 total: table.total,
+                texts: table.texts,
             });
             Some(Shown { text: text.clone(), table, plot: plot.clone(), json: None })
         };

@@ -56,6 +56,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("utoipa_actix_web", &["http"]),
     ("rustyline", &["repl"]),
     ("starlark", &["repl"]),
+    ("allocative", &["repl"]),
     ("comfy_table", &["repl", "cli"]),
     ("indicatif", &["repl", "cli"]),
     ("plotters", &["plot"]),

@@ -36,7 +36,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
             needed("name", "its name, or name and number: 'loans 3'"),
             optional("version", NONE, "its number; the newest when absent"),
         ],
-        notes: "Its columns are d.columns, its rows d.rows (a number) and d.head(n).",
+        notes: "Its columns are d.columns, its rows d.rows (a number), d.head(n) and d.row(0). What frames \
+                have it has too: d.filter(...), d.group(...), d.hist(...). Each fetches all of its \
+                rows; f = frame(d) fetches them once.",
         example: "dataset(\"loans\", 1).columns[0][\"name\"]",
     },
     Function {
@@ -56,6 +58,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
         ],
         notes: "A list of dicts, which predict() takes as rows.",
         example: "loans.head(3)",
+    },
+    Function {
+        name: "row",
+        summary: "one row of a dataset or a frame, as a dict",
+        parameters: &[
+            needed("dataset", "a dataset, its name, or a frame"),
+            needed("number", "which one, counted from 0"),
+        ],
+        notes: "predict(), explain() and reasons() take it as it is.",
+        example: "loans.row(17)[\"income\"]",
     },
     Function {
         name: "describe",

@@ -8,7 +8,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         summary: "rows to explore here: of a file, which is not uploaded, or of a dataset",
         parameters: &[needed("dataset", "a path, a dataset or its name")],
         notes: "Its values have the types that the server would give them. What is made of it is a \
-                frame again; load(f, name=\"clean\") uploads one. It is in memory as a whole.",
+                frame again; load(f, name=\"clean\") uploads one. It is in memory as a whole. \
+                f[\"age\"] is the list of a column's values, len(f) the number of rows.",
         example: "f = frame(\"loans.csv\"); f",
     },
     Function {
@@ -23,8 +24,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "filter",
         summary: "the rows for which a condition in SQL holds",
         parameters: &[FRAME, needed("condition", "'income > 40000 AND region = \'north\''")],
-        notes: "Names of columns keep their case; those that are no plain word stand in \
-                double quotes. Of a function and a list it gives the items for which that is true.",
+        notes: "Texts stand in single quotes. Names of columns keep their case; those that are no \
+                plain word stand in double quotes. Of a function and a list it gives the items for which that is true.",
         example: "f.filter(\"income > 40000\").rows",
     },
     Function {
@@ -67,7 +68,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional(
                 "**values",
                 "",
-                "an expression in SQL for each new column: mean='avg(income)'",
+                "an expression for each new column: age=mean('age'), most='max(income)'",
             ),
         ],
         notes: "count(), mean(x), median(x) and sd(x) are such expressions. All others in SQL: \

@@ -2,6 +2,7 @@
 
 use starlark::environment::GlobalsBuilder;
 use starlark::eval::Evaluator;
+use starlark::values::dict::DictRef;
 use starlark::values::float::UnpackFloat;
 use starlark::values::list::UnpackList;
 use starlark::values::none::NoneType;
@@ -10,7 +11,8 @@ use starlark::values::{Heap, Value};
 
 use super::super::arguments::Arguments;
 use super::super::context::{context, interrupted};
-use super::super::objects::{kind, object_of, text_of};
+use super::super::objects::{Object, kind, object_of, shown, text_of};
+use super::super::outcome::Detail;
 use crate::error::Result;
 
 /// Whole numbers up to it are exact.
@@ -18,11 +20,19 @@ const MOST_WHOLE: f64 = 9.0e15;
 
 #[starlark::starlark_module]
 pub(super) fn register(builder: &mut GlobalsBuilder) {
-    /// Print values, a space between.
+    /// Print values, a space between; what is shown as a table or a plot has lines of its own.
     fn print(#[starlark(args)] values: UnpackTuple<Value<'_>>) -> starlark::Result<NoneType> {
-        let texts: Vec<String> = values.items.iter().map(|value| text_of(*value, false)).collect();
-        context().map_err(starlark::Error::new_native)?.print(&texts.join(" "));
+        let context = context().map_err(starlark::Error::new_native)?;
+        context.print(&printed(&values.items, context.width()));
         Ok(NoneType)
+    }
+
+    /// How many items a value has, or rows.
+    fn len(#[starlark(require = pos)] value: Value<'_>) -> starlark::Result<i32> {
+        match object_of(value) {
+            Some(Object::Dataset(dataset)) => Ok(i32::try_from(dataset.rows).unwrap_or(i32::MAX)),
+            _ => value.length(),
+        }
     }
 
     /// A value as text.
@@ -84,6 +94,29 @@ pub(super) fn register(builder: &mut GlobalsBuilder) {
         names.sort();
         Ok(names)
     }
+}
+
+/// What values print: those with a table or a plot as a cell shows them, the others in one line.
+fn printed(values: &[Value<'_>], width: usize) -> String {
+    let mut lines = Vec::new();
+    let mut line: Vec<String> = Vec::new();
+    for value in values {
+        let shown = shown(*value, Detail::Short);
+        // A long dict among other values is a part of their line.
+        let is_part = values.len() > 1 && DictRef::from_value(*value).is_some();
+        if is_part || (shown.table.is_none() && shown.plot.is_none()) {
+            line.push(text_of(*value, false));
+            continue;
+        }
+        if !line.is_empty() {
+            lines.push(std::mem::take(&mut line).join(" "));
+        }
+        lines.push(shown.lines(width));
+    }
+    if !line.is_empty() || lines.is_empty() {
+        lines.push(line.join(" "));
+    }
+    lines.join("\n")
 }
 
 /// Ends the session.

@@ -325,27 +325,53 @@ pub(super) fn head<'v>(
     let context = &*context()?;
     let n = arguments.number("n", 1..=MOST_ROWS)?.unwrap_or(10);
     let offset = arguments.number("offset", 0..=u64::from(u32::MAX))?.unwrap_or(0);
+    let (rows, _) = part(arguments, context, offset, n)?;
+    Ok(eval.heap().alloc(rows))
+}
+
+/// `row(dataset, number)`.
+pub(super) fn row<'v>(
+    arguments: &Arguments<'v>,
+    eval: &mut Evaluator<'v, '_, '_>,
+) -> Result<Value<'v>> {
+    let number = arguments.number("number", 0..=u64::from(u32::MAX))?;
+    let number = number.ok_or_else(|| arguments.wrong("number", "must not be None"))?;
+    let (rows, all) = part(arguments, &*context()?, number, 1)?;
+    let row = rows.into_iter().next().ok_or_else(|| {
+        let problem = format!("there is no row {number}: {all} rows are counted from 0");
+        arguments.wrong("number", &problem)
+    })?;
+    Ok(eval.heap().alloc(row))
+}
+
+/// So many rows of a dataset or a frame as dicts, and how many it has.
+fn part(
+    arguments: &Arguments<'_>,
+    context: &Context,
+    offset: u64,
+    n: u64,
+) -> Result<(Vec<Json>, u64)> {
     if let Some(Object::Frame(frame)) = arguments.get("dataset").and_then(object_of) {
         let number = |of: u64| usize::try_from(of).unwrap_or(usize::MAX);
         let part = frame.part(number(offset), number(n));
-        let rows: Vec<Json> = rows(&part)?.into_iter().map(Json::Object).collect();
-        return Ok(eval.heap().alloc(rows));
+        let rows = rows(&part)?.into_iter().map(Json::Object).collect();
+        return Ok((rows, frame.rows() as u64));
     }
     let dataset = dataset_of(arguments, context)?;
+    if offset >= dataset.rows {
+        return Ok((Vec::new(), dataset.rows));
+    }
     let rows = context.wait(rows_of(&context.client(), &dataset, offset, n))?;
     // In the order of the dataset's columns.
-    let ordered: Vec<Json> = rows
-        .into_iter()
-        .map(|mut row| {
-            let cell = |name: &String| {
-                let cell = row.remove(name).unwrap_or_default();
-                Ok((name.clone(), serde_json::to_value(cell).context("reading a row")?))
-            };
-            let cells = dataset.columns.iter().map(|column| &column.name).map(cell);
-            Ok(Json::Object(cells.collect::<Result<_>>()?))
-        })
-        .collect::<Result<_>>()?;
-    Ok(eval.heap().alloc(ordered))
+    let ordered = rows.into_iter().map(|mut row| {
+        let cell = |name: &String| {
+            let cell = row.remove(name).unwrap_or_default();
+            Ok((name.clone(), serde_json::to_value(cell).context("reading a row")?))
+        };
+        let cells = dataset.columns.iter().map(|column| &column.name).map(cell);
+        Ok(Json::Object(cells.collect::<Result<_>>()?))
+    });
+    Ok((ordered.collect::<Result<_>>()?, dataset.rows))
 }
 
 /// Rows of a dataset, fetched piece by piece.

@@ -32,8 +32,9 @@ pub(super) fn help<'v>(
                 let text = value.unpack_str().unwrap_or_default();
                 let known = catalogue::functions().map(|f| f.name);
                 let near = did_you_mean(text, known);
-                let wanted = format!("a function, its name, or a value{near}");
-                return Err(arguments.unlike("of", &wanted, value));
+                let shown = shortened(&text_of(value, true), GLANCE);
+                let problem = format!("{shown} names no function{near}");
+                return Err(arguments.wrong("of", &problem));
             }
         },
     };

@@ -99,6 +99,7 @@ functions! {
     dataset => data::dataset,
     datasets => data::datasets,
     head => data::head,
+    row => data::row,
     describe => data::describe,
     frame => frames::frame,
     check => exploring::check,

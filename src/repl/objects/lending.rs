@@ -9,7 +9,7 @@ use crate::domain::job::AssessmentJobResult;
 use crate::domain::loan::ExpectedLossResponse;
 use crate::domain::policy::{CutOffUnit, PolicyRule, PolicyVersion, RuleStage};
 use crate::domain::prediction::Row;
-use crate::domain::reject::RejectInferenceResult;
+use crate::domain::reject::{RejectInferenceResult, ScoreBand};
 use crate::error::Result;
 use crate::plot::Plot;
 
@@ -90,7 +90,7 @@ impl Lending {
             Self::Assessments(assessed) => Ok(assessed.described()),
             Self::Book(book) => of_each(&book.summary.decisions),
             Self::Losses(losses) => of_each(&losses.loans),
-            Self::Inferred(made) => of_each(&made.bands),
+            Self::Inferred(made) => made.bands.iter().map(band).collect(),
         }
     }
 
@@ -101,6 +101,10 @@ impl Lending {
             Self::Losses(losses) => {
                 let rows = of_each(&losses.stages).ok()?;
                 Some(super::table_of_rows(&rows))
+            }
+            Self::Policy(policy) => {
+                let rows: Vec<_> = policy.terms.rules.iter().map(rule).collect();
+                (!rows.is_empty()).then(|| super::table_of_rows(&rows).with_texts())
             }
             _ => {
                 let rows = self.described().ok()?;
@@ -120,6 +124,19 @@ impl Lending {
             _ => Err("is of assessments and loan books".to_owned()),
         }
     }
+}
+
+/// A band, with the rate of its accepted beside the one by which outcomes were drawn for its refused.
+fn band(band: &ScoreBand) -> Result<Map<String, Json>> {
+    let mut row = Map::new();
+    for (name, value) in super::object(band)? {
+        if name == "rejected" {
+            let rate = band.bad as f64 / band.accepted.max(1) as f64;
+            row.insert("accepted_bad_rate".to_owned(), rate.into());
+        }
+        row.insert(name, value);
+    }
+    Ok(row)
 }
 
 fn of_each<T: serde::Serialize>(items: &[T]) -> Result<Vec<Map<String, Json>>> {
@@ -278,7 +295,7 @@ impl Assessments {
             .collect()
     }
 
-    /// A line for each applicant and for each further reason; then what would change the decision.
+    /// A row for each applicant, his reasons and then what would change the decision one below the other.
     fn table(&self, shown: usize) -> Table {
         let mut rows = Vec::new();
         for (number, one) in self.response.assessments.iter().enumerate().take(shown) {
@@ -303,14 +320,9 @@ impl Assessments {
                     .collect();
                 format!("{} if {}", change.decision.as_str(), changed.join(", "))
             });
-            let mut told = one.reasons.iter().map(told).chain(changes);
-            line.push(told.next().unwrap_or_default());
+            let told: Vec<String> = one.reasons.iter().map(told).chain(changes).collect();
+            line.push(told.join("\n"));
             rows.push(line);
-            rows.extend(told.map(|text| {
-                let mut further = vec![String::new(); 7];
-                further.push(text);
-                further
-            }));
         }
         let columns = [
             ("row", true),
@@ -322,7 +334,9 @@ impl Assessments {
             ("rate", true),
             ("reasons", false),
         ];
-        Table::new(&columns, rows)
+        let mut table = Table::new(&columns, rows).with_texts();
+        table.total = self.response.assessments.len() as u64;
+        table
     }
 }
 
@@ -331,5 +345,57 @@ fn told(reason: &AssessmentReason) -> String {
     match reason.text.starts_with(&reason.code) {
         true => reason.text.clone(),
         false => format!("{}: {}", reason.code, reason.text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn assessed(count: usize) -> Assessments {
+        let reason = |code: &str, text: &str| json!({"source": "score", "code": code, "text": text, "columns": []});
+        let one = json!({"decision": "decline", "points": 512.3, "pd": 0.31, "reasons": [
+            reason("R01", "Income is low against what was asked for and against what is owed."),
+            reason("R02", "Short history."),
+        ]});
+        let response = json!({
+            "assessments": vec![one; count], "policy": "p", "policy_version": 1, "model": "m", "version": 1,
+            "decisions": {"approve": 0, "refer": 0, "decline": count}
+        });
+        let response = serde_json::from_value(response).unwrap();
+        Assessments { response, rows: Vec::new(), outcomes: None }
+    }
+
+    #[test]
+    fn every_reason_is_read_whole_and_a_row_is_an_applicant() {
+        for width in [80, 120] {
+            let text = assessed(3).table(20).render(width, str::to_owned);
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let said = "R01: Income is low against what was asked for and against what is owed. R02: Short history.";
+            assert_eq!(words.matches(said).count(), 3, "{text}");
+            assert!(!text.contains("not shown") && !text.contains(" rows"), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+        }
+        let text = assessed(1_000).table(20).render(80, str::to_owned);
+        assert!(text.ends_with("20 of 1,000 rows"), "{text}");
+        let csv = assessed(3).table(20).csv().unwrap();
+        assert_eq!(csv.lines().count(), 4, "{csv}");
+        assert!(csv.lines().nth(3).is_some_and(|line| line.starts_with("2,decline,")), "{csv}");
+    }
+
+    #[test]
+    fn a_band_tells_the_rate_of_the_accepted_and_that_of_the_draw() {
+        let band: ScoreBand = serde_json::from_value(json!({
+            "low": 0.1, "high": 0.2, "accepted": 100, "bad": 8, "rejected": 7, "bad_rate": 0.12,
+            "inferred_bad": 1
+        }))
+        .unwrap();
+        let row = super::band(&band).unwrap();
+        let names: Vec<&String> = row.keys().collect();
+        let rates = ["accepted_bad_rate", "rejected", "drawn_at"];
+        assert_eq!(names[4..7], rates, "{names:?}");
+        assert_eq!((&row["accepted_bad_rate"], &row["drawn_at"]), (&json!(0.08), &json!(0.12)));
     }
 }

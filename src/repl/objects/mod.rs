@@ -7,6 +7,7 @@ mod advice;
 mod analyses;
 mod binning;
 mod cells;
+mod columns;
 mod comparison;
 mod counterfactuals;
 mod dataset;
@@ -67,6 +68,7 @@ pub(super) use analyses::plot as analysed;
 pub(super) use binning::plot as binned;
 use cells::cell_of;
 pub(super) use cells::table_of_rows;
+use columns::Columns;
 pub(super) use comparison::{Comparison, curves, reliability};
 pub(super) use counterfactuals::Counterfactuals;
 pub(super) use explanations::{plot as explained, waterfall};
@@ -115,31 +117,40 @@ const MODEL_METHODS: &[&str] =
     of_models!(["versions", "version"], ["aliases", "history", "describe"]);
 const VERSION_METHODS: &[&str] =
     of_models!(["promote"], ["prune", "distil", "quantise", "plot", "describe"]);
-const FRAME_METHODS: &[&str] = &[
-    "head",
-    "describe",
-    "check",
-    "filter",
-    "select",
-    "drop",
-    "sort",
-    "group",
-    "with_column",
-    "join",
-    "bin",
-    "value_counts",
-    "corr",
-    "sample",
-    "split",
-    "hist",
-    "scatter",
-    "line",
-    "bar",
-    "save",
-    "advise",
-    "train",
-    "search",
-];
+/// The functions that take a frame as they take a dataset, whose rows they fetch, and one of the two alone.
+macro_rules! of_rows {
+    ($alone:literal) => {
+        &[
+            $alone,
+            "head",
+            "row",
+            "describe",
+            "check",
+            "filter",
+            "select",
+            "drop",
+            "sort",
+            "group",
+            "with_column",
+            "join",
+            "bin",
+            "value_counts",
+            "corr",
+            "sample",
+            "split",
+            "hist",
+            "scatter",
+            "line",
+            "bar",
+            "advise",
+            "train",
+            "search",
+        ]
+    };
+}
+
+const FRAME_METHODS: &[&str] = of_rows!("save");
+const DATASET_METHODS: &[&str] = of_rows!("frame");
 /// Deeper lists are cut: one may hold itself.
 const DEPTH: usize = 6;
 /// Most rows in a pager.
@@ -245,9 +256,7 @@ impl Object {
     /// The functions that take it first.
     pub(super) fn methods(&self) -> &'static [&'static str] {
         match self {
-            Self::Dataset(_) => {
-                &["head", "describe", "frame", "check", "bin", "advise", "train", "search"]
-            }
+            Self::Dataset(_) => DATASET_METHODS,
             Self::Frame(_) => FRAME_METHODS,
             Self::Groups(_) => &["agg"],
             Self::Plot(_) => &["save"],
@@ -399,15 +408,19 @@ pub(super) fn alloc<'v>(object: Object, eval: &mut Evaluator<'v, '_, '_>) -> Res
             .map_err(|error| Error::internal("binding a method", error.to_string()))?;
         fields.push(((*name).to_owned(), bound));
     }
-    Ok(heap.alloc(AllocStruct(fields)))
+    let made = heap.alloc(AllocStruct(fields));
+    Ok(match object.as_ref() {
+        Object::Frame(_) => heap.alloc(Columns::new(made)),
+        _ => made,
+    })
 }
 
 /// The object in a value.
-pub(super) fn object_of(value: Value<'_>) -> Option<&Object> {
+pub(super) fn object_of<'v>(value: Value<'v>) -> Option<&'v Object> {
     let handle = match StarlarkAny::<Handle>::get(value) {
         Some(handle) => handle,
         None => {
-            let fields = StructRef::from_value(value)?;
+            let fields = StructRef::from_value(Columns::object_in(value).unwrap_or(value))?;
             let (_, itself) = fields.iter().find(|(name, _)| name.as_str() == ITSELF)?;
             StarlarkAny::<Handle>::get(itself)?
         }

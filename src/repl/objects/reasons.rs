@@ -82,7 +82,7 @@ impl Told {
         rows
     }
 
-    /// Row, label, probability and reasons; at most so many of the first rows, a line for each reason.
+    /// Row, label, probability and reasons, one below the other; at most so many of the first rows.
     pub(super) fn table(&self, shown: usize) -> Table {
         let mut rows = Vec::new();
         for (number, (prediction, reasons)) in self.answers().enumerate().take(shown) {
@@ -94,21 +94,22 @@ impl Told {
                 prediction.label.clone().unwrap_or_default(),
                 p.map(|p| format!("{p:.4}")).unwrap_or_default(),
             ];
-            let mut reasons = reasons.iter().map(|reason| match reason.code.as_str() {
+            let reasons = reasons.iter().map(|reason| match reason.code.as_str() {
                 // A column's own name begins its sentence.
                 code if reason.text.starts_with(code) => reason.text.clone(),
                 code => format!("{code}: {}", reason.text),
             });
-            line.push(reasons.next().unwrap_or_default());
+            line.push(reasons.collect::<Vec<String>>().join("\n"));
             rows.push(line);
-            let further = |reason| vec![String::new(), String::new(), String::new(), reason];
-            rows.extend(reasons.map(further));
         }
         let heading = match &self.positive_class {
             Some(class) => format!("p({class})"),
             None => "p".to_owned(),
         };
-        Table::new(&[("row", true), ("label", false), (&heading, true), ("reasons", false)], rows)
+        let columns = [("row", true), ("label", false), (&heading, true), ("reasons", false)];
+        let mut table = Table::new(&columns, rows).with_texts();
+        table.total = self.response.predictions.len() as u64;
+        table
     }
 }
 
@@ -133,8 +134,8 @@ pub(super) fn table_described(table: &ReasonTable) -> Vec<Map<String, Json>> {
             ("code".to_owned(), entry.code.clone().into()),
             ("columns".to_owned(), entry.columns.join(", ").into()),
             ("when".to_owned(), when(entry).into()),
-            ("text".to_owned(), entry.text.clone().into()),
             ("language".to_owned(), entry.language.clone().into()),
+            ("text".to_owned(), entry.text.clone().into()),
         ])
     };
     table.entries.iter().map(row).collect()
@@ -145,5 +146,34 @@ pub(super) fn table_table(table: &ReasonTable) -> Table {
     if table.entries.iter().all(|entry| entry.language.is_none()) {
         rows.iter_mut().for_each(|row| drop(row.shift_remove("language")));
     }
-    super::table_of_rows(&rows)
+    super::table_of_rows(&rows).with_texts()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_is_an_answer_with_all_of_its_reasons() {
+        let reason = |code: &str, text: &str| json!({"code": code, "text": text, "columns": [code], "contribution": 0.5});
+        let long =
+            "income is 15,000, and three quarters of those who were approved have at least 42,000.";
+        let reasons = json!([reason("income", long), reason("R02", "Short history.")]);
+        let answer = json!({"label": "yes", "probabilities": {"no": 0.3, "yes": 0.7}});
+        let response = serde_json::from_value(json!({
+            "predictions": vec![answer; 30], "model": "m", "version": 1,
+            "reasons": {"rows": vec![reasons; 30], "adverse_class": "yes", "cut_off": 0.5,
+                        "method": "expected_gradients", "max": 4, "holds": true}
+        }))
+        .unwrap();
+        let told = Told { response, positive_class: Some("yes".to_owned()) };
+        let text = told.table(20).render(80, str::to_owned);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words.matches(&format!("{long} R02: Short history.")).count(), 20, "{text}");
+        assert!(text.ends_with("20 of 30 rows"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert_eq!(told.table(30).csv().unwrap().lines().count(), 31);
+    }
 }

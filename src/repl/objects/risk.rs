@@ -46,10 +46,7 @@ pub(super) fn text(risk: &RiskAssessment) -> String {
         _ => "no method applies".to_owned(),
     };
     let returns = counted(risk.observations, "return");
-    let warned = match warnings(risk).len() as u64 {
-        0 => String::new(),
-        count => format!("   {}", counted(count, "warning")),
-    };
+    let warned: String = warnings(risk).iter().map(|warning| format!("\n! {warning}")).collect();
     format!("{of}   {told}   {returns} to {}{warned}", risk.to)
 }
 
@@ -335,5 +332,29 @@ pub(in crate::repl) fn credit_plot(losses: &CreditLossAnswer) -> Plot {
         x: Axis { label: "loss".to_owned(), scale: Scale::Number },
         y: Axis { label: "probability that it is not exceeded".to_owned(), scale: Scale::Number },
         layers: vec![layer("simulated", points), layer("expected loss", expected)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_warning_has_a_line() {
+        let risk: RiskAssessment = serde_json::from_value(json!({
+            "dataset": {"name": "prices", "version": 1}, "from": "2013-02-08", "to": "2018-02-07",
+            "observations": 1258, "horizon": 1, "weights": {"AAPL": 2.0, "KO": 1.0},
+            "methods": [{"method": "garch", "figures": [], "refused": "too few returns", "assumptions": []}],
+            "contributions": [], "stress": [], "assumptions": [], "warnings": ["the weights add up to 3"]
+        }))
+        .unwrap();
+        let told = "\n! the weights add up to 3\n! garch: does not apply: too few returns";
+        assert!(
+            text(&risk).ends_with(&format!("1,258 returns to 2018-02-07{told}")),
+            "{}",
+            text(&risk)
+        );
     }
 }

@@ -150,14 +150,7 @@ impl Trained {
         let mut rows: Vec<(String, Json)> = Vec::new();
         for (name, value) in super::object(&version.metrics)? {
             match value {
-                Json::Object(said) if said.contains_key("text") => {
-                    rows.extend(said.get("text").map(|text| (name, text.clone())));
-                }
-                Json::Object(range) => {
-                    let ends = [range.get("low"), range.get("high")]
-                        .map(|end| end.and_then(Json::as_f64).map(figure).unwrap_or_default());
-                    rows.push((name, format!("{} to {}", ends[0], ends[1]).into()));
-                }
+                Json::Object(parts) => rows.extend(of_parts(&name, &parts)),
                 Json::Array(_) => {}
                 value => rows.push((name, value)),
             }
@@ -195,6 +188,28 @@ impl Trained {
         };
         Ok(rows.into_iter().map(row).collect())
     }
+}
+
+/// What a metric of several parts comes to: its own words, a range, how well probabilities come true, or else
+/// those of its parts that are numbers.
+fn of_parts(name: &str, parts: &Map<String, Json>) -> Vec<(String, Json)> {
+    if let Some(text) = parts.get("text") {
+        return vec![(name.to_owned(), text.clone())];
+    }
+    let number = |part: &str| parts.get(part).and_then(Json::as_f64);
+    if let (Some(low), Some(high)) = (number("low"), number("high")) {
+        return vec![(name.to_owned(), format!("{} to {}", figure(low), figure(high)).into())];
+    }
+    if let Some(reliability) = parts.get("reliability") {
+        let told = [
+            ("ECE", reliability.get("expected_error")),
+            ("calibration slope", parts.get("line").and_then(|line| line.get("slope"))),
+        ];
+        let told = told.into_iter();
+        return told.filter_map(|(what, value)| Some((what.to_owned(), value?.clone()))).collect();
+    }
+    let numbers = parts.iter().filter(|(_, value)| value.is_number());
+    numbers.map(|(part, value)| (format!("{name} {part}"), value.clone())).collect()
 }
 
 /// Errors of the simplest forecasts beside that of a version, and whether that is better.
@@ -349,4 +364,33 @@ pub(super) fn model_table(models: &[&Model]) -> Table {
         })
         .collect();
     Table::new(&columns, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_has_two_ends_is_a_range() {
+        let told = |name: &str, parts: Json| of_parts(name, parts.as_object().unwrap());
+        let of = |name: &str, value: Json| (name.to_owned(), value);
+        let interval = told("auc_interval", json!({"low": 0.7, "high": 0.8}));
+        assert_eq!(interval, [of("auc_interval", json!("0.7 to 0.8"))]);
+        let reliability = json!({"bins": [], "expected_error": 0.011, "maximum_error": 0.1});
+        let calibration = json!({"reliability": reliability, "brier": {"resolution": 0.1},
+                                 "line": {"slope": 0.97, "intercept": 0.1, "in_the_large": 0.0}});
+        assert_eq!(
+            told("calibration", calibration),
+            [of("ECE", json!(0.011)), of("calibration slope", json!(0.97))]
+        );
+        let of_classes = told("calibration", json!({"reliability": {"expected_error": 0.02}}));
+        assert_eq!(of_classes, [of("ECE", json!(0.02))]);
+        let quantiles = told("quantiles", json!({"pinball": 1.5, "crps": 3.0, "levels": []}));
+        assert_eq!(
+            quantiles,
+            [of("quantiles pinball", json!(1.5)), of("quantiles crps", json!(3.0))]
+        );
+    }
 }

@@ -264,6 +264,10 @@ impl Observer for Watcher {
         self.screen.say(line);
     }
 
+    fn width(&self) -> usize {
+        width()
+    }
+
     fn job(&self, update: JobUpdate<'_>) {
         let Ok(mut bar) = self.bar.lock() else { return };
         match update {

@@ -139,6 +139,17 @@ fn what_is_wrong_is_said_with_what_is_near() {
         ("f.sort(\"incom\")", "did you mean income?"),
         ("f.filter(\"incom > 3\")", "did you mean income?"),
         ("f.filter(\"income >\")", "the query can't be read"),
+        ("f.filter(\"region = \\\"A11\\\"\")", "a text stands in single quotes: 'A11'"),
+        ("f.with_column(\"r\", \"income / 0\")", "a whole number is divided by 0"),
+        (
+            "f.group(\"region\").agg(mean(\"age\"))",
+            "needs a name: an expression for each new column",
+        ),
+        ("f[\"incom\"]", "there is no column incom; did you mean income?"),
+        ("f[0]", "f.head(5) give rows"),
+        ("f.row(4)", "there is no row 4: 4 rows are counted from 0"),
+        ("f.nothing", "nothing"),
+        ("help(\"trian\")", "\"trian\" names no function; did you mean train?"),
         ("f.group(\"default\").agg(n=1)", "an expression in SQL"),
         ("f.group(\"default\").agg(n=\"avg(incom)\")", "did you mean income?"),
         ("agg(f)", "what f.group(\"region\") gives"),
@@ -156,6 +167,45 @@ fn what_is_wrong_is_said_with_what_is_near() {
         let error = place.cells.error(source);
         assert!(error.contains(said), "{source}: {error}");
     }
+}
+
+#[test]
+fn a_column_is_taken_by_its_name_and_rows_are_counted() {
+    let mut place = Place::new();
+    assert_eq!(place.value("f[\"age\"]"), "[20, None, 40, 50]");
+    assert_eq!(place.value("(sum(f[\"income\"]), f.income == f[\"income\"])"), "(100, True)");
+    assert_eq!(
+        place.value("(len(f), len(f.filter(\"income > 10\")), len([1]), len(\"ab\"))"),
+        "(4, 3, 1, 2)"
+    );
+    assert_eq!(
+        place.value(
+            "(f.rows, type(f), hasattr(f, \"sort\"), hasattr(f, \"age\"), hasattr(f, \"none\"))"
+        ),
+        "(4, \"frame\", True, True, False)"
+    );
+    assert_eq!(place.value("\"sort\" in dir(f) and \"_\" not in dir(f)"), "True");
+    assert_eq!(
+        place.value("f.row(3)"),
+        "{\"income\": 40, \"age\": 50, \"region\": None, \"default\": 0}"
+    );
+    assert_eq!(place.value("row(f, 0)[\"region\"]"), "\"n\"");
+}
+
+#[test]
+fn what_is_printed_is_shown_as_a_cell_shows_it() {
+    let mut place = Place::new();
+    let mut printed = |source: &str| place.cells.run(source).printed;
+    let table = "2 rows × 2 columns\nregion  name\nn       north\nw       west\n";
+    assert_eq!(printed("print(g)"), table);
+    assert_eq!(printed("for one in [g, g]:\n    print(one)"), table.repeat(2));
+    assert_eq!(printed("print(\"names\", 1, g, \"there\")"), format!("names 1\n{table}there\n"));
+    assert_eq!(printed("print(g.head(1))"), "region  name\nn       north\n");
+    assert_eq!(printed("print()"), "\n");
+    assert!(printed("print(f.bar(\"income\", \"income\"))").lines().count() > 5);
+    let long = "d = {str(i): i for i in range(50)}\n";
+    assert_eq!(printed(&format!("{long}print(\"all\", d)")).lines().count(), 1);
+    assert_eq!(printed(&format!("{long}print(d)")).lines().next(), Some("field  value"));
 }
 
 #[test]

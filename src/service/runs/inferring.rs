@@ -88,8 +88,8 @@ impl Service {
 }
 
 fn told(band: &Band) -> ScoreBand {
-    let Band { low, high, accepted, bad, rejected, bad_rate, inferred_bad } = *band;
-    ScoreBand { low, high, accepted, bad, rejected, bad_rate, inferred_bad }
+    let Band { low, high, accepted, bad, rejected, drawn_at, inferred_bad } = *band;
+    ScoreBand { low, high, accepted, bad, rejected, drawn_at, inferred_bad }
 }
 
 /// The class of a default, and that of those who pay.

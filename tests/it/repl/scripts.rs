@@ -37,6 +37,7 @@ fn every_example_of_the_help_works() {
     assert!(words("datasets").contains("loans 1 600 5"), "{printed}");
     assert_eq!(section("head").lines().next(), Some("income  age  zip    region  default"));
     assert_eq!(section("head").lines().count(), 4);
+    assert!(section("row").parse::<u32>().is_ok(), "{printed}");
     assert!(words("describe").contains("zip string"), "{printed}");
     assert!(words("frame").starts_with("600 rows × 5 columns income age zip region"), "{printed}");
     assert!(words("check").starts_with("nothing was found in 600 rows × 5 columns"), "{printed}");
@@ -156,6 +157,7 @@ fn examples_of_lending(printed: &str) {
     assert!(losses.starts_with("1 loan   ") && losses.contains("performing"), "{printed}");
     let inferred = section("infer_rejects");
     assert!(inferred.contains("inferred 1   ") && inferred.contains("! refused"), "{printed}");
+    assert!(inferred.contains("accepted_bad_rate") && inferred.contains("drawn_at"), "{printed}");
 }
 
 /// What the examples of the magics have printed.
@@ -253,6 +255,11 @@ print(len(m.predict(d).labels), len(m.predict("loans.csv").labels), len(m.predic
 kept = predict("default", d.head(2), version="champion", record=True)
 print(kept.id != None, one.id == None, kept.version)
 print([h["reason"] for h in history(m)], aliases("default")[0]["alias"])
+groups = d.group("region").agg(n=count(), bad=mean("default")).sort("bad")
+print(sum(groups["n"]), len(d), d.drop("zip").sort("age").filter("age > 30").rows > 9)
+print(d.row(17) == d.head(1, offset=17)[0], m.predict(d.row(17)).scores == m.predict(d.head(18)).scores[17:])
+print(sorted([x["field"] for x in m.describe() if x["field"] in ["ECE", "calibration", "calibration slope"]]))
+d.hist("income");
 kept
 "#;
     let printed = place.code(script);
@@ -267,13 +274,14 @@ kept
     assert_eq!(lines[7], "600 600 600");
     assert_eq!(lines[8], "True True 1");
     assert_eq!(lines[9], "[\"again\", \"first\"] champion");
+    assert_eq!(lines[10..13], ["600 600 True", "True True", "[\"ECE\", \"calibration slope\"]"]);
     assert!(
-        lines[10].starts_with("2 rows by default 1   threshold 0.40   recorded as "),
+        lines[13].starts_with("2 rows by default 1   threshold 0.40   recorded as "),
         "{printed}"
     );
-    let heading: Vec<&str> = lines[11].split_whitespace().collect();
+    let heading: Vec<&str> = lines[14].split_whitespace().collect();
     assert_eq!(heading, ["p(1)", "label", "age", "income", "region"]);
-    assert_eq!(lines.len(), 14, "{printed}");
+    assert_eq!(lines.len(), 17, "{printed}");
 }
 
 #[test]

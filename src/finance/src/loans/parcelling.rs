@@ -29,7 +29,7 @@ pub struct Band {
     pub rejected: u64,
     /// The probability by which an outcome was drawn for the rejected: the accepted's share x factor, 1 at
     /// most.
-    pub bad_rate: f64,
+    pub drawn_at: f64,
     /// Those of the rejected for whom a default was drawn.
     pub inferred_bad: u64,
 }
@@ -77,7 +77,7 @@ pub fn parcel(
             accepted: n as u64,
             bad: bad as u64,
             rejected: 0,
-            bad_rate: (how.factor * bad as f64 / n as f64).min(1.0),
+            drawn_at: (how.factor * bad as f64 / n as f64).min(1.0),
             inferred_bad: 0,
         });
     }
@@ -85,7 +85,7 @@ pub fn parcel(
     let outcomes = rejected.iter().map(|probability| {
         let at = bands.partition_point(|band| band.high < *probability).min(bands.len() - 1);
         let band = &mut bands[at];
-        let is_bad = random.random::<f64>() < band.bad_rate;
+        let is_bad = random.random::<f64>() < band.drawn_at;
         band.rejected += 1;
         band.inferred_bad += u64::from(is_bad);
         is_bad
@@ -136,7 +136,7 @@ mod tests {
         let one: Vec<(f64, bool)> = (0..400).map(|at| (0.3, at % 5 == 0)).collect();
         let (bands, outcomes) = parcel(&how, &one, &vec![0.3; 4_000]).unwrap();
         assert_eq!(bands.len(), 1);
-        assert_eq!((bands[0].accepted, bands[0].bad, bands[0].bad_rate), (400, 80, 0.2));
+        assert_eq!((bands[0].accepted, bands[0].bad, bands[0].drawn_at), (400, 80, 0.2));
         let bad = outcomes.iter().filter(|bad| **bad).count();
         // Four standard deviations.
         assert!((bad as f64 / 4_000.0 - 0.2).abs() < 0.026, "{bad}");
@@ -154,7 +154,7 @@ mod tests {
     fn a_factor_makes_them_worse_and_no_more_than_certain() {
         let how = Parcelling { bands: 10, factor: 2.0, seed: 1 };
         let (bands, outcomes) = parcel(&how, &applicants(), &[0.2, 0.95, 7.0]).unwrap();
-        assert_eq!((bands[2].bad_rate, bands[9].bad_rate), (0.4, 1.0));
+        assert_eq!((bands[2].drawn_at, bands[9].drawn_at), (0.4, 1.0));
         assert_eq!(outcomes[1..], [true, true], "beyond all bands is the last one");
         assert_eq!(bands[9].rejected, 2);
     }

@@ -139,7 +139,7 @@ async fn the_refused_get_outcomes_that_say_that_they_were_drawn() {
     assert_eq!(bands.len(), 10);
     for band in bands {
         let rate = (1.5 * number(&band["bad"]) / number(&band["accepted"])).min(1.0);
-        assert!((number(&band["bad_rate"]) - rate).abs() < 1e-12, "{band}");
+        assert!((number(&band["drawn_at"]) - rate).abs() < 1e-12, "{band}");
     }
     assert!(result["assumption"].as_str().unwrap().contains("1.5 times as often"), "{result}");
     let found = rows(&served, "inferred", 1_000).await;

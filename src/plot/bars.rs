@@ -1,9 +1,9 @@
 //! Lying bars of categories in a terminal, a line each.
 
-use super::Plot;
 use super::braille::{legend_line, nothing, title_line};
 use super::text::{COLOURS, DIM, colour, painted, shortened};
 use super::ticks::{labels, nice};
+use super::{Mark, Plot};
 
 /// Fills of the layers without colours.
 const FILLS: [char; 12] = ['█', '▒', '░', '▚', '▓', '▞', '▤', '▥', '▦', '▧', '▨', '▩'];
@@ -23,28 +23,30 @@ struct Columns {
 pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) -> String {
     let categories = plot.values_by_category();
     let all = || categories.iter().flat_map(|(_, values)| values.iter().flatten().copied());
-    let lengths = || all().map(|(from, to)| to - from);
     if all().next().is_none() || width == 0 || height == 0 {
         return nothing(plot, width, height, colours);
     }
-    let values = number_labels(&lengths().collect::<Vec<_>>());
+    let texts = bar_labels(plot);
     let ends = all().flat_map(|(from, to)| [from, to]);
-    let columns = Columns::new(plot, &values, width, ends);
-    let mut texts = values.into_iter();
+    let columns = Columns::new(plot, &texts.concat(), width, ends);
     let symbols: Vec<char> = (0..plot.layers.len()).map(|layer| symbol(layer, colours)).collect();
     let mut groups: Vec<Vec<String>> = Vec::new();
-    for (name, values) in &categories {
+    for ((name, values), texts) in categories.iter().zip(&texts) {
         let mut group = Vec::new();
-        for (layer, value) in values.iter().enumerate() {
+        let is_bare = values.iter().all(Option::is_none);
+        for (layer, (value, text)) in values.iter().zip(texts).enumerate() {
+            // A layer that says nothing of a category has no line there, if another has one.
+            if value.is_none() && (!is_bare || layer > 0) {
+                continue;
+            }
             let name = if group.is_empty() { *name } else { "" };
-            let text = value.as_ref().and_then(|_| texts.next()).unwrap_or_default();
             let fill = symbols.get(layer).copied().unwrap_or('█');
             let (indent, below, above) = match value {
                 Some((from, to)) if *from != 0.0 => columns.span(*from, *to, fill),
                 value => columns.bar(value.map_or(0.0, |(_, to)| to), fill),
             };
             let [below, above] = [below, above].map(|bar| painted(&bar, colour(layer), colours));
-            group.push(format!("{}{indent}{below}│{above}", columns.head(name, &text)));
+            group.push(format!("{}{indent}{below}│{above}", columns.head(name, text)));
         }
         groups.push(group);
     }
@@ -202,8 +204,27 @@ impl Columns {
     }
 }
 
+/// The number of each bar, by category and layer; empty where there is none. Where all bars are spans, one that
+/// does not begin at 0 is a change, and has a sign.
+pub(super) fn bar_labels(plot: &Plot) -> Vec<Vec<String>> {
+    let categories = plot.values_by_category();
+    let all = categories.iter().flat_map(|(_, values)| values.iter().flatten());
+    let lengths: Vec<f64> = all.map(|(from, to)| to - from).collect();
+    let mut texts = number_labels(&lengths).into_iter();
+    let are_changes = plot.layers.iter().all(|layer| matches!(layer.mark, Mark::Spans { .. }));
+    let mut text = |ends: &Option<(f64, f64)>| match ends {
+        None => String::new(),
+        Some((from, to)) => {
+            let text = texts.next().unwrap_or_default();
+            let is_raised = are_changes && *from != 0.0 && to > from;
+            if is_raised { format!("+{text}") } else { text }
+        }
+    };
+    categories.iter().map(|(_, values)| values.iter().map(&mut text).collect()).collect()
+}
+
 /// The values with the decimals that tell them apart on the scale of the greatest.
-fn number_labels(values: &[f64]) -> Vec<String> {
+pub(super) fn number_labels(values: &[f64]) -> Vec<String> {
     const PARTS: f64 = 150.0;
     let largest = values.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
     let step = if largest > 1e-290 { nice(largest / PARTS) } else { 1.0 };

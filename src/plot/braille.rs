@@ -46,6 +46,8 @@ pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) ->
     }
     let columns = even_columns(plot, x, width - margin.width());
     let symbols = plot.layers.len() > if colours { COLOURS.len() } else { 1 };
+    let has_intervals =
+        plot.layers.iter().any(|layer| matches!(layer.mark, Mark::Intervals { .. }));
     let clouds = plot.layers.iter().filter(|layer| layer.mark == Mark::Points).count();
     let mut frame = Frame {
         x,
@@ -54,7 +56,8 @@ pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) ->
         rows: parts.rows,
         canvas: Canvas::new(columns, parts.rows),
         symbols,
-        point_symbols: symbols && clouds > 1,
+        // A dot does not show on the line of its interval.
+        point_symbols: (symbols && clouds > 1) || has_intervals,
     };
     let symbols = frame.draw(plot, colours);
     let start = margin.width();
@@ -245,7 +248,10 @@ impl Frame {
                     self.band(layer, at);
                 }
             }
-            let plain = colours && !self.symbols && !matches!(symbol, '░' | '∴' | '│');
+            let plain = colours
+                && !self.symbols
+                && !self.point_symbols
+                && !matches!(symbol, '░' | '∴' | '│');
             if let Some(place) = symbols.get_mut(at) {
                 *place = if plain { '●' } else { symbol };
             }

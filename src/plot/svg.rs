@@ -23,6 +23,8 @@ const PLAIN: Font = Font::PLAIN;
 const TICK: f64 = PLAIN.size;
 const EDGE: f64 = 16.0;
 const LEGEND_LINE: f64 = 20.0;
+/// Between the name of a bar and its number, since XML makes one of two usual spaces.
+const APART: char = '\u{2003}';
 /// Height of a line of small text, which a lying bar needs at least.
 const LINE: f64 = 14.0;
 
@@ -149,7 +151,7 @@ fn cut(plot: &Plot, mut ticks: Vec<Tick>, width: f64) -> Vec<Tick> {
         let number = number.map(|texts| texts.concat()).unwrap_or_default();
         let room = letters(width * 0.4, TICK).saturating_sub(number.chars().count());
         let name = shortened(&tick.label, room);
-        tick.label = if number.is_empty() { name } else { format!("{name}  {number}") };
+        tick.label = if number.is_empty() { name } else { format!("{name}{APART}{number}") };
     }
     ticks
 }

@@ -466,7 +466,7 @@ fn changes_have_signs_and_colours_by_which_way_they_go() {
     ];
     let changes = lying(4, layers);
     let svg = changes.svg(600, 300).unwrap();
-    for text in ["bin 0  -1.00", "bin 1  +1.50", "bin 2  -1.00", "bin 3  -0.50"] {
+    for text in ["0\u{2003}-1.00", "1\u{2003}+1.50", "2\u{2003}-1.00", "3\u{2003}-0.50"] {
         assert!(svg.contains(text), "{text}: {svg}");
     }
     let fills: HashSet<&str> = svg
@@ -509,7 +509,8 @@ fn an_interval_belongs_to_its_point_alone() {
     let text = groups.braille(40, 12, false);
     let row = text.lines().find(|line| line.starts_with("0.5") || line.starts_with("0.4")).unwrap();
     assert!(row.trim_end().chars().count() < 40, "{text}");
-    assert!(text.contains("│ 95 % interval"), "{text}");
+    assert!(text.contains("│ 95 % interval  × rate"), "{text}");
+    assert_eq!(text.matches('×').count(), 3, "both groups and the legend: {text}");
 }
 
 #[test]

@@ -67,13 +67,17 @@ fn what_is_drawn_says_what_it_is_and_what_is_left_out() {
     }
     let svg = picture("waterfall");
     let waterfall = texts(&svg);
-    assert!(waterfall.iter().any(|text| text.starts_with("income = 15000  ")), "{waterfall:?}");
+    assert!(
+        waterfall.iter().any(|text| text.starts_with("income = 15000\u{2003}")),
+        "{waterfall:?}"
+    );
     for name in ["base and value", "raises", "lowers"] {
         assert!(waterfall.contains(&name), "{waterfall:?}");
     }
     let svg = picture("binned");
     let binned = texts(&svg);
-    let shown = binned.iter().filter(|text| text.starts_with('c') && text.contains("  0.")).count();
+    let shown =
+        binned.iter().filter(|text| text.starts_with('c') && text.contains("\u{2003}0.")).count();
     assert!(shown < 40 && binned.iter().any(|text| text.ends_with(" more")), "{binned:?}");
 }
 

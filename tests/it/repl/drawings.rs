@@ -48,6 +48,11 @@ fn what_is_drawn_says_what_it_is_and_what_is_left_out() {
         "{printed}"
     );
     assert!(printed.contains("many True"), "all columns are in the plot: {printed}");
+    pictures(&place);
+}
+
+/// What the pictures that were saved say.
+fn pictures(place: &Place) {
     let picture = |name: &str| {
         std::fs::read_to_string(place.scratch.path().join(format!("{name}.svg"))).unwrap()
     };

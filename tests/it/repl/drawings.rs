@@ -94,7 +94,7 @@ fn what_is_refused_is_said_in_the_words_of_cells() {
                  m = train('loans', 'default', network='linear', epochs=1, model='risky')\n\
                  predict(m, {'income': 'much', 'region': 'north', 'zip': '1'})\n\
                  m.dependence('incom')\n\
-                 v = train(frame('rates.csv'), 'rate', window={'time': 'date', 'look_back': 5, 'horizon': 1}, model='rates', network='linear', epochs=1)\n\
+                 v = train(frame('rates.csv'), 'rate', window={'time': 'date', 'look_back': 5, 'horizon': 1}, model='rates', network='nlinear', epochs=1)\n\
                  predict(v, {'rate': 1})\n\
                  risk(r, start='2026-01-01')\n\
                  invest(r, since='2026-01-01', resamples=0)\n";

@@ -120,7 +120,7 @@ fn terms_and_trades_that_nobody_can_do_are_told() {
     let place = Place::new("repl-told");
     let printed = place.code(
         "load('loans.csv'); m = train('loans', 'default', network='linear', epochs=1); m.promote();\n\
-         lender = policy('plain', {'model': 'default', 'cut_offs': {'unit': 'probability', 'approve': 0.3, 'decline': 0.5}})\n\
+         lender = policy('plain', {'model': 'default', 'cut_offs': {'unit': 'probability', 'approve': 0.5, 'decline': 0.6}})\n\
          print([row['term'] for row in lender.describe()])\n\
          r = load(frame('rates.csv').with_column('bond', '50 + sqrt(rate)'), name='funds')\n\
          walks = [walk_forward(r, ['min_variance'], window=60, lag=lag) for lag in [0, 1]]\n\

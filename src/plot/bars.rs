@@ -26,24 +26,27 @@ pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) ->
     if all().next().is_none() || width == 0 || height == 0 {
         return nothing(plot, width, height, colours);
     }
-    let values = value_labels(plot, &categories);
+    let texts = bar_labels(plot);
     let ends = all().flat_map(|(from, to)| [from, to]);
-    let columns = Columns::new(plot, &values, width, ends);
-    let mut texts = values.into_iter();
+    let columns = Columns::new(plot, &texts.concat(), width, ends);
     let symbols: Vec<char> = (0..plot.layers.len()).map(|layer| symbol(layer, colours)).collect();
     let mut groups: Vec<Vec<String>> = Vec::new();
-    for (name, values) in &categories {
+    for ((name, values), texts) in categories.iter().zip(&texts) {
         let mut group = Vec::new();
-        for (layer, value) in values.iter().enumerate() {
+        let is_bare = values.iter().all(Option::is_none);
+        for (layer, (value, text)) in values.iter().zip(texts).enumerate() {
+            // A layer that says nothing of a category has no line there, if another has one.
+            if value.is_none() && (!is_bare || layer > 0) {
+                continue;
+            }
             let name = if group.is_empty() { *name } else { "" };
-            let text = value.as_ref().and_then(|_| texts.next()).unwrap_or_default();
             let fill = symbols.get(layer).copied().unwrap_or('█');
             let (indent, below, above) = match value {
                 Some((from, to)) if *from != 0.0 => columns.span(*from, *to, fill),
                 value => columns.bar(value.map_or(0.0, |(_, to)| to), fill),
             };
             let [below, above] = [below, above].map(|bar| painted(&bar, colour(layer), colours));
-            group.push(format!("{}{indent}{below}│{above}", columns.head(name, &text)));
+            group.push(format!("{}{indent}{below}│{above}", columns.head(name, text)));
         }
         groups.push(group);
     }
@@ -201,32 +204,36 @@ impl Columns {
     }
 }
 
-/// What stands beside each bar that there is, in their order: how long it is, or both ends of a range.
-fn value_labels(plot: &Plot, categories: &[(&str, Vec<Ends>)]) -> Vec<String> {
+/// What stands beside each bar, by category and layer: how long it is, or both ends of a range; empty where there is
+/// none. Where all bars are spans, one that does not begin at 0 is a change, and has a sign.
+pub(super) fn bar_labels(plot: &Plot) -> Vec<Vec<String>> {
     let is_range = |layer: usize| {
         let mark = plot.layers.get(layer).map(|layer| &layer.mark);
         matches!(mark, Some(Mark::Spans { is_range: true, .. }))
     };
-    let ends = categories.iter().flat_map(|(_, values)| values.iter().enumerate());
-    let ends: Vec<(bool, f64, f64)> = ends
-        .filter_map(|(layer, ends)| ends.map(|(from, to)| (is_range(layer), from, to)))
-        .collect();
-    let numbers = ends.iter().flat_map(|(is_range, from, to)| match is_range {
-        true => vec![*from, *to],
-        false => vec![to - from],
+    let categories = plot.values_by_category();
+    let all = categories.iter().flat_map(|(_, values)| values.iter().enumerate());
+    let numbers = all.filter_map(|(layer, ends)| {
+        let (from, to) = (*ends)?;
+        Some(if is_range(layer) { vec![from, to] } else { vec![to - from] })
     });
-    let mut labels = number_labels(&numbers.collect::<Vec<_>>()).into_iter();
+    let mut labels = number_labels(&numbers.flatten().collect::<Vec<f64>>()).into_iter();
     let mut next = || labels.next().unwrap_or_default();
-    ends.iter()
-        .map(|(is_range, ..)| match is_range {
-            true => format!("{}–{}", next(), next()),
-            false => next(),
-        })
+    let are_changes = plot.layers.iter().all(|layer| matches!(layer.mark, Mark::Spans { .. }));
+    let mut text = |(layer, ends): (usize, &Ends)| match ends {
+        None => String::new(),
+        Some(_) if is_range(layer) => format!("{}–{}", next(), next()),
+        Some((from, to)) if are_changes && *from != 0.0 && to > from => format!("+{}", next()),
+        Some(_) => next(),
+    };
+    categories
+        .iter()
+        .map(|(_, values)| values.iter().enumerate().map(&mut text).collect())
         .collect()
 }
 
 /// The values with the decimals that tell them apart on the scale of the greatest.
-fn number_labels(values: &[f64]) -> Vec<String> {
+pub(super) fn number_labels(values: &[f64]) -> Vec<String> {
     const PARTS: f64 = 150.0;
     let largest = values.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
     let step = if largest > 1e-290 { nice(largest / PARTS) } else { 1.0 };

@@ -1,5 +1,6 @@
 //! Plots of Braille dots and block elements for a terminal.
 
+use super::bars::number_labels;
 use super::canvas::{Canvas, DOTS};
 use super::range::{Range, drawable, ranges};
 use super::text::{BOLD, COLOURS, DIM, NOTHING, legend, painted, shortened};
@@ -12,6 +13,8 @@ const SYMBOLS: [char; 24] = [
     '●', '×', '+', '○', '◆', '△', '■', '◇', '▲', '□', '▼', '▽', '★', '☆', '◀', '▷', '◐', '◒', 'a',
     'b', 'c', 'd', 'e', 'f',
 ];
+/// Of fields, the weakest first.
+const SHADES: [char; 4] = ['░', '▒', '▓', '█'];
 const UP: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// So many columns lie between two symbols on a line.
 const SYMBOL_GAP: usize = 12;
@@ -43,6 +46,8 @@ pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) ->
     }
     let columns = even_columns(plot, x, width - margin.width());
     let symbols = plot.layers.len() > if colours { COLOURS.len() } else { 1 };
+    let has_intervals =
+        plot.layers.iter().any(|layer| matches!(layer.mark, Mark::Intervals { .. }));
     let clouds = plot.layers.iter().filter(|layer| layer.mark == Mark::Points).count();
     let mut frame = Frame {
         x,
@@ -51,7 +56,8 @@ pub(super) fn render(plot: &Plot, width: usize, height: usize, colours: bool) ->
         rows: parts.rows,
         canvas: Canvas::new(columns, parts.rows),
         symbols,
-        point_symbols: symbols && clouds > 1,
+        // A dot does not show on the line of its interval.
+        point_symbols: (symbols && clouds > 1) || has_intervals,
     };
     let symbols = frame.draw(plot, colours);
     let start = margin.width();
@@ -95,13 +101,19 @@ pub(super) fn title_line(plot: &Plot, start: usize, width: usize, colours: bool)
     (!title.is_empty()).then(|| line_at(start, &title, width, BOLD, colours))
 }
 
-/// The names of the layers, where there are several.
+/// The names of the layers, where there are several, or the ends of what fields show.
 pub(super) fn legend_line(
     plot: &Plot,
     symbols: &[char],
     width: usize,
     colours: bool,
 ) -> Option<String> {
+    if let Some((low, high)) = plot.strengths() {
+        let ends = number_labels(&[low, high]);
+        let shades = [SHADES[0], SHADES[SHADES.len() - 1]];
+        let ends: Vec<(char, &str)> = shades.into_iter().zip(ends.iter().map(|s| &**s)).collect();
+        return Some(legend(&ends, width, false)).filter(|line| !line.is_empty());
+    }
     let names = plot.layers.iter().map(|layer| layer.name.as_str());
     let layers: Vec<(char, &str)> = symbols.iter().copied().zip(names).collect();
     let line = legend(&layers, width, colours);
@@ -133,7 +145,7 @@ impl Parts {
             y_label: !shortened(&plot.y.label, 1).is_empty(),
             x_axis: true,
             x_label: !shortened(&plot.x.label, 1).is_empty(),
-            legend: plot.layers.len() > 1,
+            legend: plot.layers.len() > 1 || plot.strengths().is_some(),
             rows: 0,
         };
         let fits = |parts: &Self, rows: usize| height >= parts.lines() + rows;
@@ -205,12 +217,21 @@ fn even_columns(plot: &Plot, x: Range, columns: usize) -> usize {
 impl Frame {
     /// Draws all layers; their symbols for a legend.
     fn draw(&mut self, plot: &Plot, colours: bool) -> Vec<char> {
-        let mut symbols = Vec::new();
+        let mut symbols = vec!['●'; plot.layers.len()];
         let mut blocks = false;
-        for (at, layer) in plot.layers.iter().enumerate() {
+        for (at, layer) in plot.by_depth() {
             let mut symbol = SYMBOLS.get(at % SYMBOLS.len()).copied().unwrap_or('●');
             match &layer.mark {
                 Mark::Line => self.lines(layer, at),
+                Mark::Thin => {
+                    symbol = '·';
+                    self.lines(layer, at);
+                }
+                Mark::Intervals { .. } => {
+                    symbol = '│';
+                    self.intervals(layer, at);
+                }
+                Mark::Fields { .. } => self.fields(layer, at),
                 Mark::Points => {
                     self.points(layer, at, symbol);
                     symbol = if self.point_symbols { symbol } else { '∴' };
@@ -227,8 +248,13 @@ impl Frame {
                     self.band(layer, at);
                 }
             }
-            let plain = colours && !self.symbols && !matches!(symbol, '░' | '∴');
-            symbols.push(if plain { '●' } else { symbol });
+            let plain = colours
+                && !self.symbols
+                && !self.point_symbols
+                && !matches!(symbol, '░' | '∴' | '│');
+            if let Some(place) = symbols.get_mut(at) {
+                *place = if plain { '●' } else { symbol };
+            }
         }
         if self.symbols {
             for (at, layer) in plot.layers.iter().enumerate() {
@@ -277,6 +303,33 @@ impl Frame {
             if self.point_symbols {
                 self.canvas.symbol(column / DOTS.0, row / DOTS.1, symbol, at);
             }
+        }
+    }
+
+    fn intervals(&mut self, layer: &Layer, at: usize) {
+        for (x, low, high) in layer.spans().filter(|span| drawable(*span)) {
+            self.canvas.line(self.place(x, low), self.place(x, high), at);
+        }
+    }
+
+    /// The character of each value, all over its field.
+    fn fields(&mut self, layer: &Layer, at: usize) {
+        let values = || layer.fields().map(|(_, value)| value);
+        let low = values().fold(f64::INFINITY, f64::min);
+        let span = values().fold(f64::NEG_INFINITY, f64::max) - low;
+        let row =
+            |y: f64| ((1.0 - self.y.position(y)) * self.rows as f64).round().max(0.0) as usize;
+        let mut fields = Vec::new();
+        for ((x, y), value) in layer.fields() {
+            let strength = ((value - low) / span * SHADES.len() as f64) as usize;
+            let symbol = SHADES.get(strength.min(SHADES.len() - 1)).copied().unwrap_or('█');
+            let top = row(y + 0.5).min(self.rows.saturating_sub(1));
+            let rows = top..row(y - 0.5).clamp(top + 1, self.rows.max(top + 1));
+            let (from, to) = self.bar_columns(x, 0.5);
+            fields.extend(rows.flat_map(|row| (from..to).map(move |c| (c, row, symbol))));
+        }
+        for (column, row, symbol) in fields {
+            self.canvas.symbol(column, row, symbol, at);
         }
     }
 

@@ -1,9 +1,11 @@
 //! The marks of a plot's layers in an SVG picture.
 
-use plotters::style::{Color, RGBAColor};
+use plotters::style::text_anchor::HPos;
+use plotters::style::{Color, RGBAColor, WHITE};
 
+use super::bars::number_labels;
 use super::range::{Range, drawable};
-use super::sheet::{Drawn, Sheet, colour};
+use super::sheet::{Drawn, Font, INK, PALE, Sheet, colour, shade, text_width};
 use super::thin::{self, Point};
 use super::{Layer, Mark, Plot, Scale};
 
@@ -13,6 +15,11 @@ const VERTICES: usize = 20_000;
 const BARS: usize = 4_000;
 /// Of a line.
 const WIDTH: f64 = 1.8;
+/// Of a line over many thin ones, and of those.
+const THICK: f64 = 2.8;
+const THIN: f64 = 0.8;
+/// Of the value in a field, in pixels.
+const VALUE: f64 = 11.0;
 /// Of a broken line.
 const PIECES: usize = 1_500;
 
@@ -49,13 +56,18 @@ impl Frame {
         let count = |mark: fn(&Mark) -> bool| plot.layers.iter().filter(|l| mark(&l.mark)).count();
         let bars = count(|mark| matches!(mark, Mark::Bars { .. } | Mark::Spans { .. }));
         let circles = CIRCLES / count(|mark| matches!(mark, Mark::Points)).max(1);
-        let lines = count(|mark| matches!(mark, Mark::Line));
+        let lines = count(|mark| matches!(mark, Mark::Line | Mark::Thin));
+        let thin = count(|mark| matches!(mark, Mark::Thin));
+        let width = if thin > 0 { THICK } else { WIDTH };
         let vertices = VERTICES / (lines + 2 * (plot.layers.len() - bars)).max(1);
         let mut bar = 0;
-        for (at, layer) in plot.layers.iter().enumerate() {
+        for (at, layer) in plot.by_depth() {
             let colour = colour(at).to_rgba();
             match &layer.mark {
-                Mark::Line => self.line(sheet, layer, colour, vertices)?,
+                Mark::Line => self.line(sheet, layer, (colour, width), vertices)?,
+                Mark::Thin => self.line(sheet, layer, (PALE.to_rgba(), THIN), vertices)?,
+                Mark::Intervals { .. } => self.intervals(sheet, layer, colour)?,
+                Mark::Fields { .. } => self.fields(sheet, layer)?,
                 Mark::Points => self.points(sheet, layer, colour, circles)?,
                 Mark::Band { .. } => self.band(sheet, layer, colour, vertices)?,
                 Mark::Spans { .. } => {
@@ -74,14 +86,20 @@ impl Frame {
         Ok(())
     }
 
-    fn line(&self, sheet: &mut Sheet<'_>, layer: &Layer, colour: RGBAColor, most: usize) -> Drawn {
+    fn line(
+        &self,
+        sheet: &mut Sheet<'_>,
+        layer: &Layer,
+        (colour, width): (RGBAColor, f64),
+        most: usize,
+    ) -> Drawn {
         let spans: Vec<(f64, f64, f64)> = layer.spans().collect();
         for piece in pieces(&spans) {
             let most = share(most, piece.len(), spans.len());
             let points = piece.iter().map(|(x, y, _)| self.place(*x, *y)).collect();
             match thin::line(points, most).as_slice() {
-                [single] => sheet.circle(*single, WIDTH, colour)?,
-                points => sheet.path(points, colour, WIDTH)?,
+                [single] => sheet.circle(*single, width, colour)?,
+                points => sheet.path(points, colour, width)?,
             }
         }
         Ok(())
@@ -115,6 +133,42 @@ impl Frame {
             match outline.as_slice() {
                 [low, high] => sheet.path(&[*low, *high], colour.mix(0.5), WIDTH)?,
                 outline => sheet.polygon(outline, colour.mix(0.25))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Upright lines between two short ones.
+    fn intervals(&self, sheet: &mut Sheet<'_>, layer: &Layer, colour: RGBAColor) -> Drawn {
+        const END: f64 = 5.0;
+        for (x, low, high) in layer.spans().filter(|span| drawable(*span)).take(BARS) {
+            let ends = [self.place(x, low), self.place(x, high)];
+            sheet.path(&ends, colour, WIDTH)?;
+            for (x, y) in ends {
+                sheet.path(&[(x - END, y), (x + END, y)], colour, WIDTH)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fields as dark as their values are great, with these where they have room.
+    fn fields(&self, sheet: &mut Sheet<'_>, layer: &Layer) -> Drawn {
+        let values: Vec<f64> = layer.fields().map(|(_, value)| value).collect();
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let span = values.iter().copied().fold(f64::NEG_INFINITY, f64::max) - low;
+        let inside =
+            |(x, y): Point| (x.clamp(self.left, self.right), y.clamp(self.top, self.bottom));
+        for (((x, y), value), text) in layer.fields().zip(number_labels(&values)) {
+            let a = inside(self.place(x - 0.5, y - 0.5));
+            let b = inside(self.place(x + 0.5, y + 0.5));
+            let strength = if span > 0.0 { (value - low) / span } else { 0.0 };
+            sheet.rectangle(a, b, shade(strength).to_rgba())?;
+            let has_room = (b.0 - a.0).abs() > text_width(text.chars().count(), VALUE) + 6.0
+                && (b.1 - a.1).abs() > VALUE + 3.0;
+            if has_room {
+                let ink = if strength > 0.5 { WHITE } else { INK };
+                let font = Font { size: VALUE, colour: ink, side: HPos::Center, ..Font::PLAIN };
+                sheet.text(&text, ((a.0 + b.0) / 2.0, (a.1 + b.1) / 2.0), font)?;
             }
         }
         Ok(())

@@ -52,6 +52,8 @@ pub struct Layer {
 pub enum Mark {
     /// Broken where a point is not finite.
     Line,
+    /// As a line, of many that lie thin and pale under all else.
+    Thin,
     Points,
     /// From 0 to y; `width` is in units of x.
     Bars {
@@ -66,6 +68,14 @@ pub enum Mark {
     /// The area between y and `upper`, which has a value for each point.
     Band {
         upper: Vec<f64>,
+    },
+    /// From y to `upper` at each point alone, where nothing lies between two of them.
+    Intervals {
+        upper: Vec<f64>,
+    },
+    /// A field round each point, between categories on both axes, as strong as its value.
+    Fields {
+        values: Vec<f64>,
     },
 }
 
@@ -91,6 +101,21 @@ impl Plot {
         svg::render(self, width, height)
     }
 
+    /// The bars of the first so many categories, and a name that counts the others.
+    fn shortened_to(&self, shown: usize) -> Self {
+        let mut plot = self.clone();
+        let Scale::Category(names) = &mut plot.x.scale else { return plot };
+        let left = names.len().saturating_sub(shown);
+        names.truncate(shown);
+        names.push(format!("+{left} more"));
+        for layer in &mut plot.layers {
+            // What is not finite is not drawn, and others keep their places.
+            let hidden = layer.points.iter_mut().filter(|(x, _)| x.round() >= shown as f64);
+            hidden.for_each(|(x, _)| *x = f64::NAN);
+        }
+        plot
+    }
+
     /// Names of categories are often long, so their bars lie, with the names on the left.
     fn has_lying_bars(&self) -> bool {
         matches!(self.x.scale, Scale::Category(_))
@@ -98,6 +123,28 @@ impl Plot {
                 .layers
                 .iter()
                 .all(|layer| matches!(layer.mark, Mark::Bars { .. } | Mark::Spans { .. }))
+    }
+
+    /// The layers and their numbers, the lowest first: lines of many, then areas, then all else.
+    fn by_depth(&self) -> Vec<(usize, &Layer)> {
+        let depth = |layer: &Layer| match layer.mark {
+            Mark::Thin => 0,
+            Mark::Band { .. } | Mark::Intervals { .. } => 1,
+            _ => 2,
+        };
+        let mut layers: Vec<(usize, &Layer)> = self.layers.iter().enumerate().collect();
+        layers.sort_by_key(|(_, layer)| depth(layer));
+        layers
+    }
+
+    /// The least and the greatest value of fields, where they are all that is drawn.
+    fn strengths(&self) -> Option<(f64, f64)> {
+        let [layer] = self.layers.as_slice() else { return None };
+        let values = layer.fields().map(|(_, value)| value);
+        let ends = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+        (ends.0 <= ends.1).then_some(ends)
     }
 
     /// Of each category, between which values the bar of each layer lies.
@@ -122,11 +169,23 @@ impl Layer {
     /// x, and the two values of y between which the mark lies.
     fn spans(&self) -> impl Iterator<Item = (f64, f64, f64)> {
         self.points.iter().enumerate().map(|(at, (x, y))| match &self.mark {
-            Mark::Line | Mark::Points => (*x, *y, *y),
+            Mark::Line | Mark::Thin | Mark::Points | Mark::Fields { .. } => (*x, *y, *y),
             Mark::Bars { .. } => (*x, 0.0, *y),
             Mark::Spans { from, .. } => (*x, from.get(at).copied().unwrap_or(f64::NAN), *y),
-            Mark::Band { upper } => (*x, *y, upper.get(at).copied().unwrap_or(f64::NAN)),
+            Mark::Band { upper } | Mark::Intervals { upper } => {
+                (*x, *y, upper.get(at).copied().unwrap_or(f64::NAN))
+            }
         })
+    }
+
+    /// Where each field that can be drawn lies, and its value.
+    fn fields(&self) -> impl Iterator<Item = ((f64, f64), f64)> {
+        let values: &[f64] = match &self.mark {
+            Mark::Fields { values } => values,
+            _ => &[],
+        };
+        let fields = self.points.iter().copied().zip(values.iter().copied());
+        fields.filter(|((x, y), value)| range::drawable((*x, *y, *value)))
     }
 
     /// Half the width of a bar, 0 for other marks.

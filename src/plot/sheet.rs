@@ -15,6 +15,8 @@ pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 pub(super) const GREY: RGBColor = RGBColor(0x55, 0x55, 0x55);
 pub(super) const AXIS: RGBColor = RGBColor(0x88, 0x88, 0x88);
 pub(super) const GRID: RGBColor = RGBColor(0xE6, 0xE6, 0xE6);
+/// Of lines of many, under all else.
+pub(super) const PALE: RGBColor = RGBColor(0xB8, 0xB8, 0xB8);
 /// The colours of Okabe and Ito, which the colour-blind tell apart, less a yellow that is too
 /// light for white paper.
 const PALETTE: [RGBColor; 7] = [
@@ -49,6 +51,17 @@ pub(super) struct Font {
     pub side: HPos,
     /// Upwards, at the left of what it names.
     pub upwards: bool,
+}
+
+impl Font {
+    pub(super) const PLAIN: Self =
+        Self { size: 11.0, colour: GREY, bold: false, side: HPos::Left, upwards: false };
+}
+
+/// The colour of a field, from the weakest, 0, to the strongest, 1.
+pub(super) fn shade(strength: f64) -> RGBColor {
+    let between = |light: f64, dark: f64| (light + (dark - light) * strength).round() as u8;
+    RGBColor(between(236.0, 0.0), between(244.0, 74.0), between(250.0, 128.0))
 }
 
 /// Layers that are told apart: those of the palette, darker ones whose lines are dashed, and lighter ones whose lines

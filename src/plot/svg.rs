@@ -3,10 +3,11 @@
 use plotters::style::text_anchor::HPos;
 use plotters::style::{Color, WHITE};
 
+use super::bars::{bar_labels, number_labels};
 use super::marks::Frame;
 use super::range::{Range, ranges};
 use super::sheet::{
-    AXIS, Drawn, Font, GREY, GRID, INK, Sheet, colour, letters, picture, text_width,
+    AXIS, Drawn, Font, GRID, INK, PALE, Sheet, colour, letters, picture, shade, text_width,
 };
 use super::text::{NOTHING, shortened};
 use super::thin::Point;
@@ -18,11 +19,14 @@ const SMALLEST: (u32, u32) = (240, 160);
 const LARGEST: u32 = 20_000;
 const TITLE: f64 = 15.0;
 const LABEL: f64 = 12.0;
-const TICK: f64 = 11.0;
+const PLAIN: Font = Font::PLAIN;
+const TICK: f64 = PLAIN.size;
 const EDGE: f64 = 16.0;
 const LEGEND_LINE: f64 = 20.0;
-const PLAIN: Font =
-    Font { size: TICK, colour: GREY, bold: false, side: HPos::Left, upwards: false };
+/// Between the name of a bar and its number, since XML makes one of two usual spaces.
+const APART: char = '\u{2003}';
+/// Height of a line of small text, which a lying bar needs at least.
+const LINE: f64 = 14.0;
 
 pub(super) fn render(plot: &Plot, width: u32, height: u32) -> Result<String, String> {
     let size = (width.clamp(SMALLEST.0, LARGEST), height.clamp(SMALLEST.1, LARGEST));
@@ -70,19 +74,28 @@ fn draw(
         top += TITLE + 8.0;
     }
     let entries = legend(plot, top, width, height);
-    top = entries.last().map_or(top + 8.0, |entry| entry.at.1 + LEGEND_LINE / 2.0 + 6.0);
+    let mut below = entries.last().map_or(top + 8.0, |entry| entry.at.1 + LEGEND_LINE / 2.0 + 6.0);
+    if let Some(ends) = plot.strengths() {
+        key(sheet, ends, top + LEGEND_LINE / 2.0)?;
+        below = top + LEGEND_LINE + 6.0;
+    }
+    let top = below;
 
     let lying = plot.has_lying_bars();
     let (across, up) = if lying { (&plot.y, &plot.x) } else { (&plot.x, &plot.y) };
-    let (across_range, up_range) = if lying { (y, x) } else { (x, y) };
     let bottom = height - EDGE - 16.0 - if across.label.is_empty() { 0.0 } else { LABEL + 8.0 };
+    let shown = if lying { fitting(plot, bottom - top) } else { None };
+    let plot = shown.as_ref().unwrap_or(plot);
+    let up = if lying { &plot.x } else { up };
+    let (x, y) = if shown.is_some() { ranges(plot).unwrap_or((x, y)) } else { (x, y) };
+    let (across_range, up_range) = if lying { (y, x) } else { (x, y) };
     let (across_range, _) = match (lying, has_points(plot)) {
         (true, _) => rounded(&across.scale, across_range, (width / 120.0) as usize),
         (false, true) if across.scale == Scale::Number => (across_range.padded(0.02), Vec::new()),
         (false, _) => (across_range, Vec::new()),
     };
     let (up_range, left) = left_ticks(up, up_range, bottom - top);
-    let left = cut(left, width);
+    let left = cut(plot, left, width);
     let longest = left.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
     let start = EDGE + text_width(longest, TICK) + 8.0;
     let start = start + if up.label.is_empty() { 0.0 } else { LABEL + 8.0 };
@@ -113,7 +126,6 @@ fn has_points(plot: &Plot) -> bool {
 }
 
 fn left_ticks(axis: &Axis, range: Range, height: f64) -> (Range, Vec<Tick>) {
-    const LINE: f64 = 14.0;
     const SPACE: f64 = 45.0;
     match &axis.scale {
         Scale::Category(_) => (range, ticks(&axis.scale, range, (height / LINE) as usize)),
@@ -121,12 +133,44 @@ fn left_ticks(axis: &Axis, range: Range, height: f64) -> (Range, Vec<Tick>) {
     }
 }
 
-/// Names at the left take at most two fifths of the picture.
-fn cut(mut ticks: Vec<Tick>, width: f64) -> Vec<Tick> {
+/// As many lying bars as have a line each in `height`, and how many more there are; none where all have one.
+fn fitting(plot: &Plot, height: f64) -> Option<Plot> {
+    let Scale::Category(names) = &plot.x.scale else { return None };
+    let room = ((height / LINE) as usize).max(2);
+    (names.len() > room).then(|| plot.shortened_to(room - 1))
+}
+
+/// Names at the left take at most two fifths of the picture. Beside the name of one lying bar stands its
+/// number.
+fn cut(plot: &Plot, mut ticks: Vec<Tick>, width: f64) -> Vec<Tick> {
+    let numbers = if plot.has_lying_bars() { bar_labels(plot) } else { Vec::new() };
+    let is_single = |texts: &Vec<String>| texts.iter().filter(|text| !text.is_empty()).count() < 2;
+    let has_numbers = numbers.iter().all(is_single);
     for tick in &mut ticks {
-        tick.label = shortened(&tick.label, letters(width * 0.4, TICK));
+        let number = numbers.get(tick.at as usize).filter(|_| has_numbers);
+        let number = number.map(|texts| texts.concat()).unwrap_or_default();
+        let room = letters(width * 0.4, TICK).saturating_sub(number.chars().count());
+        let name = shortened(&tick.label, room);
+        tick.label = if number.is_empty() { name } else { format!("{name}{APART}{number}") };
     }
     ticks
+}
+
+/// The shades of fields between the ends of what they mean.
+fn key(sheet: &mut Sheet<'_>, (low, high): Point, y: f64) -> Drawn {
+    const SHADES: usize = 8;
+    const WIDE: f64 = 16.0;
+    let ends = number_labels(&[low, high]);
+    let [low, high] = [0, 1].map(|at| ends.get(at).map_or("", String::as_str));
+    let font = Font { colour: INK, ..PLAIN };
+    sheet.text(low, (EDGE, y), font)?;
+    let mut x = EDGE + text_width(low.chars().count(), TICK) + 6.0;
+    for at in 0..SHADES {
+        let colour = shade(at as f64 / (SHADES - 1) as f64).to_rgba();
+        sheet.rectangle((x, y - 5.0), (x + WIDE, y + 5.0), colour)?;
+        x += WIDE;
+    }
+    sheet.text(high, (x + 6.0, y), font)
 }
 
 /// Grid, labels of the ticks, and labels of the axes.
@@ -219,8 +263,12 @@ fn draw_legend(sheet: &mut Sheet<'_>, plot: &Plot, entries: &[Entry]) -> Drawn {
         let colour = colour(at).to_rgba();
         match &layer.mark {
             Mark::Line => sheet.path(&[(*x, *y), (x + 16.0, *y)], colour, 2.5)?,
+            Mark::Thin => sheet.path(&[(*x, *y), (x + 16.0, *y)], PALE.to_rgba(), 1.2)?,
+            Mark::Intervals { .. } => {
+                sheet.path(&[(x + 8.0, y - 6.0), (x + 8.0, y + 6.0)], colour, 1.8)?;
+            }
             Mark::Points => sheet.circle((x + 8.0, *y), 4.0, colour)?,
-            Mark::Bars { .. } | Mark::Spans { .. } => {
+            Mark::Bars { .. } | Mark::Spans { .. } | Mark::Fields { .. } => {
                 sheet.rectangle((x + 2.0, y - 5.0), (x + 14.0, y + 5.0), colour)?
             }
             Mark::Band { .. } => {

@@ -330,6 +330,14 @@ fn any_plot() -> impl Strategy<Value = Plot> {
         number().prop_map(|width| Mark::Bars { width }),
         Just(Mark::Bars { width: 0.8 }),
         prop::collection::vec(number(), 0..20).prop_map(|upper| Mark::Band { upper }),
+        Just(Mark::Thin),
+        prop::collection::vec(number(), 0..20).prop_map(|upper| Mark::Intervals { upper }),
+        prop::collection::vec(number(), 0..20).prop_map(|values| Mark::Fields { values }),
+        prop::collection::vec(number(), 0..20).prop_map(|from| Mark::Spans {
+            width: 0.8,
+            from,
+            is_range: false
+        }),
     ];
     let layer = ("[a-z<& ]{0,20}", mark, prop::collection::vec((number(), number()), 0..20))
         .prop_map(|(name, mark, points)| Layer { name, mark, points });
@@ -411,7 +419,7 @@ fn bars_that_begin_anywhere_lie_where_they_lead() {
         lines,
         [
             " base  -2 ██████│",
-            "   up   4 ██████│██████",
+            "   up  +4 ██████│██████",
             " down  -1       │   ███",
             "value   1       │███",
         ],
@@ -439,4 +447,113 @@ fn a_range_is_told_by_both_of_its_ends() {
     for told in ["0.25–0.75", "–0.5", " 0.5"] {
         assert!(drawn.contains(told), "{told}\n{drawn}");
     }
+}
+
+/// Places, by their names, of what is drawn of bars that lie.
+fn lying(count: usize, layers: Vec<Layer>) -> Plot {
+    let names = (0..count).map(|at| format!("bin {at}")).collect();
+    Plot {
+        title: "Points".to_owned(),
+        x: axis("bin", Scale::Category(names)),
+        y: axis("points", Scale::Number),
+        layers,
+    }
+}
+
+#[test]
+fn bars_without_room_are_counted_in_a_picture_as_in_a_terminal() {
+    let points: Vec<(f64, f64)> = (0..51).map(|at| (f64::from(at), 51.0 - f64::from(at))).collect();
+    let bars = lying(51, vec![layer("points", Mark::Bars { width: 0.8 }, &points)]);
+    let svg = bars.svg(900, 540).unwrap();
+    let shown = svg.lines().filter(|line| line.trim().starts_with("bin ")).count();
+    // One of them is the label of the axis, which has no number.
+    let more = svg.lines().find(|line| line.contains(" more")).unwrap();
+    assert_eq!(more.trim(), format!("+{} more", 51 - shown), "{svg}");
+    assert!((20..51).contains(&shown), "{shown}");
+    assert!(!bars.svg(900, 900).unwrap().contains(" more"), "all have room");
+    let text = bars.braille(60, 23, false);
+    let left = 51 - text.lines().filter(|line| line.contains('│')).count();
+    assert_eq!(lines(&text).last(), Some(&format!("… and {left} more").as_str()), "{text}");
+}
+
+#[test]
+fn changes_have_signs_and_colours_by_which_way_they_go() {
+    let spans = |name: &str, spans: &[(f64, f64, f64)]| {
+        let from = spans.iter().map(|(_, from, _)| *from).collect();
+        let points: Vec<(f64, f64)> = spans.iter().map(|(x, _, to)| (*x, *to)).collect();
+        layer(name, Mark::Spans { width: 0.8, from, is_range: false }, &points)
+    };
+    let layers = vec![
+        spans("base and value", &[(0.0, 0.0, -1.0), (3.0, 0.0, -0.5)]),
+        spans("raises", &[(1.0, -1.0, 0.5)]),
+        spans("lowers", &[(2.0, 0.5, -0.5)]),
+    ];
+    let changes = lying(4, layers);
+    let svg = changes.svg(600, 300).unwrap();
+    for text in ["0\u{2003}-1.00", "1\u{2003}+1.50", "2\u{2003}-1.00", "3\u{2003}-0.50"] {
+        assert!(svg.contains(text), "{text}: {svg}");
+    }
+    let fills: HashSet<&str> = svg
+        .split("<rect ")
+        .skip(1)
+        .filter_map(|rect| rect.split("fill=\"").nth(1)?.split('"').next())
+        .collect();
+    assert_eq!(fills.len(), 4, "three layers on paper: {fills:?}");
+    let text = changes.braille(60, 12, false);
+    assert_eq!(lines(&text).len(), 7, "a line for each bar, title, labels and legend: {text}");
+    assert!(text.contains("+1.50"), "{text}");
+}
+
+#[test]
+fn lines_of_many_lie_under_the_one_that_counts() {
+    let thin = [(0.0, 0.0), (1.0, 2.0), (f64::NAN, f64::NAN), (0.0, 2.0), (1.0, 0.0)];
+    let mean = layer("mean", Mark::Line, &[(0.0, 1.0), (1.0, 1.0)]);
+    let many = plot(vec![mean, layer("single rows", Mark::Thin, &thin)]);
+    let svg = many.svg(600, 300).unwrap();
+    let place = |text: &str| svg.find(text).unwrap_or_else(|| panic!("{text}: {svg}"));
+    assert!(place("stroke=\"#B8B8B8\"") < place("stroke=\"#0072B2\""), "{svg}");
+    assert!(svg.contains("stroke-width=\"28\"") && svg.contains("stroke-width=\"8\""), "{svg}");
+    let text = many.braille(40, 12, true);
+    let crossing = text.lines().filter(|line| line.contains("\x1b[36m")).count();
+    assert!(crossing >= 2, "the mean and its name keep their colour: {text}");
+}
+
+#[test]
+fn an_interval_belongs_to_its_point_alone() {
+    let upper = vec![0.3, 0.6];
+    let mut groups = plot(vec![
+        layer("95 % interval", Mark::Intervals { upper }, &[(0.0, 0.1), (1.0, 0.4)]),
+        layer("rate", Mark::Points, &[(0.0, 0.2), (1.0, 0.5)]),
+    ]);
+    groups.x = axis("region", names(&["north", "south"]));
+    let svg = groups.svg(600, 300).unwrap();
+    assert!(!svg.contains("<polygon"), "nothing lies between two groups: {svg}");
+    // An upright line with two ends for each group, and the entry of the legend.
+    assert_eq!(svg.matches("stroke=\"#0072B2\"").count(), 2 * 3 + 1, "{svg}");
+    let text = groups.braille(40, 12, false);
+    let row = text.lines().find(|line| line.starts_with("0.5") || line.starts_with("0.4")).unwrap();
+    assert!(row.trim_end().chars().count() < 40, "{text}");
+    assert!(text.contains("│ 95 % interval  × rate"), "{text}");
+    assert_eq!(text.matches('×').count(), 3, "both groups and the legend: {text}");
+}
+
+#[test]
+fn fields_are_as_strong_as_their_values() {
+    let mut pair = plot(vec![layer(
+        "mean",
+        Mark::Fields { values: vec![0.1, 0.2, 0.35, 0.5] },
+        &[(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)],
+    )]);
+    (pair.x, pair.y) = (axis("a", names(&["1", "2"])), axis("b", names(&["x", "y"])));
+    let text = pair.braille(30, 12, false);
+    let drawn: Vec<char> = text.chars().filter(|c| "░▒▓█".contains(*c)).collect();
+    let count = |symbol: char| drawn.iter().filter(|c| **c == symbol).count();
+    // A quarter of what lies between the ends each; the legend names these.
+    assert!(count('░') > 10 && count('█') > 10 && count('▓') > 10, "{text}");
+    assert_eq!(lines(&text).last(), Some(&"░ 0.100  █ 0.500"), "{text}");
+    let svg = pair.svg(600, 400).unwrap();
+    for text in ["0.100", "0.200", "0.350", "0.500"] {
+        assert!(svg.lines().any(|line| line.trim() == text), "{text}: {svg}");
+    }
+    assert!(svg.contains("#ECF4FA") && svg.contains("#004A80"), "{svg}");
 }

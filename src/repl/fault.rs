@@ -4,6 +4,7 @@ use starlark::ErrorKind;
 use starlark::codemap::FileSpan;
 
 use super::source::unmasked;
+use super::wording::{spoken, unprefixed};
 use crate::error::{Code, Error, FieldError};
 
 /// So many characters of a long line are shown.
@@ -76,9 +77,13 @@ impl Fault {
     pub(super) fn of_own(error: &Error) -> Self {
         match error {
             Error::Problem { code, detail, errors } => {
-                let details = errors.iter().map(|field| named(field, detail)).collect();
+                let detail = unprefixed(detail, errors);
+                let named = errors.iter().map(|field| named(field, detail));
+                // Neither a place nor anything that was not said.
+                let details =
+                    named.filter(|(name, detail)| !(name.is_empty() && detail.is_empty()));
                 let interrupted = *code == Code::Cancelled;
-                Self { details, interrupted, ..Self::plain(detail.clone()) }
+                Self { details: details.collect(), interrupted, ..Self::plain(spoken(detail)) }
             }
             Error::Internal { .. } => Self::plain(error.to_string()),
         }
@@ -199,7 +204,9 @@ fn named(field: &FieldError, whole: &str) -> (String, String) {
     } else {
         name.clone_from(&field.pointer);
     }
-    let detail = if field.detail == whole { String::new() } else { field.detail.clone() };
+    // What the sentence ends with needs no second time.
+    let is_said = whole.ends_with(&field.detail);
+    let detail = if is_said { String::new() } else { spoken(&field.detail) };
     (name, detail)
 }
 
@@ -223,6 +230,28 @@ mod tests {
             "error: 2 fields are wrong\n  network.hidden[0]: too wide\n  at a/b\n  line 7, column \
              age: not a number"
         );
+    }
+
+    #[test]
+    fn nothing_is_said_twice_nor_in_the_words_of_requests() {
+        let one = |pointer: &str, detail: &str, whole: &str| {
+            let errors = vec![FieldError::new(pointer, detail)];
+            let error = Error::fields(Code::InvalidSpec, whole, errors);
+            Fault::of_own(&error).render(str::to_owned)
+        };
+        let detail = "there is no column credti; did you mean credit?";
+        let said = one("/target", detail, &format!("/target: {detail}"));
+        assert_eq!(said, format!("error: {detail}\n  at target"));
+        assert_eq!(
+            one("/bounds/A", "b", "not together: b"),
+            "error: not together: b\n  at bounds.A"
+        );
+        assert_eq!(one("", "b", "b"), "error: b");
+        let detail = "is missing; send null where it is unknown";
+        let said = one("/rows/0/age", detail, "the row doesn't fit");
+        assert!(said.ends_with("rows[0].age: is missing; give None where it is unknown"), "{said}");
+        let detail = "model vix forecasts: ask POST /api/v1/models/vix/forecasts";
+        assert!(one("/version", detail, detail).contains("ask forecast(\"vix\")"));
     }
 
     #[test]

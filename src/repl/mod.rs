@@ -39,6 +39,7 @@ mod table;
 mod terminal;
 mod text;
 mod transcript;
+mod wording;
 
 pub use catalogue::{Function, Parameter, functions};
 pub use document::{Document, bundle};

@@ -36,7 +36,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             DATA,
             optional("pairs", NONE, "columns that are changed two at once: [['income', 'age']]"),
             CLASS,
-            optional("points", "20", "of a grid, 2 to 200"),
+            optional("points", "20", "of a grid, 2 to 200; of a pair half as many of each column"),
             optional("lines", "20", "rows whose own lines are kept, at most 1,000"),
             optional("centred", "False", "True lets each row's line start at 0"),
             ROWS,
@@ -45,7 +45,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             DETACH,
         ],
         notes: "Partial dependence with a band of 95 %, and the lines of single rows. d.points is a dict \
-                of lists, d.plot(\"age\") draws one of several columns.",
+                of lists, d.plot(\"age\") draws one of several columns, or a pair as fields of its means.",
         example: "d = dependence(m, \"income\", points=6, rows=60); print(d); d.plot()",
     },
     Function {

@@ -23,7 +23,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "filter",
         summary: "the rows for which a condition in SQL holds",
-        parameters: &[FRAME, needed("condition", "'income > 40000 AND region = \'north\''")],
+        parameters: &[FRAME, needed("condition", "\"income > 40000 AND region = 'north'\"")],
         notes: "Texts stand in single quotes. Names of columns keep their case; those that are no \
                 plain word stand in double quotes. Of a function and a list it gives the items for which that is true.",
         example: "f.filter(\"income > 40000\").rows",

@@ -58,7 +58,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
             ),
             optional("window", "252", "returns that each decision looks at"),
             optional("every", "21", "returns between decisions"),
-            optional("lag", "1", "returns between a decision and its trade; 0 can't be done"),
+            optional(
+                "lag",
+                "1",
+                "returns between a decision and its trade; 0 is what nobody can do, and says so",
+            ),
             optional("expanding", "False", "True lets decisions look at all returns before them"),
             optional("trials", NONE, "strategies that were tried in all, by which is deflated"),
             COVARIANCE,

@@ -7,7 +7,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "jobs",
         summary: "the jobs, the newest first",
         parameters: &[
-            optional("kind", NONE, "'ingestion', 'training' or 'sweep'"),
+            optional(
+                "kind",
+                NONE,
+                "'ingestion', 'training', 'simplification', 'analysis', 'assessment', \
+                 'reject_inference' or 'sweep'",
+            ),
             optional(
                 "state",
                 NONE,
@@ -62,3 +67,21 @@ pub(super) static FUNCTIONS: &[Function] = &[
         example: "exit()",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::job::{JobKind, JobState};
+
+    #[test]
+    fn every_kind_and_state_of_jobs_is_named() {
+        let about =
+            |name: &str| FUNCTIONS[0].parameters.iter().find(|p| p.name == name).unwrap().about;
+        for kind in JobKind::ALL {
+            assert!(about("kind").contains(&format!("'{}'", kind.as_str())), "{kind:?}");
+        }
+        for state in JobState::ALL {
+            assert!(about("state").contains(&format!("'{}'", state.as_str())), "{state:?}");
+        }
+    }
+}

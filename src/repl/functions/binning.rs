@@ -27,6 +27,10 @@ pub(super) fn bin<'v>(
         let Some(value) = arguments.json(name)? else { continue };
         // One column stands for a list of one.
         let value = if name == "columns" && value.is_string() { json!([value]) } else { value };
+        // So that an error names the argument.
+        let mut alone = json!({ "dataset": { "name": "" }, "target": "" });
+        alone[name] = value.clone();
+        arguments.typed::<BinningRequest>(name, alone)?;
         request.insert(name.to_owned(), value);
     }
     let dataset = rows_in(arguments, context, ("data", "binned"))?;

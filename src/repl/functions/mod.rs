@@ -39,6 +39,7 @@ pub(super) use self::saving::svg;
 use super::arguments::Arguments;
 use super::catalogue;
 use super::objects::{Object, object_of};
+use super::wording::by_arguments;
 use crate::error::{Code, Error, Result};
 
 /// The alias that answers when a request names no version.
@@ -72,7 +73,7 @@ fn call<'v>(
         .ok_or_else(|| Error::internal("calling a function", format!("{name} is unknown")));
     found
         .and_then(|function| Arguments::new(function, &positional.items, named))
-        .and_then(|arguments| body(&arguments, eval))
+        .and_then(|arguments| body(&arguments, eval).map_err(|error| by_arguments(name, error)))
         .map_err(starlark::Error::new_native)
 }
 

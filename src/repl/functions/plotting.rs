@@ -222,16 +222,18 @@ pub(super) fn plot<'v>(
         Some(Object::Version(trained)) => {
             let version = &trained.version;
             let title = format!("{} {}", version.model, version.version);
+            let of_classes = format!("{title}, reliability");
             match arguments.text("what")? {
                 None | Some("losses") => {
+                    let title = format!("{title}, losses");
                     curves(title, &version.curve, Some(version.provenance.best_epoch))
                 }
                 Some("reliability") => match &version.metrics {
                     Metrics::Binary(BinaryMetrics { calibration: Some(calibration), .. }) => {
-                        reliability(title, &calibration.reliability)
+                        reliability(of_classes, &calibration.reliability)
                     }
                     Metrics::Multiclass(MulticlassMetrics { calibration: Some(of), .. }) => {
-                        reliability(title, &of.reliability)
+                        reliability(of_classes, &of.reliability)
                     }
                     _ => {
                         let problem =
@@ -303,7 +305,7 @@ fn of_job(arguments: &Arguments<'_>, context: &Context) -> Result<Plot> {
         let detail = "no epoch of this job is over yet, or it is no training";
         return Err(Error::new(Code::InvalidRequest, detail));
     }
-    Ok(curves(name, &losses, best))
+    Ok(curves(format!("{name}, losses"), &losses, best))
 }
 
 /// `compare(*versions)`.

@@ -7,8 +7,6 @@ use super::super::text::{counted, figure};
 use crate::domain::activation::{ActivationResponse, LayerActivations};
 use crate::plot::{Axis, Layer, Mark, Plot, Scale, histogram};
 
-/// Places of a plot.
-const BARS: usize = 20;
 /// What the plot of attention is asked for by.
 const FLOW: &str = "flow";
 
@@ -112,7 +110,6 @@ fn plotted(answer: &ActivationResponse, what: Option<&str>) -> Option<Plot> {
         let mut places: Vec<(&String, f64)> =
             flow.places.iter().zip(flow.to_answer.iter().copied()).collect();
         places.sort_by(|a, b| b.1.total_cmp(&a.1));
-        places.truncate(BARS);
         let points = places.iter().enumerate().map(|(at, (_, share))| (at as f64, *share));
         return Some(Plot {
             title: format!("{title}, attention flow"),

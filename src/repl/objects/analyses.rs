@@ -16,9 +16,6 @@ use crate::domain::schema::Cell;
 use crate::error::Result;
 use crate::plot::{Axis, Layer, Mark, Plot, Scale};
 
-/// Bars of a plot.
-const BARS: usize = 20;
-
 /// `importance for default 1   auc 0.78, 10 repeats   4,000 rows of loans 1`, and what was noticed.
 pub(super) fn text(analysis: &Analysis) -> String {
     let kind = analysis.request.analysis.kind().as_str();
@@ -104,26 +101,31 @@ pub(super) fn table(analysis: &Analysis) -> Table {
 /// # Errors
 /// What is wrong with `what`.
 pub(in crate::repl) fn plot(analysis: &Analysis, what: Option<&str>) -> Result<Plot, String> {
+    let of = |what: &str| format!("{} {}, {what}", analysis.model, analysis.version);
     let title = format!("{} {}", analysis.model, analysis.version);
     match (&analysis.result, what) {
-        (AnalysisResult::Dependence(found), what) => dependence::plot(title, found, what),
+        (AnalysisResult::Dependence(found), what) => dependence::plot(&title, found, what),
         (AnalysisResult::Activations(found), what) => activations::plot(&title, found, what),
         (_, Some(_)) => Err("is for versions, dependences and units; leave it out".to_owned()),
         (AnalysisResult::Fairness(found), None) => Ok(fairness::plot(&title, found)),
-        (AnalysisResult::RollingOrigin(found), None) => Ok(rolling_origin::plot(title, found)),
-        (AnalysisResult::Importance(found), None) => Ok(importance::plot(title, found)),
-        (AnalysisResult::Surrogate(found), None) => Ok(surrogate::plot(title, found)),
+        (AnalysisResult::RollingOrigin(found), None) => {
+            Ok(rolling_origin::plot(of("rolling origin"), found))
+        }
+        (AnalysisResult::Importance(found), None) => Ok(importance::plot(of("importance"), found)),
+        (AnalysisResult::Surrogate(found), None) => {
+            Ok(surrogate::plot(of("line of the surrogate"), found))
+        }
     }
 }
 
-/// Bars with their names, the first ones at the top.
-pub(super) fn bars(title: String, label: &str, named: Vec<(String, f64)>) -> Plot {
-    let named: Vec<(String, f64)> = named.into_iter().take(BARS).collect();
+/// Bars with their names, the first ones at the top. `of` says what is named, and what its numbers are. Those that
+/// have no room are counted where they are drawn.
+pub(super) fn bars(title: String, (of, label): (&str, &str), named: Vec<(String, f64)>) -> Plot {
     let points = named.iter().enumerate().map(|(at, (_, value))| (at as f64, *value)).collect();
     let names = named.into_iter().map(|(name, _)| name).collect();
     Plot {
         title,
-        x: Axis { label: "column".to_owned(), scale: Scale::Category(names) },
+        x: Axis { label: of.to_owned(), scale: Scale::Category(names) },
         y: Axis { label: label.to_owned(), scale: Scale::Number },
         layers: vec![Layer { name: label.to_owned(), mark: Mark::Bars { width: 0.8 }, points }],
     }

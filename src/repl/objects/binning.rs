@@ -111,7 +111,7 @@ pub(in crate::repl) fn plot(found: &BinningAnswer, of: Option<&str>) -> Result<P
         (None, several) => {
             let named = several.iter().map(|column| (column.column.clone(), column.iv)).collect();
             let title = format!("what columns tell of {}", found.target);
-            return Ok(super::analyses::bars(title, "information value", named));
+            return Ok(super::analyses::bars(title, ("column", "information value"), named));
         }
         (Some(name), several) => {
             several.iter().find(|column| column.column == name).ok_or_else(|| {
@@ -123,5 +123,5 @@ pub(in crate::repl) fn plot(found: &BinningAnswer, of: Option<&str>) -> Result<P
     let bins = column.bins.iter().filter(|bin| bin.rows > 0);
     let named = bins.map(|bin| (bin.label.clone(), bin.woe)).collect();
     let title = format!("{} against {}", column.column, found.target);
-    Ok(super::analyses::bars(title, "weight of evidence", named))
+    Ok(super::analyses::bars(title, ("bin", "weight of evidence"), named))
 }

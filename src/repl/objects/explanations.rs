@@ -10,9 +10,6 @@ use crate::domain::explanation::{Explanation, ExplanationResponse, ExplanationSc
 use crate::error::Result;
 use crate::plot::{Axis, Layer, Mark, Plot, Scale};
 
-/// Columns of a plot.
-const BARS: usize = 20;
-
 /// `1 answer by default 3   default: 0.60, log odds 0.41 from -1.27`.
 pub(super) fn text(answer: &ExplanationResponse) -> String {
     let count = counted(answer.explanations.len() as u64, "answer");
@@ -130,7 +127,7 @@ fn means(answer: &ExplanationResponse) -> Vec<(String, f64, f64)> {
 /// Bars of the strongest parts of one answer, of the steps of its one column, or of how much columns add
 /// on average.
 pub(in crate::repl) fn plot(answer: &ExplanationResponse) -> Plot {
-    let title = format!("{} {}", answer.model, answer.version);
+    let title = format!("{} {}, explanation", answer.model, answer.version);
     let (label, bars): (&str, Vec<(String, f64)>) = match answer.explanations.as_slice() {
         [one] => {
             if let [column] = one.attributions.as_slice()
@@ -147,25 +144,20 @@ pub(in crate::repl) fn plot(answer: &ExplanationResponse) -> Plot {
             ("adds, either way", means.map(|(name, size, _)| (name, size)).collect())
         }
     };
-    let bars: Vec<(String, f64)> = bars.into_iter().take(BARS).collect();
-    let points = bars.iter().enumerate().map(|(at, (_, adds))| (at as f64, *adds)).collect();
-    let names = bars.into_iter().map(|(name, _)| name).collect();
-    Plot {
-        title,
-        x: Axis { label: "column".to_owned(), scale: Scale::Category(names) },
-        y: Axis { label: label.to_owned(), scale: Scale::Number },
-        layers: vec![Layer { name: label.to_owned(), mark: Mark::Bars { width: 0.8 }, points }],
-    }
+    super::analyses::bars(title, ("column", label), bars)
 }
 
 /// Columns of a waterfall that have a bar of their own.
 const FALLS: usize = 12;
 
-/// How the parts of one answer lead from its base to its value, the strongest first; the weakest are one
-/// bar.
+/// How the parts of one answer lead from its base to its value, the strongest first, with the values of the row;
+/// the weakest are one bar. What raises and what lowers are layers of their own.
 pub(in crate::repl) fn waterfall(title: String, one: &Explanation) -> Plot {
-    let mut parts: Vec<(String, f64)> =
-        parts(one).into_iter().map(|(name, _, adds)| (name, adds)).collect();
+    let named = |(name, value, adds): (String, Json, f64)| match value {
+        Json::Null => (name, adds),
+        value => (format!("{name} = {}", super::cell_of(&value)), adds),
+    };
+    let mut parts: Vec<(String, f64)> = parts(one).into_iter().map(named).collect();
     parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let shown = if parts.len() > FALLS { FALLS - 1 } else { parts.len() };
     let others: Vec<(String, f64)> = parts.split_off(shown);
@@ -173,28 +165,46 @@ pub(in crate::repl) fn waterfall(title: String, one: &Explanation) -> Plot {
         let sum = others.iter().map(|(_, adds)| adds).sum();
         parts.push((format!("{} others", others.len()), sum));
     }
-    let (mut names, mut from, mut points) = (vec!["base".to_owned()], vec![0.0], Vec::new());
-    points.push((0.0, one.base));
-    let mut at = one.base;
+    let (mut names, mut at) = (vec!["base".to_owned()], one.base);
+    let (mut raises, mut lowers) = (Spans::default(), Spans::default());
     for (name, adds) in parts {
-        points.push((names.len() as f64, at + adds));
+        let spans = if adds < 0.0 { &mut lowers } else { &mut raises };
+        spans.add(names.len(), (at, at + adds));
         names.push(name);
-        from.push(at);
         at += adds;
     }
-    points.push((names.len() as f64, one.value));
+    let mut ends = Spans::default();
+    ends.add(0, (0.0, one.base));
+    ends.add(names.len(), (0.0, one.value));
     names.push("value".to_owned());
-    from.push(0.0);
     let label = match (&one.class, one.scale) {
         (Some(class), ExplanationScale::LogOdds) => format!("log odds of {class}"),
         _ => "value".to_owned(),
     };
-    let mark = Mark::Spans { width: 0.8, from, is_range: false };
     Plot {
         title,
         x: Axis { label: "column".to_owned(), scale: Scale::Category(names) },
-        y: Axis { label: label.clone(), scale: Scale::Number },
-        layers: vec![Layer { name: label, mark, points }],
+        y: Axis { label, scale: Scale::Number },
+        layers: vec![ends.layer("base and value"), raises.layer("raises"), lowers.layer("lowers")],
+    }
+}
+
+/// Bars of a waterfall that are drawn alike.
+#[derive(Default)]
+struct Spans {
+    from: Vec<f64>,
+    points: Vec<(f64, f64)>,
+}
+
+impl Spans {
+    fn add(&mut self, place: usize, (from, to): (f64, f64)) {
+        self.from.push(from);
+        self.points.push((place as f64, to));
+    }
+
+    fn layer(self, name: &str) -> Layer {
+        let mark = Mark::Spans { width: 0.8, from: self.from, is_range: false };
+        Layer { name: name.to_owned(), mark, points: self.points }
     }
 }
 

@@ -75,8 +75,8 @@ pub(super) fn table(answer: &ForecastResponse, shown: usize) -> Table {
     table
 }
 
-/// The values by their steps, with the widest intervals that were asked for as a band: of one forecast,
-/// counted from 0, or of the first few.
+/// The values by their steps, with the intervals that were asked for as bands: of one forecast, counted from 0,
+/// or of the first few.
 ///
 /// # Errors
 /// A sentence where there is no such forecast.
@@ -98,11 +98,11 @@ pub(in crate::repl) fn plot(
         [one] => axis(&one.target),
         _ => axis("value"),
     };
-    let title = format!("{} {}", answer.model, answer.version);
+    let title = format!("{} {}, forecast", answer.model, answer.version);
     Ok(Plot { title, x: axis("rows ahead"), y, layers })
 }
 
-/// One forecast: its band, where it has intervals, then its line.
+/// One forecast: a band for each coverage, the widest first, then its line.
 fn layers(forecast: &Forecast) -> Vec<Layer> {
     let name = match &forecast.entity {
         Some(entity) => format!("{entity} {}", forecast.target),
@@ -110,8 +110,8 @@ fn layers(forecast: &Forecast) -> Vec<Layer> {
     };
     let x = |step: u32| f64::from(step);
     // Keys of 0.8, 0.9 and 0.95 ascend.
-    let widest = forecast.steps.first().and_then(|step| step.intervals.keys().next_back());
-    let band = widest.map(|coverage| {
+    let coverages = forecast.steps.first().map(|step| step.intervals.keys().rev());
+    let bands = coverages.into_iter().flatten().map(|coverage| {
         let each =
             || forecast.steps.iter().filter_map(|s| Some((x(s.step), s.intervals.get(coverage)?)));
         Layer {
@@ -123,7 +123,7 @@ fn layers(forecast: &Forecast) -> Vec<Layer> {
     let points: Vec<(f64, f64)> = forecast.steps.iter().map(|s| (x(s.step), s.value)).collect();
     // A single step makes no line.
     let mark = if points.len() > 1 { Mark::Line } else { Mark::Points };
-    band.into_iter().chain([Layer { name, mark, points }]).collect()
+    bands.chain([Layer { name: name.clone(), mark, points }]).collect()
 }
 
 #[cfg(test)]
@@ -163,12 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn the_band_is_that_of_the_widest_interval() {
+    fn each_coverage_has_its_band_and_the_widest_lies_lowest() {
         let drawn = plot(&answer(), None).unwrap();
         assert_eq!(drawn.layers[0].name, "close, 95 %");
         assert_eq!(drawn.layers[0].points, [(1.0, 1.0), (2.0, 0.5)]);
         assert_eq!(drawn.layers[0].mark, Mark::Band { upper: vec![3.0, 3.7] });
-        assert_eq!(drawn.layers[1].points, [(1.0, 2.0), (2.0, 2.1)]);
+        assert_eq!(drawn.layers[1].name, "close, 80 %");
+        assert_eq!(drawn.layers[1].points, [(1.0, 1.5), (2.0, 1.4)]);
+        assert_eq!(drawn.layers[1].mark, Mark::Band { upper: vec![2.5, 2.8] });
+        assert_eq!(drawn.layers[2].points, [(1.0, 2.0), (2.0, 2.1)]);
+        assert_eq!(drawn.layers.len(), 3);
         assert_eq!(plot(&answer(), Some(0)).unwrap().y.label, "close");
         assert!(plot(&answer(), Some(1)).unwrap_err().contains("1 is none of its 1"));
     }

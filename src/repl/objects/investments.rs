@@ -258,7 +258,15 @@ fn walk_text(answer: &BacktestResponse) -> String {
         Some(format!("\n! {} lost everything by {when}; {text}", one.name))
     });
     let ruined: String = ruined.collect();
-    format!("{} strategies from {span}{best}{ruined}\n{}", answer.strategies.len(), answer.notice)
+    let mut trades = answer.strategies.iter().flat_map(|one| &one.rebalancings);
+    let early = match trades.any(|trade| trade.traded == trade.decided) {
+        true => {
+            "\n! trades are at the very close that was looked at, which nobody can do: lag=1 is what can be done"
+        }
+        false => "",
+    };
+    let count = answer.strategies.len();
+    format!("{count} strategies from {span}{best}{ruined}{early}\n{}", answer.notice)
 }
 
 fn walk_described(answer: &BacktestResponse) -> Result<Vec<Map<String, Json>>> {

@@ -86,7 +86,10 @@ impl Lending {
 
     pub(super) fn described(&self) -> Result<Vec<Map<String, Json>>> {
         match self {
-            Self::Policy(policy) => Ok(policy.terms.rules.iter().map(rule).collect()),
+            Self::Policy(policy) => match policy.terms.rules.as_slice() {
+                [] => terms(policy),
+                rules => Ok(rules.iter().map(rule).collect()),
+            },
             Self::Assessments(assessed) => Ok(assessed.described()),
             Self::Book(book) => of_each(&book.summary.decisions),
             Self::Losses(losses) => of_each(&losses.loans),
@@ -164,6 +167,14 @@ fn policy_text(policy: &PolicyVersion) -> String {
     let rules = counted(terms.rules.len() as u64, "rule");
     let (name, number, model) = (&policy.policy, policy.version, &terms.model);
     format!("{name} {number}   by {model} {version}   {cut_offs}   {rules}")
+}
+
+/// A row for each of the terms.
+fn terms(policy: &PolicyVersion) -> Result<Vec<Map<String, Json>>> {
+    let row = |(term, value)| {
+        Map::from_iter([("term".to_owned(), Json::String(term)), ("value".to_owned(), value)])
+    };
+    Ok(super::object(&policy.terms)?.into_iter().map(row).collect())
 }
 
 fn rule(rule: &PolicyRule) -> Map<String, Json> {

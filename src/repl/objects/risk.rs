@@ -123,14 +123,13 @@ pub(super) fn fields(risk: &RiskAssessment) -> crate::error::Result<Map<String, 
 /// The value at risk by each method with its interval, or what each asset adds, or stress.
 pub(in crate::repl) fn plot(risk: &RiskAssessment, what: Option<&str>) -> Result<Plot, String> {
     let level = risk.methods.iter().flat_map(|m| &m.figures).map(|f| f.level).fold(0.0, f64::max);
-    let (title, label, named): (String, &str, Vec<(String, f64)>) = match what.unwrap_or("methods")
-    {
+    let (title, of, named): (String, &str, Vec<(String, f64)>) = match what.unwrap_or("methods") {
         "methods" => {
             let of = risk.methods.iter().filter_map(|method| {
                 let one = method.figures.iter().find(|one| one.level == level)?;
                 Some((method.method.as_str().to_owned(), one.value_at_risk))
             });
-            (format!("value at risk at {level}"), "share of the value", of.collect())
+            (format!("value at risk at {level}"), "method", of.collect())
         }
         "contributions" => {
             let greatest = risk.contributions.iter().map(|c| c.level).fold(0.0, f64::max);
@@ -139,14 +138,13 @@ pub(in crate::repl) fn plot(risk: &RiskAssessment, what: Option<&str>) -> Result
             let mut parts: Vec<_> =
                 found.assets.iter().map(|a| (a.asset.clone(), a.value_at_risk)).collect();
             parts.sort_by(|a, b| b.1.total_cmp(&a.1));
-            parts.truncate(30);
             let title =
                 format!("parts of the {} value at risk at {greatest}", found.method.as_str());
-            (title, "share of the value", parts)
+            (title, "asset", parts)
         }
         "stress" => {
             let of = risk.stress.iter().map(|one| (one.name.clone(), one.loss));
-            ("loss under stress".to_owned(), "share of the value", of.collect())
+            ("loss under stress".to_owned(), "span or scenario", of.collect())
         }
         other => {
             let known = ["methods", "contributions", "stress"];
@@ -154,7 +152,7 @@ pub(in crate::repl) fn plot(risk: &RiskAssessment, what: Option<&str>) -> Result
             return Err(format!("is 'methods', 'contributions' or 'stress'{near}"));
         }
     };
-    Ok(super::analyses::bars(title, label, named))
+    Ok(super::analyses::bars(title, (of, "share of the value"), named))
 }
 
 /// `backtest at 0.99   629 days from 2015-08-10, 6.3 exceedances expected   3 of 8 methods pass`.

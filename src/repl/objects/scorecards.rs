@@ -105,7 +105,8 @@ pub(in crate::repl) fn plot(card: &Scorecard, of: Option<&str>) -> Result<Plot, 
     let Some(name) = of else {
         let named = bins(card).filter(|(_, bin)| bin.rows > 0);
         let named = named.map(|(c, bin)| (format!("{}: {}", c.column, bin.label), bin.points));
-        return Ok(super::analyses::bars(title, "points", named.collect()));
+        let title = format!("{title}, points");
+        return Ok(super::analyses::bars(title, ("bin", "points"), named.collect()));
     };
     let column = card.columns.iter().find(|column| column.column == name);
     let column = column.ok_or_else(|| {
@@ -114,5 +115,6 @@ pub(in crate::repl) fn plot(card: &Scorecard, of: Option<&str>) -> Result<Plot, 
     })?;
     let named = column.bins.iter().filter(|bin| bin.rows > 0);
     let named = named.map(|bin| (bin.label.clone(), bin.woe)).collect();
-    Ok(super::analyses::bars(format!("{title}, {name}"), "weight of evidence", named))
+    let what = ("bin", "weight of evidence");
+    Ok(super::analyses::bars(format!("{title}, {name}"), what, named))
 }

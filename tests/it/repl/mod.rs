@@ -1,6 +1,7 @@
 //! Cells against a server: as scripts, from a pipe, and broken off.
 
 mod connection;
+mod drawings;
 mod errors;
 mod interrupts;
 mod notebooks;

@@ -113,7 +113,7 @@ fn examples_of_analyses(printed: &str) {
     let fairness = section("fairness");
     assert!(fairness.starts_with("fairness for blind 1   region: "), "{printed}");
     assert!(fairness.contains("not a legal opinion"), "{printed}");
-    assert!(section("forecast").starts_with("plot of rate 1   10 points"), "{printed}");
+    assert!(section("forecast").starts_with("plot of rate 1, forecast   15 points"), "{printed}");
     assert!(section("forecast").contains("rows ahead"), "{printed}");
     assert_eq!(section("advise"), "\"/api/v1/loans/policies\"");
     let rolled = section("rolling_origin");

@@ -16,12 +16,19 @@ use crate::plot::{Axis, Layer, Mark, Plot, Scale};
 
 const MICROSECONDS: f64 = 1e6;
 
-/// `income, age: p(yes), on average 0.22`.
+/// `income, age: p(yes), on average 0.22`; of pairs with how many points of each column.
 pub(super) fn text(found: &DependenceResult) -> String {
     let columns = found.columns.iter().map(|column| column.column.clone());
-    let pairs = found.pairs.iter().map(|pair| pair.columns.join(" × "));
+    let pairs = found.pairs.iter().map(|pair| {
+        format!("{} ({} × {} points)", named(pair), pair.first.len(), pair.second.len())
+    });
     let names: Vec<String> = columns.chain(pairs).collect();
     format!("{}: {}, on average {}", names.join(", "), what(found), figure(found.mean))
+}
+
+/// `income × age`.
+fn named(pair: &PairDependence) -> String {
+    pair.columns.join(" × ")
 }
 
 /// What the answers are.
@@ -107,9 +114,9 @@ pub(super) fn table(found: &DependenceResult) -> Table {
             let single = columns.iter().map(|column| {
                 span(column.column.clone(), &mut column.points.iter().map(|point| point.mean))
             });
-            let double = pairs.iter().map(|pair| {
-                span(pair.columns.join(" × "), &mut pair.means.iter().flatten().copied())
-            });
+            let double = pairs
+                .iter()
+                .map(|pair| span(named(pair), &mut pair.means.iter().flatten().copied()));
             let headings =
                 [("column", false), ("lowest mean", true), ("highest", true), ("apart", true)];
             Table::new(&headings, single.chain(double).collect())
@@ -117,22 +124,59 @@ pub(super) fn table(found: &DependenceResult) -> Table {
     }
 }
 
-/// The line with its band and those of single rows; of categories bars.
+/// That of a column, or of a pair of columns, which is named by both or by either.
 pub(super) fn plot(
-    title: String,
+    title: &str,
     found: &DependenceResult,
     wanted: Option<&str>,
 ) -> Result<Plot, String> {
-    let names = || found.columns.iter().map(|column| column.column.as_str());
     let column = match wanted {
-        None => found.columns.first().ok_or("is of single columns, and this is of pairs alone")?,
-        Some(name) => {
-            found.columns.iter().find(|column| column.column == name).ok_or_else(|| {
-                let there: Vec<&str> = names().collect();
-                format!("is one of {}{}", there.join(", "), did_you_mean(name, names()))
-            })?
-        }
+        None => found.columns.first(),
+        Some(name) => found.columns.iter().find(|column| column.column == name),
     };
+    let pair = match wanted {
+        None => found.pairs.first(),
+        Some(name) => found
+            .pairs
+            .iter()
+            .find(|pair| named(pair) == name || pair.columns.iter().any(|column| column == name)),
+    };
+    match (column, pair) {
+        (Some(column), _) => Ok(of_column(title, found, column)),
+        (None, Some(pair)) => Ok(of_pair(title, found, pair)),
+        (None, None) => {
+            let columns = found.columns.iter().map(|column| column.column.clone());
+            let names: Vec<String> = columns.chain(found.pairs.iter().map(named)).collect();
+            let near = did_you_mean(wanted.unwrap_or_default(), names.iter().map(String::as_str));
+            Err(format!("is one of {}{near}", names.join(", ")))
+        }
+    }
+}
+
+/// A field for each two values, as strong as the mean answer.
+fn of_pair(title: &str, found: &DependenceResult, pair: &PairDependence) -> Plot {
+    let axis = |at: usize, values: &[Cell]| Axis {
+        label: pair.columns.get(at).cloned().unwrap_or_default(),
+        scale: Scale::Category(values.iter().map(shown).collect()),
+    };
+    let (mut points, mut values) = (Vec::new(), Vec::new());
+    for (first, means) in pair.means.iter().enumerate() {
+        for (second, mean) in means.iter().enumerate() {
+            points.push((first as f64, second as f64));
+            values.push(*mean);
+        }
+    }
+    Plot {
+        title: format!("{title}, {} by {}", what(found), pair.columns.join(" and ")),
+        x: axis(0, &pair.first),
+        y: axis(1, &pair.second),
+        layers: vec![Layer { name: what(found), mark: Mark::Fields { values }, points }],
+    }
+}
+
+/// The line with its band, over those of single rows; of categories bars.
+fn of_column(title: &str, found: &DependenceResult, column: &ColumnDependence) -> Plot {
+    let title = format!("{title}, {} by {}", what(found), column.column);
     let label = match found.centred {
         true => format!("change of {}", what(found)),
         false => what(found),
@@ -141,9 +185,7 @@ pub(super) fn plot(
     let is_time = column.kind == ColumnType::Timestamp;
     if !is_time && !column.kind.is_numeric() {
         let named = column.points.iter().map(|point| (shown(&point.value), point.mean)).collect();
-        let mut plot = super::bars(title, &label, named);
-        plot.x.label.clone_from(&column.column);
-        return Ok(plot);
+        return super::bars(title, (&column.column, &label), named);
     }
     let x: Vec<f64> = column.points.iter().map(|point| number(&point.value)).collect();
     let with = |values: &mut dyn Iterator<Item = f64>| -> Vec<(f64, f64)> {
@@ -162,10 +204,10 @@ pub(super) fn plot(
     let mut layers =
         vec![layer("mean", Mark::Line, mean), layer("95 % of the mean", Mark::Band { upper }, low)];
     if !rows.is_empty() {
-        layers.push(layer("single rows", Mark::Line, rows));
+        layers.push(layer("single rows", Mark::Thin, rows));
     }
     let scale = if is_time { Scale::Time } else { Scale::Number };
-    Ok(Plot { title, x: Axis { label: column.column.clone(), scale }, y, layers })
+    Plot { title, x: Axis { label: column.column.clone(), scale }, y, layers }
 }
 
 /// A number, or a time in seconds since 1970 in UTC.

@@ -103,14 +103,14 @@ pub(super) fn plot(title: &str, found: &FairnessResult) -> Plot {
     let layer = |name: &str, mark, points| Layer { name: name.to_owned(), mark, points };
     let upper = rates.iter().map(|(_, rate)| rate.interval.high).collect();
     Plot {
-        title: format!("{title} by {}", found.column),
+        title: format!("{title}, fairness by {}", found.column),
         x: Axis {
             label: found.column.clone(),
             scale: Scale::Category(rates.iter().map(|(name, _)| (*name).clone()).collect()),
         },
         y: Axis { label: format!("share of {}", found.favourable), scale: Scale::Number },
         layers: vec![
-            layer("95 % interval", Mark::Band { upper }, points(|rate| rate.interval.low)),
+            layer("95 % interval", Mark::Intervals { upper }, points(|rate| rate.interval.low)),
             layer("selection rate", Mark::Points, points(|rate| rate.value)),
         ],
     }

@@ -50,5 +50,6 @@ pub(super) fn plot(title: String, found: &ImportanceResult) -> Plot {
     let named = found.columns.iter().map(|column| {
         (format!("{} ± {}", name(column), figure(column.standard_error)), column.mean)
     });
-    super::bars(title, &format!("{} lost", found.metric.as_str()), named.collect())
+    let lost = format!("{} lost", found.metric.as_str());
+    super::bars(title, ("column", &lost), named.collect())
 }

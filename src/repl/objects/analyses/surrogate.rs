@@ -76,5 +76,5 @@ fn name(term: &SurrogateTerm) -> String {
 /// What the strongest terms of the line add, for one standard deviation.
 pub(super) fn plot(title: String, found: &SurrogateResult) -> Plot {
     let named = found.linear.terms.iter().map(|term| (name(term), term.standardised)).collect();
-    super::bars(title, "adds for one standard deviation", named)
+    super::bars(title, ("term", "adds for one standard deviation"), named)
 }

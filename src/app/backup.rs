@@ -1,15 +1,17 @@
 //! Everything into one file, and back.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Database, blocking};
-use crate::config::Config;
+use crate::config::{Config, FILE_NAME};
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use crate::store::backup::{self, Manifest};
 use crate::store::connect::{boot_check, connect, migrate};
+use crate::store::postgres;
 
 /// A backup that was made.
 #[derive(Debug, Clone)]
@@ -81,6 +83,9 @@ pub async fn restore(
     file: PathBuf,
     checked: impl FnMut(u64) + Send + 'static,
 ) -> Result<Restored> {
+    if let Some(found) = foreign(config) {
+        return Err(not_empty(config, Some(&found)));
+    }
     let work = Work::begin();
     let checked = work.telling(checked);
     let (manifest, file) = blocking(move || {
@@ -90,7 +95,7 @@ pub async fn restore(
     })
     .await?;
     let database = Database::own(config).await.map_err(|error| match error.code() {
-        Code::InUse => not_empty(config),
+        Code::InUse => not_empty(config, None),
         _ => error,
     })?;
     let result = put_back(config, &database, manifest, file, work.going_on()).await;
@@ -107,7 +112,7 @@ async fn put_back(
     let pool = connect(&database.url, &config.pool).await?;
     boot_check(&pool, database.is_embedded).await?;
     if backup::has_schema(&pool).await? {
-        return Err(not_empty(config));
+        return Err(not_empty(config, None));
     }
     let server = backup::server_major(&pool).await?;
     let (url, bin_dir) = (database.url.clone(), config.postgres.bin_dir.clone());
@@ -123,14 +128,40 @@ async fn put_back(
     Ok(Restored { manifest, blobs, blob_bytes })
 }
 
-fn not_empty(config: &Config) -> Error {
+/// The name of something in the data directory that is not this program's: what an earlier attempt has
+/// left may be there, since the database tells whether anything is in it, and what the settings name.
+fn foreign(config: &Config) -> Option<String> {
+    const OURS: [&str; 2] = [FILE_NAME, "lost+found"];
+    if config.database_url.is_some() {
+        return None;
+    }
+    let directory = &config.data_dir;
+    let named = |name: &OsStr| {
+        let mut values = config.effective().iter().filter_map(|setting| setting.value.as_deref());
+        values.any(|value| {
+            let below = Path::new(value).strip_prefix(directory).ok();
+            below.and_then(|path| path.iter().next()) == Some(name)
+        })
+    };
+    let entries =
+        std::fs::read_dir(directory).ok()?.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let mut foreign = entries.filter(|name| {
+        !OURS.into_iter().chain(postgres::FILES).any(|ours| name == ours) && !named(name)
+    });
+    foreign.next().map(|name| name.to_string_lossy().into_owned())
+}
+
+fn not_empty(config: &Config, found: Option<&str>) -> Error {
     let place = match &config.database_url {
         Some(_) => "the database".to_owned(),
         None => format!("the data directory {}", config.data_dir.display()),
     };
     Error::new(
         Code::AlreadyExists,
-        format!("{place} is not empty, and a backup never replaces anything: restore into another"),
+        format!(
+            "{place} is not empty{}, and a backup never replaces anything: restore into another",
+            found.map_or_else(String::new, |name| format!(" (it holds {name})"))
+        ),
     )
 }
 
@@ -180,4 +211,28 @@ async fn closing<T>(database: Database, result: Result<T>) -> Result<T> {
     let closed = database.close().await;
     let value = result?;
     closed.map(|()| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Flags};
+
+    #[test]
+    fn what_is_foreign_in_a_data_directory_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut flags = Flags::default();
+        flags.values.insert("data_dir", dir.path().display().to_string());
+        flags.values.insert("http.tls_key", dir.path().join("tls/key.pem").display().to_string());
+        let config = Config::load(flags, &Environment::new()).unwrap();
+        assert_eq!(foreign(&config), None);
+        for ours in ["actuary.toml", "actuary.lock", "postgres.password", "tls", "tmp"] {
+            std::fs::write(dir.path().join(ours), "").unwrap();
+        }
+        assert_eq!(foreign(&config), None);
+        std::fs::write(dir.path().join("x"), "").unwrap();
+        assert_eq!(foreign(&config).as_deref(), Some("x"));
+        let refused = not_empty(&config, Some("x")).to_string();
+        assert!(refused.contains("is not empty (it holds x)"), "{refused}");
+    }
 }

@@ -22,7 +22,7 @@ use crate::http::bench::Peers;
 pub fn serve_bench(app: &App, peers: Peers) -> Result<(String, http::Handle)> {
     let settings = http::HttpSettings {
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
-        workers: Some(1),
+        workers: Some(std::num::NonZeroUsize::MIN),
         ..http::HttpSettings::default()
     };
     let server = http::bench::bind(settings, app.service().clone(), peers)?;

@@ -34,6 +34,7 @@ pub use psql::{Psql, create_day_key};
 pub use crate::engine::{
     Device, Drawn, Rehearsal, device_memory, devices, elementwise_times, keep_kernels,
 };
+pub use crate::frame::column_names;
 pub use crate::http::bench::Peers;
 pub use crate::http::openapi::document as openapi;
 pub use crate::jobs::Niceness;
@@ -140,25 +141,18 @@ impl App {
         config.service.device = blocking(move || wish.resolve()).await.map_err(|error| {
             Error::field(Code::DeviceUnavailable, "models.device", error.to_string())
         })?;
-        let config = &config;
-        let mut backend = Backend::own(config).await?;
-        if config.service.device != Device::Cpu {
-            let project = backend.service.operator()?.project;
-            let loaded = backend.service.warm_up(&project).await?;
-            tracing::info!(loaded, "champions are loaded");
+        check_http(&config).await?;
+        let mut backend = Backend::own(&config).await?;
+        match Started::over(&config, &mut backend).await {
+            Ok(Started { server, worker }) => {
+                let (address, is_tls) = (server.address(), config.http.tls_cert.is_some());
+                let http = server.handle();
+                let serving = tokio::spawn(server.run());
+                Ok(Self { backend, worker, address, is_tls, http, serving })
+            }
+            // In order, or who listens to the database would miss it.
+            Err(error) => backend.close().await.and(Err(error)),
         }
-        let server = http::bind(config.http.clone(), backend.service.clone())?;
-        let address = server.address();
-        let is_tls = config.http.tls_cert.is_some();
-        backend.database.set_http_address(url_of(address, is_tls))?;
-        let worker = match config.worker_enabled {
-            true => Some(start_worker(backend.database.url.clone(), config.worker.clone()).await?),
-            false => None,
-        };
-        backend.create_first_key().await?;
-        let http = server.handle();
-        let serving = tokio::spawn(server.run());
-        Ok(Self { backend, worker, address, is_tls, http, serving })
     }
 
     pub fn service(&self) -> &Service {
@@ -199,6 +193,46 @@ impl App {
         })
         .await;
         self.backend.close().await.and(given_back)
+    }
+}
+
+/// What is started over a database.
+struct Started {
+    server: http::Server,
+    worker: Option<Worker>,
+}
+
+impl Started {
+    async fn over(config: &Config, backend: &mut Backend) -> Result<Self> {
+        if config.service.device != Device::Cpu {
+            let project = backend.service.operator()?.project;
+            let loaded = backend.service.warm_up(&project).await?;
+            tracing::info!(loaded, "champions are loaded");
+        }
+        let server = http::bind(config.http.clone(), backend.service.clone())?;
+        let url = url_of(server.address(), config.http.tls_cert.is_some());
+        backend.database.set_http_address(url)?;
+        let worker = match config.worker_enabled {
+            true => Some(start_worker(backend.database.url.clone(), config.worker.clone()).await?),
+            false => None,
+        };
+        backend.create_first_key().await?;
+        Ok(Self { server, worker })
+    }
+}
+
+/// Checks the certificate and the address, before a database is made or started for them. Where a
+/// server of the same data directory has the address, [`Backend::own`] says so.
+async fn check_http(config: &Config) -> Result<()> {
+    let settings = config.http.clone();
+    match blocking(move || http::check(&settings)).await {
+        Err(error) if error.code() == Code::AlreadyExists => {
+            match Database::running(config).await? {
+                Some(database) => database.close().await,
+                None => Err(error),
+            }
+        }
+        checked => checked,
     }
 }
 

@@ -65,14 +65,10 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     let config = Config::load(flags.clone(), &crate::config::environment())?;
     if matches!(command, Command::Config) {
+        say_unknown_variables(&config);
         return config::run(&config).map(done);
     }
-    let level = match command {
-        Command::Serve(_) | Command::Worker(_) => telemetry::DEFAULT_LEVEL,
-        // What they print is what there is to see.
-        _ => "error",
-    };
-    telemetry::init(&config.log, level)?;
+    begin_to_tell(&config, &command)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -97,6 +93,26 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Command::Config | Command::Openapi | Command::InternalJob(_) => Ok(done(())),
         }
     })
+}
+
+/// Prepares the log, and says what is odd about the settings.
+fn begin_to_tell(config: &Config, command: &Command) -> Result<()> {
+    if matches!(command, Command::Serve(_) | Command::Worker(_)) {
+        telemetry::init(&config.log, telemetry::DEFAULT_LEVEL)?;
+        for remark in config.unknown_variables() {
+            tracing::warn!("{remark}");
+        }
+        return Ok(());
+    }
+    say_unknown_variables(config);
+    // What they print is what there is to see.
+    telemetry::init(&config.log, "error")
+}
+
+fn say_unknown_variables(config: &Config) {
+    for remark in config.unknown_variables() {
+        output::remark(&format!("warning: {remark}"));
+    }
 }
 
 /// Ends when the operator or the service manager wants it: SIGINT or SIGTERM.

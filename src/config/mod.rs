@@ -7,6 +7,7 @@ mod settings;
 mod value;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ const FILE_VARIABLE: &str = "ACTUARY_CONFIG";
 const INGESTION_MEMORY: u64 = 4 << 30;
 const LEASE: Duration = Duration::from_secs(30);
 const MODEL_CACHE: u64 = 1 << 30;
+/// More threads or processes than any machine runs: a slip of the pen, not a wish.
+const MOST_THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
 /// Every setting, and where it comes from.
 #[derive(Debug, Clone)]
@@ -48,6 +51,7 @@ pub struct Config {
     pub worker: WorkerSettings,
     pub log: LogSettings,
     effective: Vec<Effective>,
+    unknown_variables: Vec<String>,
 }
 
 /// A setting as it counts.
@@ -138,7 +142,8 @@ impl Config {
         let mut database_url = None;
         from.set("database.url", &mut database_url);
         let mut pool = PoolSettings::default();
-        from.set("database.connections", &mut pool.max_connections);
+        // One is the worker's or a transaction's while a request needs another.
+        from.set_within("database.connections", &mut pool.max_connections, 2..);
         let mut postgres = EmbeddedSettings::new(&data_dir);
         from.set("postgres.bin_dir", &mut postgres.bin_dir);
         from.set("postgres.run_as", &mut postgres.run_as);
@@ -150,7 +155,7 @@ impl Config {
             model_cache_bytes: MODEL_CACHE,
             device: Device::Cpu,
             rates: Rates::default(),
-            threads: std::num::NonZeroUsize::MIN,
+            threads: NonZeroUsize::MIN,
             trainings_per_process: None,
         };
         from.set("models.cache_bytes", &mut service.model_cache_bytes);
@@ -160,25 +165,26 @@ impl Config {
         let mut worker_enabled = true;
         from.set("worker.enabled", &mut worker_enabled);
         let mut worker = WorkerSettings {
-            slots: 1,
+            slots: NonZeroUsize::MIN,
             lease: LEASE,
             executable: postgres.executable.clone(),
             ingestion_memory: INGESTION_MEMORY,
             niceness: Niceness::default(),
-            threads: std::num::NonZeroUsize::MIN,
+            threads: NonZeroUsize::MIN,
             trainings_per_process: None,
             temp_dir,
         };
-        from.set("worker.slots", &mut worker.slots);
+        from.set_within("worker.slots", &mut worker.slots, ..=MOST_THREADS);
         from.set("worker.lease_seconds", &mut worker.lease);
         from.set("worker.executable", &mut worker.executable);
         from.set("worker.ingestion_memory_bytes", &mut worker.ingestion_memory);
         from.set("worker.niceness", &mut worker.niceness);
-        from.set("worker.threads", &mut worker.threads);
+        from.set_within("worker.threads", &mut worker.threads, ..=MOST_THREADS);
         from.set("worker.trainings_per_process", &mut worker.trainings_per_process);
         let mut log = LogSettings::default();
         from.set("log.format", &mut log.format);
         from.set("log.level", &mut log.level);
+        let unknown_variables = from.unknown_variables();
         let effective = from.finish()?;
         Ok(Self {
             data_dir,
@@ -192,12 +198,19 @@ impl Config {
             worker,
             log,
             effective,
+            unknown_variables,
         })
     }
 
     /// Every setting with its source, in the order of the file; secrets are masked.
     pub fn effective(&self) -> &[Effective] {
         &self.effective
+    }
+
+    /// What is to be said of each variable that is named as a setting would be and is none. It is no
+    /// error, as it is in a file: others name variables so, too, such as Kubernetes after a service.
+    pub fn unknown_variables(&self) -> &[String] {
+        &self.unknown_variables
     }
 
     /// Where a setting comes from.
@@ -212,10 +225,10 @@ fn http(from: &mut Resolver<'_>) -> HttpSettings {
     from.set("http.tls_cert", &mut http.tls_cert);
     from.set("http.tls_key", &mut http.tls_key);
     from.set("http.behind_proxy", &mut http.behind_proxy);
-    from.set("http.workers", &mut http.workers);
-    from.set("http.max_connections", &mut http.max_connections);
-    from.set("http.upload_limit_bytes", &mut http.upload_limit_bytes);
-    from.set("http.body_idle_seconds", &mut http.body_idle_seconds);
+    from.set_within("http.workers", &mut http.workers, ..=Some(MOST_THREADS));
+    from.set_within("http.max_connections", &mut http.max_connections, 1..);
+    from.set_within("http.upload_limit_bytes", &mut http.upload_limit_bytes, 1..);
+    from.set_within("http.body_idle_seconds", &mut http.body_idle_seconds, 1..);
     from.set("http.body_min_bytes_per_second", &mut http.body_min_bytes_per_second);
     from.set("http.shutdown_seconds", &mut http.shutdown_seconds);
     http

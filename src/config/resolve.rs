@@ -1,11 +1,13 @@
 //! Finds what counts: flag over environment over file over default.
 
+use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
 
 use super::file::File;
-use super::settings::{FILE_SUFFIX, SETTINGS, Setting};
+use super::settings::{FILE_SUFFIX, SETTINGS, Setting, VARIABLE_PREFIX, variables};
 use super::value::Value;
 use super::{Effective, Environment, Flags, Source, set};
+use crate::domain::name::did_you_mean;
 use crate::error::{Code, Error, FieldError, Result};
 
 pub(super) struct Resolver<'a> {
@@ -44,6 +46,28 @@ impl<'a> Resolver<'a> {
 
     /// Puts what is given for a key over the default that stands in `place`.
     pub(super) fn set<T: Value>(&mut self, key: &'static str, place: &mut T) {
+        self.set_by(key, place, T::parse);
+    }
+
+    /// The same of a whole number that lies within a range.
+    pub(super) fn set_within<T: Value + PartialOrd>(
+        &mut self,
+        key: &'static str,
+        place: &mut T,
+        range: impl RangeBounds<T>,
+    ) {
+        self.set_by(key, place, |text| {
+            let parsed = T::parse(text).ok().filter(|number| range.contains(number));
+            parsed.ok_or_else(|| wanted(&range))
+        });
+    }
+
+    fn set_by<T: Value>(
+        &mut self,
+        key: &'static str,
+        place: &mut T,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) {
         let Some(setting) = SETTINGS.iter().find(|s| s.key == key) else {
             self.errors.push(FieldError::new(key, "there is no such setting"));
             return;
@@ -52,7 +76,7 @@ impl<'a> Resolver<'a> {
             None => (Source::Default, Ok(())),
             Some((text, source)) => {
                 let result = text.and_then(|text| {
-                    let parsed = T::parse(&text).map_err(|wanted| {
+                    let parsed = parse(&text).map_err(|wanted| {
                         let shown = if setting.secret { "this" } else { text.as_str() };
                         format!("{key} can't be '{shown}': {wanted}")
                     })?;
@@ -96,6 +120,18 @@ impl<'a> Resolver<'a> {
         Some((secret(Path::new(path)), Source::File(self.file.place(*line))))
     }
 
+    /// What is to be said of each variable with our prefix that nothing reads.
+    pub(super) fn unknown_variables(&self) -> Vec<String> {
+        let known: Vec<String> = variables().collect();
+        let ours = self.environment.keys().filter(|name| name.starts_with(VARIABLE_PREFIX));
+        ours.filter(|name| !known.contains(name))
+            .map(|name| {
+                let hint = did_you_mean(name, known.iter().map(String::as_str));
+                format!("the variable {name} is ignored: there is no such setting{hint}")
+            })
+            .collect()
+    }
+
     /// Every setting with its source.
     ///
     /// # Errors
@@ -105,6 +141,19 @@ impl<'a> Resolver<'a> {
             return Ok(self.effective);
         }
         Err(Error::fields(Code::InvalidRequest, "some settings do not hold", self.errors))
+    }
+}
+
+/// A range in words; whole numbers of unsigned types begin at 1 where nothing is said.
+fn wanted<T: Value>(range: &impl RangeBounds<T>) -> String {
+    let shown = |bound: Bound<&T>| match bound {
+        Bound::Included(number) => number.show(),
+        _ => None,
+    };
+    let low = shown(range.start_bound()).unwrap_or_else(|| "1".to_owned());
+    match shown(range.end_bound()) {
+        Some(high) => format!("give a whole number from {low} to {high}"),
+        None => format!("give a whole number from {low} on"),
     }
 }
 

@@ -54,6 +54,32 @@ table! {
     "log.level": "ACTUARY_LOG" "RUST_LOG";
 }
 
+/// What the program's own variables begin with.
+pub(super) const VARIABLE_PREFIX: &str = "ACTUARY_";
+
+/// Variables with that prefix that are no settings: where the settings' file is, and what the REPL, the
+/// examples and the tests read.
+const OTHER_VARIABLES: [&str; 8] = [
+    "ACTUARY_CONFIG",
+    "ACTUARY_KEY",
+    "ACTUARY_URL",
+    "ACTUARY_BIN",
+    "ACTUARY_COMMIT",
+    "ACTUARY_CRASH_KILLS",
+    "ACTUARY_CRASH_SEED",
+    "ACTUARY_TEST_OWNER",
+];
+
+/// Every variable that something reads.
+pub(super) fn variables() -> impl Iterator<Item = String> {
+    let settings = SETTINGS.iter().flat_map(|setting| {
+        let files = setting.env.iter().filter(|_| setting.secret);
+        let files = files.map(|name| format!("{name}{}", FILE_SUFFIX.to_ascii_uppercase()));
+        setting.env.iter().map(|name| (*name).to_owned()).chain(files)
+    });
+    settings.chain(OTHER_VARIABLES.map(str::to_owned))
+}
+
 /// The suffix of a key or variable that names a file with the secret.
 pub(super) const FILE_SUFFIX: &str = "_file";
 

@@ -53,7 +53,7 @@ fn a_named_file_is_read_instead_of_the_one_in_the_data_directory() {
     std::fs::write(&named, format!("data_dir = \"{}\"", dir.path().display())).unwrap();
     let by_variable = environment_of(&[("ACTUARY_CONFIG", named.to_str().unwrap())]);
     let config = Config::load(Flags::default(), &by_variable).unwrap();
-    assert_eq!((config.data_dir.as_path(), config.worker.slots), (dir.path(), 1));
+    assert_eq!((config.data_dir.as_path(), config.worker.slots.get()), (dir.path(), 1));
     let missing = Flags { file: Some(dir.path().join("none.toml")), ..Flags::default() };
     let error = Config::load(missing, &by_variable).unwrap_err();
     assert!(error.to_string().contains("none.toml can't be read"), "{error}");
@@ -95,7 +95,9 @@ fn every_bad_value_is_named_with_its_place() {
     let found = places(&Config::load(flags, &environment_of(&wrong)).unwrap_err());
     assert_eq!(found.len(), 4, "{found:?}");
     assert!(found[0].contains("127.0.0.1:8080"), "{found:?}");
-    assert_eq!(found[1], "ACTUARY_WORKER_SLOTS: worker.slots can't be 'many': give a whole number");
+    let slots =
+        "ACTUARY_WORKER_SLOTS: worker.slots can't be 'many': give a whole number from 1 to 1024";
+    assert_eq!(found[1], slots);
     let niceness = "ACTUARY_WORKER_NICENESS: worker.niceness can't be '20': give a whole number \
                     from 0 to 19";
     assert_eq!(found[2], niceness);
@@ -135,4 +137,52 @@ fn every_setting_is_resolved_once_in_the_order_of_the_table() {
     assert_eq!(keys, settings::file_keys().collect::<Vec<_>>());
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.log.level.as_deref(), Some("debug"));
+}
+
+#[test]
+fn numbers_that_would_stop_the_program_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = |key: &'static str, value: &str| {
+        Config::load(with_dir(dir.path(), &[(key, value)]), &Environment::new())
+    };
+    for (key, bad, wanted) in [
+        ("database.connections", "0", "from 2 on"),
+        ("database.connections", "1", "from 2 on"),
+        ("worker.slots", "0", "from 1 to 1024"),
+        ("worker.threads", "0", "from 1 to 1024"),
+        ("worker.threads", "1000000", "from 1 to 1024"),
+        ("http.workers", "0", "from 1 to 1024"),
+        ("http.workers", "1000000", "from 1 to 1024"),
+        ("http.max_connections", "0", "from 1 on"),
+        ("http.upload_limit_bytes", "0", "from 1 on"),
+        ("http.body_idle_seconds", "0", "from 1 on"),
+    ] {
+        let found = places(&load(key, bad).unwrap_err());
+        let said = format!("flag for {key}: {key} can't be '{bad}': give a whole number {wanted}");
+        assert_eq!(found, [said]);
+    }
+    assert_eq!(load("database.connections", "2").unwrap().pool.max_connections, 2);
+    assert_eq!(load("worker.slots", "1024").unwrap().worker.slots.get(), 1024);
+    assert_eq!(load("http.workers", "1").unwrap().http.workers, Some(NonZeroUsize::MIN));
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let environment = environment_of(&[
+        ("ACTUARY_HTTP_ADRESS", "127.0.0.1:1"),
+        ("ACTUARY_KEY", "ak_x"),
+        ("ACTUARY_LOG", "info"),
+        ("ACTUARY_URL", "http://127.0.0.1:1"),
+        ("HTTP_ADRESS", "x"),
+    ]);
+    let config = Config::load(with_dir(dir.path(), &[]), &environment).unwrap();
+    let told = "the variable ACTUARY_HTTP_ADRESS is ignored: there is no such setting; did you mean \
+                ACTUARY_HTTP_ADDRESS?";
+    assert_eq!(config.unknown_variables(), [told]);
+    let secret = dir.path().join("url");
+    std::fs::write(&secret, "postgres://db/x").unwrap();
+    let read = environment_of(&[("ACTUARY_DATABASE_URL_FILE", secret.to_str().unwrap())]);
+    let config = Config::load(with_dir(dir.path(), &[]), &read).unwrap();
+    assert!(config.unknown_variables().is_empty());
 }

@@ -15,6 +15,7 @@ use super::simplification::Simplification;
 use super::tagged::deserialize_tagged;
 use super::training::{ClassWeights, TrainingSpec};
 use super::window::WindowSpec;
+use crate::error::FieldError;
 
 /// One trained, immutable version of a model: a pure function of its inputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -85,7 +86,81 @@ pub struct Signature {
     pub window: Option<WindowSpec>,
 }
 
+/// What all versions of a model answer alike, as far as it is known of one to come: whoever asks the
+/// model must not be told something else when an alias moves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Answers<'a> {
+    pub task: Option<Task>,
+    /// The column that is foretold.
+    pub target: Option<&'a str>,
+    /// In any order.
+    pub classes: Option<&'a [String]>,
+    pub positive_class: Option<&'a str>,
+}
+
+impl Answers<'_> {
+    /// Why these can't be answers of the model whose newest version has this signature: the field of a
+    /// training's specification, and what to do.
+    pub fn conflict(&self, model: &str, newest: &Signature) -> Option<FieldError> {
+        let conflict = |pointer: &str, what: String| {
+            let detail = format!("model {model} {what}; take another name for this one");
+            Some(FieldError::new(pointer, detail))
+        };
+        if let Some(task) = self.task.filter(|task| *task != newest.task) {
+            let (is, other) = (newest.task.as_str(), task.as_str());
+            return conflict("/task", format!("is for {is}, and this training for {other}"));
+        }
+        if let Some(target) = self.target.filter(|target| *target != newest.target) {
+            let what = format!("foretells {}, and this training {target}", newest.target);
+            return conflict("/target", what);
+        }
+        let sorted = |classes: &[String]| {
+            let mut classes = classes.to_vec();
+            classes.sort_unstable();
+            classes
+        };
+        if let Some(classes) = self.classes.filter(|c| sorted(c) != sorted(&newest.classes)) {
+            let (is, other) = (shown(&newest.classes), shown(classes));
+            let what = format!("tells the classes {is} apart, and this training {other}");
+            return conflict("/target", what);
+        }
+        match (self.positive_class, newest.positive_class.as_deref()) {
+            (Some(class), Some(known)) if class != known => {
+                let what = format!(
+                    "gives the probability of '{known}' as that of the positive class, and this \
+                     training that of '{class}': say positive_class '{known}'"
+                );
+                let detail = format!("model {model} {what}, or take another name for this one");
+                Some(FieldError::new("/positive_class", detail))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Classes in an error, which must not become endless.
+fn shown(classes: &[String]) -> String {
+    const MOST: usize = 10;
+    let named: Vec<String> = classes
+        .iter()
+        .take(MOST)
+        .map(|class| format!("'{}'", class.chars().take(40).collect::<String>()))
+        .collect();
+    let more = if classes.len() > MOST { " and others" } else { "" };
+    format!("{}{more}", named.join(", "))
+}
+
 impl Signature {
+    /// What its version answers.
+    pub fn answers(&self) -> Answers<'_> {
+        Answers {
+            task: Some(self.task),
+            target: Some(&self.target),
+            classes: Some(&self.classes),
+            positive_class: self.positive_class.as_deref(),
+        }
+    }
+
     /// The columns that are forecast.
     pub fn forecast_columns(&self) -> Vec<&str> {
         let further = self.window.iter().flat_map(|w| &w.targets).map(String::as_str);
@@ -339,4 +414,33 @@ pub struct AliasMove {
     pub moved_by: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_model_answers_stays() {
+        let signature: Signature = serde_json::from_value(serde_json::json!({
+            "task": "binary", "inputs": [], "target": "default", "classes": ["0", "1"],
+            "positive_class": "1"
+        }))
+        .unwrap();
+        let own = signature.answers();
+        let (other, swapped) = (["a".to_owned(), "b".to_owned()], ["1".to_owned(), "0".to_owned()]);
+        for (answers, pointer) in [
+            (own, None),
+            (Answers::default(), None),
+            (Answers { classes: Some(&swapped), ..own }, None),
+            (Answers { task: Some(Task::Regression), ..own }, Some("/task")),
+            (Answers { target: Some("sex"), ..own }, Some("/target")),
+            (Answers { classes: Some(&other), ..own }, Some("/target")),
+            (Answers { positive_class: Some("0"), ..own }, Some("/positive_class")),
+        ] {
+            let conflict = answers.conflict("race", &signature);
+            assert_eq!(conflict.as_ref().map(|c| c.pointer.as_str()), pointer, "{answers:?}");
+            assert!(conflict.is_none_or(|c| c.detail.contains("another name")));
+        }
+    }
 }

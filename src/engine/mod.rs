@@ -37,7 +37,8 @@ pub use infer::{LoadedModel, OneAhead, Outputs, SeriesForecast};
 pub use train::{
     BinnedTable, CheckpointPolicy, Control, Drawn, EpochReport, Hooks, LastFinite, Parent,
     Rehearsal, Relieved, ScorecardWeights, Trained, bin_columns, check_columns,
-    check_simplification, check_spec, elementwise_times, known_until, simplify, train, train_from,
+    check_simplification, check_spec, elementwise_times, known_task, known_until, simplify,
+    told_apart, train, train_from,
 };
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use actix_web::{get, post};
 use super::answer::{AnalysisPage, Answer, ok};
 use super::body::JSON_LIMIT;
 use super::examples;
-use super::extract::Call;
+use super::extract::{Call, both};
 use crate::domain::analysis::{Analysis, AnalysisKind, AnalysisRequest};
 use crate::domain::job::Job;
 use crate::domain::page::PageQuery;
@@ -50,8 +50,9 @@ pub(super) async fn create_analysis(mut call: Call) -> Answer {
 #[get("/api/v1/models/{model}/analyses")]
 pub(super) async fn list_analyses(call: Call) -> Answer {
     let kinds: Vec<&str> = AnalysisKind::ALL.iter().map(|kind| kind.as_str()).collect();
-    let kind = call.query_word("kind", AnalysisKind::parse, &kinds)?;
-    let (model, query) = (call.name("model")?, call.page()?);
+    let model = call.name("model")?;
+    let kind = call.query_word("kind", AnalysisKind::parse, &kinds);
+    let (kind, query) = both(kind, call.page())?;
     let page = call.service().list_analyses(&call.caller, model, kind, &query).await?;
     call.list::<_, AnalysisPage>(page)
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
-use super::extract::Call;
+use super::extract::{Call, both};
 use super::{HttpSettings, json, rows};
 use crate::domain::prediction::{ARROW_STREAM, VersionRef};
 use crate::error::{Code, Context as _, Error, Result};
@@ -83,10 +83,15 @@ impl Call {
 
     /// Refuses beside a JSON body what stands in it.
     fn check_no_query(&self) -> Result<()> {
-        let given = ["version", "record"].into_iter().find(|name| self.query(name).is_some());
-        let Some(name) = given else { return Ok(()) };
-        let detail = format!("belongs to an Arrow stream; of JSON, put '{name}' into the body");
-        Err(Error::field(Code::MalformedRequest, format!("query {name}"), detail))
+        let refused = |name: &str| match self.query(name) {
+            None => Ok(()),
+            Some(_) => {
+                let detail =
+                    format!("belongs to an Arrow stream; of JSON, put '{name}' into the body");
+                Err(Error::field(Code::MalformedRequest, format!("query {name}"), detail))
+            }
+        };
+        both(refused("version"), refused("record")).map(|_| ())
     }
 
     /// Gives `predict` an Arrow stream, whose version is named in the query.

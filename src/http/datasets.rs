@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::answer::{Answer, DatasetPage, DatasetVersionPage, ok};
 use super::body::unsupported;
 use super::examples;
-use super::extract::{Call, shown};
+use super::extract::{Call, both, shown};
 use super::form::{self, ImageForm};
 use crate::domain::dataset::{DataFormat, Dataset, DatasetVersion};
 use crate::domain::job::Job;
@@ -191,8 +191,9 @@ pub(super) struct RowPreview {
 #[get("/api/v1/datasets/{dataset}/versions/{version}/rows")]
 pub(super) async fn preview_dataset_version(call: Call) -> Answer {
     let (name, version) = (call.name("dataset")?, call.version()?);
-    let offset = call.query_number("offset", 0..=(1u64 << 53) - 1)?.unwrap_or(0);
-    let limit = call.query_number("limit", 1..=MAX_PREVIEW_ROWS)?.unwrap_or(PREVIEW_ROWS);
+    let offset = call.query_number("offset", 0..=(1u64 << 53) - 1);
+    let (offset, limit) = both(offset, call.query_number("limit", 1..=MAX_PREVIEW_ROWS))?;
+    let (offset, limit) = (offset.unwrap_or(0), limit.unwrap_or(PREVIEW_ROWS));
     let rows = call.service().preview_dataset(&call.caller, name, version, offset, limit).await?;
     ok(&RowPreview { offset, rows })
 }

@@ -152,7 +152,7 @@ pub(super) fn analysis_request() -> Value {
     json!({
         "version": "champion", "rows": 10000, "seed": 0,
         "analysis": {
-            "kind": "importance", "metric": "auc", "repeats": 10, "groups": [["income", "debt"]]
+            "kind": "importance", "metric": "auc", "repeats": 10, "groups": [["income", "age"]]
         }
     })
 }
@@ -187,9 +187,9 @@ pub(super) fn analysis() -> Value {
             "kind": "importance", "metric": "auc", "sense": "higher_is_better", "base": 0.783,
             "repeats": 10,
             "columns": [
-                {"columns": ["income", "debt"], "mean": 0.114, "standard_deviation": 0.0041,
+                {"columns": ["income", "age"], "mean": 0.114, "standard_deviation": 0.0041,
                  "standard_error": 0.0013},
-                {"columns": ["age"], "mean": 0.0003, "standard_deviation": 0.0009,
+                {"columns": ["education"], "mean": 0.0003, "standard_deviation": 0.0009,
                  "standard_error": 0.0003}
             ]
         },

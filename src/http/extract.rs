@@ -236,6 +236,21 @@ pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
+/// Both, or every bad field of both.
+pub(super) fn both<A, B>(one: Result<A>, other: Result<B>) -> Result<(A, B)> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (
+            Err(Error::Problem { code, errors: mut all, .. }),
+            Err(Error::Problem { errors: further, .. }),
+        ) if !all.is_empty() && !further.is_empty() => {
+            all.extend(further);
+            Err(Error::fields(code, format!("{} parameters don't hold", all.len()), all))
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
 fn pairs(query: &str) -> Result<Vec<(String, String)>> {
     let parsed = web::Query::<Vec<(String, String)>>::from_query(query);
     parsed
@@ -286,6 +301,18 @@ mod tests {
             let error = version(bad).unwrap_err();
             assert_eq!(error.code(), Code::InvalidRequest, "{bad}");
         }
+    }
+
+    #[test]
+    fn the_bad_fields_of_both_are_named() {
+        let bad = |name: &str| number(&format!("query {name}"), "x", 1..=9u32);
+        assert_eq!(both(Ok::<_, Error>(1), Ok::<_, Error>("a")).unwrap(), (1, "a"));
+        let error = both(both(bad("a"), Ok::<_, Error>(1)), bad("c")).unwrap_err();
+        let Error::Problem { code, errors, .. } = &error else { panic!("{error}") };
+        let pointers: Vec<&str> = errors.iter().map(|e| e.pointer.as_str()).collect();
+        assert_eq!((*code, pointers), (Code::InvalidRequest, vec!["query a", "query c"]));
+        let detail = both(bad("a"), Ok::<_, Error>(1)).unwrap_err().to_string();
+        assert!(detail.contains("whole number from 1 to 9"), "{detail}");
     }
 
     #[test]

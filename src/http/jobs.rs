@@ -11,7 +11,7 @@ use tokio_util::context::TokioContext;
 use uuid::Uuid;
 
 use super::answer::{Answer, JobPage, ok};
-use super::extract::{Call, shown};
+use super::extract::{Call, both, shown};
 use super::{State, examples, gate};
 use crate::domain::job::{Job, JobEvent, JobEventKind, JobKind, JobState};
 use crate::domain::page::PageQuery;
@@ -41,11 +41,10 @@ const RETRY: &str = "retry: 2000\n\n";
 pub(super) async fn list_jobs(call: Call) -> Answer {
     let kinds = JobKind::ALL.map(JobKind::as_str);
     let states: Vec<&str> = JobState::ALL.iter().map(|s| s.as_str()).collect();
-    let filter = JobFilter {
-        kind: call.query_word("kind", JobKind::parse, &kinds)?,
-        state: call.query_word("state", JobState::parse, &states)?,
-    };
-    let page = call.service().list_jobs(&call.caller, filter, &call.page()?).await?;
+    let kind = call.query_word("kind", JobKind::parse, &kinds);
+    let state = call.query_word("state", JobState::parse, &states);
+    let ((kind, state), query) = both(both(kind, state), call.page())?;
+    let page = call.service().list_jobs(&call.caller, JobFilter { kind, state }, &query).await?;
     call.list::<_, JobPage>(page)
 }
 

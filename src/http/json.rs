@@ -1,7 +1,7 @@
 //! JSON bodies: parsed into their types, with every bad field named by its pointer.
 
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::domain::name::did_you_mean;
 use crate::error::{Code, Error, FieldError, Result};
@@ -10,6 +10,11 @@ use crate::error::{Code, Error, FieldError, Result};
 const SEARCHED_BYTES: usize = 1 << 20;
 /// At most so many bad fields are named.
 const MAX_ERRORS: usize = 20;
+/// How often a body is parsed in search of them, and how deep stand-ins hold others.
+const MAX_PARSES: usize = 60;
+const MAX_DEPTH: usize = 2;
+/// What is said of a field that is missing.
+const REQUIRED: &str = "is required";
 
 /// Parses a body.
 ///
@@ -39,23 +44,23 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     })
 }
 
-/// Names every bad field: takes out the first one and parses again, until nothing is wrong or
-/// what is wrong comes from the taking out.
+/// Names every bad field: mends the first one and parses again, until nothing is wrong or what is
+/// wrong can't be mended.
 fn invalid<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Error {
-    let mut rest: Option<Value> =
+    let rest: Option<Value> =
         (body.len() <= SEARCHED_BYTES).then(|| serde_json::from_slice(body).ok()).flatten();
-    let mut errors = vec![locate::<T>(body, rest.as_ref(), error)];
-    while let (Some(value), Some(last)) = (&mut rest, errors.last()) {
-        if errors.len() == MAX_ERRORS || !take_out(value, &last.pointer) {
-            break;
+    let first = locate::<T>(body, rest.as_ref(), error);
+    let mut errors = vec![first.clone()];
+    if let Some(value) = rest {
+        let mut mending = Mending { value, mended: Vec::new(), parses: MAX_PARSES };
+        let mut next = Some(first);
+        while let Some(last) = next
+            && errors.len() < MAX_ERRORS
+            && mending.mend::<T>(&last)
+        {
+            next = mending.first_error::<T>();
+            errors.extend(next.iter().filter(|next| !mending.has_made(next)).cloned());
         }
-        let Ok(text) = serde_json::to_vec(value) else { break };
-        let Err(error) = serde_json::from_slice::<T>(&text) else { break };
-        let next = locate::<T>(&text, Some(value), &error);
-        if errors.iter().any(|e| e.pointer == next.pointer) {
-            break;
-        }
-        errors.push(next);
     }
     let detail = match errors.as_slice() {
         [only] if only.pointer.is_empty() => format!("the body {}", only.detail),
@@ -65,12 +70,98 @@ fn invalid<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Error
     Error::fields(Code::InvalidRequest, detail, errors)
 }
 
+/// A body whose bad fields are mended one by one, so that serde gets to those behind them.
+struct Mending {
+    value: Value,
+    /// Pointers of what was taken out or put in, of which nothing more is to be said.
+    mended: Vec<String>,
+    /// How often it may still be parsed.
+    parses: usize,
+}
+
+impl Mending {
+    /// Takes out what is bad; what lacks a required field, too, or where it can't be taken out gets a
+    /// stand-in for that. False where neither helps.
+    fn mend<T: DeserializeOwned>(&mut self, error: &FieldError) -> bool {
+        let pointer = &error.pointer;
+        if error.detail != REQUIRED {
+            return !self.mended.contains(pointer) && self.take_out(pointer);
+        }
+        let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if self.take_out(parent) {
+            return true;
+        }
+        let Some(filled) = self.filled::<T>(&self.value.clone(), pointer, 0) else { return false };
+        self.value = filled;
+        self.mended.push(pointer.clone());
+        true
+    }
+
+    fn take_out(&mut self, pointer: &str) -> bool {
+        let is_out = take_out(&mut self.value, pointer);
+        if is_out {
+            self.mended.push(pointer.to_owned());
+        }
+        is_out
+    }
+
+    /// The value with something at `pointer` that parses, found by trying.
+    fn filled<T: DeserializeOwned>(
+        &mut self,
+        value: &Value,
+        pointer: &str,
+        depth: usize,
+    ) -> Option<Value> {
+        let (parent, name) = pointer.rsplit_once('/')?;
+        for stand_in in [json!(""), json!(0), json!([]), json!({}), json!(false)] {
+            let mut trial = value.clone();
+            let object = trial.pointer_mut(parent)?.as_object_mut()?;
+            object.insert(unescape(name), stand_in);
+            self.parses = self.parses.checked_sub(1)?;
+            let Some(next) = first_error::<T>(&trial) else { return Some(trial) };
+            if !lies_within(&next.pointer, pointer) {
+                // A variant's name that is none is told of the object around it.
+                if next.pointer != parent {
+                    return Some(trial);
+                }
+            } else if next.pointer != pointer && next.detail == REQUIRED && depth < MAX_DEPTH {
+                let filled = self.filled::<T>(&trial, &next.pointer, depth + 1);
+                if filled.is_some() {
+                    return filled;
+                }
+            }
+        }
+        None
+    }
+
+    /// What is wrong now.
+    fn first_error<T: DeserializeOwned>(&mut self) -> Option<FieldError> {
+        self.parses = self.parses.checked_sub(1)?;
+        first_error::<T>(&self.value)
+    }
+
+    /// Whether an error comes of the mending alone.
+    fn has_made(&self, error: &FieldError) -> bool {
+        self.mended.iter().any(|pointer| lies_within(&error.pointer, pointer))
+    }
+}
+
+fn first_error<T: DeserializeOwned>(value: &Value) -> Option<FieldError> {
+    let text = serde_json::to_vec(value).ok()?;
+    let error = serde_json::from_slice::<T>(&text).err()?;
+    Some(locate::<T>(&text, Some(value), &error))
+}
+
+/// Whether a pointer is another or leads on from it.
+fn lies_within(pointer: &str, outer: &str) -> bool {
+    pointer.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Removes a field of an object. Elements of arrays stay: without one the others would move.
 fn take_out(value: &mut Value, pointer: &str) -> bool {
     let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
-    let name = name.replace("~1", "/").replace("~0", "~");
     let parent = value.pointer_mut(parent).and_then(Value::as_object_mut);
-    parent.is_some_and(|object| object.shift_remove(&name).is_some())
+    parent.is_some_and(|object| object.shift_remove(&unescape(name)).is_some())
 }
 
 /// Where serde stopped and why, in words for whoever wrote the body.
@@ -82,7 +173,7 @@ fn locate<T: DeserializeOwned>(
     let text = message(error);
     let pointer = blamed::<T>(body, value, error);
     if let Some(name) = quoted(&text, "missing field `") {
-        return FieldError::new(format!("{pointer}/{}", escape(name)), "is required");
+        return FieldError::new(format!("{pointer}/{}", escape(name)), REQUIRED);
     }
     if let Some(name) = quoted(&text, "unknown field `") {
         let hint = did_you_mean(name, alternatives(&text));
@@ -106,7 +197,8 @@ fn message(error: &serde_json::Error) -> String {
 
 /// The value to blame. serde does not say where within an enum it stopped, only where it was when
 /// it heard of it: after the enum's value or, if that is the last of its object, after the object.
-/// Which of the two it is shows by taking it out: the same error must not come again.
+/// Which of the two it is shows by a trial: without the value the same error must not come again, and
+/// what the object lacks is no longer missing when it is put behind the value.
 fn blamed<T: DeserializeOwned>(
     body: &[u8],
     value: Option<&Value>,
@@ -120,24 +212,39 @@ fn blamed<T: DeserializeOwned>(
     }
     let inner = pointer_at(body, end - 1);
     let text = message(error);
-    let missing = text.starts_with("missing field");
-    let Some(value) = value else { return if missing { outer } else { inner } };
-    let to_blame = |pointer: &str| {
-        let mut rest = value.clone();
-        if !take_out(&mut rest, pointer) {
-            return false;
-        }
-        let Ok(rest) = serde_json::to_vec(&rest) else { return false };
-        let Err(other) = serde_json::from_slice::<T>(&rest) else { return true };
-        let name = pointer.rsplit('/').next();
-        let same = message(&other) == text && pointer_at(&rest, offset(&rest, &other)) == outer;
-        !same && quoted(&message(&other), "missing field `") != name
+    let missing = quoted(&text, "missing field `");
+    let Some(value) = value else { return if missing.is_some() { outer } else { inner } };
+    let is_inner = match missing {
+        Some(name) => lacks_with::<T>(value, &outer, name, &text),
+        None => !is_to_blame::<T>(value, &outer, &text),
     };
-    match missing {
-        true if to_blame(&inner) => inner,
-        false if !to_blame(&outer) => inner,
-        _ => outer,
+    if is_inner { inner } else { outer }
+}
+
+/// Whether the same is missing when the object at `pointer` has it.
+fn lacks_with<T: DeserializeOwned>(value: &Value, pointer: &str, name: &str, text: &str) -> bool {
+    let mut trial = value.clone();
+    let Some(object) = trial.pointer_mut(pointer).and_then(Value::as_object_mut) else {
+        return false;
+    };
+    // What it has already is not missing there.
+    if object.insert(name.to_owned(), Value::Null).is_some() {
+        return true;
     }
+    let Ok(trial) = serde_json::to_vec(&trial) else { return false };
+    serde_json::from_slice::<T>(&trial).is_err_and(|other| message(&other) == text)
+}
+
+/// Whether without the value at `pointer` the same error no longer comes there, but not for its lack.
+fn is_to_blame<T: DeserializeOwned>(value: &Value, pointer: &str, text: &str) -> bool {
+    let mut rest = value.clone();
+    if !take_out(&mut rest, pointer) {
+        return false;
+    }
+    let Ok(rest) = serde_json::to_vec(&rest) else { return false };
+    let Err(other) = serde_json::from_slice::<T>(&rest) else { return true };
+    let same = message(&other) == text && pointer_at(&rest, offset(&rest, &other)) == pointer;
+    !same && quoted(&message(&other), "missing field `") != pointer.rsplit('/').next()
 }
 
 /// What stands between a prefix and the next backtick.
@@ -265,10 +372,16 @@ fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
+fn unescape(name: &str) -> String {
+    name.replace("~1", "/").replace("~0", "~")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::analysis::AnalysisRequest;
     use crate::domain::prediction::PredictionRequest;
+    use crate::domain::simplification::SimplificationSpec;
     use crate::domain::training::TrainingSpec;
 
     fn errors<T: DeserializeOwned>(body: &str) -> Vec<(String, String)> {
@@ -327,6 +440,43 @@ mod tests {
         );
         let elsewhere = r#"{"class_weights":{"by":"none"},"dataset":{"name":"loans"}}"#;
         assert_eq!(errors::<TrainingSpec>(elsewhere), pairs(&[("/target", "is required")]));
+    }
+
+    #[test]
+    fn a_tagged_object_without_its_kind_is_named() {
+        assert_eq!(
+            errors::<AnalysisRequest>(r#"{"analysis":{}}"#),
+            pairs(&[("/analysis/kind", "is required")])
+        );
+        assert_eq!(
+            errors::<SimplificationSpec>(r#"{"method":{}}"#),
+            pairs(&[("/method/kind", "is required")])
+        );
+        assert_eq!(
+            errors::<SimplificationSpec>(r#"{"version":1}"#),
+            pairs(&[("/method", "is required")])
+        );
+    }
+
+    #[test]
+    fn what_stands_behind_a_missing_field_is_named_too() {
+        let body = r#"{"dataset":{"name":"loans"},"target":"default","threshold":{},
+            "parts":{"by":"x"},"optimiser":{"kind":"sgdd"},"schedule":{}}"#;
+        let named = errors::<TrainingSpec>(body);
+        let pointers: Vec<&str> = named.iter().map(|(pointer, _)| pointer.as_str()).collect();
+        assert_eq!(
+            pointers,
+            ["/threshold/by", "/parts", "/optimiser", "/schedule/kind"],
+            "{named:?}"
+        );
+        let required = |pointers: &[&str]| {
+            pointers.iter().map(|p| ((*p).to_owned(), REQUIRED.to_owned())).collect::<Vec<_>>()
+        };
+        assert_eq!(errors::<TrainingSpec>("{}"), required(&["/dataset", "/target"]));
+        assert_eq!(
+            errors::<TrainingSpec>(r#"{"dataset":{}}"#),
+            required(&["/dataset/name", "/target"])
+        );
     }
 
     #[test]

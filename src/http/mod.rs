@@ -97,6 +97,17 @@ pub struct Handle {
     stopping: CancellationToken,
 }
 
+/// Whether [`bind`] would work with these settings now. To be asked before anything costly is started
+/// for the server.
+///
+/// # Errors
+/// As [`bind`].
+pub fn check(settings: &HttpSettings) -> Result<()> {
+    settings.check()?;
+    let wanted = settings.address;
+    std::net::TcpListener::bind(wanted).map(|_| ()).map_err(|error| refused(wanted, error))
+}
+
 /// Binds the address and makes the server ready to run. Must be called within a Tokio runtime,
 /// on which the service's own input and output then stays.
 ///
@@ -141,7 +152,7 @@ fn bind_with(
     .max_connections(settings.max_connections)
     .shutdown_timeout(settings.shutdown_seconds);
     if let Some(workers) = settings.workers {
-        server = server.workers(workers.max(1));
+        server = server.workers(workers.get());
     }
     let server = match certificate {
         Some(certificate) => server.bind_rustls_0_23(wanted, certificate),

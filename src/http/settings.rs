@@ -1,6 +1,7 @@
 //! What an operator may set about the HTTP server.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub struct HttpSettings {
     /// A proxy before the server ends TLS, so that another address than loopback may be plain.
     pub behind_proxy: bool,
     /// Threads that serve connections; one per core when absent.
-    pub workers: Option<usize>,
+    pub workers: Option<NonZeroUsize>,
     /// Most open connections per worker; further ones wait.
     pub max_connections: usize,
     /// Most bytes of one upload.

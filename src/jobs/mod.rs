@@ -16,7 +16,7 @@ pub use worker::Worker;
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
     /// Jobs that run at once.
-    pub slots: usize,
+    pub slots: NonZeroUsize,
     /// How long a job stays a lost worker's.
     pub lease: Duration,
     /// The program whose `internal-job` carries a job out.

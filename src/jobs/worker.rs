@@ -157,7 +157,7 @@ impl Supervisor {
             self.house_kept = Instant::now();
             self.queue.keep_house().await?;
         }
-        while self.children.len() < self.settings.slots {
+        while self.children.len() < self.settings.slots.get() {
             let sent = Instant::now();
             let Some(run) = self.queue.claim(&self.name, self.settings.lease).await? else { break };
             match self.spawn(run) {

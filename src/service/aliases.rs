@@ -164,7 +164,13 @@ impl Service {
                             )
                         })?;
                     if !tx.hold_version(row.id, previous).await? {
-                        return Err(no_version(&name, previous));
+                        return Err(Error::new(
+                            Code::PreconditionFailed,
+                            format!(
+                                "{alias} pointed at version {previous} before its last move, which \
+                                 was deleted since: move the alias to another version by PUT"
+                            ),
+                        ));
                     }
                     tx.move_alias(row.id, &alias, Some(previous), by.key, Some("rollback")).await
                 })

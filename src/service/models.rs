@@ -11,8 +11,9 @@ use crate::domain::name::check_name;
 use crate::domain::page::{Page, PageQuery};
 use crate::domain::start::StartSpec;
 use crate::domain::training::TrainingSpec;
+use crate::domain::version::{Answers, Signature};
 use crate::engine;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, FieldError, Result};
 use crate::store::{NewJob, Tx};
 
 impl Service {
@@ -37,16 +38,14 @@ impl Service {
             self.named_dataset(caller, &spec.dataset, Code::InvalidSpec, "/dataset").await?;
         let columns = dataset.columns.clone();
         checked(&spec, move |spec| engine::check_columns(spec, &columns)).await?;
-        if let (Some(task), Some(row)) =
-            (spec.task, self.store().get_model(&caller.project, model).await?)
-            && row.model.task != task
-        {
-            let detail = format!(
-                "model {model} is for {}; take another name for {}",
-                row.model.task.as_str(),
-                task.as_str()
-            );
-            return Err(Error::field(Code::InvalidSpec, "/task", detail));
+        if let Some(newest) = self.newest_signature(&caller.project, model).await? {
+            let answers = Answers {
+                task: engine::known_task(&spec, &dataset.columns),
+                target: Some(&spec.target),
+                classes: None,
+                positive_class: spec.positive_class.as_deref(),
+            };
+            alike(model, answers, &newest)?;
         }
         spec.dataset.version = Some(dataset.version);
         let project = caller.project.clone();
@@ -75,6 +74,17 @@ impl Service {
             })
         })
         .await
+    }
+
+    /// The signature of a model's newest version, where it has one.
+    pub(super) async fn newest_signature(
+        &self,
+        project: &str,
+        model: &str,
+    ) -> Result<Option<Signature>> {
+        let Some(row) = self.store().get_model(project, model).await? else { return Ok(None) };
+        let newest = self.store().get_version(project, model, row.model.latest_version).await?;
+        Ok(newest.map(|newest| newest.signature))
     }
 
     /// Models of the caller's project by name.
@@ -110,6 +120,19 @@ impl Service {
         tx.commit().await?;
         self.0.cache.forget();
         Ok(model)
+    }
+}
+
+/// Refuses what another version of a model can't answer.
+///
+/// # Errors
+/// [`Code::InvalidSpec`].
+pub(super) fn alike(model: &str, answers: Answers<'_>, newest: &Signature) -> Result<()> {
+    match answers.conflict(model, newest) {
+        Some(FieldError { pointer, detail }) => {
+            Err(Error::field(Code::InvalidSpec, pointer, detail))
+        }
+        None => Ok(()),
     }
 }
 

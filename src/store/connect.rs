@@ -69,21 +69,34 @@ pub async fn connect(url: &str, settings: &PoolSettings) -> Result<PgPool> {
                 milliseconds(settings.idle_in_transaction_timeout),
             ),
         ]);
-    let place = place(&options);
-    PgPoolOptions::new()
+    let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout)
-        .connect_with(options)
-        .await
-        .map_err(|error| {
-            Error::new(
-                Code::Unavailable,
-                format!(
-                    "The database {place} can't be reached: {error}. Check that it runs, and the \
-                     host, user and password in its URL"
-                ),
-            )
-        })
+        .connect_with(options.clone())
+        .await;
+    let error = match pool {
+        Ok(pool) => return Ok(pool),
+        // The pool waits for a database that is about to start, and forgets why none was there.
+        Err(sqlx::Error::PoolTimedOut) => refusal(&options, settings.acquire_timeout).await,
+        Err(error) => error,
+    };
+    Err(Error::new(
+        Code::Unavailable,
+        format!(
+            "The database {} can't be reached: {error}. Check that it runs, and the host, user \
+             and password in its URL",
+            place(&options)
+        ),
+    ))
+}
+
+/// Why no connection can be made, by trying one.
+async fn refusal(options: &PgConnectOptions, patience: Duration) -> sqlx::Error {
+    match tokio::time::timeout(patience, PgConnection::connect_with(options)).await {
+        Ok(Err(error)) => error,
+        // It takes connections, but too slowly, or only now.
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut,
+    }
 }
 
 /// Where the database is, without the password.
@@ -391,6 +404,8 @@ mod tests {
         let away = away.unwrap_err();
         assert_eq!(away.code(), Code::Unavailable);
         assert!(away.to_string().contains("x at /nowhere can't be reached"), "{away}");
+        let refused = connect("postgres://me@127.0.0.1:1/x", &settings).await.unwrap_err();
+        assert!(refused.to_string().contains("Connection refused"), "{refused}");
         let garbled = connect("not a url", &settings).await.unwrap_err();
         assert!(garbled.to_string().contains("postgres://USER"), "{garbled}");
         let timed_out = database_error("reading")(sqlx::Error::PoolTimedOut);

@@ -135,10 +135,10 @@ impl Tx {
     }
 
     /// The next version's number of a model, which is made when it is the first, and its row's
-    /// number.
+    /// number. The model is held until the commit.
     ///
     /// # Errors
-    /// [`Code::InvalidSpec`] when the model's versions are for another task.
+    /// [`Code::InvalidSpec`] when the model's versions are for another task, or are of other inputs.
     pub(super) async fn number_version(
         &mut self,
         project: &str,
@@ -162,6 +162,11 @@ impl Tx {
         if (row.task.as_str(), row.input_kind.as_str()) == (task.as_str(), input_kind.as_str()) {
             return Ok((row.id, row.last_version));
         }
+        let held = self.hold_model(project, name).await?;
+        if held.is_some_and(|held| held.model.latest_version == 0) {
+            self.set_model_task(row.id, task, input_kind).await?;
+            return Ok((row.id, row.last_version));
+        }
         let detail = format!(
             "model {name} is for {} on {} inputs and this training is for {} on {}; take another name",
             row.task,
@@ -170,5 +175,19 @@ impl Tx {
             input_kind.as_str()
         );
         Err(Error::field(Code::InvalidSpec, "/task", detail))
+    }
+
+    /// Makes a model without versions one for another task.
+    async fn set_model_task(&mut self, model: i64, task: Task, inputs: InputKind) -> Result<()> {
+        sqlx::query!(
+            "UPDATE model SET task = $2, input_kind = $3 WHERE id = $1",
+            model,
+            task.as_str(),
+            inputs.as_str()
+        )
+        .execute(&mut *self.0)
+        .await
+        .map(|_| ())
+        .map_err(database_error("changing a model's task"))
     }
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
+use sqlx::PgExecutor;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use super::{Blob, Store, Tx, number, page, page_start_at, version_number};
 use crate::domain::model::InputKind;
 use crate::domain::page::{Page, PageQuery};
 use crate::domain::version::{Version, VersionSummary};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, FieldError, Result};
 
 /// A version that a run made; its number and time are set by the store.
 pub struct NewVersion<'a> {
@@ -125,32 +126,42 @@ impl Store {
         model: &str,
         version: u32,
     ) -> Result<Option<Version>> {
-        let row = sqlx::query_scalar!(
-            r#"SELECT description AS "description: Json<Version>"
-               FROM model m JOIN model_version v ON v.model = m.id
-               WHERE project = $1 AND m.name = $2 AND version = $3"#,
-            project,
-            model,
-            number(version)
-        )
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(database_error("finding a model's version"))?;
-        Ok(row.map(|description| description.0))
+        described(&self.pool, project, model, version).await
     }
+}
+
+async fn described(
+    executor: impl PgExecutor<'_>,
+    project: &str,
+    model: &str,
+    version: u32,
+) -> Result<Option<Version>> {
+    let row = sqlx::query_scalar!(
+        r#"SELECT description AS "description: Json<Version>"
+           FROM model m JOIN model_version v ON v.model = m.id
+           WHERE project = $1 AND m.name = $2 AND version = $3"#,
+        project,
+        model,
+        number(version)
+    )
+    .fetch_optional(executor)
+    .await
+    .map_err(database_error("finding a model's version"))?;
+    Ok(row.map(|description| description.0))
 }
 
 impl Tx {
     /// Adds a version under the next number of its model, which is made when it is the first.
     ///
     /// # Errors
-    /// [`Code::InvalidSpec`] when the model's versions are for another task.
+    /// [`Code::InvalidSpec`] when the model's newest version answers something else.
     pub async fn insert_version(&mut self, project: &str, new: NewVersion<'_>) -> Result<u32> {
         let mut version = new.version;
         let failed = || database_error("adding a model's version");
         let (model, next) = self
             .number_version(project, &version.model, version.signature.task, new.input_kind)
             .await?;
+        self.check_answers(project, &version).await?;
         version.version = version_number(next);
         version.created_at = self.now().await?;
         let dataset = &version.provenance.spec.dataset;
@@ -178,6 +189,20 @@ impl Tx {
             Ok(version.version)
         } else {
             Err(Error::internal("adding a model's version", "its dataset is gone"))
+        }
+    }
+
+    /// Checks a version to come against the newest one of its model, which is held.
+    async fn check_answers(&mut self, project: &str, version: &Version) -> Result<()> {
+        let name = &version.model;
+        let Some(held) = self.hold_model(project, name).await? else { return Ok(()) };
+        let newest = described(&mut *self.0, project, name, held.model.latest_version).await?;
+        let answers = version.signature.answers();
+        match newest.and_then(|newest| answers.conflict(name, &newest.signature)) {
+            Some(FieldError { pointer, detail }) => {
+                Err(Error::field(Code::InvalidSpec, pointer, detail))
+            }
+            None => Ok(()),
         }
     }
 

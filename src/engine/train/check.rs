@@ -386,6 +386,14 @@ pub fn check_columns(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Result<(
     findings.into_result()
 }
 
+/// The task that a specification has over these columns, as far as they tell.
+pub fn known_task(spec: &TrainingSpec, columns: &[ColumnSummary]) -> Option<Task> {
+    let target = columns.iter().find(|column| column.name == spec.target)?;
+    let distinct = if target.distinct_is_lower_bound { u64::MAX } else { target.distinct };
+    let task = window_task(spec, Some(target.kind), || distinct);
+    task.or_else(|| Task::infer(None, target.kind, distinct).ok())
+}
+
 /// Checks the names that a specification uses.
 pub(super) fn check_kinds(
     spec: &TrainingSpec,

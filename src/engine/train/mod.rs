@@ -44,7 +44,7 @@ use burn::backend::flex::FlexDevice;
 
 pub use self::binning::{BinnedTable, bin_columns};
 pub(crate) use self::by_time::left_open;
-pub use self::check::{check_columns, check_spec};
+pub use self::check::{check_columns, check_spec, known_task};
 use self::ensemble::{Ensemble, Rows};
 use self::estimate::{Job, Paced};
 use self::finish::Finish;
@@ -65,6 +65,7 @@ use self::runs::{Runs, side_by_side};
 pub use self::scorecard::ScorecardWeights;
 use self::search::Found;
 pub use self::simplify::{Parent, check_simplification, simplify};
+pub use self::target::told_apart;
 pub(crate) use self::target::{Truth, positive_of};
 pub use self::windows::known_until;
 use crate::domain::calibration::CalibrationChoice;

@@ -178,6 +178,19 @@ impl Target {
     }
 }
 
+/// The task of a training on rows that are no windows, its classes and the positive one, before it begins.
+///
+/// # Errors
+/// As the training's own.
+pub fn told_apart(
+    frame: &Frame,
+    spec: &TrainingSpec,
+) -> Result<(Task, Vec<String>, Option<String>)> {
+    let Target { task, classes, positive, .. } = Target::read(frame, spec)?;
+    let positive = positive.and_then(|positive| classes.get(positive).cloned());
+    Ok((task, classes, positive))
+}
+
 /// By value where all are numbers, else by text.
 fn sorted(labels: BTreeSet<&str>) -> Vec<String> {
     let mut classes: Vec<String> = labels.into_iter().map(str::to_owned).collect();

@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json};
 use starlark::values::Value;
 use starlark::values::dict::DictRef;
 use starlark::values::list::ListRef;
+use starlark::values::tuple::TupleRef;
 
 use super::super::table::Table;
 use super::cells::{cell_of, table_of_rows};
@@ -18,6 +19,24 @@ pub(super) fn pairs(value: Value<'_>) -> Option<Table> {
     };
     let rows: Option<Vec<Vec<String>>> = dict.iter().map(row).collect();
     Some(Table::new(&[("field", false), ("value", false)], rows?))
+}
+
+/// A value as JSON, with the objects in its lists and dicts; None where it can't be told so.
+pub(super) fn json(value: Value<'_>) -> Option<Json> {
+    if let Some(object) = object_of(value) {
+        return Some(object.json());
+    }
+    if let Some(dict) = DictRef::from_value(value) {
+        let pair = |(key, value): (Value<'_>, Value<'_>)| {
+            Some((key.unpack_str()?.to_owned(), json(value)?))
+        };
+        return dict.iter().map(pair).collect::<Option<Map<String, Json>>>().map(Json::Object);
+    }
+    let list = ListRef::from_value(value).map(|list| list.content());
+    match list.or_else(|| TupleRef::from_value(value).map(|tuple| tuple.content())) {
+        Some(items) => items.iter().map(|item| json(*item)).collect::<Option<_>>().map(Json::Array),
+        None => value.to_json_value().ok(),
+    }
 }
 
 /// A list of objects of one kind, or of dicts, as a table.

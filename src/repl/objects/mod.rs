@@ -535,6 +535,6 @@ pub(super) fn shown(value: Value<'_>, detail: Detail) -> Shown {
         // A short one reads well as it is.
         (text.chars().count() > LONG_DICT).then(|| pairs(value)).flatten()
     });
-    let json = is_whole.then(|| value.to_json_value().unwrap_or_else(|_| text.clone().into()));
+    let json = is_whole.then(|| lists::json(value).unwrap_or_else(|| text.clone().into()));
     Shown { text, table, plot: None, json }
 }

@@ -311,6 +311,33 @@ fn an_interrupted_change_claims_nothing() {
     assert_eq!(cells.value("1 + 1"), "2");
 }
 
+/// As `run --format json` writes it.
+#[test]
+fn a_list_of_objects_is_a_list_of_objects_as_json() {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let model = serde_json::json!({
+        "name": "risk", "task": "binary", "input_kind": "tabular", "latest_version": 3,
+        "record": false, "created_at": "2026-03-01T09:00:15Z"
+    });
+    let body = serde_json::json!({"items": [model]}).to_string();
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+        write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    let mut cells = Cells::of(&url, Settings { detail: Detail::Whole, ..Settings::default() });
+    let outcome = cells.run("found = models()\n[found, {'first': found[0]}, (1, 'x')]");
+    assert_eq!(outcome.fault, None);
+    answering.join().unwrap();
+    let json = outcome.value.unwrap().json.unwrap();
+    assert_eq!(json[0][0]["name"], "risk", "{json}");
+    assert_eq!(json[1]["first"]["latest_version"], 3, "{json}");
+    assert_eq!(json[2], serde_json::json!([1, "x"]));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]

@@ -15,11 +15,13 @@ use crate::domain::job::{
     JobCheckpoint, JobError, JobResult, ModelVersionResult, Progress, SimplificationJobSpec,
     TrainingJobSpec, TrainingProgress,
 };
-use crate::domain::version::{Metrics, Provenance, Version};
+use crate::domain::training::TrainingSpec;
+use crate::domain::version::{Answers, Metrics, Provenance, Signature, Version};
 use crate::engine::{self, Control, Device, EpochReport, Hooks, LastFinite, Parent, Trained};
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::{self, Frame};
 use crate::service::jobs::CHECKPOINT_DAYS;
+use crate::service::models::alike;
 use crate::service::versions::no_version;
 use crate::store::{Blob, NewVersion, Store};
 
@@ -99,6 +101,27 @@ impl Hooks for RunHooks {
     }
 }
 
+/// Refuses a training whose version the model could not take, before the work. Of windows the store
+/// finds it, when they are trained.
+fn check_answers(
+    frame: &Frame,
+    spec: &TrainingSpec,
+    model: &str,
+    newest: &Signature,
+) -> Result<()> {
+    if spec.window.is_some() {
+        return Ok(());
+    }
+    let (task, classes, positive) = engine::told_apart(frame, spec)?;
+    let answers = Answers {
+        task: Some(task),
+        target: Some(&spec.target),
+        classes: Some(&classes),
+        positive_class: positive.as_deref(),
+    };
+    alike(model, answers, newest)
+}
+
 /// Keeps how far a run is; of one that was taken over nothing is kept.
 pub(super) async fn kept(store: &Store, run: RunRef, bytes: &[u8]) -> Result<()> {
     let mut writer = store.write_blob().await?;
@@ -117,7 +140,12 @@ impl Service {
             }
             (None, _) => None,
         };
+        let newest = self.newest_signature(&claim.project, &job.model).await?;
+        let model = job.model.clone();
         let work = move |frame: &Frame, resume: Option<&[u8]>, hooks: &mut RunHooks| {
+            if let Some(newest) = &newest {
+                check_answers(frame, &spec, &model, newest)?;
+            }
             engine::train_from(frame, &spec, start.as_deref(), resume, hooks)
         };
         self.made(claim, (&job.model, &job.spec.dataset), work).await

@@ -38,6 +38,10 @@ use supervisor::Supervisor;
 /// The oldest PostgreSQL that is supported.
 pub const MIN_MAJOR: u32 = 15;
 
+/// What the program keeps in a data directory, as the table above has it.
+pub const FILES: [&str; 5] =
+    ["postgres", "postgres.password", "postgres-start.log", "actuary.lock", "actuary.json"];
+
 /// How often another process is looked at.
 const PROBE: Duration = Duration::from_millis(50);
 

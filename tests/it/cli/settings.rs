@@ -51,6 +51,42 @@ fn what_is_wrong_is_said_with_its_place_and_the_way_out() {
     assert!(stderr(&misused).contains("--address"), "{}", stderr(&misused));
 }
 
+/// A database takes seconds to make, and stays.
+#[test]
+fn what_keeps_a_server_from_starting_is_found_before_a_database_is_made() {
+    let scratch = Scratch::new("cli-early");
+    let data_dir = scratch.path().join("data");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let key = scratch.path().join("key.pem");
+    std::fs::write(&key, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").unwrap();
+    let key = key.to_str().unwrap();
+    for (arguments, said) in [
+        (vec!["--address", &address], "is taken by another program"),
+        (vec!["--tls-cert", key, "--tls-key", key], "it holds no certificate, but a private key"),
+    ] {
+        let refused = actuary(&data_dir).arg("serve").args(arguments).output().unwrap();
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+        assert!(!stderr(&refused).contains("WARN"), "{}", stderr(&refused));
+        assert!(!data_dir.exists());
+    }
+}
+
+#[test]
+fn a_mistyped_variable_is_told() {
+    let scratch = Scratch::new("cli-variable");
+    let printed = actuary(scratch.path())
+        .arg("config")
+        .env("ACTUARY_HTTP_ADRESS", "127.0.0.1:1")
+        .output()
+        .unwrap();
+    assert!(succeeded(&printed).contains("127.0.0.1:8080"));
+    let told = "warning: the variable ACTUARY_HTTP_ADRESS is ignored: there is no such setting; did \
+                you mean ACTUARY_HTTP_ADDRESS?\n";
+    assert_eq!(stderr(&printed), told);
+}
+
 #[test]
 fn the_document_of_the_interface_and_the_version_are_printed() {
     let scratch = Scratch::new("cli-prints");

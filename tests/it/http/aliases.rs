@@ -141,6 +141,20 @@ async fn a_rollback_is_a_new_entry_of_the_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_to_a_deleted_version_says_so() {
+    let served = with_versions(2).await;
+    put(&served, 1, Some(("if-none-match", "*"))).await;
+    put(&served, 2, Some(("if-match", "\"1\""))).await;
+    let deleted = served.request(Method::DELETE, "/api/v1/models/default-risk/versions/1");
+    assert_eq!(deleted.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    let back = served.post(&format!("{CHAMPION}/rollback")).header("if-match", "\"2\"");
+    let body = problem(back.send().await.unwrap(), 412, "precondition_failed").await;
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains("version 1") && detail.contains("deleted"), "{detail}");
+    assert!(detail.ends_with("by PUT"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_alias_is_read_by_its_tag_and_removed() {
     let served = with_versions(1).await;
     problem(served.get(CHAMPION).send().await.unwrap(), 404, "not_found").await;

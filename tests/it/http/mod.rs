@@ -3,6 +3,7 @@
 mod activations;
 mod advice;
 mod aliases;
+mod alike;
 mod analyses;
 mod arrow;
 mod authorisation;

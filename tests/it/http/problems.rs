@@ -120,6 +120,24 @@ async fn a_bad_place_in_the_path_or_the_query_is_named() {
         let body = problem(served.get(path).send().await.unwrap(), 422, "invalid_request").await;
         assert_eq!(pointers(&body), [pointer], "{path}: {body}");
     }
+    for (path, all) in [
+        (
+            "/api/v1/jobs?state=foo&kind=bar&limit=x",
+            vec!["query kind", "query state", "query limit"],
+        ),
+        ("/api/v1/models/m/analyses?kind=x&limit=0", vec!["query kind", "query limit"]),
+        (
+            "/api/v1/datasets/d/versions/1/rows?offset=-1&limit=0",
+            vec!["query offset", "query limit"],
+        ),
+    ] {
+        let body = problem(served.get(path).send().await.unwrap(), 422, "invalid_request").await;
+        assert_eq!(pointers(&body), all, "{path}: {body}");
+    }
+    let misplaced = served.post("/api/v1/models/m/predictions?version=9&record=maybe");
+    let misplaced = misplaced.json(&serde_json::json!({"rows": []})).send().await.unwrap();
+    let body = problem(misplaced, 400, "malformed_request").await;
+    assert_eq!(pointers(&body), ["query version", "query record"], "{body}");
     let hint = served.get("/api/v1/jobs?state=runing").send().await.unwrap();
     let hint = problem(hint, 422, "invalid_request").await;
     assert!(hint["detail"].as_str().unwrap().ends_with("did you mean running?"), "{hint}");

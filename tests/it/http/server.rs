@@ -51,7 +51,7 @@ impl Served {
         let service = Service::connect(&database.url, settings).await.unwrap();
         let mut settings = HttpSettings {
             address: "127.0.0.1:0".parse().unwrap(),
-            workers: Some(1),
+            workers: Some(std::num::NonZeroUsize::MIN),
             shutdown_seconds: 5,
             ..HttpSettings::default()
         };

@@ -444,7 +444,7 @@ fn a_range_is_told_by_both_of_its_ends() {
         ],
     };
     let drawn = plot.braille(60, 10, false);
-    for told in ["0.25–0.75", "–0.5", " 0.5"] {
+    for told in ["0.250–0.750 ", "0–0.500 ", " 0.500 "] {
         assert!(drawn.contains(told), "{told}\n{drawn}");
     }
 }

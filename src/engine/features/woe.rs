@@ -175,7 +175,7 @@ impl Woe {
         }
         let Binning { bins, missing, iv, .. } = &woe.binning;
         if bins.len() + usize::from(missing.is_some()) < 2 {
-            let share = 100.0 * card.least_share();
+            let share = (1e4 * card.least_share()).round() / 100.0;
             return Ok(Err(format!(
                 "no cut of it that leaves {share} % of its rows on either side tells anything of the target"
             )));

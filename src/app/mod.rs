@@ -34,6 +34,7 @@ pub use psql::{Psql, create_day_key};
 pub use crate::engine::{
     Device, Drawn, Rehearsal, device_memory, devices, elementwise_times, keep_kernels,
 };
+pub use crate::frame::column_names;
 pub use crate::http::bench::Peers;
 pub use crate::http::openapi::document as openapi;
 pub use crate::jobs::Niceness;

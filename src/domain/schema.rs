@@ -130,6 +130,9 @@ pub struct ColumnSummary {
     /// Sizes (images).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sizes: Option<ImageSizes>,
+    /// What is odd about it: that it is text for a few cells, and would be numbers without them (CSV).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Between which sizes the images of a column are, in pixels.

@@ -110,6 +110,7 @@ impl Tally {
             std: self.moments.std().filter(|_| self.kind.is_numeric()),
             top: self.counts.top(self.kind),
             sizes: self.sizes,
+            note: None,
         }
     }
 }

@@ -6,11 +6,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::app::column_names;
 use crate::app::loan_book::{self, LoanBook};
 use crate::client::Source;
 use crate::domain::dataset::DataFormat;
+use crate::domain::name::did_you_mean;
 use crate::domain::version::{Metrics, Version};
 use crate::error::{Code, Error, Result};
+
+/// The flag that names the column to predict.
+const TARGET: &str = "--target";
 
 /// The same loans each time, so that two runs can be compared.
 const SEED: u64 = 1;
@@ -47,12 +52,20 @@ impl Input {
     /// The user's own file.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`] when it can't be read.
+    /// [`Code::InvalidRequest`] when it can't be read, or is known to have no such column;
+    /// [`Code::InvalidData`] when what names its columns does not.
     pub(super) fn of_file(path: PathBuf, target: String) -> Result<Self> {
         let format = format_of(&path).map_err(|error| {
             let detail = format!("{} can't be read: {error}", path.display());
             Error::new(Code::InvalidRequest, detail)
         })?;
+        if let Some(columns) = column_names(&path, format)?
+            && !columns.contains(&target)
+        {
+            let hint = did_you_mean(&target, columns.iter().map(String::as_str));
+            let detail = format!("{} has no column {target}{hint}", path.display());
+            return Err(Error::field(Code::InvalidRequest, TARGET, detail));
+        }
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self {
             dataset: format!("demo-{}", name_of(&stem)),
@@ -75,6 +88,16 @@ impl Input {
         let Metrics::Binary(metrics) = &version.metrics else { return None };
         let tested = usize::try_from(metrics.n).ok()?;
         self.book.as_ref()?.best_auc_of_last(tested)
+    }
+}
+
+/// An error of the specification in the command's words: what is wrong with the target, once.
+pub(super) fn in_words_of_the_command(error: Error) -> Error {
+    match error {
+        Error::Problem { code, mut errors, .. } if matches!(errors.as_slice(), [only] if only.pointer == "/target") => {
+            Error::field(code, TARGET, errors.pop().map(|only| only.detail).unwrap_or_default())
+        }
+        other => other,
     }
 }
 
@@ -104,6 +127,7 @@ fn name_of(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::domain::name::check_name;
+    use crate::error::FieldError;
 
     #[test]
     fn a_format_is_known_by_ending_or_content() {
@@ -122,10 +146,34 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_the_file_lacks_is_told_once_by_its_flag() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("houses.csv");
+        std::fs::write(&path, "size;price\n1;2\n").unwrap();
+        let problem = |error: Error| match error {
+            Error::Problem { detail, errors, .. } => (detail, errors),
+            other => panic!("{other}"),
+        };
+        let wrong = Input::of_file(path.clone(), "prize".to_owned()).err().unwrap();
+        let (detail, errors) = problem(wrong);
+        assert!(
+            detail.ends_with("houses.csv has no column prize; did you mean price?"),
+            "{detail}"
+        );
+        assert_eq!(errors, [FieldError::new("--target", &detail)]);
+        assert!(Input::of_file(path, "price".to_owned()).is_ok());
+        let told = vec![FieldError::new("/target", "has one value")];
+        let told = Error::fields(Code::InvalidSpec, "/target: has one value", told);
+        let (detail, errors) = problem(in_words_of_the_command(told));
+        assert_eq!(detail, "has one value");
+        assert_eq!(errors, [FieldError::new("--target", "has one value")]);
+    }
+
+    #[test]
     fn any_file_and_target_give_names() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("Größe (2).csv");
-        std::fs::write(&path, "a,b\n").unwrap();
+        std::fs::write(&path, "a;default.payment next\n1;2\n").unwrap();
         let input = Input::of_file(path, "default.payment next".to_owned()).unwrap();
         assert_eq!(
             (input.dataset.as_str(), input.model.as_str()),

@@ -20,8 +20,8 @@ use crate::domain::training::TrainingSpec;
 use crate::domain::version::{AliasTarget, Version};
 use crate::error::{Context, Error, Result};
 use crate::repl::Progress;
-use input::Input;
 pub(super) use input::format_of;
+use input::{Input, in_words_of_the_command};
 use screen::Screen;
 
 /// The alias that answers when a request names no version.
@@ -155,7 +155,7 @@ impl Run<'_> {
 
     async fn train(&self, model: &str, spec: &TrainingSpec) -> Result<(Version, Job, Duration)> {
         let start = Instant::now();
-        let job = self.client.train(model, spec).await?;
+        let job = self.client.train(model, spec).await.map_err(in_words_of_the_command)?;
         let job = self.follow("training", job).await?;
         let JobResult::ModelVersion(made) = outcome(job.clone())? else { return Err(unexpected()) };
         let version = self.client.get_version(&made.model, made.version).await?;

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::columns::{check_names, declared, no_rows};
 use super::dialect::delimiter;
 use super::faults::{Faults, at, fault};
+use super::nearly::Nearly;
 use super::records::{Record, Records};
 use super::sink::Sink;
 use super::source::{Reporter, open_text};
@@ -33,8 +34,26 @@ pub(super) fn ingest(
     {
         return Ok(ingested);
     }
+    in_two_passes(input, delimiter, types, output, progress)
+}
+
+fn in_two_passes(
+    input: &Path,
+    delimiter: u8,
+    types: &[(String, ColumnType)],
+    output: &Path,
+    progress: OnProgress<'_>,
+) -> Result<Ingested> {
     let columns = infer(input, delimiter, types, progress)?;
-    convert(input, delimiter, columns, output, progress)
+    let is_declared = |name: &str| types.iter().any(|(declared, _)| declared == name);
+    let nearly =
+        columns.iter().map(|(name, kind)| *kind == ColumnType::String && !is_declared(name));
+    let nearly = Nearly::of(nearly);
+    convert(input, delimiter, columns, nearly, output, progress)
+}
+
+pub(super) fn column_names(input: &Path) -> Result<Vec<String>> {
+    open(input, delimiter(input)?).map(|(names, _)| names)
 }
 
 /// What the first rows say of a column.
@@ -45,6 +64,12 @@ struct Expected {
     is_declared: bool,
     /// Whether any of them has a value; else the type is open.
     is_seen: bool,
+}
+
+impl Expected {
+    fn is_inferred_text(&self) -> bool {
+        self.kind == ColumnType::String && !self.is_declared
+    }
 }
 
 /// The names of the columns and the types that the first rows have; None where these are not sound.
@@ -92,6 +117,7 @@ fn convert_expected(
     let mut reporter = Reporter::new(progress, "writing", input)?;
     let mut record = Record::default();
     let mut cells = Cells::default();
+    let mut nearly = Nearly::of(columns.iter().map(Expected::is_inferred_text));
     let mut rows = 0;
     loop {
         match records.read(&mut record) {
@@ -101,6 +127,7 @@ fn convert_expected(
         }
         rows += 1;
         for (at, (field, column)) in record.fields().zip(columns).enumerate() {
+            nearly.observe(at, record.line, field);
             let value = match column.is_declared {
                 true => cells.read(column.kind, field).ok(),
                 false => cells.read_inferred(column.kind, field),
@@ -116,7 +143,9 @@ fn convert_expected(
         reporter.reached(rows, records.bytes())?;
     }
     reporter.ended(rows)?;
-    sink.finish().map(Some)
+    let mut ingested = sink.finish()?;
+    nearly.note(&mut ingested);
+    Ok(Some(ingested))
 }
 
 /// The names and types of the columns.
@@ -158,6 +187,7 @@ fn convert(
     input: &Path,
     delimiter: u8,
     columns: Vec<(String, ColumnType)>,
+    mut nearly: Nearly,
     output: &Path,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {
@@ -172,6 +202,7 @@ fn convert(
     while records.read(&mut record)? {
         rows += 1;
         for (column, (field, kind)) in record.fields().zip(&kinds).enumerate() {
+            nearly.observe(column, record.line, field);
             match cells.read(*kind, field) {
                 Ok(value) => sink.push(column, value),
                 Err(problem) => {
@@ -185,7 +216,9 @@ fn convert(
     }
     faults.check()?;
     reporter.ended(rows)?;
-    sink.finish()
+    let mut ingested = sink.finish()?;
+    nearly.note(&mut ingested);
+    Ok(ingested)
 }
 
 /// The columns' names and the records after them.
@@ -254,9 +287,7 @@ mod tests {
             super::ingest(input, types, output, &mut |_| Ok(()))
         });
         let slow = became(text, types, |input, output| {
-            let delimiter = delimiter(input)?;
-            let columns = infer(input, delimiter, types, &mut |_| Ok(()))?;
-            convert(input, delimiter, columns, output, &mut |_| Ok(()))
+            in_two_passes(input, delimiter(input)?, types, output, &mut |_| Ok(()))
         });
         (quick, slow)
     }

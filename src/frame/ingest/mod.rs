@@ -8,6 +8,7 @@
 //! | `csv`, `json`, `parquet`, `form` | one format each: infer in a first pass, convert in a second |
 //! | `columns` | checks names, applies declared types |
 //! | `faults` | gathers what does not fit |
+//! | `nearly` | tells of columns that are text for a few cells |
 //! | `sink` | typed columns to Parquet, with their statistics |
 
 mod columns;
@@ -16,6 +17,7 @@ mod dialect;
 mod faults;
 mod form;
 mod json;
+mod nearly;
 mod parquet;
 mod records;
 mod sink;
@@ -73,6 +75,19 @@ pub fn ingest(
         DataFormat::JsonLines => json::ingest(input, types, output, progress),
         DataFormat::Parquet => parquet::ingest(input, types, output, temp_dir, progress),
         DataFormat::Form => form::ingest(input, types, output, temp_dir, progress),
+    }
+}
+
+/// The names of an upload's columns, where its beginning or end tells them.
+///
+/// # Errors
+/// As [`ingest`], of what names them.
+pub fn column_names(input: &Path, format: DataFormat) -> Result<Option<Vec<String>>> {
+    match format {
+        DataFormat::Csv => csv::column_names(input).map(Some),
+        DataFormat::Parquet => parquet::column_names(input).map(Some),
+        // Any line may have another one.
+        DataFormat::JsonLines | DataFormat::Form => Ok(None),
     }
 }
 

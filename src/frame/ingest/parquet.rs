@@ -109,6 +109,10 @@ struct Upload {
     metadata: ArrowReaderMetadata,
 }
 
+pub(super) fn column_names(input: &Path) -> Result<Vec<String>> {
+    Ok(Upload::open(input)?.columns.into_iter().map(|column| column.name).collect())
+}
+
 /// The columns' next values, as the arrow types that [`value`] reads.
 type Batches = Box<dyn Iterator<Item = Result<Vec<ArrayRef>>>>;
 

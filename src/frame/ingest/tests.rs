@@ -360,3 +360,37 @@ fn row_groups_are_bounded_in_rows_and_bytes() {
     assert!(groups.len() > 1);
     assert!(groups.iter().all(|g| g.total_byte_size() < 100 << 20));
 }
+
+/// One cell must not turn a column into text without a word.
+#[test]
+fn a_column_that_is_text_for_a_few_cells_is_told() {
+    let note = |cells: &dyn Fn(usize) -> String, types: &[(&str, ColumnType)]| {
+        let rows: String = (0..600).map(|row| format!("{};a\n", cells(row))).collect();
+        let text = format!("x;y\n{rows}");
+        let (ingested, _) = stored(DataFormat::Csv, text.as_bytes(), types).unwrap();
+        assert_eq!(ingested.columns[1].note, None);
+        (ingested.columns[0].kind, ingested.columns[0].note.clone())
+    };
+    let decimal = |row: usize| format!("{row}.5");
+    let one = |other: &str, at: usize| {
+        let other = other.to_owned();
+        move |row: usize| if row == at { other.clone() } else { decimal(row) }
+    };
+    for at in [3, 500] {
+        let (kind, told) = note(&one("12,5", at), &[]);
+        let told = told.unwrap();
+        assert_eq!(kind, ColumnType::String);
+        let begin = format!(
+            "599 of 600 values are numbers, and the column is text: line {} holds '12,5';",
+            at + 2
+        );
+        assert!(told.starts_with(&begin), "{told}");
+        assert!(told.contains("types=x:float64"), "{told}");
+    }
+    assert_eq!(note(&decimal, &[]).1, None);
+    assert_eq!(note(&one("", 3), &[]).1, None);
+    assert_eq!(note(&one("007", 3), &[]).1, None, "a code");
+    assert_eq!(note(&one("12,5", 3), &[("x", ColumnType::String)]).1, None, "as it was asked for");
+    let often = |row: usize| if row.is_multiple_of(20) { "none".to_owned() } else { decimal(row) };
+    assert_eq!(note(&often, &[]).1, None);
+}

@@ -126,5 +126,7 @@ fn the_demonstration_takes_the_users_own_file() {
     let output = actuary(scratch.path()).arg("demo").args(wrong).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = super::stderr(&output);
-    assert!(said.contains("did you mean price?"), "{said}");
+    assert_eq!(said.matches("did you mean price?").count(), 1, "{said}");
+    assert!(said.contains("at --target"), "{said}");
+    assert_eq!(super::stdout(&output), "", "nothing was started");
 }

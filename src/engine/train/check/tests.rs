@@ -110,6 +110,7 @@ fn column(name: &str, kind: ColumnType, distinct: u64, nulls: u64) -> ColumnSumm
         std: None,
         top: Vec::new(),
         sizes: None,
+        note: None,
     }
 }
 

@@ -169,7 +169,13 @@ impl Layer {
     /// x, and the two values of y between which the mark lies.
     fn spans(&self) -> impl Iterator<Item = (f64, f64, f64)> {
         self.points.iter().enumerate().map(|(at, (x, y))| match &self.mark {
-            Mark::Line | Mark::Thin | Mark::Points | Mark::Fields { .. } => (*x, *y, *y),
+            Mark::Line | Mark::Thin | Mark::Points => (*x, *y, *y),
+            // A field without a value takes no room.
+            Mark::Fields { values } => {
+                let has_value = values.get(at).is_some_and(|v| range::drawable((*x, *y, *v)));
+                let y = if has_value { *y } else { f64::NAN };
+                (*x, y, y)
+            }
             Mark::Bars { .. } => (*x, 0.0, *y),
             Mark::Spans { from, .. } => (*x, from.get(at).copied().unwrap_or(f64::NAN), *y),
             Mark::Band { upper } | Mark::Intervals { upper } => {

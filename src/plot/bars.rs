@@ -156,13 +156,14 @@ impl Columns {
         if self.low < 0.0 { zero.max(1).min(self.bars) } else { 0 }
     }
 
-    /// As [`Columns::bar`], of a bar that does not begin at the axis: whole characters, one at least.
+    /// As [`Columns::bar`], of a bar that does not begin at the axis: whole characters, one at least where
+    /// there is room for any.
     fn span(&self, from: f64, to: f64, fill: char) -> (String, String, String) {
         let span = (self.high - self.low).max(f64::MIN_POSITIVE);
         let place = |value: f64| ((value - self.low) / span * self.bars as f64).round() as usize;
         let (start, end) = (place(from.min(to)), place(from.max(to)));
         let start = start.min(self.bars.saturating_sub(1));
-        let end = end.clamp(start + 1, self.bars.max(start + 1));
+        let end = end.max(start + 1).min(self.bars);
         let zero = self.zero();
         let fills = |count: usize| fill.to_string().repeat(count);
         let below = fills(end.min(zero).saturating_sub(start.min(zero)));

@@ -83,6 +83,10 @@ pub(super) fn ranges(plot: &Plot) -> Option<(Range, Range)> {
     if x_range.low > x_range.high {
         return None;
     }
+    if plot.has_lying_bars() {
+        // The line from which they begin, also where all begin elsewhere.
+        y_range.include(0.0);
+    }
     for (range, axis) in [(&mut x_range, &plot.x), (&mut y_range, &plot.y)] {
         if let Scale::Category(names) = &axis.scale {
             range.include(-0.5);

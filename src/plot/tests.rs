@@ -425,6 +425,14 @@ fn bars_that_begin_anywhere_lie_where_they_lead() {
         ],
         "\n{drawn}"
     );
+    // The axis is shown where no bar begins or ends on it.
+    let far = Mark::Spans { width: 0.8, from: vec![6.0, 7.0], is_range: false };
+    let layers =
+        vec![Layer { name: String::new(), mark: far, points: vec![(0.0, 7.0), (1.0, 9.0)] }];
+    let far = Plot { layers, ..plot.clone() }.svg(400, 300).unwrap();
+    assert!(far.contains("\n0\n"), "{far}");
+    // Beside the axis there is no room for any.
+    assert_eq!(plot.braille(1, 10, false), "│\n│\n│\n│");
     let svg = plot.svg(400, 300).unwrap();
     assert!(svg.matches("<rect").count() >= 4, "{svg}");
 }

@@ -150,8 +150,13 @@ impl App {
                 let serving = tokio::spawn(server.run());
                 Ok(Self { backend, worker, address, is_tls, http, serving })
             }
-            // In order, or who listens to the database would miss it.
-            Err(error) => backend.close().await.and(Err(error)),
+            Err(error) => {
+                // In order, or who listens to the database would miss it.
+                if let Err(closing) = backend.close().await {
+                    tracing::warn!(%closing, "what was started did not end well");
+                }
+                Err(error)
+            }
         }
     }
 

@@ -24,6 +24,15 @@ fn on(device: &str, frame: &Frame, spec: &TrainingSpec) -> Trained {
     run(frame, &TrainingSpec { device: device.to_owned(), ..spec.clone() })
 }
 
+/// What a job or a server may leave to the CPU is read by eye; of the plainest networks it would mean that no GPU
+/// is of use.
+fn excused(trained: &Trained, what: &str) {
+    let network = serde_json::to_value(&trained.spec.network).unwrap();
+    println!("{network}: {what}");
+    let is_plain = ["linear", "mlp"].iter().any(|kind| network["kind"] == *kind);
+    assert!(!is_plain, "{network}: {what}");
+}
+
 /// That a version answers on a GPU as on the CPU, to other inputs than those by which the GPU was tried, or
 /// that it is refused there: nothing else may be served.
 fn answers_alike_or_not_at_all(trained: &Trained, gpu: Device) {
@@ -31,12 +40,11 @@ fn answers_alike_or_not_at_all(trained: &Trained, gpu: Device) {
         let features = trained.features.clone();
         LoadedModel::load_on(device, &trained.signature, &trained.spec, features, &trained.weights)
     };
-    let network = &trained.spec.network;
     let there = match loaded(gpu) {
         Ok(there) => there,
         Err(error) => {
             assert_eq!(error.code(), Code::DeviceUnavailable, "{error}");
-            println!("REFUSED: {network:?} is served by the CPU: {error}");
+            excused(trained, &format!("REFUSED: served by the CPU: {error}"));
             return;
         }
     };
@@ -46,7 +54,7 @@ fn answers_alike_or_not_at_all(trained: &Trained, gpu: Device) {
         let (wanted, found) = (here.logits_of(&inputs).unwrap(), there.logits_of(&inputs).unwrap());
         let pairs = wanted.iter().zip(&found);
         let furthest = pairs.map(|(a, b)| (a - b).abs() / a.abs().max(1.0)).fold(0.0, f64::max);
-        println!("{network:?}: answers to {rows} rows are {furthest:e} apart");
+        println!("{:?}: answers to {rows} rows are {furthest:e} apart", trained.spec.network);
         assert!(furthest <= 1e-5, "{furthest:e}");
     }
 }
@@ -126,7 +134,7 @@ fn a_network_learns_and_answers_on_a_gpu_as_on_the_cpu(#[case] of: (Frame, Train
     let (wanted, found) = (last(&here), last(&there));
     println!("{:?}: {wanted} on the CPU, {found} on the GPU", there.spec.network);
     if is_told(&there) {
-        println!("TOLD: {:?}: {:?}", there.spec.network, there.warnings);
+        excused(&there, &format!("TOLD: {:?}", there.warnings));
     } else {
         assert!((found - wanted).abs() < 0.05 * wanted + 0.002, "{found} {wanted}");
     }

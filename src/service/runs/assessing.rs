@@ -139,7 +139,6 @@ impl Columns {
         self.decisions.push(one.decision);
         self.points.push(one.points);
         self.pd.push(one.pd);
-        self.exposure.push(one.exposure);
         self.expected_loss.push(one.expected_loss);
         self.limit.push(one.offer.and_then(|offer| offer.limit));
         self.rate.push(one.offer.and_then(|offer| offer.rate));
@@ -387,10 +386,10 @@ mod tests {
             columns.push(Assessment {
                 decision,
                 points,
-                exposure,
                 expected_loss: loss,
                 ..Assessment::default()
             });
+            columns.exposure.push(exposure);
         }
         let of = |exposure, stage| Staged { exposure, stage };
         let stages = [

@@ -114,6 +114,11 @@ fn is_met(condition: &ReasonCondition, fact: Fact<'_>) -> Option<u8> {
     }
 }
 
+/// Whether an entry is for values on a side of a baseline.
+pub(super) fn is_of_side(entry: &ReasonEntry, side: Ordering) -> bool {
+    matches!(entry.when, Some(ReasonCondition::Is(value)) if side_of(value) == Some(side))
+}
+
 /// On which side of a baseline such values lie; None of missing ones.
 fn side_of(value: ReasonValue) -> Option<Ordering> {
     match value {

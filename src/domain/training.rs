@@ -36,9 +36,9 @@ pub struct TrainingSpec {
     /// Inferred from the target when absent; with a `window`, a number is forecast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
-    /// The class whose probability is the score of a binary model; when absent `1` (but beside a greater
-    /// number), `true`, `yes` or `y` where one of the two classes is one of these, else the rarer class, which a
-    /// warning tells.
+    /// The class whose probability is the score of a binary model; when absent that of the model's newest version,
+    /// for its first one `1` (but beside a greater number), `true`, `yes` or `y` where one of the two classes is one
+    /// of these, else the rarer class, which a warning tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive_class: Option<String>,
     /// Columns with which the answered number, the probability of the positive class or the value of a

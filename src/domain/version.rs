@@ -93,7 +93,7 @@ pub struct Answers<'a> {
     pub task: Option<Task>,
     /// The column that is foretold.
     pub target: Option<&'a str>,
-    /// In any order; of two alone they have to be the same.
+    /// In any order. Two have to be the same; of several some have to.
     pub classes: Option<&'a [String]>,
     pub positive_class: Option<&'a str>,
 }
@@ -119,9 +119,12 @@ impl Answers<'_> {
             classes.sort_unstable();
             classes
         };
-        // One of several classes may come with newer rows; of two nothing is left as it was.
-        let of_two = self.classes.filter(|_| newest.task == Task::Binary);
-        if let Some(classes) = of_two.filter(|c| sorted(c) != sorted(&newest.classes)) {
+        // One of several classes may come or go with newer rows; of two nothing is left as it was.
+        let are_others = |classes: &[String]| match newest.task {
+            Task::Multiclass => !classes.iter().any(|class| newest.classes.contains(class)),
+            _ => sorted(classes) != sorted(&newest.classes),
+        };
+        if let Some(classes) = self.classes.filter(|classes| are_others(classes)) {
             let (is, other) = (shown(&newest.classes), shown(classes));
             let what = format!("tells the classes {is} apart, and this training {other}");
             return conflict("/target", what);
@@ -448,5 +451,7 @@ mod tests {
         let more = ["0".to_owned(), "1".to_owned(), "2".to_owned()];
         let grown = Answers { classes: Some(&more), ..several.answers() };
         assert_eq!(grown.conflict("race", &several), None);
+        let foreign = Answers { classes: Some(&other), ..several.answers() };
+        assert_eq!(foreign.conflict("race", &several).unwrap().pointer, "/target");
     }
 }

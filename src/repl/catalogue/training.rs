@@ -43,7 +43,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             optional(
                 "positive_class",
                 NONE,
-                "the class whose probability is the score; 1, true, yes or y, else the rarer one",
+                "the class whose probability is the score; as before, else 1, true, yes, else the rarer",
             ),
             optional(
                 "monotone",

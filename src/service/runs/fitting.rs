@@ -25,9 +25,8 @@ use crate::service::models::alike;
 use crate::service::versions::no_version;
 use crate::store::{Blob, NewVersion, Store};
 
-/// Where nothing is set: steps on a GPU get slower from training to training in one process, by a third
-/// over 50 of them on an H200, and a new process takes seconds. `actuary bench train --device cuda:0` measures
-/// 50 with this.
+/// Where nothing is set: steps on a GPU get slower from training to training in one process (cubecl#1406), and a new
+/// process takes seconds. `actuary bench train --device cuda:0` measures 50 with this.
 pub const GPU_TRAININGS: NonZeroUsize = NonZeroUsize::new(10).unwrap();
 
 /// What the training thread tells and asks while it works.
@@ -101,18 +100,32 @@ impl Hooks for RunHooks {
     }
 }
 
-/// Refuses a training whose version the model could not take, before the work. Of windows the store
-/// finds it, when they are trained.
-fn check_answers(
+/// Takes the model's positive class where none is asked for: which is the rarer one may change with the rows.
+/// Refuses a training whose version the model could not take, before the work. What numbers are is known since
+/// it was asked for; of windows the store finds it, when they are trained.
+fn settle_classes(
     frame: &Frame,
-    spec: &TrainingSpec,
+    spec: &mut TrainingSpec,
     model: &str,
     newest: &Signature,
 ) -> Result<()> {
+    if newest.classes.is_empty() {
+        return Ok(());
+    }
+    let told = engine::told_apart(frame, spec);
+    if spec.window.is_some() && told.is_err() {
+        // Windows have errors of their own.
+        return Ok(());
+    }
+    let (task, classes, mut positive) = told?;
+    let known = newest.positive_class.as_ref().filter(|class| classes.contains(*class));
+    if spec.positive_class.is_none() && task == newest.task && known.is_some() {
+        spec.positive_class = known.cloned();
+        positive = known.cloned();
+    }
     if spec.window.is_some() {
         return Ok(());
     }
-    let (task, classes, positive) = engine::told_apart(frame, spec)?;
     let answers = Answers {
         task: Some(task),
         target: Some(&spec.target),
@@ -143,8 +156,9 @@ impl Service {
         let newest = self.newest_signature(&claim.project, &job.model).await?;
         let model = job.model.clone();
         let work = move |frame: &Frame, resume: Option<&[u8]>, hooks: &mut RunHooks| {
+            let mut spec = spec.clone();
             if let Some(newest) = &newest {
-                check_answers(frame, &spec, &model, newest)?;
+                settle_classes(frame, &mut spec, &model, newest)?;
             }
             engine::train_from(frame, &spec, start.as_deref(), resume, hooks)
         };

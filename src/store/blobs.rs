@@ -1,5 +1,5 @@
 //! Blobs: immutable bytes found by their SHA-256, in chunks of 1 MiB (twice as fast to read as
-//! one large value), verified whenever they are read. Reading is in `blobs/reading.rs`.
+//! one large value), verified by their BLAKE3 whenever they are read. Reading is in `blobs/reading.rs`.
 
 mod reading;
 
@@ -20,6 +20,8 @@ const CHUNK: usize = 1 << 20;
 pub struct Blob {
     pub id: i64,
     pub sha256: [u8; 32],
+    /// By which it is verified; none of those that were kept before there was one.
+    pub blake3: Option<[u8; 32]>,
     pub size: u64,
 }
 
@@ -34,7 +36,8 @@ impl Blob {
 pub struct BlobWriter {
     store: Store,
     id: i64,
-    hasher: Sha256,
+    sha256: Sha256,
+    blake3: blake3::Hasher,
     buffer: Vec<u8>,
     position: i32,
     size: u64,
@@ -55,7 +58,8 @@ impl Store {
         Ok(BlobWriter {
             store: self.clone(),
             id,
-            hasher: Sha256::new(),
+            sha256: Sha256::new(),
+            blake3: blake3::Hasher::new(),
             buffer: Vec::with_capacity(CHUNK),
             position: 0,
             size: 0,
@@ -117,7 +121,8 @@ impl BlobWriter {
     /// # Errors
     /// [`crate::error::Code::Unavailable`] when the database can't be reached.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
-        self.hasher.update(bytes);
+        self.sha256.update(bytes);
+        self.blake3.update(bytes);
         self.size += bytes.len() as u64;
         while !bytes.is_empty() {
             let room = CHUNK - self.buffer.len();
@@ -159,7 +164,13 @@ impl BlobWriter {
     pub async fn complete(mut self) -> Result<Blob> {
         self.flush().await?;
         self.settle().await?;
-        Ok(Blob { id: self.id, sha256: self.hasher.finalize().into(), size: self.size })
+        let (sha256, blake3) = (self.sha256.finalize(), self.blake3.finalize());
+        Ok(Blob {
+            id: self.id,
+            sha256: sha256.into(),
+            blake3: Some(blake3.into()),
+            size: self.size,
+        })
     }
 }
 
@@ -181,11 +192,12 @@ impl Tx {
             return Ok(earlier);
         }
         let named = sqlx::query!(
-            "UPDATE blob SET sha256 = $2, size = $3 WHERE id = $1 AND $3 =
+            "UPDATE blob SET sha256 = $2, size = $3, blake3 = $4 WHERE id = $1 AND $3 =
                 (SELECT coalesce(sum(octet_length(data)), 0) FROM blob_chunk WHERE blob = $1)",
             written.id,
             &written.sha256,
-            i64::try_from(written.size).unwrap_or(i64::MAX)
+            i64::try_from(written.size).unwrap_or(i64::MAX),
+            written.blake3.as_ref().map(<[u8; 32]>::as_slice)
         )
         .execute(&mut *self.0)
         .await
@@ -202,11 +214,19 @@ impl Tx {
     }
 
     async fn find_blob(&mut self, sha256: &[u8; 32]) -> Result<Option<Blob>> {
-        let row = sqlx::query!("SELECT id, size FROM blob WHERE sha256 = $1 FOR KEY SHARE", sha256)
-            .fetch_optional(&mut *self.0)
-            .await
-            .map_err(database_error("finding a blob"))?;
-        Ok(row.map(|r| Blob { id: r.id, sha256: *sha256, size: unsigned(r.size) }))
+        let row = sqlx::query!(
+            "SELECT id, size, blake3 FROM blob WHERE sha256 = $1 FOR KEY SHARE",
+            sha256
+        )
+        .fetch_optional(&mut *self.0)
+        .await
+        .map_err(database_error("finding a blob"))?;
+        Ok(row.map(|r| Blob {
+            id: r.id,
+            sha256: *sha256,
+            blake3: r.blake3.and_then(|bytes| bytes.try_into().ok()),
+            size: unsigned(r.size),
+        }))
     }
 
     async fn drop_blob(&mut self, id: i64) -> Result<()> {

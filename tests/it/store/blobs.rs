@@ -107,6 +107,28 @@ async fn damage_is_found_before_the_last_chunk_is_given() {
     }
 }
 
+/// Those that were kept before blobs had a BLAKE3.
+#[tokio::test]
+async fn blobs_of_before_are_verified_by_sha_256() {
+    let database = database().await;
+    let store = Store::new(database.pool.clone());
+    let bytes = bytes(5 * CHUNK);
+    let id = store_bytes(&store, &bytes).await.id;
+    damage(&database.pool, "UPDATE blob SET blake3 = NULL WHERE id = $1", id).await;
+    assert!(store.load_blob(id).await.unwrap() == bytes);
+    assert!(read(&store, id).await == (bytes.clone(), None));
+    assert_eq!(store_bytes(&store, &bytes).await.id, id);
+    damage(
+        &database.pool,
+        "UPDATE blob_chunk SET data = overlay(data PLACING '\\xff'::bytea FROM 9)
+            WHERE blob = $1 AND position = 2",
+        id,
+    )
+    .await;
+    store.load_blob(id).await.unwrap_err();
+    assert!(read(&store, id).await.1.unwrap().contains("the database is damaged"));
+}
+
 #[tokio::test]
 async fn readers_that_wait_or_leave_hold_no_connection() {
     let database = database().await;

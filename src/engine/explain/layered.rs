@@ -6,6 +6,9 @@
 //! rows, backwards once for each way, to the sum of what its points gave. The rest is exact to the same
 //! rounding as a pass through all of it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use actuary_kernels::Dense;
 
 use super::Quantity;
@@ -16,7 +19,7 @@ use crate::engine::networks::parameters::{Parameter, Parameters};
 
 /// Points that are evaluated at once, and numbers that layers make of them.
 const POINTS: usize = 256;
-const NUMBERS: usize = 1 << 20;
+const NUMBERS: usize = 1 << 18;
 
 /// Networks, each of one or several members.
 #[derive(Debug)]
@@ -30,7 +33,8 @@ pub(super) struct Layered {
 #[derive(Debug)]
 struct Member {
     first: Layer,
-    rest: Vec<Layer>,
+    /// Several members may have the same ones.
+    rest: Vec<Arc<Layer>>,
 }
 
 /// A layer, and the way back through it: from gradients by what it gives to those by what it reads.
@@ -69,16 +73,10 @@ impl Layer {
 }
 
 impl Member {
-    /// Of the weights and biases of all layers.
-    fn new(layers: &[(&[f32], &[f32])]) -> Option<Self> {
-        let ((weights, bias), rest) = layers.split_first()?;
+    /// Of the weights and bias of the first layer.
+    fn new((weights, bias): (&[f32], &[f32]), rest: Vec<Arc<Layer>>) -> Option<Self> {
         // What comes before it is rectified is straight along the ways.
-        let first = Layer::new(weights, bias, false)?;
-        let rest = rest
-            .iter()
-            .enumerate()
-            .map(|(number, (weights, bias))| Layer::new(weights, bias, number + 1 < rest.len()));
-        Some(Self { first, rest: rest.collect::<Option<_>>()? })
+        Some(Self { first: Layer::new(weights, bias, false)?, rest })
     }
 
     /// What each layer makes of what the first one gave before it is rectified.
@@ -115,6 +113,10 @@ impl Member {
         (slopes, stride)
     }
 
+    fn layers(&self) -> impl Iterator<Item = &Layer> {
+        std::iter::once(&self.first).chain(self.rest.iter().map(|layer| &**layer))
+    }
+
     fn last(&self) -> &Dense {
         self.rest.last().map_or(&self.first.forward, |layer| &layer.forward)
     }
@@ -141,14 +143,17 @@ impl Layered {
 
     /// Numbers that are held: of each layer the weights, and turned.
     pub(super) fn size(&self) -> usize {
-        let of = |layer: &Layer| 2 * layer.forward.inputs() * layer.forward.outputs();
-        self.members().flat_map(|member| member.rest.iter().chain([&member.first])).map(of).sum()
+        let layers = self.members().flat_map(Member::layers);
+        let each: BTreeMap<*const Layer, usize> = layers
+            .map(|layer| (&raw const *layer, 2 * layer.forward.inputs() * layer.forward.outputs()))
+            .collect();
+        each.values().sum()
     }
 
     /// Points that are evaluated at once: what is made of them stays in a cache.
     pub(super) fn at_once(&self) -> usize {
-        let widths = self.members().flat_map(|member| member.rest.iter().chain([&member.first]));
-        let widths: usize = widths.map(|layer| layer.forward.stride()).sum();
+        let layers = self.members().flat_map(Member::layers);
+        let widths: usize = layers.map(|layer| layer.forward.stride()).sum();
         (NUMBERS / widths.max(1)).clamp(1, POINTS)
     }
 
@@ -182,21 +187,31 @@ impl Layered {
             .map(|(member, begun)| member.pass(begun.clone(), 1))
             .collect();
         let mut slopes = vec![0.0; self.count() * self.outputs];
-        self.quantity(&passed, 0, of, &mut slopes)
+        self.quantity(&self.logits(&passed), 0, of, &mut slopes)
+    }
+
+    /// What the last layer of each member gave, and how far apart that of two points begins.
+    fn logits<'a>(&self, passed: &'a [Passed]) -> Vec<(&'a [f32], usize)> {
+        let each = self.members().zip(passed);
+        each.map(|(member, passed)| {
+            (passed.given.last().map_or(&[][..], Vec::as_slice), member.last().stride())
+        })
+        .collect()
     }
 
     /// The quantity at a point, and its slopes by the logits of all members.
-    fn quantity(&self, passed: &[Passed], point: usize, of: Quantity, slopes: &mut [f64]) -> f64 {
-        let logits: Vec<&[f32]> = self
-            .members()
-            .zip(passed)
-            .map(|(member, passed)| {
-                let last = passed.given.last().map_or(&[][..], Vec::as_slice);
-                &last[point * member.last().stride()..]
-            })
-            .collect();
-        let logit = |member: usize, output: usize| f64::from(logits[member][output]);
-        of.at((self.count(), self.outputs), &logit, slopes)
+    fn quantity(
+        &self,
+        logits: &[(&[f32], usize)],
+        point: usize,
+        of: Quantity,
+        slopes: &mut [f64],
+    ) -> f64 {
+        let logit = |member: usize, output: usize| {
+            let (given, stride) = logits[member];
+            f64::from(given[point * stride + output])
+        };
+        of.at((logits.len(), self.outputs), &logit, slopes)
     }
 
     /// Adds the gradients at points between reference rows and a row, by what the first layers give
@@ -222,8 +237,9 @@ impl Layered {
         let mut slopes = vec![0.0; self.count() * self.outputs];
         let mut by_logits: Vec<Vec<f32>> =
             self.members().map(|member| vec![0.0; points.len() * member.last().stride()]).collect();
+        let logits = self.logits(&passed);
         for point in 0..points.len() {
-            self.quantity(&passed, point, of, &mut slopes);
+            self.quantity(&logits, point, of, &mut slopes);
             let each = slopes.chunks_exact(self.outputs);
             for ((member, by_logits), slopes) in self.members().zip(&mut by_logits).zip(each) {
                 let row = by_logits[point * member.last().stride()..].iter_mut();
@@ -279,7 +295,12 @@ impl Layered {
 fn one(hidden: usize, weights: &Parameters) -> Option<Vec<Member>> {
     let names = (0..hidden).map(|layer| format!("hidden.{layer}"));
     let layers = names.chain(["output".to_owned()]).map(|name| layer(weights, &name));
-    Some(vec![Member::new(&layers.collect::<Option<Vec<_>>>()?)?])
+    let layers = layers.collect::<Option<Vec<_>>>()?;
+    let (first, rest) = layers.split_first()?;
+    let rest = rest.iter().enumerate().map(|(number, (weights, bias))| {
+        Layer::new(weights, bias, number + 1 < rest.len()).map(Arc::new)
+    });
+    Some(vec![Member::new(*first, rest.collect::<Option<_>>()?)?])
 }
 
 /// Weights and bias of a layer.
@@ -294,17 +315,19 @@ fn members(blocks: usize, weights: &Parameters) -> Option<Vec<Member>> {
     let scale = weights.get("scale")?;
     let head = (weights.get("head.weight")?, weights.get("head.bias")?);
     let (first, bias) = layer(weights, "hidden.0")?;
-    let rest = (1..blocks).map(|number| layer(weights, &format!("hidden.{number}")));
-    let rest = rest.collect::<Option<Vec<_>>>()?;
+    let shared = (1..blocks).map(|number| {
+        let (weights, bias) = layer(weights, &format!("hidden.{number}"))?;
+        Layer::new(weights, bias, true).map(Arc::new)
+    });
+    let shared = shared.collect::<Option<Vec<_>>>()?;
     let member = |member: usize| {
         let mut own = first.to_vec();
         for (row, scale) in own.chunks_exact_mut(bias.len()).zip(slice(scale, member)?) {
             row.iter_mut().for_each(|weight| *weight *= scale);
         }
-        let mut layers = vec![(own.as_slice(), bias)];
-        layers.extend(&rest);
-        layers.push((slice(head.0, member)?, slice(head.1, member)?));
-        Member::new(&layers)
+        let head = Layer::new(slice(head.0, member)?, slice(head.1, member)?, false)?;
+        let rest = shared.iter().cloned().chain([Arc::new(head)]);
+        Member::new((&own, bias), rest.collect())
     };
     (0..*scale.shape.first()?).map(member).collect()
 }

@@ -62,11 +62,22 @@ fn binary(
         slopes[0] = sign;
         return logit;
     }
-    let shares = |sign: f64| logits.clone().map(move |z| log_sigmoid(sign * z));
+    // The greatest of the shares, so that no sum of their exponentials overflows or is nothing.
+    let ends = logits
+        .clone()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), z| (low.min(z), high.max(z)));
+    let (likeliest, unlikeliest) = (log_sigmoids(ends.1).0, log_sigmoids(ends.0).1);
+    let (mut yes, mut no) = (0.0, 0.0);
+    for (member, z) in logits.enumerate() {
+        let (p, q) = log_sigmoids(z);
+        yes += (p - likeliest).exp();
+        no += (q - unlikeliest).exp();
+        slopes[member * outputs] = p + q;
+    }
     let count = (members as f64).ln();
-    let (yes, no) = (log_sum_exp(shares(1.0)) - count, log_sum_exp(shares(-1.0)) - count);
-    for (member, (p, q)) in shares(1.0).zip(shares(-1.0)).enumerate() {
-        slopes[member * outputs] = sign * (p + q - yes - no - count).exp();
+    let (yes, no) = (yes.ln() + likeliest - count, no.ln() + unlikeliest - count);
+    for slope in slopes.iter_mut().step_by(outputs.max(1)) {
+        *slope = sign * (*slope - yes - no - count).exp();
     }
     yes - no
 }
@@ -100,9 +111,10 @@ fn of_class(
     yes - no
 }
 
-/// log 1 / (1 + e^-z) = min(z, 0) - log(1 + e^-|z|).
-fn log_sigmoid(z: f64) -> f64 {
-    z.min(0.0) - (-z.abs()).exp().ln_1p()
+/// log p and log (1 - p) of p = 1 / (1 + e^-z), the one min(z, 0) - log(1 + e^-|z|).
+fn log_sigmoids(z: f64) -> (f64, f64) {
+    let rest = (-z.abs()).exp().ln_1p();
+    (z.min(0.0) - rest, (-z).min(0.0) - rest)
 }
 
 fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {

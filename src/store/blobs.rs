@@ -189,7 +189,10 @@ impl Tx {
             .map_err(database_error("waiting to name a blob"))?;
         if let Some(earlier) = self.find_blob(&written.sha256).await? {
             self.drop_blob(written.id).await?;
-            return Ok(earlier);
+            return match earlier.blake3 {
+                Some(_) => Ok(earlier),
+                None => self.add_blake3(earlier, written.blake3).await,
+            };
         }
         let named = sqlx::query!(
             "UPDATE blob SET sha256 = $2, size = $3, blake3 = $4 WHERE id = $1 AND $3 =
@@ -227,6 +230,16 @@ impl Tx {
             blake3: r.blake3.and_then(|bytes| bytes.try_into().ok()),
             size: unsigned(r.size),
         }))
+    }
+
+    /// Of a blob that was kept before blobs had one.
+    async fn add_blake3(&mut self, blob: Blob, blake3: Option<[u8; 32]>) -> Result<Blob> {
+        let bytes = blake3.as_ref().map(<[u8; 32]>::as_slice);
+        sqlx::query!("UPDATE blob SET blake3 = $2 WHERE id = $1", blob.id, bytes)
+            .execute(&mut *self.0)
+            .await
+            .map_err(database_error("adding a hash to a blob"))?;
+        Ok(Blob { blake3, ..blob })
     }
 
     async fn drop_blob(&mut self, id: i64) -> Result<()> {

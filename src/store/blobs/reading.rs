@@ -23,13 +23,13 @@ use crate::store::unsigned;
 struct Ahead {
     /// Chunks of a statement.
     chunks: u16,
-    /// Statements whose chunks arrive or wait at once.
+    /// Statements whose chunks arrive or wait at once, where the pool has several times as many connections.
     statements: usize,
 }
 
 /// Where the reader is this machine, and where it is a client, of which there may be many and slow ones.
 const LOCAL: Ahead = Ahead { chunks: 4, statements: 4 };
-const REMOTE: Ahead = Ahead { chunks: 2, statements: 1 };
+const REMOTE: Ahead = Ahead { chunks: 1, statements: 2 };
 /// Bytes of a chunk that arrive as one value: it is copied as it is received, which a cache makes cheap
 /// where it fits.
 const PIECE: i32 = 128 * 1024;
@@ -39,7 +39,7 @@ type Arrival = Result<Vec<Bytes>>;
 type Arrivals = Pin<Box<dyn Stream<Item = Arrival> + Send>>;
 
 impl Store {
-    /// Reads a blob from its start, at the pace of a client. Must be called within a tokio runtime.
+    /// Reads a blob from its start, at the pace of a client. Must be read within a tokio runtime.
     ///
     /// # Errors
     /// [`Error::Internal`] when there is no such blob.
@@ -86,7 +86,7 @@ impl Store {
         self.copy(proof, bytes).await
     }
 
-    /// Reads every complete blob and holds it against its hash. Returns their number and bytes.
+    /// Reads every complete blob and holds it against both of its hashes. Returns their number and bytes.
     ///
     /// # Errors
     /// [`Error::Internal`] naming the first whose bytes are not those that were stored.
@@ -97,7 +97,10 @@ impl Store {
             .map_err(database_error("listing blobs"))?;
         let mut bytes = 0;
         for id in &ids {
-            let proof = self.proof_of(*id).await?;
+            let mut proof = self.proof_of(*id).await?;
+            if proof.hashes.iter().all(|hash| hash.wanted != proof.sha256) {
+                proof.hashes.push(Hash::new::<Sha256>(&proof.sha256));
+            }
             bytes += proof.size;
             self.copy(proof, std::io::sink()).await?;
         }
@@ -110,11 +113,12 @@ impl Store {
                 .fetch_one(&self.pool)
                 .await
                 .map_err(database_error("finding a blob"))?;
-        let (hasher, wanted): (Box<dyn DynDigest + Send>, _) = match row.blake3 {
-            Some(blake3) => (Box::<blake3::Hasher>::default(), blake3),
-            None => (Box::<Sha256>::default(), row.sha256.clone()),
+        let hash = match row.blake3 {
+            Some(blake3) => Hash::new::<blake3::Hasher>(&blake3),
+            None => Hash::new::<Sha256>(&row.sha256),
         };
-        Ok(Proof { id, sha256: row.sha256, size: unsigned(row.size), read: 0, hasher, wanted })
+        let size = unsigned(row.size);
+        Ok(Proof { id, sha256: row.sha256, size, read: 0, hashes: vec![hash] })
     }
 
     /// The chunks of a blob in their order, those of each statement together. Each statement is sent by a task
@@ -123,12 +127,15 @@ impl Store {
         let (pool, id) = (self.pool.clone(), proof.id);
         let count = i32::try_from(proof.size.div_ceil(CHUNK as u64)).unwrap_or(i32::MAX);
         let chunks = i32::from(ahead.chunks);
+        // Others have to find a connection, too.
+        let most = self.pool.options().get_max_connections() as usize / 4;
+        let at_once = ahead.statements.min(most).max(1);
         let statements = (0..count).step_by(chunks.unsigned_abs() as usize).map(move |from| {
             let wanted = from..from.saturating_add(chunks);
             AbortOnDropHandle::new(tokio::spawn(arrival(pool.clone(), id, wanted)))
         });
         let arrivals = stream::iter(statements)
-            .buffered(ahead.statements)
+            .buffered(at_once)
             .map(|arrival| arrival.context("waiting for chunks of a blob")?);
         Box::pin(arrivals)
     }
@@ -175,19 +182,33 @@ struct Proof {
     sha256: Vec<u8>,
     size: u64,
     read: u64,
+    hashes: Vec<Hash>,
+}
+
+struct Hash {
     hasher: Box<dyn DynDigest + Send>,
     wanted: Vec<u8>,
+}
+
+impl Hash {
+    fn new<H: DynDigest + Default + Send + 'static>(wanted: &[u8]) -> Self {
+        Self { hasher: Box::<H>::default(), wanted: wanted.to_vec() }
+    }
+
+    fn holds(&self) -> bool {
+        *self.hasher.box_clone().finalize() == *self.wanted
+    }
 }
 
 impl Proof {
     fn add(&mut self, piece: &[u8]) {
         self.read += piece.len() as u64;
-        self.hasher.update(piece);
+        self.hashes.iter_mut().for_each(|hash| hash.hasher.update(piece));
     }
 
     /// Whether all has arrived, as it was stored.
     fn check(&self) -> Result<()> {
-        if self.read == self.size && *self.hasher.box_clone().finalize() == *self.wanted {
+        if self.read == self.size && self.hashes.iter().all(Hash::holds) {
             return Ok(());
         }
         Err(Error::internal(

@@ -117,7 +117,12 @@ async fn blobs_of_before_are_verified_by_sha_256() {
     damage(&database.pool, "UPDATE blob SET blake3 = NULL WHERE id = $1", id).await;
     assert!(store.load_blob(id).await.unwrap() == bytes);
     assert!(read(&store, id).await == (bytes.clone(), None));
-    assert_eq!(store_bytes(&store, &bytes).await.id, id);
+    assert_eq!(store.verify_blobs().await.unwrap(), (1, bytes.len() as u64));
+    // They get one when the same bytes are kept once more.
+    let again = store_bytes(&store, &bytes).await;
+    assert!(again.id == id && again.blake3.is_some());
+    assert!(store.load_blob(id).await.unwrap() == bytes);
+    damage(&database.pool, "UPDATE blob SET blake3 = NULL WHERE id = $1", id).await;
     damage(
         &database.pool,
         "UPDATE blob_chunk SET data = overlay(data PLACING '\\xff'::bytea FROM 9)
@@ -127,6 +132,23 @@ async fn blobs_of_before_are_verified_by_sha_256() {
     .await;
     store.load_blob(id).await.unwrap_err();
     assert!(read(&store, id).await.1.unwrap().contains("the database is damaged"));
+}
+
+/// Blobs are found by it, though they are not read by it.
+#[tokio::test]
+async fn a_wrong_sha_256_is_found_when_all_are_verified() {
+    let database = database().await;
+    let store = Store::new(database.pool.clone());
+    let blob = store_bytes(&store, &bytes(CHUNK + 1)).await;
+    store.verify_blobs().await.unwrap();
+    damage(
+        &database.pool,
+        "UPDATE blob SET sha256 = overlay(sha256 PLACING '\\x0000'::bytea FROM 1) WHERE id = $1",
+        blob.id,
+    )
+    .await;
+    store.load_blob(blob.id).await.unwrap();
+    assert_eq!(store.verify_blobs().await.unwrap_err().code(), Code::Internal);
 }
 
 #[tokio::test]
@@ -142,7 +164,7 @@ async fn readers_that_wait_or_leave_hold_no_connection() {
         assert!(!first.is_empty() && first == bytes[..first.len()]);
         readers.push((reader, first.to_vec()));
     }
-    // All are fed as far as there is room, and none asks for more.
+    // What was asked for ahead is there, and none asks for more.
     store.ping().await.unwrap();
     let (mut kept, mut all) = readers.pop().unwrap();
     drop(readers);

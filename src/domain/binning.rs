@@ -25,7 +25,7 @@ pub struct BinningRequest {
     #[schema(example = "default")]
     pub target: String,
     /// The class of which rates are and that weights of evidence speak against; when absent the one that a
-    /// training would call positive: `1` (but beside a greater number), `true`, `yes` or `y`, else the rarer one.
+    /// model's first training would call positive: `1` (but beside a greater number), `true`, `yes` or `y`, else the rarer one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "1")]
     pub adverse: Option<String>,

@@ -178,7 +178,8 @@ impl Target {
     }
 }
 
-/// The task of a training on rows that are no windows, its classes and the positive one, before it begins.
+/// The task that the target alone tells, its classes and the positive one, before a training begins. With windows a
+/// number is forecast, whatever it tells.
 ///
 /// # Errors
 /// As the training's own.

@@ -101,30 +101,34 @@ impl Hooks for RunHooks {
 }
 
 /// Takes the model's positive class where none is asked for: which is the rarer one may change with the rows.
-/// Refuses a training whose version the model could not take, before the work. What numbers are is known since
-/// it was asked for; of windows the store finds it, when they are trained.
+/// Refuses a training whose version the model could not take, before the work; of windows the store finds it,
+/// when they are trained. Returns a warning where the rows would have it otherwise.
 fn settle_classes(
     frame: &Frame,
     spec: &mut TrainingSpec,
     model: &str,
     newest: &Signature,
-) -> Result<()> {
-    if newest.classes.is_empty() {
-        return Ok(());
-    }
+) -> Result<Option<String>> {
     let told = engine::told_apart(frame, spec);
     if spec.window.is_some() && told.is_err() {
         // Windows have errors of their own.
-        return Ok(());
+        return Ok(None);
     }
     let (task, classes, mut positive) = told?;
     let known = newest.positive_class.as_ref().filter(|class| classes.contains(*class));
-    if spec.positive_class.is_none() && task == newest.task && known.is_some() {
-        spec.positive_class = known.cloned();
-        positive = known.cloned();
+    let mut warning = None;
+    if let (None, Some(known)) = (&spec.positive_class, known.filter(|_| task == newest.task)) {
+        if let Some(other) = positive.filter(|other| other != known) {
+            warning = Some(format!(
+                "the positive class stays {known}, as of the model's versions before; new rows alone would \
+                 make it {other}: train a model of another name if that is meant"
+            ));
+        }
+        spec.positive_class = Some(known.clone());
+        positive = Some(known.clone());
     }
     if spec.window.is_some() {
-        return Ok(());
+        return Ok(warning);
     }
     let answers = Answers {
         task: Some(task),
@@ -132,7 +136,7 @@ fn settle_classes(
         classes: Some(&classes),
         positive_class: positive.as_deref(),
     };
-    alike(model, answers, newest)
+    alike(model, answers, newest).map(|()| warning)
 }
 
 /// Keeps how far a run is; of one that was taken over nothing is kept.
@@ -157,10 +161,13 @@ impl Service {
         let model = job.model.clone();
         let work = move |frame: &Frame, resume: Option<&[u8]>, hooks: &mut RunHooks| {
             let mut spec = spec.clone();
-            if let Some(newest) = &newest {
-                settle_classes(frame, &mut spec, &model, newest)?;
-            }
-            engine::train_from(frame, &spec, start.as_deref(), resume, hooks)
+            let warning = match &newest {
+                Some(newest) => settle_classes(frame, &mut spec, &model, newest)?,
+                None => None,
+            };
+            let mut trained = engine::train_from(frame, &spec, start.as_deref(), resume, hooks)?;
+            trained.warnings.extend(warning);
+            Ok(trained)
         };
         self.made(claim, (&job.model, &job.spec.dataset), work).await
     }

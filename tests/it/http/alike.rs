@@ -64,6 +64,9 @@ async fn a_model_takes_no_version_that_answers_something_else() {
     let newest = served.get(&format!("{PATH}/3")).send().await.unwrap();
     let newest = json(newest, StatusCode::OK).await;
     assert_eq!(newest["signature"]["positive_class"], "broken", "{newest}");
+    let warnings = newest["warnings"].as_array().unwrap();
+    let told = |w: &Value| w.as_str().unwrap().contains("the positive class stays broken");
+    assert_eq!(warnings.iter().filter(|w| told(w)).count(), 1, "{newest}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -222,7 +222,7 @@ impl<'a> Teller<'a> {
     }
 
     /// The columns of a group whose values lie above the baseline, and those below, each with the row that stands
-    /// for it there; none on a side that no entry of the group is for.
+    /// for it there; none where no entry of the group is for a side.
     fn on_sides(
         &self,
         found: &Found,
@@ -231,11 +231,9 @@ impl<'a> Teller<'a> {
         standing: &[Standing],
     ) -> [(Ordering, Vec<(usize, usize)>); 2] {
         let entries = self.by_columns.get(&told.columns).map_or(&[][..], Vec::as_slice);
+        let has_side = |at: &usize| self.entries.get(*at).is_some_and(wording::has_side);
+        let asked = entries.iter().any(has_side);
         let of = |side| {
-            let is_of_side = |at: &usize| {
-                self.entries.get(*at).is_some_and(|entry| wording::is_of_side(entry, side))
-            };
-            let asked = entries.iter().any(is_of_side);
             let with = told.columns.iter().filter(|_| asked).filter_map(|name| {
                 let column = self.column(name)?;
                 let cell = values.get(name).unwrap_or(&Cell::Null);

@@ -114,9 +114,9 @@ fn is_met(condition: &ReasonCondition, fact: Fact<'_>) -> Option<u8> {
     }
 }
 
-/// Whether an entry is for values on a side of a baseline.
-pub(super) fn is_of_side(entry: &ReasonEntry, side: Ordering) -> bool {
-    matches!(entry.when, Some(ReasonCondition::Is(value)) if side_of(value) == Some(side))
+/// Whether an entry is for values on one side of a baseline.
+pub(super) fn has_side(entry: &ReasonEntry) -> bool {
+    matches!(entry.when, Some(ReasonCondition::Is(value)) if side_of(value).is_some_and(Ordering::is_ne))
 }
 
 /// On which side of a baseline such values lie; None of missing ones.

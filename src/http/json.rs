@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::domain::name::did_you_mean;
 use crate::error::{Code, Error, FieldError, Result};
 
-/// Larger bodies are searched for their first bad field only.
+/// Of larger bodies the first bad field alone is named, since they would be parsed over and over; and of those larger
+/// still its place is told by the first parse alone.
+const MENDED_BYTES: usize = 1 << 16;
 const SEARCHED_BYTES: usize = 1 << 20;
 /// At most so many bad fields are named.
 const MAX_ERRORS: usize = 20;
@@ -51,7 +53,7 @@ fn invalid<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Error
         (body.len() <= SEARCHED_BYTES).then(|| serde_json::from_slice(body).ok()).flatten();
     let first = locate::<T>(body, rest.as_ref(), error);
     let mut errors = vec![first.clone()];
-    if let Some(value) = rest {
+    if let Some(value) = rest.filter(|_| body.len() <= MENDED_BYTES) {
         let mut mending = Mending { value, mended: Vec::new(), parses: MAX_PARSES };
         let mut next = Some(first);
         while let Some(last) = next
@@ -91,10 +93,14 @@ impl Mending {
         if self.take_out(parent) {
             return true;
         }
-        let Some(filled) = self.filled::<T>(&self.value.clone(), pointer, 0) else { return false };
-        self.value = filled;
-        self.mended.push(pointer.clone());
-        true
+        let value = std::mem::take(&mut self.value);
+        let filled = self.filled::<T>(&value, pointer, 0);
+        let is_filled = filled.is_some();
+        if is_filled {
+            self.mended.push(pointer.clone());
+        }
+        self.value = filled.unwrap_or(value);
+        is_filled
     }
 
     fn take_out(&mut self, pointer: &str) -> bool {
@@ -498,6 +504,15 @@ mod tests {
             errors::<PredictionRequest>(r#"{"rows":[],"version":{}}"#),
             pairs(&[("/version", "must be a version's number or an alias")])
         );
+    }
+
+    /// It would be parsed over and over.
+    #[test]
+    fn of_a_large_body_the_first_bad_field_is_named() {
+        let rows = |text: &str| format!(r#"{{"rows":[{{"a":{{}}}},{{"b":[]}},{{"c":"{text}"}}]}}"#);
+        assert_eq!(errors::<PredictionRequest>(&rows("")).len(), 2);
+        let large = errors::<PredictionRequest>(&rows(&"x".repeat(MENDED_BYTES)));
+        assert_eq!(large, pairs(&[("/rows/0/a", "must be a number, text, true, false or null")]));
     }
 
     #[test]

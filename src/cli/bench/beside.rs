@@ -4,7 +4,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::generator::{Request, Turn, middle, paced, ratio, turn};
+use super::generator::{Idle, Request, Turn, middle, paced, ratio, turn};
 use super::model::begin_endless;
 use super::{Row, Serve};
 use crate::client::Client;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Those of the server; [`Code::Unavailable`] when there is no `nice`.
 pub(super) async fn training(client: &Client, request: &Request, options: &Serve) -> Result<Row> {
     let time = Duration::from_secs_f64(options.seconds);
-    let peak = turn(request, options.connections, time).await?.per_second;
+    let peak = turn(request, options.connections, time, Idle::Sleeps).await?.per_second;
     let rate = peak * SHARE;
     let (mut ours, mut peers) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds.max(1) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::generator::{Request, Turn, middle, ratio, turns};
+use super::generator::{Idle, Request, Turn, middle, ratio, turns};
 use super::model::{Model, columns};
 use super::server::address;
 use super::{Row, Serve, median, timed};
@@ -34,7 +34,8 @@ pub(super) async fn measure(
     let post = |path: &String| Request::post_as(ARROW_STREAM, address, path, Some(key), &body);
     let requests: Vec<Request> = paths.iter().map(post).collect();
     let time = Duration::from_secs_f64(options.seconds);
-    let measured = turns(&requests, options.connections, time, options.rounds).await?;
+    let measured =
+        turns(&requests, options.connections, time, options.rounds, Idle::Sleeps).await?;
     server.stop().await;
     let [ours, parsed] = measured.as_slice() else {
         return Err(Error::internal("measuring", "a turn is missing"));

@@ -73,15 +73,42 @@ impl Turn {
     }
 }
 
+/// What the generator does while it waits for answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Idle {
+    /// Leaves its core to others that the server needs, as the database.
+    Sleeps,
+    /// Looks for answers all the time. To wake a core that sleeps costs a server on a virtual machine microseconds
+    /// for each answer, the more of them the slower it answers, which is no work of the server's.
+    Spins,
+}
+
+async fn spin() -> ! {
+    loop {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Sends a request over so many connections for a while, from a thread of its own.
 ///
 /// # Errors
 /// [`Error::Internal`] when an answer is not a 200 or a connection is lost.
-pub(super) async fn turn(request: &Request, connections: usize, time: Duration) -> Result<Turn> {
+pub(super) async fn turn(
+    request: &Request,
+    connections: usize,
+    time: Duration,
+    idle: Idle,
+) -> Result<Turn> {
     let request = request.clone();
     let generate = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.context("starting the load")?.block_on(generate(&request, connections, time))
+        let load = generate(&request, connections, time);
+        runtime.context("starting the load")?.block_on(async move {
+            match idle {
+                Idle::Sleeps => load.await,
+                Idle::Spins => tokio::select! { turn = load => turn, never = spin() => never },
+            }
+        })
     };
     tokio::task::spawn_blocking(generate).await.context("waiting for the load")?
 }
@@ -252,15 +279,16 @@ pub(super) async fn turns(
     connections: usize,
     time: Duration,
     rounds: usize,
+    idle: Idle,
 ) -> Result<Vec<Vec<Turn>>> {
     let mut all = vec![Vec::new(); requests.len()];
     for request in requests {
         // Connections, caches and the branch predictor get warm.
-        turn(request, connections, time.min(Duration::from_millis(300))).await?;
+        turn(request, connections, time.min(Duration::from_millis(300)), idle).await?;
     }
     for _ in 0..rounds.max(1) {
         for (request, turns) in requests.iter().zip(&mut all) {
-            turns.push(turn(request, connections, time).await?);
+            turns.push(turn(request, connections, time, idle).await?);
         }
     }
     Ok(all)

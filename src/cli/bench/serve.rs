@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::generator::{Request, Turn, middle, once, ratio, turns};
+use super::generator::{Idle, Request, Turn, middle, once, ratio, turns};
 use super::model::{Model, body, models, split_body, train, upload};
 use super::server::address;
 use super::{Peer, Place, Row, Serve, beside, binary, median, timed};
@@ -116,7 +116,8 @@ impl Bench<'_> {
         let peer = options.peer.as_ref().filter(|_| model.id.is_empty());
         requests.extend(peer.map(Peer::request).transpose()?);
         let time = Duration::from_secs_f64(options.seconds);
-        let measured = turns(&requests, options.connections, time, options.rounds).await?;
+        let measured =
+            turns(&requests, options.connections, time, options.rounds, Idle::Sleeps).await?;
         let [ours, recorded, other @ ..] = measured.as_slice() else {
             return Err(Error::internal("measuring", "a turn is missing"));
         };
@@ -134,7 +135,8 @@ impl Bench<'_> {
         let options = self.options;
         let requests = self.requests(address, model, size)?;
         let time = Duration::from_secs_f64(options.seconds);
-        let measured = turns(&requests, options.connections, time, options.rounds).await?;
+        let measured =
+            turns(&requests, options.connections, time, options.rounds, Idle::Spins).await?;
         let direct = direct(self.app, model, body(size), size, time, options.rounds).await?;
         let row = |what: &str, text: &str, unit, figure: &dyn Fn(&Turn) -> f64, pair| {
             pair_row(model, size, (what, text, unit), figure, pair)

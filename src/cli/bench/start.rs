@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::generator::{Request, once, turn};
+use super::generator::{Idle, Request, once, turn};
 use super::memory::resident;
 use super::model::{body, models, train, upload};
 use super::server::Server;
@@ -54,7 +54,7 @@ async fn measure(config: &Config, options: &Start) -> Result<Vec<Row>> {
         let (_, server, request) = start(&beside, &key, Some(url)).await?;
         let idle = resident(server.id()).map(|memory| memory.now);
         let time = Duration::from_secs_f64(options.seconds);
-        turn(&request, CONNECTIONS, time).await?;
+        turn(&request, CONNECTIONS, time, Idle::Sleeps).await?;
         // The kernel counts roughly, and could tell less of the whole than of a part.
         Ok([idle, resident(server.id()).map(|memory| memory.peak).max(idle)])
     };

@@ -15,7 +15,7 @@ impl Client {
         &self,
         request: &ExpectedLossRequest,
     ) -> Result<ExpectedLossResponse> {
-        let call = self.call(Method::POST, &["loans", "expected_losses"])?.pure();
+        let call = self.call(Method::POST, &["loans", "expected-losses"])?.pure();
         self.fetch(call.json(request)?).await
     }
 
@@ -24,7 +24,7 @@ impl Client {
     /// # Errors
     /// What the server says.
     pub async fn infer_rejects(&self, request: &RejectInferenceRequest) -> Result<Job> {
-        let call = self.call(Method::POST, &["loans", "reject_inferences"])?;
+        let call = self.call(Method::POST, &["loans", "reject-inferences"])?;
         self.fetch(call.json(request)?).await
     }
 }

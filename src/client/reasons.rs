@@ -17,7 +17,7 @@ impl Client {
         model: &str,
         new: &NewReasonTable,
     ) -> Result<ReasonTable> {
-        let call = self.call(Method::POST, &["models", model, "reason_tables"])?;
+        let call = self.call(Method::POST, &["models", model, "reason-tables"])?;
         self.fetch(call.json(new)?).await
     }
 
@@ -26,7 +26,7 @@ impl Client {
     /// # Errors
     /// What the server says.
     pub async fn import_reason_table(&self, model: &str, csv: Bytes) -> Result<ReasonTable> {
-        let call = self.call(Method::POST, &["models", model, "reason_tables"])?;
+        let call = self.call(Method::POST, &["models", model, "reason-tables"])?;
         self.fetch(call.body("text/csv", Body::Bytes(csv))?).await
     }
 
@@ -37,13 +37,13 @@ impl Client {
         model: &str,
         query: &PageQuery,
     ) -> Result<Page<ReasonTableSummary>> {
-        self.page(&["models", model, "reason_tables"], query).await
+        self.page(&["models", model, "reason-tables"], query).await
     }
 
     /// # Errors
     /// What the server says.
     pub async fn get_reason_table(&self, model: &str, number: u32) -> Result<ReasonTable> {
         let number = number.to_string();
-        self.fetch(self.call(Method::GET, &["models", model, "reason_tables", &number])?).await
+        self.fetch(self.call(Method::GET, &["models", model, "reason-tables", &number])?).await
     }
 }

@@ -32,7 +32,7 @@ impl Client {
     /// # Errors
     /// What the server says.
     pub async fn credit_losses(&self, request: &CreditLossRequest) -> Result<CreditLossAnswer> {
-        let call = self.call(Method::POST, &["risk", "credit_losses"])?;
+        let call = self.call(Method::POST, &["risk", "credit-losses"])?;
         self.fetch(call.json(request)?.pure()).await
     }
 }

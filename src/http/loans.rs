@@ -26,7 +26,7 @@ use crate::domain::reject::RejectInferenceRequest;
     responses((status = 200, description = "Stage and expected loss of each loan, and sums",
         body = ExpectedLossResponse, example = examples::expected_loss_response))
 )]
-#[post("/api/v1/loans/expected_losses")]
+#[post("/api/v1/loans/expected-losses")]
 pub(super) async fn create_expected_losses(mut call: Call) -> Answer {
     let request = call.json::<ExpectedLossRequest>(PREDICTION_LIMIT).await?.value;
     ok(&call.service().expected_losses(request).await?)
@@ -47,7 +47,7 @@ pub(super) async fn create_expected_losses(mut call: Call) -> Answer {
     responses((status = 202, description = "The job that draws", body = Job,
         example = examples::reject_inference_job))
 )]
-#[post("/api/v1/loans/reject_inferences")]
+#[post("/api/v1/loans/reject-inferences")]
 pub(super) async fn create_reject_inference(mut call: Call) -> Answer {
     let body = call.json::<RejectInferenceRequest>(JSON_LIMIT).await?;
     let once = call.once(&body.bytes)?;

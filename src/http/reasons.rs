@@ -34,7 +34,7 @@ use crate::service::reason_table_csv;
         headers(("Location" = String, description = "Where the table is")),
         example = examples::reason_table))
 )]
-#[post("/api/v1/models/{model}/reason_tables")]
+#[post("/api/v1/models/{model}/reason-tables")]
 pub(super) async fn create_reason_table(mut call: Call) -> Answer {
     let table = match call.media_type().as_str() {
         JSON => {
@@ -64,7 +64,7 @@ pub(super) async fn create_reason_table(mut call: Call) -> Answer {
     responses((status = 200, description = "A page of tables", body = ReasonTablePage,
         example = examples::reason_table_page))
 )]
-#[get("/api/v1/models/{model}/reason_tables")]
+#[get("/api/v1/models/{model}/reason-tables")]
 pub(super) async fn list_reason_tables(call: Call) -> Answer {
     let (model, query) = (call.name("model")?, call.page()?);
     let page = call.service().list_reason_tables(&call.caller, model, &query).await?;
@@ -83,7 +83,7 @@ pub(super) async fn list_reason_tables(call: Call) -> Answer {
         content((ReasonTable = "application/json", example = examples::reason_table),
             (String = "text/csv", example = examples::reason_table_csv))))
 )]
-#[get("/api/v1/models/{model}/reason_tables/{table}")]
+#[get("/api/v1/models/{model}/reason-tables/{table}")]
 pub(super) async fn get_reason_table(call: Call) -> Answer {
     let as_csv = wants_csv(&call, "a reason table")?;
     let number = call.place("table")?;

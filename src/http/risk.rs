@@ -69,7 +69,7 @@ pub(super) async fn create_risk_backtest(mut call: Call) -> Answer {
     responses((status = 200, description = "The distribution of losses", body = CreditLossAnswer,
         example = examples::credit_losses))
 )]
-#[post("/api/v1/risk/credit_losses")]
+#[post("/api/v1/risk/credit-losses")]
 pub(super) async fn create_credit_losses(mut call: Call) -> Answer {
     let request = call.json::<CreditLossRequest>(PREDICTION_LIMIT).await?.value;
     ok(&call.service().credit_losses(&call.caller, request).await?)

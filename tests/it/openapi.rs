@@ -47,6 +47,9 @@ fn every_operation_is_complete() {
         for text in ["summary", "description"] {
             assert!(operation[text].as_str().is_some_and(|t| t.len() >= 8), "{place}: no {text}");
         }
+        let is_kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+        let mut segments = path.split('/').filter(|segment| !segment.starts_with('{'));
+        assert!(segments.all(|s| s.chars().all(is_kebab)), "{place} is not in kebab-case");
         let tag = operation["tags"][0].as_str().expect(&place);
         assert!(tags.contains(&tag), "{place}: tag {tag} is not declared");
         assert!(operation["security"].is_array(), "{place}: security is not declared");

@@ -173,7 +173,7 @@ async fn records_are_made_again(served: &Served, answer: &Value) {
     assert_eq!((&record["policy_version"], &record["version"]), (&json!(1), &json!(1)));
     // A table and a milder version of the policy that came later change nothing of it.
     let entries = json!([{"code": "R01", "columns": ["income"], "text": "Income."}]);
-    let table = served.post("/api/v1/models/risk/reason_tables").json(&json!({"entries": entries}));
+    let table = served.post("/api/v1/models/risk/reason-tables").json(&json!({"entries": entries}));
     json(table.send().await.unwrap(), StatusCode::CREATED).await;
     let mut milder = terms();
     milder["cut_offs"] = json!({"unit": "points", "approve": 402, "decline": 390});
@@ -319,7 +319,7 @@ async fn losses_are_expected_by_stage() {
                "effective_rate": 0.0, "days_past_due": days, "amortisation": "bullet"})
     };
     let ask = async |body: &Value| {
-        served.post("/api/v1/loans/expected_losses").json(body).send().await.unwrap()
+        served.post("/api/v1/loans/expected-losses").json(body).send().await.unwrap()
     };
     let loans = json!({"loans": [loan(0), loan(30), loan(90)]});
     let answer = json(ask(&loans).await, StatusCode::OK).await;

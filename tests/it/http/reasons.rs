@@ -23,7 +23,7 @@ fn loans(rows: u32) -> String {
     text
 }
 
-const TABLES: &str = "/api/v1/models/risk/reason_tables";
+const TABLES: &str = "/api/v1/models/risk/reason-tables";
 
 /// Loans that the poor and the middle-aged default on: those near a cut-off are of any age, and their median is
 /// the worst.
@@ -462,7 +462,7 @@ async fn tables_are_numbered_and_come_back_as_they_went() {
     problem(unread, 406, "not_acceptable").await;
     let text = served.post(TABLES).header("content-type", "text/plain").body("x");
     problem(text.send().await.unwrap(), 415, "unsupported_media_type").await;
-    let elsewhere = served.post("/api/v1/models/none/reason_tables");
+    let elsewhere = served.post("/api/v1/models/none/reason-tables");
     let elsewhere = elsewhere.json(&json!({ "entries": entries })).send().await.unwrap();
     problem(elsewhere, 404, "not_found").await;
     faults_are_named(&served).await;

@@ -474,7 +474,7 @@ async fn a_book_of_loans_loses_as_its_probabilities_say() {
         json!({"dataset": {"name": "loans"}, "exposure": "owed", "default_probability": "pd"});
     let mut body = json!({"book": book, "correlation": 0.15, "loss_given_default": 0.5,
                           "levels": [0.95, 0.99], "simulations": 4000, "seed": 3});
-    let of_column = answer(&served, "credit_losses", &body).await;
+    let of_column = answer(&served, "credit-losses", &body).await;
     let expected: f64 =
         (0..600).map(|row| 0.5 * f64::from(1_000 + row) * (0.01 + f64::from(row % 5) / 50.0)).sum();
     assert!((number(&of_column["expected_loss"]) - expected).abs() < 1e-6);
@@ -486,11 +486,11 @@ async fn a_book_of_loans_loses_as_its_probabilities_say() {
         let [var, pool] = ["value_at_risk", "large_pool"].map(|name| number(&figure[name]));
         assert!((0.9..1.1).contains(&(var / pool)), "{figure}");
     }
-    assert_eq!(answer(&served, "credit_losses", &body).await, of_column);
+    assert_eq!(answer(&served, "credit-losses", &body).await, of_column);
     // By a model's probabilities, which predictions give, too.
     body["book"] = json!({"dataset": {"name": "loans"}, "exposure": "owed",
                           "model": {"name": "risk", "version": 1, "class": "1"}});
-    let of_model = answer(&served, "credit_losses", &body).await;
+    let of_model = answer(&served, "credit-losses", &body).await;
     assert_eq!(of_model["version"], 1);
     let rows: Vec<Value> =
         (0..600_u32).map(|row| json!({"income": 20_000 + 100 * (row * 7 % 300)})).collect();
@@ -507,34 +507,34 @@ async fn a_book_of_loans_loses_as_its_probabilities_say() {
 
 async fn wrong_books_are_told_where(served: &Served, mut body: Value) {
     body["book"]["model"]["class"] = json!("2");
-    refused(served, "credit_losses", &body, &["/book/model/class"]).await;
+    refused(served, "credit-losses", &body, &["/book/model/class"]).await;
     body["book"] =
         json!({"dataset": {"name": "loans"}, "exposure": "owd", "default_probability": "default"});
-    let told = refused(served, "credit_losses", &body, &["/book/exposure"]).await;
+    let told = refused(served, "credit-losses", &body, &["/book/exposure"]).await;
     assert!(told.to_string().contains("did you mean owed?"));
     // What is owed is no probability.
     body["book"] =
         json!({"dataset": {"name": "loans"}, "exposure": "owed", "default_probability": "owed"});
-    let told = problem(ask(served, "credit_losses", &body).await, 422, "invalid_request").await;
+    let told = problem(ask(served, "credit-losses", &body).await, 422, "invalid_request").await;
     assert_eq!(pointers(&told)[0], "/book/default_probability");
     let loan = |probability: f64| json!({"default_probability": probability, "exposure": 100.0});
     let mut sent = json!({"exposures": [loan(0.1), loan(1.5), loan(-0.1)], "correlation": 0.2,
                           "loss_given_default": 0.4});
     let wrong = ["/exposures/1/default_probability", "/exposures/2/default_probability"];
-    refused(served, "credit_losses", &sent, &wrong).await;
+    refused(served, "credit-losses", &sent, &wrong).await;
     // One loan is no large pool, but where nothing is uncertain.
     for (probability, warned) in [(0.1, true), (0.0, false), (1.0, false)] {
         sent["exposures"] = json!([loan(probability)]);
-        let told = answer(served, "credit_losses", &sent).await["warnings"].to_string();
+        let told = answer(served, "credit-losses", &sent).await["warnings"].to_string();
         assert_eq!(told.contains("few loans"), warned, "{probability} {told}");
     }
     sent["exposures"] = json!([loan(0.1)]);
     sent["simulations"] = json!(999);
-    refused(served, "credit_losses", &sent, &["/simulations"]).await;
+    refused(served, "credit-losses", &sent, &["/simulations"]).await;
     sent["simulations"] = json!(1000);
     sent["loss_given_default"] = Value::Null;
-    refused(served, "credit_losses", &sent, &["/loss_given_default"]).await;
+    refused(served, "credit-losses", &sent, &["/loss_given_default"]).await;
     sent["exposures"] = Value::Null;
     sent["correlation"] = json!(1.0);
-    refused(served, "credit_losses", &sent, &["/correlation", "/exposures"]).await;
+    refused(served, "credit-losses", &sent, &["/correlation", "/exposures"]).await;
 }

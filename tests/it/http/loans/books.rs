@@ -128,7 +128,7 @@ fn summary_adds_up(summary: &Value) {
 async fn the_refused_get_outcomes_that_say_that_they_were_drawn() {
     let served = trained().await;
     let ask = async |body: &Value| {
-        served.post("/api/v1/loans/reject_inferences").json(body).send().await.unwrap()
+        served.post("/api/v1/loans/reject-inferences").json(body).send().await.unwrap()
     };
     let body = json!({"dataset": {"name": "applications"}, "model": "risk", "version": 1,
                       "into": "inferred", "factor": 1.5, "seed": 3});

@@ -58,7 +58,8 @@ pub struct PortfolioRequest {
     #[schema(minimum = 1, maximum = 10000)]
     pub block: Option<u32>,
     /// The same seed gives the same answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::domain::whole::seed")]
+    #[schema(maximum = 9_007_199_254_740_991u64)]
     pub seed: u64,
 }
 

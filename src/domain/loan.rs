@@ -90,10 +90,12 @@ pub enum Repayment {
 #[serde(deny_unknown_fields, default)]
 pub struct StagingRules {
     /// Stage 2 from so many days past due on.
-    #[schema(default = 30)]
+    #[serde(deserialize_with = "crate::domain::whole::days")]
+    #[schema(maximum = 36_525, default = 30)]
     pub significant_days: u32,
     /// Stage 3 from so many on.
-    #[schema(default = 90)]
+    #[serde(deserialize_with = "crate::domain::whole::days")]
+    #[schema(maximum = 36_525, default = 90)]
     pub impaired_days: u32,
     /// Stage 2 where the probability of default is at least so many times that of the origination,
     #[schema(minimum = 1, default = 2)]

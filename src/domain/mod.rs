@@ -38,4 +38,5 @@ mod tagged;
 pub mod threshold;
 pub mod training;
 pub mod version;
+pub mod whole;
 pub mod window;

@@ -40,7 +40,8 @@ pub struct RejectInferenceRequest {
     #[schema(exclusive_minimum = 0, maximum = 100, example = 1.5)]
     pub factor: f64,
     /// Same seed, same outcomes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::domain::whole::seed")]
+    #[schema(maximum = 9_007_199_254_740_991u64)]
     pub seed: u64,
 }
 

@@ -112,6 +112,8 @@ pub struct RiskSettings {
     pub decay: f64,
     pub filter: VolatilityFilter,
     /// Of what is drawn.
+    #[serde(deserialize_with = "crate::domain::whole::seed")]
+    #[schema(maximum = 9_007_199_254_740_991u64)]
     pub seed: u64,
 }
 

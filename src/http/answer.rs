@@ -33,15 +33,23 @@ pub(super) fn ok(value: &impl Serialize) -> Answer {
     Ok(HttpResponse::Ok().json(value))
 }
 
+/// How a table is given.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum TableFormat {
+    Json,
+    Csv,
+}
+
 /// Whether a request wants CSV rather than JSON: a parameter says, else the best of `Accept`.
 pub(super) fn wants_csv(call: &Call, what: &str) -> Result<bool> {
     let word = |word: &str| match word {
-        "csv" => Some(true),
-        "json" => Some(false),
+        "csv" => Some(TableFormat::Csv),
+        "json" => Some(TableFormat::Json),
         _ => None,
     };
-    if let Some(as_csv) = call.query_word("format", word, &["csv", "json"])? {
-        return Ok(as_csv);
+    if let Some(format) = call.query_word("format", word, &["csv", "json"])? {
+        return Ok(matches!(format, TableFormat::Csv));
     }
     if call.request.headers().get(header::ACCEPT).is_none_or(|accept| accept.is_empty()) {
         return Ok(false);

@@ -3,7 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpResponse, get, post};
 
-use super::answer::{Answer, CSV, JSON, ReasonTablePage, ok, wants_csv};
+use super::answer::{Answer, CSV, JSON, ReasonTablePage, TableFormat, ok, wants_csv};
 use super::body::{JSON_LIMIT, unsupported};
 use super::examples;
 use super::extract::Call;
@@ -77,7 +77,7 @@ pub(super) async fn list_reason_tables(call: Call) -> Answer {
 /// the same table.
 #[utoipa::path(
     tag = "reasons",
-    params(("format" = Option<String>, Query, description = "`json` or `csv`; `Accept` decides when \
+    params(("format" = Option<TableFormat>, Query, description = "`json` or `csv`; `Accept` decides when \
         absent")),
     responses((status = 200, description = "The table",
         content((ReasonTable = "application/json", example = examples::reason_table),

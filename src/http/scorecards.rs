@@ -3,7 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpResponse, get};
 
-use super::answer::{Answer, CSV, ok, wants_csv};
+use super::answer::{Answer, CSV, TableFormat, ok, wants_csv};
 use super::examples;
 use super::extract::Call;
 use crate::domain::scorecard::{Scorecard, ScorecardQuery};
@@ -20,7 +20,7 @@ use crate::service::scorecard_csv;
 #[utoipa::path(
     tag = "versions",
     params(ScorecardQuery,
-        ("format" = Option<String>, Query, description = "`json` or `csv`; `Accept` decides when \
+        ("format" = Option<TableFormat>, Query, description = "`json` or `csv`; `Accept` decides when \
             absent")),
     responses((status = 200, description = "The scorecard",
         content((Scorecard = "application/json", example = examples::scorecard),

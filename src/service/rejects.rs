@@ -23,8 +23,8 @@ impl Service {
     /// Queues the drawing of outcomes for the refused applicants of a dataset.
     ///
     /// # Errors
-    /// [`Code::NotFound`] for an unknown model, version or alias; [`Code::InvalidRequest`] naming an
-    /// unknown dataset, what it lacks, and every field that can't hold.
+    /// [`Code::InvalidRequest`] naming an unknown model, version, alias or dataset, what it lacks, and every
+    /// field that can't hold.
     pub async fn infer_rejects(
         &self,
         caller: &Caller,
@@ -36,9 +36,17 @@ impl Service {
         }
         check_name("/into", &request.into)?;
         let name: ModelName = (caller.project.clone(), request.model.clone());
-        let registered = self.registered(&name).await?;
-        let model_version = resolve(&request.model, &registered, request.version.as_ref())?;
-        let loaded = self.loaded(&name, model_version).await?;
+        // What is not there is a fault of the request that names it.
+        let told = |field: &'static str| {
+            move |error: Error| match error.code() {
+                Code::NotFound => Error::field(Code::InvalidRequest, field, error.to_string()),
+                _ => error,
+            }
+        };
+        let registered = self.registered(&name).await.map_err(told("/model"))?;
+        let model_version = resolve(&request.model, &registered, request.version.as_ref());
+        let model_version = model_version.map_err(told("/version"))?;
+        let loaded = self.loaded(&name, model_version).await.map_err(told("/version"))?;
         let found = self.named_dataset(caller, &request.dataset, Code::InvalidRequest, "/dataset");
         let (dataset, _) = found.await?;
         let faults = faults(&loaded, &request, &dataset);

@@ -32,7 +32,8 @@ pub struct CreditLossRequest {
     #[serde(default = "defaults::simulations")]
     #[schema(minimum = 1000, maximum = 1_000_000)]
     pub simulations: u32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::domain::whole::seed")]
+    #[schema(maximum = 9_007_199_254_740_991u64)]
     pub seed: u64,
 }
 

@@ -11,11 +11,9 @@ use crate::domain::model::InputKind;
 use crate::domain::name::did_you_mean;
 use crate::domain::schema::{ColumnSummary, ColumnType};
 use crate::domain::version::Version;
+use crate::domain::whole::MAX_SEED;
 use crate::engine::features::FittedFeatures;
 use crate::error::{Code, Error, FieldError, Result};
-
-/// Largest seed: the largest whole number that every JSON reader keeps exactly.
-const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// Bad fields that are named of a request, at most: a caller may send any number of them.
 const MOST_NAMED: usize = 20;

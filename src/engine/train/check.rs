@@ -16,6 +16,7 @@ use crate::domain::name::did_you_mean;
 use crate::domain::schema::{ColumnSummary, ColumnType};
 use crate::domain::threshold::ThresholdSpec;
 use crate::domain::training::{ClassWeights, PartsSpec, TrainingSpec};
+use crate::domain::whole::MAX_SEED;
 use crate::engine::device::{self, DeviceWish};
 use crate::engine::train::precision;
 use crate::error::{Code, Error, FieldError, Result};
@@ -29,9 +30,6 @@ mod windows;
 
 pub(super) use self::search::check_space;
 pub(super) use self::windows::{check_windowed_task, window_task};
-
-/// Largest seed: the largest whole number that every JSON reader keeps exactly.
-const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// Bad fields as they are found.
 #[derive(Default)]

@@ -17,10 +17,8 @@ use crate::domain::dataset::DatasetRef;
 use crate::domain::job::JobResult;
 use crate::domain::name::did_you_mean;
 use crate::domain::prediction::VersionRef;
+use crate::domain::whole::MAX_SEED;
 use crate::error::{Error, Result};
-
-/// The largest that a request takes: JSON's readers know no larger whole number.
-const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// `importance(model, data=None, metric=None, repeats=10, groups=None, ...)`.
 pub(super) fn importance<'v>(

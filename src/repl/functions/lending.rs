@@ -26,10 +26,8 @@ use crate::domain::prediction::{Row, VersionRef};
 use crate::domain::reject::RejectInferenceRequest;
 use crate::domain::schema::Cell;
 use crate::domain::version::Version;
+use crate::domain::whole::MAX_SEED;
 use crate::error::{Code, Error, Result};
-
-/// The largest seed that a request takes: JSON's readers know no larger whole number.
-const MAX_SEED: u64 = (1 << 53) - 1;
 
 fn lending<'v>(value: Lending, eval: &mut Evaluator<'v, '_, '_>) -> Result<Value<'v>> {
     alloc(Object::Lending(Box::new(value)), eval)

@@ -26,6 +26,7 @@ use crate::domain::training::{
     AugmentationSpec, ClassWeights, DivergenceRule, EnsembleSpec, LossSpec, Monitor, PartsSpec,
     Precision, PreprocessingSpec, TrainingSpec,
 };
+use crate::domain::whole::MAX_SEED;
 use crate::domain::window::WindowSpec;
 use crate::error::{Context as _, Error, Result};
 
@@ -188,9 +189,6 @@ const FIELDS: &[&str] = &[
     "search",
     "start",
 ];
-
-/// The largest that the specification takes: JSON's readers know no larger whole number.
-const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// What a short form stands for; null for what is to be left out.
 fn long_form(name: &str, value: Json) -> Json {

@@ -147,6 +147,16 @@ async fn the_refused_get_outcomes_that_say_that_they_were_drawn() {
         assert_eq!(row["inferred"], json!(at % 10 == 0));
         assert!(["yes", "no"].contains(&row["default"].as_str().unwrap()));
     }
+    for (wrong, pointer) in [
+        (json!({"model": "nobody"}), "/model"),
+        (json!({"version": "nobody"}), "/version"),
+        (json!({"seed": 9_007_199_254_740_992_u64}), "/seed"),
+    ] {
+        let mut body = body.clone();
+        body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        let refused = problem(ask(&body).await, 422, "invalid_request").await;
+        assert_eq!(pointers(&refused), [pointer], "{refused}");
+    }
     // The same seed draws the same.
     let mut again = body.clone();
     again["into"] = json!("again");

@@ -1,6 +1,9 @@
 //! Whole numbers of requests that have a greatest value.
 
-use serde::{Deserialize, Deserializer};
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{Error, Visitor};
 
 /// Greatest seed: the greatest whole number that every reader of JSON keeps exactly.
 pub const MAX_SEED: u64 = (1 << 53) - 1;
@@ -9,17 +12,29 @@ pub const MAX_DAYS: u32 = 36_525;
 
 /// Reads a seed, for serde's `deserialize_with`.
 pub(super) fn seed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    at_most(u64::deserialize(deserializer)?, MAX_SEED)
+    deserializer.deserialize_u64(AtMost(MAX_SEED))
 }
 
 /// Reads a number of days, for serde's `deserialize_with`.
 pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    at_most(u32::deserialize(deserializer)?, MAX_DAYS)
+    deserializer.deserialize_u64(AtMost(MAX_DAYS.into())).map(|days| days as u32)
 }
 
-fn at_most<N: PartialOrd + std::fmt::Display, E: serde::de::Error>(
-    number: N,
-    most: N,
-) -> Result<N, E> {
-    if number <= most { Ok(number) } else { Err(E::custom(format!("must be at most {most}"))) }
+/// Refuses what is greater while the number is read, so that an error names the place of the number and
+/// not of what is around it.
+struct AtMost(u64);
+
+impl Visitor<'_> for AtMost {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from 0 to {}", self.0)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+        match number <= self.0 {
+            true => Ok(number),
+            false => Err(E::custom(format!("must be at most {}", self.0))),
+        }
+    }
 }

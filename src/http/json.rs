@@ -22,7 +22,8 @@ const REQUIRED: &str = "is required";
 ///
 /// # Errors
 /// [`Code::MalformedRequest`] where it is not JSON; [`Code::InvalidRequest`] with the pointer of
-/// each field that is missing, unknown or of another type, or of text that holds U+0000.
+/// each field that is missing, unknown or of another type (of the first in a large body), or of text that
+/// holds U+0000.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if let Some(at) = find_nul(body) {
         let detail = "holds the character U+0000, which can't be stored";
@@ -386,6 +387,7 @@ fn unescape(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::domain::analysis::AnalysisRequest;
+    use crate::domain::loan::ExpectedLossRequest;
     use crate::domain::prediction::PredictionRequest;
     use crate::domain::simplification::SimplificationSpec;
     use crate::domain::training::TrainingSpec;
@@ -513,6 +515,16 @@ mod tests {
         assert_eq!(errors::<PredictionRequest>(&rows("")).len(), 2);
         let large = errors::<PredictionRequest>(&rows(&"x".repeat(MENDED_BYTES)));
         assert_eq!(large, pairs(&[("/rows/0/a", "must be a number, text, true, false or null")]));
+    }
+
+    #[test]
+    fn a_number_that_is_too_great_is_named_where_it_stands() {
+        let body = r#"{"loans":[],"rules":{"ratio":2,"impaired_days":40000}}"#;
+        let told = [("/rules/impaired_days", "must be at most 36525")];
+        assert_eq!(errors::<ExpectedLossRequest>(body), pairs(&told));
+        let body = r#"{"loans":[],"rules":{"impaired_days":1.5}}"#;
+        let told = "must be a whole number from 0 to 36525, not floating point `1.5`";
+        assert_eq!(errors::<ExpectedLossRequest>(body), pairs(&[("/rules/impaired_days", told)]));
     }
 
     #[test]

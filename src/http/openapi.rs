@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
+use super::answer::TableFormat;
 use super::problem::{self, MEDIA_TYPE, Problem};
 use super::routes::{Access, declared};
 use super::{examples, extract, schemas};
@@ -137,6 +138,8 @@ pub fn document() -> String {
     }
     collect::<Problem>(&mut declarations);
     collect::<JobEvent>(&mut declarations);
+    // Of parameters alone nothing else declares it.
+    collect::<TableFormat>(&mut declarations);
     let document = json!({
         "openapi": "3.1.0",
         "info": {

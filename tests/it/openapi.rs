@@ -106,6 +106,28 @@ fn check_parameters(place: &str, path: &str, operation: &Value) {
 }
 
 #[test]
+fn every_reference_leads_somewhere() {
+    fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+    let document = described();
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 100, "{found:?}");
+    for reference in found {
+        let pointer = reference.strip_prefix('#').expect(reference);
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+#[test]
 fn every_error_is_a_problem() {
     let document = described();
     for (path, method, operation) in operations(&document) {

@@ -4,6 +4,7 @@
 //! machine.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -79,7 +80,8 @@ pub(super) enum Idle {
     /// Leaves its core to others that the server needs, as the database.
     Sleeps,
     /// Looks for answers all the time. To wake a core that sleeps costs a server on a virtual machine microseconds
-    /// for each answer, the more of them the slower it answers, which is no work of the server's.
+    /// for each answer, the more of them the slower it answers, which is no work of the server's. A single core it
+    /// leaves to the server.
     Spins,
 }
 
@@ -100,13 +102,16 @@ pub(super) async fn turn(
     idle: Idle,
 ) -> Result<Turn> {
     let request = request.clone();
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let generate = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let load = generate(&request, connections, time);
         runtime.context("starting the load")?.block_on(async move {
             match idle {
-                Idle::Sleeps => load.await,
-                Idle::Spins => tokio::select! { turn = load => turn, never = spin() => never },
+                Idle::Spins if cores > 1 => {
+                    tokio::select! { turn = load => turn, never = spin() => never }
+                }
+                _ => load.await,
             }
         })
     };

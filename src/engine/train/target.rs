@@ -82,7 +82,7 @@ impl Target {
             return Err(refuse("/calibration", detail.to_owned()));
         }
         let rows: Vec<usize> = (0..labels.len()).filter(|&r| labels[r].is_some()).collect();
-        if task == Task::Regression {
+        if matches!(task, Task::Regression | Task::Forecast) {
             let numbers = frame.numbers(&spec.target)?;
             let truth: Vec<f64> = rows.iter().map(|&r| numbers[r]).collect();
             if truth.iter().any(|v| !v.is_finite()) {

@@ -14,6 +14,7 @@ use crate::domain::investment::{
     StrategySpec, ViewsSpec,
 };
 use crate::domain::prices::{MissingPrices, PriceValues, PricesRequest, ReturnKind};
+use crate::domain::whole::MAX_SEED;
 use crate::error::Result;
 
 /// `invest(prices, objective="min_variance", profile=None, ...)`.
@@ -32,7 +33,7 @@ pub(super) fn invest<'v>(
         views: views(arguments)?,
         resamples,
         block,
-        seed: arguments.number("seed", 0..=u64::MAX)?.unwrap_or(0),
+        seed: arguments.number("seed", 0..=MAX_SEED)?.unwrap_or(0),
     };
     let answer = context.wait(context.client().advise_portfolio(&request))?;
     alloc(Object::Investment(Investment::Portfolio(Box::new(answer))), eval)

@@ -13,6 +13,7 @@ use crate::domain::dataset::DatasetVersion;
 use crate::domain::risk::backtest::RiskBacktestRequest;
 use crate::domain::risk::credit::CreditLossRequest;
 use crate::domain::risk::{RiskNetwork, RiskRequest};
+use crate::domain::whole::MAX_SEED;
 use crate::error::Result;
 
 /// Arguments of where prices stand, and the fields that they are.
@@ -74,6 +75,7 @@ pub(super) fn credit_losses<'v>(
 ) -> Result<Value<'v>> {
     let context = &*context()?;
     let mut request = Map::new();
+    arguments.number("seed", 0..=MAX_SEED)?;
     let names = ["correlation", "loss_given_default", "levels", "simulations", "seed"];
     put(arguments, &mut request, &names)?;
     let columns = ["exposure", "default_probability", "name"];
@@ -131,6 +133,7 @@ fn portfolio(arguments: &Arguments<'_>) -> Result<Map<String, Json>> {
     }
     let mut request = Map::from_iter([("prices".to_owned(), prices.into())]);
     put(arguments, &mut request, &["methods"])?;
+    arguments.number("seed", 0..=MAX_SEED)?;
     let settings = some(arguments, OF_SETTINGS)?;
     if !settings.is_empty() {
         request.insert("settings".to_owned(), settings.into());

@@ -109,6 +109,9 @@ fn settle_classes(
     model: &str,
     newest: &Signature,
 ) -> Result<Option<String>> {
+    if spec.window.is_some() && newest.classes.is_empty() {
+        return Ok(None);
+    }
     let told = engine::told_apart(frame, spec);
     if spec.window.is_some() && told.is_err() {
         // Windows have errors of their own.

@@ -4,7 +4,7 @@ use actuary::error::Code;
 use actuary::store::{Blob, Store};
 use sqlx::PgPool;
 
-use crate::support::database;
+use crate::support::{database, pool_of};
 
 const CHUNK: usize = 1 << 20;
 
@@ -54,6 +54,28 @@ async fn blobs_come_back_as_they_were_and_are_stored_once() {
     let blobs: i64 =
         sqlx::query_scalar("SELECT count(*) FROM blob").fetch_one(&database.pool).await.unwrap();
     assert_eq!(blobs, 7);
+}
+
+/// As many statements are under way as a server's pool allows.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_ahead_comes_in_its_order() {
+    let database = database().await;
+    let store = Store::new(pool_of(16, &database.url).await);
+    let bytes = bytes(21 * CHUNK + 5);
+    let blob = store_bytes(&store, &bytes).await;
+    let loads = (0..3).map(|_| store.load_blob(blob.id));
+    for read in futures_util::future::join_all(loads).await {
+        assert!(read.unwrap() == bytes);
+    }
+    assert!(read(&store, blob.id).await == (bytes.clone(), None));
+    // What is left of it is neither given nor in the way.
+    let mut left = store.read_blob(blob.id).await.unwrap();
+    left.next().await.unwrap().unwrap();
+    drop(left);
+    let statement = "DELETE FROM blob_chunk WHERE blob = $1 AND position = 9";
+    damage(&database.pool, statement, blob.id).await;
+    store.load_blob(blob.id).await.unwrap_err();
+    assert!(read(&store, blob.id).await.1.unwrap().contains("the database is damaged"));
 }
 
 /// Chunks don't wait for the disk: a PostgreSQL that was killed may have lost them, and be back.

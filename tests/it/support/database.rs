@@ -67,7 +67,12 @@ pub(crate) async fn database() -> TestDatabase {
 }
 
 async fn pool(url: &str) -> PgPool {
-    let settings = PoolSettings { max_connections: CONNECTIONS, ..PoolSettings::default() };
+    pool_of(CONNECTIONS, url).await
+}
+
+/// A pool of so many connections, as a server has more of them than most tests need.
+pub(crate) async fn pool_of(connections: u32, url: &str) -> PgPool {
+    let settings = PoolSettings { max_connections: connections, ..PoolSettings::default() };
     connect(url, &settings).await.expect("a pool")
 }
 

@@ -4,6 +4,6 @@ mod database;
 mod program;
 mod scratch;
 
-pub(crate) use database::{TestDatabase, database};
+pub(crate) use database::{TestDatabase, database, pool_of};
 pub(crate) use program::{Program, actuary, family, kill_at_once, unset_settings};
 pub(crate) use scratch::{Scratch, embedded_settings, postmaster_pid, socket_dir};

@@ -35,7 +35,9 @@ pub use self::form::FormWriter;
 #[cfg(test)]
 pub(crate) use self::image::tests::grey as grey_png;
 pub use self::image::{ImageShape, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, image_pixels, image_size};
-pub use self::ingest::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, column_names, ingest};
+pub use self::ingest::{
+    Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, Output, column_names, ingest,
+};
 pub use self::parquet::{preview, read_parquet, read_parquet_rows, stored_text, write_csv};
 pub use prices::{Prices, Returns, prices, prices_columns};
 pub use query::{query, query_in_order};

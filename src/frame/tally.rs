@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use super::builder::Value;
-use super::image::EncodedImage;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
+
 use super::time::format_timestamp;
-use crate::domain::schema::{Cell, ColumnSummary, ColumnType, ImageSizes, ValueCount};
+use crate::domain::schema::{Cell, ColumnSummary, ColumnType, ValueCount};
 
 /// Different values that are counted in one column.
 const MAX_DISTINCT: usize = 10_000;
@@ -37,47 +38,52 @@ pub(super) struct Tally {
     moments: Moments,
     /// Smallest and largest whole number or time.
     range: Option<(i64, i64)>,
-    sizes: Option<ImageSizes>,
     counts: Counts,
 }
 
 impl Tally {
     pub(super) fn new(kind: ColumnType) -> Self {
-        Self {
-            kind,
-            nulls: 0,
-            moments: Moments::default(),
-            range: None,
-            sizes: None,
-            counts: Counts::default(),
-        }
+        Self { kind, nulls: 0, moments: Moments::default(), range: None, counts: Counts::default() }
     }
 
-    pub(super) fn observe(&mut self, value: Value<'_>, budget: &mut Budget) {
-        match value {
-            Value::Null => self.nulls += 1,
-            Value::Bool(v) => {
-                self.moments.observe(f64::from(v));
-                self.counts.word(u64::from(v), budget);
+    /// Values of the column's own type.
+    pub(super) fn observe(&mut self, values: &dyn Array, budget: &mut Budget) {
+        self.nulls += values.null_count() as u64;
+        match self.kind {
+            ColumnType::Bool => {
+                for value in values.as_boolean().iter().flatten() {
+                    self.moments.observe(f64::from(value));
+                    self.counts.word(u64::from(value), budget);
+                }
             }
-            Value::Int(v) => {
-                self.moments.observe(v as f64);
-                self.widen(v);
-                self.counts.word(v as u64, budget);
+            ColumnType::Int64 => {
+                for value in values.as_primitive::<Int64Type>().iter().flatten() {
+                    self.moments.observe(value as f64);
+                    self.widen(value);
+                    self.counts.word(value as u64, budget);
+                }
             }
-            Value::Float(v) => {
-                self.moments.observe(v);
-                // Both zeros are one value.
-                self.counts.word((v + 0.0).to_bits(), budget);
+            ColumnType::Float64 => {
+                for value in values.as_primitive::<Float64Type>().iter().flatten() {
+                    self.moments.observe(value);
+                    // Both zeros are one value.
+                    self.counts.word((value + 0.0).to_bits(), budget);
+                }
             }
-            Value::Text(v) => self.counts.text(v, budget),
-            Value::Time(v) => {
-                self.widen(v);
-                self.counts.word(v as u64, budget);
+            ColumnType::String => {
+                let texts = values.as_string::<i32>().iter().flatten();
+                texts.for_each(|text| self.counts.text(text, budget));
             }
-            Value::Image(v) => {
-                self.sizes = Some(widened(self.sizes, v));
-                self.counts.word(self.counts.hasher.hash_one(v.bytes()), budget);
+            ColumnType::Timestamp => {
+                for value in values.as_primitive::<TimestampMicrosecondType>().iter().flatten() {
+                    self.widen(value);
+                    self.counts.word(value as u64, budget);
+                }
+            }
+            ColumnType::Image => {
+                for image in values.as_binary::<i32>().iter().flatten() {
+                    self.counts.word(self.counts.hasher.hash_one(image), budget);
+                }
             }
         }
     }
@@ -87,6 +93,12 @@ impl Tally {
         self.range = Some((low.min(value), high.max(value)));
     }
 
+    /// The number of different values up to now, or less once there are too many of them.
+    pub(super) fn distinct(&self) -> u64 {
+        self.counts.distinct().0
+    }
+
+    /// All but the sizes of images.
     pub(super) fn finish(self, name: String) -> ColumnSummary {
         let (distinct, distinct_is_lower_bound) = self.counts.distinct();
         let time = |micros| Cell::Text(format_timestamp(micros));
@@ -109,28 +121,10 @@ impl Tally {
             mean: self.moments.mean(),
             std: self.moments.std().filter(|_| self.kind.is_numeric()),
             top: self.counts.top(self.kind),
-            sizes: self.sizes,
+            sizes: None,
             note: None,
         }
     }
-}
-
-fn widened(sizes: Option<ImageSizes>, image: &EncodedImage) -> ImageSizes {
-    let (height, width, channels) = (image.height(), image.width(), image.channels());
-    let one = ImageSizes {
-        min_height: height,
-        max_height: height,
-        min_width: width,
-        max_width: width,
-        channels,
-    };
-    sizes.map_or(one, |sizes| ImageSizes {
-        min_height: sizes.min_height.min(height),
-        max_height: sizes.max_height.max(height),
-        min_width: sizes.min_width.min(width),
-        max_width: sizes.max_width.max(width),
-        channels: sizes.channels.max(channels),
-    })
 }
 
 /// Mean by a compensated sum (Neumaier), which is exact to the last digit or so, and spread by
@@ -278,14 +272,16 @@ fn compare(a: &Cell, b: &Cell) -> std::cmp::Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::builder::{ColumnBuilder, Value};
 
     fn summary<'a>(
         kind: ColumnType,
         values: impl IntoIterator<Item = Value<'a>>,
         budget: &mut Budget,
     ) -> ColumnSummary {
-        let mut tally = Tally::new(kind);
-        values.into_iter().for_each(|v| tally.observe(v, budget));
+        let (mut tally, mut builder) = (Tally::new(kind), ColumnBuilder::new(kind, 0));
+        values.into_iter().for_each(|value| builder.push(value));
+        tally.observe(&builder.finish(), budget);
         tally.finish("x".to_owned())
     }
 

@@ -11,7 +11,7 @@ use crate::domain::page::{Page, PageQuery};
 use crate::domain::schema::ColumnType;
 use crate::error::{Code, Error, Result};
 use crate::frame::FormWriter;
-use crate::store::{BlobWriter, NewJob, Store};
+use crate::store::{BlobWriter, NewJob, Unfinished};
 
 /// An upload that is being received: spooled to the database in chunks, never held whole.
 pub struct Upload {
@@ -24,27 +24,6 @@ pub struct Upload {
     /// Lays out the parts of a form.
     form: FormWriter,
     unfinished: Unfinished,
-}
-
-/// Discards what was received of an upload that comes to nothing.
-struct Unfinished {
-    store: Store,
-    blob: i64,
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        let (store, blob) = (self.store.clone(), self.blob);
-        // Does nothing once the blob has its name. Where there is no runtime any more, the sweep
-        // finds it.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = store.discard_blob(blob).await {
-                    tracing::debug!(%error, "the sweep will remove an unfinished upload");
-                }
-            });
-        }
-    }
 }
 
 impl Service {
@@ -61,7 +40,7 @@ impl Service {
     ) -> Result<Upload> {
         check_name("/name", dataset)?;
         let writer = self.store().write_blob().await?;
-        let unfinished = Unfinished { store: self.store().clone(), blob: writer.id() };
+        let unfinished = self.store().discarding(writer.id());
         Ok(Upload {
             service: self.clone(),
             caller: caller.clone(),

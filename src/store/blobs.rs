@@ -45,6 +45,42 @@ pub struct BlobWriter {
     sent: Option<JoinHandle<Result<Vec<u8>>>>,
 }
 
+/// A blob that is dropped with this, if it was not named.
+pub struct Unfinished {
+    store: Store,
+    /// None once it is dropped.
+    blob: Option<i64>,
+}
+
+impl Unfinished {
+    /// Drops the blob now, for who may not be there for long.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
+    pub async fn discard(mut self) -> Result<()> {
+        match self.blob.take() {
+            Some(blob) => self.store.discard_blob(blob).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let Some(blob) = self.blob.take() else { return };
+        let store = self.store.clone();
+        // Does nothing once the blob has its name. Where there is no runtime any more, the sweep
+        // finds it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = store.discard_blob(blob).await {
+                    tracing::debug!(%error, "the sweep will remove an unfinished blob");
+                }
+            });
+        }
+    }
+}
+
 impl Store {
     /// Begins a blob.
     ///
@@ -65,6 +101,11 @@ impl Store {
             size: 0,
             sent: None,
         })
+    }
+
+    /// Drops what a writer wrote when this is dropped, unless a transaction has named it by then.
+    pub fn discarding(&self, blob: i64) -> Unfinished {
+        Unfinished { store: self.clone(), blob: Some(blob) }
     }
 
     /// Drops what a writer wrote, unless a transaction has named it.

@@ -27,7 +27,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 
 pub use analyses::NewAnalysis;
 pub use assessments::NewAssessment;
-pub use blobs::{Blob, BlobReader, BlobWriter};
+pub use blobs::{Blob, BlobReader, BlobWriter, Unfinished};
 pub use changes::{Change, Changes};
 pub use datasets::NewDatasetVersion;
 pub use idempotency::Earlier;

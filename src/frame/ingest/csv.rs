@@ -13,7 +13,7 @@ use super::nearly::Nearly;
 use super::records::{Record, Records};
 use super::sink::Sink;
 use super::source::{Reporter, open_text};
-use super::{Ingested, OnProgress};
+use super::{Ingested, OnProgress, Output};
 use crate::domain::schema::ColumnType;
 use crate::error::Result;
 use crate::frame::builder::Value;
@@ -25,7 +25,7 @@ const SAMPLE_BYTES: u64 = if cfg!(test) { 64 } else { 1 << 20 };
 pub(super) fn ingest(
     input: &Path,
     types: &[(String, ColumnType)],
-    output: &Path,
+    output: &dyn Output,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {
     let delimiter = delimiter(input)?;
@@ -41,7 +41,7 @@ fn in_two_passes(
     input: &Path,
     delimiter: u8,
     types: &[(String, ColumnType)],
-    output: &Path,
+    output: &dyn Output,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {
     let columns = infer(input, delimiter, types, progress)?;
@@ -108,7 +108,7 @@ fn convert_expected(
     input: &Path,
     delimiter: u8,
     columns: &[Expected],
-    output: &Path,
+    output: &dyn Output,
     progress: OnProgress<'_>,
 ) -> Result<Option<Ingested>> {
     let (_, mut records) = open(input, delimiter)?;
@@ -188,7 +188,7 @@ fn convert(
     delimiter: u8,
     columns: Vec<(String, ColumnType)>,
     mut nearly: Nearly,
-    output: &Path,
+    output: &dyn Output,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {
     let (names, mut records) = open(input, delimiter)?;
@@ -261,7 +261,7 @@ mod tests {
     fn became(
         text: &str,
         types: &[(String, ColumnType)],
-        ingest: impl Fn(&Path, &Path) -> Result<Ingested>,
+        ingest: impl Fn(&Path, &dyn Output) -> Result<Ingested>,
     ) -> Outcome {
         let folder = tempfile::tempdir().unwrap();
         let (input, output) = (folder.path().join("in"), folder.path().join("out"));

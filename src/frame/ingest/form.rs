@@ -22,7 +22,7 @@ use self::table::Table;
 use super::columns::{check_names, declared};
 use super::faults::Faults;
 use super::sink::Sink;
-use super::{Ingested, OnProgress};
+use super::{Ingested, OnProgress, Output};
 use crate::domain::schema::ColumnType;
 use crate::error::{Code, Error, Result};
 use crate::frame::builder::Value;
@@ -37,7 +37,7 @@ const LABEL: &str = "label";
 pub(super) fn ingest(
     input: &Path,
     types: &[(String, ColumnType)],
-    output: &Path,
+    output: &dyn Output,
     temp_dir: &Path,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {

@@ -13,7 +13,7 @@ use super::columns::{check_names, declared, no_rows};
 use super::faults::{Faults, at, fault};
 use super::sink::Sink;
 use super::source::{Reporter, open_text};
-use super::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress};
+use super::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, Output};
 use crate::domain::schema::ColumnType;
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::builder::Value;
@@ -22,7 +22,7 @@ use crate::frame::cells::{Cells, Guess, misfit, parse_text};
 pub(super) fn ingest(
     input: &Path,
     types: &[(String, ColumnType)],
-    output: &Path,
+    output: &dyn Output,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {
     let mut columns = Columns::default();
@@ -71,7 +71,7 @@ fn convert(
     input: &Path,
     columns: &mut Columns,
     kinds: &[ColumnType],
-    output: &Path,
+    output: &dyn Output,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {
     let named = columns.names.iter().cloned().zip(kinds.iter().copied()).collect();

@@ -9,11 +9,12 @@
 //! | `columns` | checks names, applies declared types |
 //! | `faults` | gathers what does not fit |
 //! | `nearly` | tells of columns that are text for a few cells |
-//! | `sink` | typed columns to Parquet, with their statistics |
+//! | `sink`, `encoder` | typed columns to Parquet, with their statistics |
 
 mod columns;
 mod csv;
 mod dialect;
+mod encoder;
 mod faults;
 mod form;
 mod json;
@@ -23,12 +24,14 @@ mod records;
 mod sink;
 mod source;
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use crate::domain::dataset::DataFormat;
 use crate::domain::job::IngestionProgress;
 use crate::domain::schema::{ColumnSummary, ColumnType};
-use crate::error::Result;
+use crate::error::{Context, Result};
 
 /// Most columns of a dataset.
 pub const MAX_COLUMNS: usize = 2_048;
@@ -45,8 +48,24 @@ pub struct Ingested {
 /// Told now and then how far a pass over the file is; its error ends the ingestion.
 pub type OnProgress<'a> = &'a mut dyn FnMut(IngestionProgress) -> Result<()>;
 
+/// Where the Parquet of an ingestion goes; a path is a file.
+pub trait Output {
+    /// An empty place to write to. What was written before is void.
+    ///
+    /// # Errors
+    /// Where there is no room for it.
+    fn begin(&self) -> Result<Box<dyn Write + Send>>;
+}
+
+impl<P: AsRef<Path>> Output for P {
+    fn begin(&self) -> Result<Box<dyn Write + Send>> {
+        let file = File::create(self).context("creating a dataset's file")?;
+        Ok(Box::new(file))
+    }
+}
+
 /// Reads the uploaded file `input` and writes it to `output` as one Parquet file of the column
-/// types. `types` declares the type of columns whose inferred type would be wrong. After
+/// types, piece by piece. `types` declares the type of columns whose inferred type would be wrong. After
 /// an error `output` may hold a part of a file, which is of no use. Files without a name may lie in
 /// `temp_dir` meanwhile, as large as what is read.
 ///
@@ -66,7 +85,7 @@ pub fn ingest(
     input: &Path,
     format: DataFormat,
     types: &[(String, ColumnType)],
-    output: &Path,
+    output: &dyn Output,
     temp_dir: &Path,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {

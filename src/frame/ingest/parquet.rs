@@ -27,7 +27,7 @@ use super::columns::{check_names, declared, no_rows};
 use super::faults::{Faults, fault};
 use super::sink::{Sink, rows_at_a_time};
 use super::source::{Reporter, open};
-use super::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress};
+use super::{Ingested, MAX_COLUMNS, MAX_RECORD, OnProgress, Output};
 use crate::domain::job::IngestionProgress;
 use crate::domain::schema::ColumnType;
 use crate::error::{Code, Context, Error, Result};
@@ -47,7 +47,7 @@ const MAX_GROUPS: usize = 100_000;
 pub(super) fn ingest(
     input: &Path,
     types: &[(String, ColumnType)],
-    output: &Path,
+    output: &dyn Output,
     temp_dir: &Path,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {
@@ -59,7 +59,7 @@ pub(super) fn ingest(
 fn read(
     input: &Path,
     types: &[(String, ColumnType)],
-    output: &Path,
+    output: &dyn Output,
     temp_dir: &Path,
     progress: OnProgress<'_>,
 ) -> Result<Ingested> {

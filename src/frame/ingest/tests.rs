@@ -342,7 +342,7 @@ fn row_groups_are_bounded_in_rows_and_bytes() {
     let reader = SerializedFileReader::new(file).unwrap();
     let rows = reader.metadata().row_groups().iter().map(|g| g.num_rows()).collect::<Vec<_>>();
     assert_eq!(rows.iter().sum::<i64>(), 1_500_000);
-    assert!(rows.iter().all(|r| *r <= sink::GROUP_ROWS as i64), "{rows:?}");
+    assert!(rows.iter().all(|r| *r <= encoder::GROUP_ROWS as i64), "{rows:?}");
 
     // Noise that hardly compresses, so that a group is as large in memory as in the file.
     let mut long = "x\n".to_owned();
@@ -359,6 +359,18 @@ fn row_groups_are_bounded_in_rows_and_bytes() {
     let groups = reader.metadata().row_groups();
     assert!(groups.len() > 1);
     assert!(groups.iter().all(|g| g.total_byte_size() < 100 << 20));
+}
+
+/// Of columns that repeat themselves alone.
+#[test]
+fn dictionaries_are_made_of_values_that_come_again() {
+    let mut text = "id,kind,amount,name\n".to_owned();
+    (0..10_000).for_each(|i| text.push_str(&format!("{i},{},{}.5,{}\n", i % 7, i % 3, i / 3)));
+    let (_, file) = stored(DataFormat::Csv, text.as_bytes(), &[]).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let columns = reader.metadata().row_group(0).columns();
+    let dictionaries = columns.iter().map(|c| c.dictionary_page_offset().is_some());
+    assert_eq!(dictionaries.collect::<Vec<_>>(), [false, true, true, true]);
 }
 
 /// One cell must not turn a column into text without a word.

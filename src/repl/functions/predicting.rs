@@ -156,7 +156,7 @@ fn read(arguments: &Arguments<'_>, path: &Path, format: DataFormat) -> Result<Ve
         }
         other => other,
     };
-    let table = frame::ingest(path, format, &[], typed.path(), &std::env::temp_dir(), &mut |_| {
+    let table = frame::ingest(path, format, &[], &typed.path(), &std::env::temp_dir(), &mut |_| {
         context.go_on()
     })
     .map_err(at)?;

@@ -1,17 +1,16 @@
 //! An upload becomes a dataset's version.
 
 use std::fs::File;
-use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use super::reporter::{Reporter, written};
-use super::{Claim, Service, blocking};
+use super::{Claim, Service};
 use crate::domain::dataset::DatasetSource;
 use crate::domain::job::{DatasetVersionResult, IngestionSpec, JobResult, Progress};
-use crate::error::{Code, Context, Error, Result};
-use crate::frame;
-use crate::store::{Blob, NewDatasetVersion};
+use crate::error::{Code, Error, Result};
+use crate::frame::{self, Output};
+use crate::store::NewDatasetVersion;
 
 impl Service {
     pub(super) async fn ingest(&self, claim: &Claim, spec: &IngestionSpec) -> Result<()> {
@@ -21,10 +20,7 @@ impl Service {
         let temp_dir = self.0.settings.temp_dir.clone();
         let (reporter, task) = Reporter::start(self.store().clone(), claim.run);
         let (format, types) = (spec.format, spec.types.clone());
-        let (ingested, output) = blocking(move || {
-            let output = tempfile::tempfile_in(&temp_dir)
-                .context(format!("making a file in {}", temp_dir.display()))?;
-            let (from, to) = (path(&source), path(&output));
+        let work = move |output: &dyn Output| {
             let mut progress = |progress| {
                 reporter.step(Progress::Ingestion(progress));
                 if reporter.lost() {
@@ -32,11 +28,9 @@ impl Service {
                 }
                 Ok(())
             };
-            let ingested = frame::ingest(&from, format, &types, &to, &temp_dir, &mut progress)?;
-            Ok((ingested, output))
-        })
-        .await?;
-        let content = self.store_file(output).await?;
+            frame::ingest(&path(&source), format, &types, output, &temp_dir, &mut progress)
+        };
+        let (ingested, stored) = self.storing(work).await?;
         written(task).await?;
         let source = DatasetSource {
             format: spec.format,
@@ -48,7 +42,7 @@ impl Service {
         if !tx.hold_run(claim.run).await? {
             return Ok(());
         }
-        let content = tx.finish_blob(&content).await?;
+        let content = tx.finish_blob(&stored.blob).await?;
         let new = NewDatasetVersion {
             rows: ingested.rows,
             columns: &ingested.columns,
@@ -67,29 +61,6 @@ impl Service {
             tx.commit().await?;
         }
         Ok(())
-    }
-
-    /// Writes a file from its start as a blob, which is still to be named.
-    pub(super) async fn store_file(&self, mut file: File) -> Result<Blob> {
-        use std::io::Seek;
-        file.rewind().context("rewinding a temporary file")?;
-        let mut writer = self.store().write_blob().await?;
-        loop {
-            let (back, chunk) = blocking(move || {
-                let mut chunk = Vec::new();
-                file.by_ref()
-                    .take(1 << 20)
-                    .read_to_end(&mut chunk)
-                    .context("reading a temporary file")?;
-                Ok((file, chunk))
-            })
-            .await?;
-            file = back;
-            if chunk.is_empty() {
-                return writer.complete().await;
-            }
-            writer.write(&chunk).await?;
-        }
     }
 }
 

@@ -7,6 +7,7 @@ mod fitting;
 mod inferring;
 mod ingestion;
 mod reporter;
+mod storing;
 
 use std::time::Duration;
 

@@ -82,6 +82,46 @@ async fn what_cannot_be_read_is_named_by_line_and_column() {
     assert!(pointer.contains("line 2") && pointer.contains("income"), "{failed}");
 }
 
+/// Of a file whose last row is another than all before, which are stored by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_stored_too_early_is_dropped() {
+    const ROWS: u64 = 200_000;
+    let served = Served::start().await;
+    let cells = (0..ROWS).map(|row| row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12);
+    let text = cells.map(|cell| format!("{cell}\r\n")).collect::<String>();
+    let text = format!("x\r\n{text}no number\r\n");
+    let blobs = async || {
+        let count = "SELECT count(*), count(sha256) FROM blob";
+        let count: (i64, i64) =
+            sqlx::query_as(count).fetch_one(&served.database.pool).await.unwrap();
+        count
+    };
+    let upload = async |types: &str| {
+        let path = format!("/api/v1/datasets/d/versions?types={types}");
+        let request = served.post(&path).header("content-type", "text/csv").body(text.clone());
+        let job = json(request.send().await.unwrap(), StatusCode::ACCEPTED).await;
+        served.work_off().await;
+        let path = format!("/api/v1/jobs/{}", job["id"].as_str().unwrap());
+        json(served.get(&path).send().await.unwrap(), StatusCode::OK).await
+    };
+
+    let failed = upload("x:int64").await;
+    assert_eq!(failed["error"]["code"], "invalid_data", "{failed}");
+    assert_eq!(blobs().await, (1, 1), "the upload");
+
+    assert_eq!(upload("").await["result"]["rows"], ROWS + 1);
+    let content = served.get("/api/v1/datasets/d/versions/1/content").header("accept", "text/csv");
+    assert!(content.send().await.unwrap().text().await.unwrap() == text);
+    // What was dropped in passing is so a little later.
+    for _ in 0..100 {
+        if blobs().await == (2, 2) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{:?}", blobs().await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_types_and_names_are_refused_before_the_body() {
     let served = Served::start().await;

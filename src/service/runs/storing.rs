@@ -1,0 +1,113 @@
+//! What a run writes, stored while it is written.
+
+use std::io::{self, ErrorKind, Write};
+
+use tokio::sync::mpsc;
+
+use super::{Service, blocking};
+use crate::error::{Context, Error, Result};
+use crate::frame::Output;
+use crate::store::{Blob, Store, Unfinished};
+
+/// Bytes that are handed over at a time.
+const PIECE: usize = 1 << 20;
+/// Pieces that wait until the database has taken those before.
+const WAITING: usize = 2;
+
+/// A blob that is still to be named, before this is dropped.
+pub(super) struct Stored {
+    pub(super) blob: Blob,
+    unfinished: Unfinished,
+}
+
+impl Service {
+    /// Does work on a thread that may block, and stores what it writes.
+    ///
+    /// # Errors
+    /// Those of the work; [`Code::Unavailable`](crate::error::Code::Unavailable) when the database can't
+    /// be reached.
+    pub(super) async fn storing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Output) -> Result<T> + Send + 'static,
+    ) -> Result<(T, Stored)> {
+        let (sender, pieces) = mpsc::channel(WAITING);
+        let storing = tokio::spawn(store(self.store().clone(), pieces));
+        let done = blocking(move || work(&Pieces(sender))).await;
+        // Why storing failed is also why the work could not be written.
+        let stored = storing.await.context("waiting for what is stored")??;
+        match (done, stored) {
+            (Ok(done), Some(stored)) => Ok((done, stored)),
+            (Ok(_), None) => Err(Error::internal("storing", "nothing was written")),
+            (Err(error), stored) => {
+                if let Some(stored) = stored {
+                    stored.unfinished.discard().await?;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+enum Piece {
+    /// What came before is void.
+    Begin,
+    Bytes(Vec<u8>),
+}
+
+struct Pieces(mpsc::Sender<Piece>);
+
+impl Output for Pieces {
+    fn begin(&self) -> Result<Box<dyn Write + Send>> {
+        send(&self.0, Piece::Begin).context("beginning to store")?;
+        Ok(Box::new(Buffer { sender: self.0.clone(), bytes: Vec::with_capacity(PIECE) }))
+    }
+}
+
+/// Whole pieces are sent; the last one when it is flushed.
+struct Buffer {
+    sender: mpsc::Sender<Piece>,
+    bytes: Vec<u8>,
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(PIECE - self.bytes.len());
+        self.bytes.extend_from_slice(&bytes[..taken]);
+        if self.bytes.len() == PIECE {
+            self.flush()?;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.bytes.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(PIECE));
+        send(&self.sender, Piece::Bytes(bytes))
+    }
+}
+
+fn send(sender: &mpsc::Sender<Piece>, piece: Piece) -> io::Result<()> {
+    let ended = |_| io::Error::new(ErrorKind::BrokenPipe, "nothing is stored any more");
+    sender.blocking_send(piece).map_err(ended)
+}
+
+/// Stores what was written since it last began.
+async fn store(store: Store, mut pieces: mpsc::Receiver<Piece>) -> Result<Option<Stored>> {
+    let mut begun = None;
+    while let Some(piece) = pieces.recv().await {
+        match (piece, &mut begun) {
+            (Piece::Begin, _) => {
+                let writer = store.write_blob().await?;
+                begun = Some((store.discarding(writer.id()), writer));
+            }
+            (Piece::Bytes(bytes), Some((_, writer))) => writer.write(&bytes).await?,
+            (Piece::Bytes(_), None) => {
+                return Err(Error::internal("storing", "it has not begun"));
+            }
+        }
+    }
+    let Some((unfinished, writer)) = begun else { return Ok(None) };
+    Ok(Some(Stored { blob: writer.complete().await?, unfinished }))
+}

@@ -14,8 +14,10 @@ use super::explanation::Explanation;
 use super::reason::{Reasons, ReasonsWanted};
 use super::schema::Cell;
 
+mod plain;
 mod scores;
 
+pub use plain::{CellRef, PlainCell, PlainRows, Span};
 pub use scores::{Further, ScoredResponse, Scores};
 
 /// Media type of rows and answers as an Arrow IPC stream (registered with IANA).

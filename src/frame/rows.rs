@@ -1,5 +1,6 @@
 //! Rows of a request to a [`Frame`], naming everything that does not fit.
 
+mod plain;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use super::image::{EncodedImage, Images};
 use super::time::parse_timestamp;
 use super::{Frame, arrow_schema, shown};
 use crate::domain::name::did_you_mean;
-use crate::domain::prediction::Row;
+use crate::domain::prediction::{CellRef, Row};
 use crate::domain::schema::{Cell, Column, ColumnType};
 use crate::error::{Code, Context, Error, FieldError, Result};
 
@@ -139,18 +140,19 @@ impl RowReader {
                 _ => {}
             }
         }
-        let known = |name: &str| {
-            self.by_name
-                .binary_search_by(|&position| self.columns[position].name.as_str().cmp(name))
-                .is_ok()
-        };
-        let unknown = columns.keys().filter(|name| !known(name)).take(MAX_ERRORS);
+        let unknown = columns.keys().filter(|name| self.position(name).is_none()).take(MAX_ERRORS);
         errors.extend(unknown.map(|name| FieldError::new(pointer(name), self.unknown(name))));
         if errors.is_empty() {
             return Ok(length.map_or(0, |(_, rows)| rows));
         }
         errors.truncate(MAX_ERRORS);
         Err(Error::fields(Code::InvalidRows, OTHER_COLUMNS, errors))
+    }
+
+    /// Where a column stands in the signature.
+    fn position(&self, name: &str) -> Option<usize> {
+        let by_name = |&position: &usize| self.columns[position].name.as_str().cmp(name);
+        self.by_name.binary_search_by(by_name).ok().map(|at| self.by_name[at])
     }
 
     fn builders(&self, rows: usize) -> Vec<ColumnBuilder> {
@@ -248,12 +250,16 @@ struct Cells {
 
 impl Cells {
     /// A cell as a value of its column's type.
-    fn fit<'a>(&'a mut self, column: &Column, cell: &'a Cell) -> Result<Value<'a>, Misfit> {
-        match (column.kind, cell) {
-            (ColumnType::Image, Cell::Text(text)) => {
+    fn fit<'a>(
+        &'a mut self,
+        column: &Column,
+        cell: impl Into<CellRef<'a>>,
+    ) -> Result<Value<'a>, Misfit> {
+        match (column.kind, cell.into()) {
+            (ColumnType::Image, CellRef::Text(text)) => {
                 self.image(text).map(Value::Image).map_err(Misfit::Image)
             }
-            _ => fit(column, cell).ok_or(Misfit::Type),
+            (_, cell) => fit(column, cell).ok_or(Misfit::Type),
         }
     }
 
@@ -284,20 +290,20 @@ impl Cells {
 }
 
 /// A cell as a value of its column's type, when it fits and is no image.
-fn fit<'a>(column: &Column, cell: &'a Cell) -> Option<Value<'a>> {
+fn fit<'a>(column: &Column, cell: CellRef<'a>) -> Option<Value<'a>> {
     match (column.kind, cell) {
-        (_, Cell::Null) => column.nullable.then_some(Value::Null),
-        (ColumnType::Float64, Cell::Float(v)) => v.is_finite().then_some(Value::Float(*v)),
-        (ColumnType::Float64, Cell::Int(v)) => Some(Value::Float(*v as f64)),
-        (ColumnType::Int64, Cell::Int(v)) => Some(Value::Int(*v)),
-        (ColumnType::Int64, Cell::Float(v)) => whole(*v).map(Value::Int),
-        (ColumnType::Bool, Cell::Bool(v)) => Some(Value::Bool(*v)),
-        (ColumnType::Bool, Cell::Int(v @ (0 | 1))) => Some(Value::Bool(*v == 1)),
-        (ColumnType::Bool, Cell::Float(v)) if *v == 0.0 || *v == 1.0 => {
-            Some(Value::Bool(*v == 1.0))
+        (_, CellRef::Null) => column.nullable.then_some(Value::Null),
+        (ColumnType::Float64, CellRef::Float(v)) => v.is_finite().then_some(Value::Float(v)),
+        (ColumnType::Float64, CellRef::Int(v)) => Some(Value::Float(v as f64)),
+        (ColumnType::Int64, CellRef::Int(v)) => Some(Value::Int(v)),
+        (ColumnType::Int64, CellRef::Float(v)) => whole(v).map(Value::Int),
+        (ColumnType::Bool, CellRef::Bool(v)) => Some(Value::Bool(v)),
+        (ColumnType::Bool, CellRef::Int(v @ (0 | 1))) => Some(Value::Bool(v == 1)),
+        (ColumnType::Bool, CellRef::Float(v)) if v == 0.0 || v == 1.0 => {
+            Some(Value::Bool(v == 1.0))
         }
-        (ColumnType::String, Cell::Text(v)) => (!v.contains('\0')).then_some(Value::Text(v)),
-        (ColumnType::Timestamp, Cell::Text(v)) => parse_timestamp(v.as_bytes()).map(Value::Time),
+        (ColumnType::String, CellRef::Text(v)) => (!v.contains('\0')).then_some(Value::Text(v)),
+        (ColumnType::Timestamp, CellRef::Text(v)) => parse_timestamp(v.as_bytes()).map(Value::Time),
         _ => None,
     }
 }

@@ -50,7 +50,7 @@ impl Call {
         T: DeserializeOwned + Send + 'static,
     {
         let bytes = self.json_bytes(limit).await?;
-        Ok(Json { value: parsed(&bytes, PARSED_AT_ONCE, json::parse).await?, bytes })
+        Ok(Json { value: parsed(&bytes, PARSED_AT_ONCE, |bytes| json::parse(bytes)).await?, bytes })
     }
 
     /// Reads the rows of a prediction and gives them to `predict`, with the body's bytes.
@@ -69,15 +69,15 @@ impl Call {
             other => return Err(unsupported(other, &format!("{JSON} or {ARROW_STREAM}"))),
         }
         let bytes = self.bytes(PREDICTION_LIMIT).await?;
-        let quick = parsed(&bytes, SCANNED_AT_ONCE, |bytes| Ok(rows::columnar(bytes))).await?;
-        if let Some(request) = quick {
-            match predict(self, Question::Rows(request), &bytes).await {
+        let quick = parsed(&bytes, SCANNED_AT_ONCE, |bytes| Ok(rows::plain(bytes))).await?;
+        if let Some(question) = quick {
+            match predict(self, question, &bytes).await {
                 // The general way finds the places in the body as it was sent.
                 Err(error) if error.code() == Code::InvalidRows => {}
                 outcome => return outcome,
             }
         }
-        let request = parsed(&bytes, PARSED_AT_ONCE, json::parse).await?;
+        let request = parsed(&bytes, PARSED_AT_ONCE, |bytes| json::parse(bytes)).await?;
         predict(self, Question::Rows(request), &bytes).await
     }
 
@@ -174,7 +174,7 @@ fn in_query(mut error: Error) -> Error {
 async fn parsed<T: Send + 'static>(
     bytes: &Bytes,
     at_once: usize,
-    parse: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
+    parse: impl FnOnce(&Bytes) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     if bytes.len() <= at_once {
         return parse(bytes);

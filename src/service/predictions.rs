@@ -347,6 +347,7 @@ fn read(reader: &RowReader, question: &Question) -> Result<Frame> {
         Question::Rows(PredictionRequest { rows: Some(rows), .. }) => reader.rows(rows),
         Question::Rows(PredictionRequest { columns: Some(columns), .. }) => reader.columns(columns),
         Question::Rows(_) => Err(no_rows()),
+        Question::Plain { rows, .. } => reader.plain(rows),
     }
 }
 
@@ -362,7 +363,11 @@ fn no_rows() -> Error {
 /// Checks what can be checked before a model is known.
 fn check_shape(question: &Question) -> Result<()> {
     // How many rows a stream has shows when it is read.
-    let Question::Rows(request) = question else { return Ok(()) };
+    let request = match question {
+        Question::Rows(request) => request,
+        Question::Plain { rows, .. } => return check_rows(rows.rows()),
+        Question::Stream { .. } => return Ok(()),
+    };
     let rows = match (&request.rows, &request.columns) {
         (Some(_), Some(_)) => {
             let detail = "rows and columns are two ways to say the same: send one of them";
@@ -372,6 +377,14 @@ fn check_shape(question: &Question) -> Result<()> {
         (None, Some(columns)) => columns.values().map(Vec::len).max().unwrap_or(0),
         (None, None) => 0,
     };
+    check_rows(rows)?;
+    match question.wanted().and_then(|wanted| wanted.reasons) {
+        Some(options) => check_options(&options),
+        None => Ok(()),
+    }
+}
+
+fn check_rows(rows: usize) -> Result<()> {
     if rows == 0 {
         return Err(no_rows());
     }
@@ -379,10 +392,7 @@ fn check_shape(question: &Question) -> Result<()> {
         let detail = format!("{rows} rows are more than {MAX_ROWS}: send them in several requests");
         return Err(Error::field(Code::InvalidRequest, "/rows", detail));
     }
-    match question.wanted().and_then(|wanted| wanted.reasons) {
-        Some(options) => check_options(&options),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Refuses more rows than are explained at once; how many answers windows give shows later.
@@ -428,7 +438,11 @@ pub(super) fn resolve(
 
 /// The rows of a request as rows, whichever way they came; those of a stream as they were read.
 fn rows_of(question: Question, frame: &Frame) -> Vec<Row> {
-    let Question::Rows(request) = question else { return frame.to_rows() };
+    let request = match question {
+        Question::Rows(request) => request,
+        Question::Plain { rows, .. } => return rows.to_rows(),
+        Question::Stream { .. } => return frame.to_rows(),
+    };
     if let Some(rows) = request.rows {
         return rows;
     }

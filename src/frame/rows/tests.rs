@@ -4,7 +4,7 @@ fn column(name: &str, kind: ColumnType) -> Column {
     Column { name: name.to_owned(), kind, nullable: true }
 }
 
-fn signature() -> Vec<Column> {
+pub(super) fn signature() -> Vec<Column> {
     vec![
         column("income", ColumnType::Float64),
         column("age", ColumnType::Int64),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::domain::prediction::{PredictionRequest, VersionRef};
+use crate::domain::prediction::{PlainRows, PredictionRequest, VersionRef};
 use crate::domain::reason::ReasonOptions;
 
 /// Rows to score, and by which version.
@@ -10,6 +10,8 @@ use crate::domain::reason::ReasonOptions;
 pub enum Question {
     /// As JSON has them.
     Rows(PredictionRequest),
+    /// The same where it is plain, as it mostly is; nothing further is wanted of it.
+    Plain { rows: PlainRows, version: Option<VersionRef>, record: bool },
     /// As an Arrow IPC stream.
     Stream { bytes: Bytes, version: Option<VersionRef>, record: bool },
 }
@@ -18,18 +20,18 @@ impl Question {
     pub(super) fn version(&self) -> Option<&VersionRef> {
         match self {
             Self::Rows(request) => request.version.as_ref(),
-            Self::Stream { version, .. } => version.as_ref(),
+            Self::Plain { version, .. } | Self::Stream { version, .. } => version.as_ref(),
         }
     }
 
     pub(super) fn record(&self) -> bool {
         match self {
             Self::Rows(request) => request.record,
-            Self::Stream { record, .. } => *record,
+            Self::Plain { record, .. } | Self::Stream { record, .. } => *record,
         }
     }
 
-    /// What is wanted beside the answers; a stream can't ask for it.
+    /// What is wanted beside the answers; only JSON can ask for it.
     pub fn wanted(&self) -> Option<Box<Wanted>> {
         let Self::Rows(request) = self else { return None };
         let reasons = request.reasons.as_ref().and_then(|wanted| wanted.options());

@@ -165,6 +165,12 @@ async fn what_does_not_fit_is_named() {
     let found = problem(found, 422, "invalid_rows").await;
     assert_eq!(pointers(&found), ["/columns/income/1", "/columns/income/2"], "{found}");
 
+    // As JSON a column that stands twice is told as well.
+    let twice = r#"{"rows":[{"age":1,"owner":true,"region":"west","opened":null,"age":2}]}"#;
+    let request = served.post(RISK).header(CONTENT_TYPE, "application/json").body(twice);
+    let found = problem(request.send().await.unwrap(), 422, "invalid_request").await;
+    assert_eq!(pointers(&found), ["/rows/0/age"], "{found}");
+
     let good = stream(columns());
     let broken = good.slice(..good.len() / 2);
     problem(ask(&served, RISK, broken).send().await.unwrap(), 400, "malformed_request").await;

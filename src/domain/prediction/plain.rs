@@ -1,0 +1,169 @@
+//! Rows as most programs send them, kept as they stand in the body: one list for all cells, no name and
+//! no text copied. A request of one row would else spend more time on maps and lists of one than on its
+//! answer.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use bytestring::ByteString;
+
+use super::Row;
+use crate::domain::schema::Cell;
+
+/// Rows that all have the same columns, in the same order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlainRows {
+    text: ByteString,
+    names: Vec<Span>,
+    cells: Vec<PlainCell>,
+    rows: usize,
+    /// How far the cells of a column, and of a row, are from each other.
+    steps: (usize, usize),
+}
+
+/// Where a text stands in the body.
+pub type Span = Range<u32>;
+
+/// A cell with its text still in the body.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PlainCell {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(Span),
+}
+
+/// A cell of which somebody else holds the text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum CellRef<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(&'a str),
+}
+
+impl PlainRows {
+    /// Of cells row after row; None where they are no rows of so many names.
+    pub fn by_row(text: ByteString, names: Vec<Span>, cells: Vec<PlainCell>) -> Option<Self> {
+        let rows = whole_rows(names.len(), cells.len())?;
+        let steps = (names.len(), 1);
+        Some(Self { text, names, cells, rows, steps })
+    }
+
+    /// Of cells column after column; None where they are no columns of one length.
+    pub fn by_column(text: ByteString, names: Vec<Span>, cells: Vec<PlainCell>) -> Option<Self> {
+        let rows = whole_rows(names.len(), cells.len())?;
+        Some(Self { text, names, cells, rows, steps: (1, rows) })
+    }
+
+    /// The number of rows, which is not 0.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The names of the columns in their order; it is not sure that they differ.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(|span| self.at(span))
+    }
+
+    /// Cells of a column by its position, from a row on.
+    pub fn column(&self, position: usize, from: usize) -> impl Iterator<Item = CellRef<'_>> {
+        let (next, column) = self.steps;
+        let cells = self.cells.get(position * column + from * next..).unwrap_or_default();
+        cells.iter().step_by(next).take(self.rows - from.min(self.rows)).map(|cell| match cell {
+            PlainCell::Null => CellRef::Null,
+            PlainCell::Bool(truth) => CellRef::Bool(*truth),
+            PlainCell::Int(number) => CellRef::Int(*number),
+            PlainCell::Float(number) => CellRef::Float(*number),
+            PlainCell::Text(span) => CellRef::Text(self.at(span)),
+        })
+    }
+
+    /// The same with texts of their own.
+    pub fn to_columns(&self) -> BTreeMap<String, Vec<Cell>> {
+        let columns = self.names().enumerate().map(|(position, name)| {
+            (name.to_owned(), self.column(position, 0).map(Cell::from).collect())
+        });
+        columns.collect()
+    }
+
+    /// The same as objects.
+    pub fn to_rows(&self) -> Vec<Row> {
+        let mut rows = vec![Row::new(); self.rows];
+        for (position, name) in self.names().enumerate() {
+            for (row, cell) in rows.iter_mut().zip(self.column(position, 0)) {
+                row.insert(name.to_owned(), cell.into());
+            }
+        }
+        rows
+    }
+
+    fn at(&self, span: &Span) -> &str {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+}
+
+/// How many rows so many cells of so many columns are.
+fn whole_rows(columns: usize, cells: usize) -> Option<usize> {
+    let rows = cells.checked_div(columns)?;
+    (rows > 0 && rows * columns == cells).then_some(rows)
+}
+
+impl<'a> From<&'a Cell> for CellRef<'a> {
+    fn from(cell: &'a Cell) -> Self {
+        match cell {
+            Cell::Null => Self::Null,
+            Cell::Bool(truth) => Self::Bool(*truth),
+            Cell::Int(number) => Self::Int(*number),
+            Cell::Float(number) => Self::Float(*number),
+            Cell::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl From<CellRef<'_>> for Cell {
+    fn from(cell: CellRef<'_>) -> Self {
+        match cell {
+            CellRef::Null => Self::Null,
+            CellRef::Bool(truth) => Self::Bool(truth),
+            CellRef::Int(number) => Self::Int(number),
+            CellRef::Float(number) => Self::Float(number),
+            CellRef::Text(text) => Self::Text(text.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_found_whichever_way_they_came() {
+        let text = || ByteString::from("abx");
+        let names = || vec![0..1, 1..2];
+        let cell = |number: i64| PlainCell::Int(number);
+        let rows = [cell(1), PlainCell::Text(2..3), cell(2), PlainCell::Null, cell(3), cell(4)];
+        let by_row = PlainRows::by_row(text(), names(), rows.to_vec()).unwrap();
+        let columns = [0, 2, 4, 1, 3, 5].map(|at| rows[at].clone());
+        let by_column = PlainRows::by_column(text(), names(), columns.to_vec()).unwrap();
+        for plain in [by_row, by_column] {
+            assert_eq!(plain.rows(), 3);
+            assert_eq!(plain.names().collect::<Vec<_>>(), ["a", "b"]);
+            let from = |position, row| plain.column(position, row).collect::<Vec<_>>();
+            assert_eq!(from(0, 1), [CellRef::Int(2), CellRef::Int(3)]);
+            assert_eq!(from(1, 0), [CellRef::Text("x"), CellRef::Null, CellRef::Int(4)]);
+            assert_eq!(from(1, 3), []);
+            let rows = plain.to_rows();
+            assert_eq!((&rows[0]["b"], &rows[2]["a"]), (&Cell::Text("x".into()), &Cell::Int(3)));
+            assert_eq!(plain.to_columns()["a"], [Cell::Int(1), Cell::Int(2), Cell::Int(3)]);
+        }
+        for cells in [0, 1, 3] {
+            let cells = vec![PlainCell::Null; cells];
+            assert_eq!(PlainRows::by_row(text(), names(), cells.clone()), None);
+            assert_eq!(PlainRows::by_column(text(), names(), cells.clone()), None);
+        }
+        assert_eq!(PlainRows::by_row(text(), Vec::new(), Vec::new()), None);
+    }
+}

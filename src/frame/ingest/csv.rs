@@ -207,6 +207,7 @@ fn convert(
                 Ok(value) => sink.push(column, value),
                 Err(problem) => {
                     sink.push(column, Value::Null);
+                    sink.void();
                     faults.add(at(record.line, &names[column]), problem)?;
                 }
             }

@@ -1,6 +1,8 @@
 //! Batches of columns to Parquet, with their statistics, by a thread of its own: meanwhile more is read.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -22,12 +24,16 @@ const GROUP_BYTES: usize = 48 << 20;
 /// Tables of more columns are written without dictionaries and by snappy: each column being
 /// written would take 64 KiB for an empty dictionary and 10 KiB or more for zstd's state.
 const WIDE: usize = 512;
+/// Fewer first rows don't tell whether values repeat.
+const TELLING: usize = 1_000;
 
 /// The thread that encodes and gathers statistics.
 pub(super) struct Encoder {
     /// None once there is nothing more to come.
     batches: Option<SyncSender<RecordBatch>>,
     thread: Option<JoinHandle<Result<Vec<Tally>>>>,
+    /// Set where what is written is of no use.
+    given_up: Arc<AtomicBool>,
 }
 
 impl Encoder {
@@ -38,8 +44,11 @@ impl Encoder {
     ) -> Self {
         // One waits while one is encoded, and the next one is gathered.
         let (batches, received) = sync_channel(1);
-        let thread = std::thread::spawn(move || encode(output, schema, &columns, &received));
-        Self { batches: Some(batches), thread: Some(thread) }
+        let given_up = Arc::new(AtomicBool::new(false));
+        let no_more = given_up.clone();
+        let thread =
+            std::thread::spawn(move || encode(output, schema, &columns, &received, &no_more));
+        Self { batches: Some(batches), thread: Some(thread), given_up }
     }
 
     /// # Errors
@@ -66,6 +75,7 @@ impl Encoder {
 impl Drop for Encoder {
     /// Nothing is written to the file any more when this is over.
     fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
         self.batches = None;
         if let Some(thread) = self.thread.take() {
             // Who gave up has an error of its own.
@@ -79,6 +89,7 @@ fn encode(
     schema: SchemaRef,
     columns: &[Column],
     batches: &Receiver<RecordBatch>,
+    given_up: &AtomicBool,
 ) -> Result<Vec<Tally>> {
     let mut tallies = columns.iter().map(|column| Tally::new(column.kind)).collect::<Vec<_>>();
     let mut budget = Budget::new();
@@ -86,12 +97,15 @@ fn encode(
         let columns = tallies.iter_mut().zip(batch.columns());
         columns.for_each(|(tally, values)| tally.observe(values, &mut budget));
     };
-    let first = batches.recv().ok();
+    let is_wanted = || !given_up.load(Ordering::Relaxed);
+    let receive = || batches.recv().ok().filter(|_| is_wanted());
+    let first = receive();
     if let Some(batch) = &first {
         observe(batch, &mut tallies);
     }
     let rows = first.as_ref().map_or(0, RecordBatch::num_rows);
-    let properties = properties(columns, |at| tallies[at].distinct() * 2 <= rows as u64)?;
+    let repeats = |at: usize| rows < TELLING || tallies[at].distinct() * 2 <= rows as u64;
+    let properties = properties(columns, repeats)?;
     let mut writer = ArrowWriter::try_new(output, schema, Some(properties))
         .context("creating a dataset's file")?;
     let mut next = first;
@@ -100,12 +114,14 @@ fn encode(
         if writer.memory_size() >= GROUP_BYTES {
             writer.flush().context("writing a dataset")?;
         }
-        next = batches.recv().ok();
+        next = receive();
         if let Some(batch) = &next {
             observe(batch, &mut tallies);
         }
     }
-    writer.close().context("completing a dataset")?;
+    if is_wanted() {
+        writer.close().context("completing a dataset")?;
+    }
     Ok(tallies)
 }
 
@@ -129,9 +145,9 @@ fn properties(columns: &[Column], repeats: impl Fn(usize) -> bool) -> Result<Wri
         if matches!(column.kind, ColumnType::String | ColumnType::Image) {
             builder = builder.set_column_statistics_enabled(path(), EnabledStatistics::Chunk);
         }
-        // A dictionary of values that are nearly all different takes longer to make than to go without,
-        // and saves nothing.
-        if !wide && !repeats(at) {
+        // A dictionary of numbers that are mostly different takes longer to make than to go without,
+        // and saves little; of texts it saves much.
+        if !wide && column.kind != ColumnType::String && !repeats(at) {
             builder = builder.set_column_dictionary_enabled(path(), false);
         }
     }

@@ -87,6 +87,9 @@ fn convert(
         columns.read(&lines, rows, &mut faults, |column, token| {
             let value = fit(kinds[column], token, &mut cells);
             sink.push(column, *value.as_ref().unwrap_or(&Value::Null));
+            if value.is_err() {
+                sink.void();
+            }
             value.err()
         })?;
         for (column, last) in columns.last_row.iter().enumerate() {

@@ -83,6 +83,7 @@ fn read(
                 sink.push(position, *read.as_ref().unwrap_or(&Value::Null));
                 if let Err(problem) = read {
                     let name = shown(&names[position]);
+                    sink.void();
                     faults.add(format!("row {rows}, column {name}"), problem)?;
                 }
             }

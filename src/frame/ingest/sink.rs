@@ -29,6 +29,7 @@ pub(super) struct Sink {
     columns: Vec<SinkColumn>,
     schema: SchemaRef,
     encoder: Encoder,
+    is_void: bool,
     batch_rows: usize,
     /// Rows and bytes of texts and images in the builders.
     rows_held: usize,
@@ -53,7 +54,16 @@ impl Sink {
                 sizes: None,
             })
             .collect();
-        Ok(Self { columns, schema, encoder, batch_rows, rows_held: 0, text_held: 0, rows: 0 })
+        Ok(Self {
+            columns,
+            schema,
+            encoder,
+            is_void: false,
+            batch_rows,
+            rows_held: 0,
+            text_held: 0,
+            rows: 0,
+        })
     }
 
     /// Adds a value of the column's own type or a null. Each column gets one value per row.
@@ -79,9 +89,17 @@ impl Sink {
         Ok(())
     }
 
+    /// Of what is still to come nothing is kept: something was wrong, and only more of that is looked for.
+    pub(super) fn void(&mut self) {
+        self.is_void = true;
+    }
+
     fn encode(&mut self) -> Result<()> {
         let arrays = self.columns.iter_mut().map(|c| c.builder.finish()).collect();
         (self.rows_held, self.text_held) = (0, 0);
+        if self.is_void {
+            return Ok(());
+        }
         let batch =
             RecordBatch::try_new(self.schema.clone(), arrays).context("gathering columns")?;
         self.encoder.write(batch)

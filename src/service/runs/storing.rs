@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use tokio::sync::mpsc;
 
 use super::{Service, blocking};
-use crate::error::{Context, Error, Result};
+use crate::error::{Code, Context, Error, Result};
 use crate::frame::Output;
 use crate::store::{Blob, Store, Unfinished};
 
@@ -24,7 +24,7 @@ impl Service {
     /// Does work on a thread that may block, and stores what it writes.
     ///
     /// # Errors
-    /// Those of the work; [`Code::Unavailable`](crate::error::Code::Unavailable) when the database can't
+    /// Those of the work; [`Code::Unavailable`] when the database can't
     /// be reached.
     pub(super) async fn storing<T: Send + 'static>(
         &self,
@@ -33,17 +33,24 @@ impl Service {
         let (sender, pieces) = mpsc::channel(WAITING);
         let storing = tokio::spawn(store(self.store().clone(), pieces));
         let done = blocking(move || work(&Pieces(sender))).await;
-        // Why storing failed is also why the work could not be written.
-        let stored = storing.await.context("waiting for what is stored")??;
+        let stored = storing.await.context("waiting for what is stored")?;
         match (done, stored) {
-            (Ok(done), Some(stored)) => Ok((done, stored)),
-            (Ok(_), None) => Err(Error::internal("storing", "nothing was written")),
-            (Err(error), stored) => {
-                if let Some(stored) = stored {
-                    stored.unfinished.discard().await?;
+            (Ok(done), Ok(Some(stored))) => Ok((done, stored)),
+            (Ok(_), Ok(None)) => Err(Error::internal("storing", "nothing was written")),
+            (Err(error), Ok(stored)) => {
+                if let Some(stored) = stored
+                    && let Err(error) = stored.unfinished.discard().await
+                {
+                    tracing::warn!(%error, "the sweep will remove what was stored in vain");
                 }
                 Err(error)
             }
+            // What is wrong with a file stays so, whatever else went wrong.
+            (Err(error @ Error::Problem { .. }), Err(_)) if error.code() != Code::Unavailable => {
+                Err(error)
+            }
+            // Else why storing failed is also why the work could not be written.
+            (_, Err(error)) => Err(error),
         }
     }
 }

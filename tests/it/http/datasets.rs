@@ -90,11 +90,18 @@ async fn what_was_stored_too_early_is_dropped() {
     let cells = (0..ROWS).map(|row| row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12);
     let text = cells.map(|cell| format!("{cell}\r\n")).collect::<String>();
     let text = format!("x\r\n{text}no number\r\n");
-    let blobs = async || {
-        let count = "SELECT count(*), count(sha256) FROM blob";
-        let count: (i64, i64) =
-            sqlx::query_as(count).fetch_one(&served.database.pool).await.unwrap();
-        count
+    // What was dropped in passing is so a little later.
+    let blobs = async |wanted: i64| {
+        let query = "SELECT count(*), count(sha256) FROM blob";
+        let mut count = (0, 0);
+        for _ in 0..100 {
+            count = sqlx::query_as(query).fetch_one(&served.database.pool).await.unwrap();
+            if count == (wanted, wanted) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("{count:?}");
     };
     let upload = async |types: &str| {
         let path = format!("/api/v1/datasets/d/versions?types={types}");
@@ -107,19 +114,12 @@ async fn what_was_stored_too_early_is_dropped() {
 
     let failed = upload("x:int64").await;
     assert_eq!(failed["error"]["code"], "invalid_data", "{failed}");
-    assert_eq!(blobs().await, (1, 1), "the upload");
+    blobs(1).await;
 
     assert_eq!(upload("").await["result"]["rows"], ROWS + 1);
     let content = served.get("/api/v1/datasets/d/versions/1/content").header("accept", "text/csv");
     assert!(content.send().await.unwrap().text().await.unwrap() == text);
-    // What was dropped in passing is so a little later.
-    for _ in 0..100 {
-        if blobs().await == (2, 2) {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("{:?}", blobs().await);
+    blobs(2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

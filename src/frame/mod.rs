@@ -116,7 +116,7 @@ impl Frame {
         self.batch.num_rows()
     }
 
-    /// Bytes that its values take.
+    /// Bytes that its values take; where columns share a buffer, it counts with each of them.
     pub fn bytes(&self) -> usize {
         self.batch.get_array_memory_size()
     }

@@ -242,11 +242,11 @@ impl<'a> Scanner<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
-    use std::collections::BTreeMap;
-
     use crate::domain::prediction::{PredictionRequest, Row};
     use crate::domain::schema::Cell;
     use crate::http::json;

@@ -1,7 +1,7 @@
 //! What a dataset's version holds: a few rows, or all of it as Parquet or CSV.
 
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{self, Seek, Write};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -112,7 +112,7 @@ impl Service {
 fn csv(file: File) -> mpsc::Receiver<Result<Bytes>> {
     let (sender, receiver) = mpsc::channel(4);
     tokio::task::spawn_blocking(move || {
-        let mut out = ChannelWriter { sender: sender.clone(), buffer: Vec::new() };
+        let mut out = ChannelWriter::new(sender.clone(), 64 << 10, |bytes| Ok(bytes.into()));
         let written = frame::write_csv(file, &mut out)
             .and_then(|()| out.flush().context("sending the last rows"));
         if let Err(error) = written
@@ -125,30 +125,43 @@ fn csv(file: File) -> mpsc::Receiver<Result<Bytes>> {
     receiver
 }
 
-struct ChannelWriter {
-    sender: mpsc::Sender<Result<Bytes>>,
+/// Writes into a channel, from a thread that may block: pieces of a size, and what is left when it is flushed.
+pub(super) struct ChannelWriter<T> {
+    sender: mpsc::Sender<T>,
+    piece: fn(Vec<u8>) -> T,
+    size: usize,
     buffer: Vec<u8>,
 }
 
-impl Write for ChannelWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        const CHUNK: usize = 64 * 1024;
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= CHUNK {
+impl<T> ChannelWriter<T> {
+    pub(super) fn new(sender: mpsc::Sender<T>, size: usize, piece: fn(Vec<u8>) -> T) -> Self {
+        Self { sender, piece, size, buffer: Vec::with_capacity(size) }
+    }
+}
+
+impl<T> Write for ChannelWriter<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(self.size - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..taken]);
+        if self.buffer.len() == self.size {
             self.flush()?;
         }
-        Ok(bytes.len())
+        Ok(taken)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let bytes = Bytes::from(std::mem::take(&mut self.buffer));
-        self.sender
-            .blocking_send(Ok(bytes))
-            .map_err(|_| std::io::Error::new(std::io::ErrorKind::BrokenPipe, "nobody reads on"))
+        let bytes = std::mem::replace(&mut self.buffer, Vec::with_capacity(self.size));
+        send(&self.sender, (self.piece)(bytes))
     }
+}
+
+/// Sends from a thread that may block.
+pub(super) fn send<T>(sender: &mpsc::Sender<T>, piece: T) -> io::Result<()> {
+    let ended = |_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads on");
+    sender.blocking_send(piece).map_err(ended)
 }
 
 /// Does what takes long on a thread that may block.

@@ -2,6 +2,7 @@
 //! no text copied. A request of one row would else spend more time on maps and lists of one than on its
 //! answer.
 
+#[cfg(test)]
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -24,24 +25,30 @@ pub struct PlainRows {
 /// Where a text stands in the body.
 pub type Span = Range<u32>;
 
-/// A cell with its text still in the body.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PlainCell {
+/// A cell whose text is held by somebody else.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum CellOf<T> {
     Null,
     Bool(bool),
     Int(i64),
     Float(f64),
-    Text(Span),
+    Text(T),
 }
 
-/// A cell of which somebody else holds the text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum CellRef<'a> {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(&'a str),
+/// A cell with its text still in the body.
+pub type PlainCell = CellOf<Span>;
+pub type CellRef<'a> = CellOf<&'a str>;
+
+impl<T> CellOf<T> {
+    fn map_text<'a, U>(&'a self, text: impl FnOnce(&'a T) -> U) -> CellOf<U> {
+        match self {
+            Self::Null => CellOf::Null,
+            Self::Bool(truth) => CellOf::Bool(*truth),
+            Self::Int(number) => CellOf::Int(*number),
+            Self::Float(number) => CellOf::Float(*number),
+            Self::Text(held) => CellOf::Text(text(held)),
+        }
+    }
 }
 
 impl PlainRows {
@@ -72,17 +79,13 @@ impl PlainRows {
     pub fn column(&self, position: usize, from: usize) -> impl Iterator<Item = CellRef<'_>> {
         let (next, column) = self.steps;
         let cells = self.cells.get(position * column + from * next..).unwrap_or_default();
-        cells.iter().step_by(next).take(self.rows - from.min(self.rows)).map(|cell| match cell {
-            PlainCell::Null => CellRef::Null,
-            PlainCell::Bool(truth) => CellRef::Bool(*truth),
-            PlainCell::Int(number) => CellRef::Int(*number),
-            PlainCell::Float(number) => CellRef::Float(*number),
-            PlainCell::Text(span) => CellRef::Text(self.at(span)),
-        })
+        let cells = cells.iter().step_by(next).take(self.rows - from.min(self.rows));
+        cells.map(|cell| cell.map_text(|span| self.at(span)))
     }
 
-    /// The same with texts of their own.
-    pub fn to_columns(&self) -> BTreeMap<String, Vec<Cell>> {
+    /// The same as one list per column.
+    #[cfg(test)]
+    pub(crate) fn to_columns(&self) -> BTreeMap<String, Vec<Cell>> {
         let columns = self.names().enumerate().map(|(position, name)| {
             (name.to_owned(), self.column(position, 0).map(Cell::from).collect())
         });

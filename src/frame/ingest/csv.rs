@@ -139,7 +139,7 @@ fn convert_expected(
                 _ => return Ok(None),
             }
         }
-        sink.end_row()?;
+        sink.end_row(true)?;
         reporter.reached(rows, records.bytes())?;
     }
     reporter.ended(rows)?;
@@ -207,12 +207,11 @@ fn convert(
                 Ok(value) => sink.push(column, value),
                 Err(problem) => {
                     sink.push(column, Value::Null);
-                    sink.void();
                     faults.add(at(record.line, &names[column]), problem)?;
                 }
             }
         }
-        sink.end_row()?;
+        sink.end_row(faults.is_empty())?;
         reporter.reached(rows, records.bytes())?;
     }
     faults.check()?;

@@ -21,10 +21,14 @@ impl Faults {
         if self.errors.len() < MAX_FAULTS { Ok(()) } else { Err(self.error()) }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
     /// # Errors
     /// [`Code::InvalidData`] when anything was added.
     pub(super) fn check(&mut self) -> Result<()> {
-        if self.errors.is_empty() { Ok(()) } else { Err(self.error()) }
+        if self.is_empty() { Ok(()) } else { Err(self.error()) }
     }
 
     fn error(&mut self) -> Error {

@@ -299,7 +299,7 @@ impl Rows {
                 self.faults.add(place.to_owned(), problem)?;
             }
         }
-        self.sink.end_row()
+        self.sink.end_row(self.faults.is_empty())
     }
 
     fn finish(mut self) -> Result<Ingested> {

@@ -87,9 +87,6 @@ fn convert(
         columns.read(&lines, rows, &mut faults, |column, token| {
             let value = fit(kinds[column], token, &mut cells);
             sink.push(column, *value.as_ref().unwrap_or(&Value::Null));
-            if value.is_err() {
-                sink.void();
-            }
             value.err()
         })?;
         for (column, last) in columns.last_row.iter().enumerate() {
@@ -97,7 +94,7 @@ fn convert(
                 sink.push(column, Value::Null);
             }
         }
-        sink.end_row()?;
+        sink.end_row(faults.is_empty())?;
         reporter.reached(rows, lines.bytes)?;
     }
     faults.check()?;

@@ -83,11 +83,10 @@ fn read(
                 sink.push(position, *read.as_ref().unwrap_or(&Value::Null));
                 if let Err(problem) = read {
                     let name = shown(&names[position]);
-                    sink.void();
                     faults.add(format!("row {rows}, column {name}"), problem)?;
                 }
             }
-            sink.end_row()?;
+            sink.end_row(faults.is_empty())?;
         }
         // The decoder does not tell how many bytes it has read.
         let share = rows as f64 / upload.rows.max(1) as f64;

@@ -80,18 +80,16 @@ impl Sink {
         column.builder.push(value);
     }
 
-    pub(super) fn end_row(&mut self) -> Result<()> {
+    /// Ends a row. From the first on that is not sound nothing is kept: the file is refused, and only more of
+    /// what is wrong is looked for.
+    pub(super) fn end_row(&mut self, is_sound: bool) -> Result<()> {
+        self.is_void |= !is_sound;
         self.rows += 1;
         self.rows_held += 1;
         if self.rows_held == self.batch_rows || self.text_held >= BATCH_TEXT {
             self.encode()?;
         }
         Ok(())
-    }
-
-    /// Of what is still to come nothing is kept: something was wrong, and only more of that is looked for.
-    pub(super) fn void(&mut self) {
-        self.is_void = true;
     }
 
     fn encode(&mut self) -> Result<()> {

@@ -1,12 +1,13 @@
 //! What a run writes, stored while it is written.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::Write;
 
 use tokio::sync::mpsc;
 
 use super::{Service, blocking};
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::Output;
+use crate::service::content::{ChannelWriter, send};
 use crate::store::{Blob, Store, Unfinished};
 
 /// Bytes that are handed over at a time.
@@ -24,8 +25,7 @@ impl Service {
     /// Does work on a thread that may block, and stores what it writes.
     ///
     /// # Errors
-    /// Those of the work; [`Code::Unavailable`] when the database can't
-    /// be reached.
+    /// Those of the work; [`Code::Unavailable`] when the database can't be reached.
     pub(super) async fn storing<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn Output) -> Result<T> + Send + 'static,
@@ -66,38 +66,8 @@ struct Pieces(mpsc::Sender<Piece>);
 impl Output for Pieces {
     fn begin(&self) -> Result<Box<dyn Write + Send>> {
         send(&self.0, Piece::Begin).context("beginning to store")?;
-        Ok(Box::new(Buffer { sender: self.0.clone(), bytes: Vec::with_capacity(PIECE) }))
+        Ok(Box::new(ChannelWriter::new(self.0.clone(), PIECE, Piece::Bytes)))
     }
-}
-
-/// Whole pieces are sent; the last one when it is flushed.
-struct Buffer {
-    sender: mpsc::Sender<Piece>,
-    bytes: Vec<u8>,
-}
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = bytes.len().min(PIECE - self.bytes.len());
-        self.bytes.extend_from_slice(&bytes[..taken]);
-        if self.bytes.len() == PIECE {
-            self.flush()?;
-        }
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.bytes.is_empty() {
-            return Ok(());
-        }
-        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(PIECE));
-        send(&self.sender, Piece::Bytes(bytes))
-    }
-}
-
-fn send(sender: &mpsc::Sender<Piece>, piece: Piece) -> io::Result<()> {
-    let ended = |_| io::Error::new(ErrorKind::BrokenPipe, "nothing is stored any more");
-    sender.blocking_send(piece).map_err(ended)
 }
 
 /// Stores what was written since it last began.

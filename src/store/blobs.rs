@@ -48,27 +48,12 @@ pub struct BlobWriter {
 /// A blob that is dropped with this, if it was not named.
 pub struct Unfinished {
     store: Store,
-    /// None once it is dropped.
-    blob: Option<i64>,
-}
-
-impl Unfinished {
-    /// Drops the blob now, for who may not be there for long.
-    ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
-    pub async fn discard(mut self) -> Result<()> {
-        match self.blob.take() {
-            Some(blob) => self.store.discard_blob(blob).await,
-            None => Ok(()),
-        }
-    }
+    blob: i64,
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        let Some(blob) = self.blob.take() else { return };
-        let store = self.store.clone();
+        let (store, blob) = (self.store.clone(), self.blob);
         // Does nothing once the blob has its name. Where there is no runtime any more, the sweep
         // finds it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -105,7 +90,7 @@ impl Store {
 
     /// Drops what a writer wrote when this is dropped, unless a transaction has named it by then.
     pub fn discarding(&self, blob: i64) -> Unfinished {
-        Unfinished { store: self.clone(), blob: Some(blob) }
+        Unfinished { store: self.clone(), blob }
     }
 
     /// Drops what a writer wrote, unless a transaction has named it.

@@ -61,10 +61,22 @@ impl Encoder {
         }
     }
 
+    /// What is written is of no use: the thread ends with what it does now, and is given nothing more.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
     /// Waits until everything is written. Returns the statistics of each column.
     pub(super) fn finish(&mut self) -> Result<Vec<Tally>> {
         self.batches = None;
         match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(Ok(_))) if self.has_given_up() => {
+                Err(Error::internal("writing a dataset", "it was given up"))
+            }
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => Err(Error::internal("writing a dataset", "the encoder panicked")),
             None => Err(Error::internal("writing a dataset", "the encoder has ended")),
@@ -75,7 +87,7 @@ impl Encoder {
 impl Drop for Encoder {
     /// Nothing is written to the file any more when this is over.
     fn drop(&mut self) {
-        self.given_up.store(true, Ordering::Relaxed);
+        self.give_up();
         self.batches = None;
         if let Some(thread) = self.thread.take() {
             // Who gave up has an error of its own.

@@ -29,7 +29,6 @@ pub(super) struct Sink {
     columns: Vec<SinkColumn>,
     schema: SchemaRef,
     encoder: Encoder,
-    is_void: bool,
     batch_rows: usize,
     /// Rows and bytes of texts and images in the builders.
     rows_held: usize,
@@ -54,16 +53,7 @@ impl Sink {
                 sizes: None,
             })
             .collect();
-        Ok(Self {
-            columns,
-            schema,
-            encoder,
-            is_void: false,
-            batch_rows,
-            rows_held: 0,
-            text_held: 0,
-            rows: 0,
-        })
+        Ok(Self { columns, schema, encoder, batch_rows, rows_held: 0, text_held: 0, rows: 0 })
     }
 
     /// Adds a value of the column's own type or a null. Each column gets one value per row.
@@ -83,7 +73,9 @@ impl Sink {
     /// Ends a row. From the first on that is not sound nothing is kept: the file is refused, and only more of
     /// what is wrong is looked for.
     pub(super) fn end_row(&mut self, is_sound: bool) -> Result<()> {
-        self.is_void |= !is_sound;
+        if !is_sound {
+            self.encoder.give_up();
+        }
         self.rows += 1;
         self.rows_held += 1;
         if self.rows_held == self.batch_rows || self.text_held >= BATCH_TEXT {
@@ -95,7 +87,7 @@ impl Sink {
     fn encode(&mut self) -> Result<()> {
         let arrays = self.columns.iter_mut().map(|c| c.builder.finish()).collect();
         (self.rows_held, self.text_held) = (0, 0);
-        if self.is_void {
+        if self.encoder.has_given_up() {
             return Ok(());
         }
         let batch =

@@ -1,5 +1,7 @@
 use std::fs::{self, File};
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use tempfile::TempDir;
@@ -361,7 +363,58 @@ fn row_groups_are_bounded_in_rows_and_bytes() {
     assert!(groups.iter().all(|g| g.total_byte_size() < 100 << 20));
 }
 
-/// Of columns that repeat themselves alone.
+/// Counts what is written.
+struct Counted(Arc<AtomicUsize>);
+
+impl Output for Counted {
+    fn begin(&self) -> Result<Box<dyn Write + Send>> {
+        Ok(Box::new(Self(self.0.clone())))
+    }
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.fetch_add(bytes.len(), Ordering::Relaxed);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn of_a_file_known_to_be_bad_hardly_anything_is_written() {
+    let folder = TempDir::new().unwrap();
+    let input = folder.path().join("in");
+    let numbers = |row: u64| row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12;
+    let csv = |first: &str| {
+        let rows = (0..200_000).map(|row| format!("{}\n", numbers(row)));
+        format!("x\n{first}\n{}", rows.collect::<String>())
+    };
+    let json = |first: &str| {
+        let rows = (0..200_000).map(|row| format!("{{\"x\":{}}}\n", numbers(row)));
+        format!("{{\"x\":{first}}}\n{}", rows.collect::<String>())
+    };
+    let written = |format, text: String| {
+        fs::write(&input, text).unwrap();
+        let counted = Counted(Arc::default());
+        let types = [("x".to_owned(), ColumnType::Int64)];
+        let done = ingest(&input, format, &types, &counted, folder.path(), &mut |_| Ok(()));
+        (done.is_ok(), counted.0.load(Ordering::Relaxed))
+    };
+    for (format, good, bad) in [
+        (DataFormat::Csv, csv("1"), csv("no number")),
+        (DataFormat::JsonLines, json("1"), json("\"no number\"")),
+    ] {
+        let (is_good, whole) = written(format, good);
+        assert!(is_good && whole > 500_000, "{format:?}: {whole}");
+        let (is_good, little) = written(format, bad);
+        assert!(!is_good && little < 1_000, "{format:?}: {little}");
+    }
+}
+
+/// Of numbers that repeat themselves, and of all texts.
 #[test]
 fn dictionaries_are_made_of_values_that_come_again() {
     let mut text = "id,kind,amount,third,name\n".to_owned();

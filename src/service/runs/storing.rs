@@ -18,7 +18,7 @@ const WAITING: usize = 2;
 /// A blob that is still to be named, before this is dropped.
 pub(super) struct Stored {
     pub(super) blob: Blob,
-    unfinished: Unfinished,
+    _unfinished: Unfinished,
 }
 
 impl Service {
@@ -38,8 +38,9 @@ impl Service {
             (Ok(done), Ok(Some(stored))) => Ok((done, stored)),
             (Ok(_), Ok(None)) => Err(Error::internal("storing", "nothing was written")),
             (Err(error), Ok(stored)) => {
+                // At once: a child whose job failed is soon gone.
                 if let Some(stored) = stored
-                    && let Err(error) = stored.unfinished.discard().await
+                    && let Err(error) = self.store().discard_blob(stored.blob.id).await
                 {
                     tracing::warn!(%error, "the sweep will remove what was stored in vain");
                 }
@@ -86,5 +87,5 @@ async fn store(store: Store, mut pieces: mpsc::Receiver<Piece>) -> Result<Option
         }
     }
     let Some((unfinished, writer)) = begun else { return Ok(None) };
-    Ok(Some(Stored { blob: writer.complete().await?, unfinished }))
+    Ok(Some(Stored { blob: writer.complete().await?, _unfinished: unfinished }))
 }

@@ -85,7 +85,7 @@ async fn what_cannot_be_read_is_named_by_line_and_column() {
 /// Of a file whose last row is another than all before, which are stored by then.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_stored_too_early_is_dropped() {
-    const ROWS: u64 = 200_000;
+    const ROWS: u64 = 400_000;
     let served = Served::start().await;
     let cells = (0..ROWS).map(|row| row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12);
     let text = cells.map(|cell| format!("{cell}\r\n")).collect::<String>();

@@ -6,6 +6,7 @@ mod pace;
 mod resting;
 mod tabled;
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use burn::module::AutodiffModule;
@@ -183,6 +184,8 @@ struct Run<'a, B: AutodiffBackend> {
     mask: Option<Mask>,
     /// The network's table, where it has one: of it the network holds what the last step read.
     table: Option<Table>,
+    /// The training rows as the running epoch takes them: a batch is a range of these.
+    order: Vec<usize>,
     /// The training rows, where they stay on the device.
     resident: Option<Resident<B>>,
     best: Parameters,
@@ -233,6 +236,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
             optimiser: Optimiser::new(recipe),
             mask,
             table: None,
+            order: Vec::new(),
             resident: None,
             best: Parameters::new(),
             last: Parameters::new(),
@@ -370,16 +374,18 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         let epoch = self.done();
         let mut order: Vec<usize> = (0..self.rows()).collect();
         shuffle(&mut keyed(recipe.seed, Purpose::Order, epoch.into(), 0), &mut order);
-        let batches = self.rows().div_ceil(self.batch_size());
+        self.take_order(order)?;
+        let (rows, size) = (self.rows(), self.batch_size());
+        let batches = rows.div_ceil(size);
         let schedule = Schedule::new(recipe, batches, &self.progress.curve);
         // The sum stays on the device: reading it each time would hold a GPU up.
         let mut sum = self.loss_sum();
-        let chunks: Vec<&[usize]> =
-            order.chunks(self.batch_size()).skip(self.progress.batch).collect();
-        for chunk in chunks {
+        for start in (0..rows).step_by(size).skip(self.progress.batch) {
             self.poll()?;
-            let loss = self.step(chunk, epoch, schedule.rate(epoch, self.progress.batch))?;
-            sum = sum + loss.mul_scalar(chunk.len() as f64);
+            let batch = start..rows.min(start + size);
+            let weight = batch.len() as f64;
+            let loss = self.step(batch, epoch, schedule.rate(epoch, self.progress.batch))?;
+            sum = sum + loss.mul_scalar(weight);
             self.progress.batch += 1;
             if self.clock.checkpoint.elapsed() >= self.clock.policy.within_epoch
                 && self.progress.batch < batches
@@ -397,17 +403,17 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
         Tensor::from_data(data, self.device.inner())
     }
 
-    /// One step on the rows of a batch; the batch's mean loss.
+    /// One step on a batch; its mean loss.
     fn step(
         &mut self,
-        rows: &[usize],
+        batch: Range<usize>,
         epoch: u32,
         rate: f64,
     ) -> Result<Tensor<B::InnerBackend, 1>> {
         let recipe = self.problem.recipe;
         let mut dropout = Dropout::new(recipe.seed, epoch, self.progress.batch);
-        self.begin_table(rows);
-        let (value, gradients) = self.gradients(rows, epoch, &mut dropout);
+        self.begin_table(batch.clone());
+        let (value, gradients) = self.gradients(batch, epoch, &mut dropout);
         self.learn(rate, gradients)?;
         Ok(value)
     }
@@ -436,18 +442,19 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     /// Mean loss of a batch, and its gradients.
     fn gradients(
         &mut self,
-        rows: &[usize],
+        batch: Range<usize>,
         epoch: u32,
         dropout: &mut Dropout,
     ) -> (Tensor<B::InnerBackend, 1>, GradientsParams) {
-        let each = rows.len().div_ceil(self.problem.recipe.accumulation).max(1);
-        if each >= rows.len() {
-            return self.gradients_of(rows, (0, 1.0), epoch, dropout);
+        let each = batch.len().div_ceil(self.problem.recipe.accumulation).max(1);
+        if each >= batch.len() {
+            return self.gradients_of(batch, (0, 1.0), epoch, dropout);
         }
         let mut value = Tensor::zeros([1], self.device.inner());
         let mut sum = GradientsAccumulator::new();
-        for (number, slice) in (0..).zip(rows.chunks(each)) {
-            let share = slice.len() as f64 / rows.len() as f64;
+        for (number, start) in (0..).zip(batch.clone().step_by(each)) {
+            let slice = start..batch.end.min(start + each);
+            let share = slice.len() as f64 / batch.len() as f64;
             if number > 0 {
                 // burn walks through what leads to a parameter once.
                 self.network = detached(self.network.clone());
@@ -463,7 +470,7 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     /// number among those of the batch.
     fn gradients_of(
         &self,
-        rows: &[usize],
+        rows: Range<usize>,
         (slice, share): (u32, f64),
         epoch: u32,
         dropout: &mut Dropout,

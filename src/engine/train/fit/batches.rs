@@ -1,9 +1,12 @@
 //! The rows of a step as tensors.
 //!
-//! On a GPU the rows of a training stay where they are learnt from, and a step picks its own by number.
-//! A CPU gathers them: what it would pick from is the same memory.
+//! On a GPU the rows of a training stay where they are learnt from: they are put into an epoch's order at
+//! once, and a step takes its slice. A CPU gathers those of each step: what it would take them from is the
+//! same memory.
 
-use burn::tensor::backend::{AutodiffBackend, DeviceOps};
+use std::ops::Range;
+
+use burn::tensor::backend::{AutodiffBackend, Backend, DeviceOps};
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::super::augment::{Batch, augment};
@@ -11,8 +14,10 @@ use super::{Part, Problem, Run};
 use crate::engine::features::{Layout, Matrix};
 use crate::engine::kernels::is_cpu;
 use crate::engine::random::{Purpose, keyed};
+use crate::error::{Context, Result};
 
-/// Bytes of rows that may stay on a device; of larger data each batch goes there by itself.
+/// Bytes of rows that may stay on a device, once as they came and once in order; of larger data each batch
+/// goes there by itself.
 const MOST_BYTES: usize = 2 << 30;
 
 /// Inputs and targets, and weights where rows have them.
@@ -21,6 +26,8 @@ pub(super) type Tensors<B> = (Tensor<B, 2>, Tensor<B, 2>, Option<Tensor<B, 2>>);
 /// The training rows on their device.
 pub(super) struct Resident<B: AutodiffBackend> {
     rows: Tensors<B::InnerBackend>,
+    /// The same in the order of the running epoch.
+    ordered: Tensors<B::InnerBackend>,
 }
 
 impl<B: AutodiffBackend> Resident<B> {
@@ -33,7 +40,8 @@ impl<B: AutodiffBackend> Resident<B> {
         let Part { inputs, targets, weights, .. } = &data.train;
         let numbers = inputs.data.len() + targets.data.len() + inputs.rows;
         let is_changed = has_table || recipe.augmentation.is_some();
-        if is_cpu::<B::InnerBackend>() || is_changed || numbers * size_of::<f32>() > MOST_BYTES {
+        if is_cpu::<B::InnerBackend>() || is_changed || 2 * numbers * size_of::<f32>() > MOST_BYTES
+        {
             return None;
         }
         let tensor = |values: &[f32], width: usize| {
@@ -43,27 +51,58 @@ impl<B: AutodiffBackend> Resident<B> {
         let weights = weights.as_ref().map(|weights| tensor(weights, 1));
         let rows =
             (tensor(&inputs.data, inputs.width), tensor(&targets.data, targets.width), weights);
-        Some(Self { rows })
+        Some(Self { ordered: rows.clone(), rows })
     }
 
-    fn pick(&self, rows: &[usize]) -> Tensors<B> {
+    /// Puts all rows into an order.
+    ///
+    /// Each tensor by itself, and waited for: burn 0.21 puts what follows another into one kernel, and of
+    /// two selections that are differently wide it reads the narrower one by vectors of the wider one, by
+    /// which its last rows are others (`select_indices` takes the width of vectors from all of a kernel).
+    fn put(&mut self, order: &[usize]) -> Result<()> {
         let (inputs, targets, weights) = &self.rows;
-        let numbers: Vec<i64> = rows.iter().map(|row| *row as i64).collect();
+        let device = inputs.device();
+        let numbers: Vec<i64> = order.iter().map(|row| *row as i64).collect();
         let numbers: Tensor<B::InnerBackend, 1, Int> =
-            Tensor::from_data(TensorData::new(numbers, [rows.len()]), &inputs.device());
+            Tensor::from_data(TensorData::new(numbers, [order.len()]), &device);
         let of = |all: &Tensor<B::InnerBackend, 2>| {
-            Tensor::from_inner(all.clone().select(0, numbers.clone()))
+            B::InnerBackend::sync(&device).context("waiting for a device")?;
+            let ordered = all.clone().select(0, numbers.clone());
+            B::InnerBackend::sync(&device).context("putting rows into an order")?;
+            Ok(ordered)
+        };
+        self.ordered = (of(inputs)?, of(targets)?, weights.as_ref().map(of).transpose()?);
+        Ok(())
+    }
+
+    fn slice(&self, rows: Range<usize>) -> Tensors<B> {
+        let (inputs, targets, weights) = &self.ordered;
+        let of = |all: &Tensor<B::InnerBackend, 2>| {
+            Tensor::from_inner(all.clone().narrow(0, rows.start, rows.len()))
         };
         (of(inputs), of(targets), weights.as_ref().map(of))
     }
 }
 
 impl<B: AutodiffBackend> Run<'_, B> {
-    /// Some rows of a batch; `slice` is their number among those of the batch.
-    pub(super) fn tensors(&self, rows: &[usize], slice: u32, epoch: u32) -> Tensors<B> {
-        if let Some(resident) = &self.resident {
-            return resident.pick(rows);
+    /// Takes the order in which an epoch takes the rows.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Internal`] when a device fails.
+    pub(super) fn take_order(&mut self, order: Vec<usize>) -> Result<()> {
+        if let Some(resident) = &mut self.resident {
+            resident.put(&order)?;
         }
+        self.order = order;
+        Ok(())
+    }
+
+    /// Some rows of a batch; `slice` is their number among those of the batch.
+    pub(super) fn tensors(&self, rows: Range<usize>, slice: u32, epoch: u32) -> Tensors<B> {
+        if let Some(resident) = &self.resident {
+            return resident.slice(rows);
+        }
+        let rows = &self.order[rows];
         let Batch { inputs, targets, weights } = self.batch(rows, slice, epoch);
         let tensor = |matrix: Matrix| -> Tensor<B, 2> {
             let data = TensorData::new(matrix.data, [matrix.rows, matrix.width]);

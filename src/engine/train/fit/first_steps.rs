@@ -78,12 +78,13 @@ pub(in crate::engine::train) fn first_steps<B: AutodiffBackend>(
     let batch = run.rows().min(run.batch_size());
     let work = multiply_adds(&recipe.network, &data.layout, count_parameters(recipe, data)?);
     let is_light = work.saturating_mul(batch as u64) <= WORK;
-    let rows: Vec<usize> = (0..if is_light { batch } else { batch.min(ROWS) }).collect();
+    let rows = 0..if is_light { batch } else { batch.min(ROWS) };
+    run.take_order((0..run.rows()).collect())?;
     let schedule = Schedule::new(recipe, run.rows().div_ceil(run.batch_size()), &[]);
 
     let mut dropout = Dropout::new(recipe.seed, 0, 0);
-    run.begin_table(&rows);
-    let (loss, gradients) = run.gradients(&rows, 0, &mut dropout);
+    run.begin_table(rows.clone());
+    let (loss, gradients) = run.gradients(rows.clone(), 0, &mut dropout);
     let mut read = Read { gradients: &gradients, values: Vec::new() };
     run.network.visit(&mut read);
     let Read { values, .. } = read;
@@ -92,7 +93,7 @@ pub(in crate::engine::train) fn first_steps<B: AutodiffBackend>(
     for step in 1..STEPS {
         run.poll()?;
         run.progress.batch = step;
-        let loss = run.step(&rows, 0, schedule.rate(0, step))?;
+        let loss = run.step(rows.clone(), 0, schedule.rate(0, step))?;
         losses.push(f64::from(loss.into_scalar_f32()));
     }
     Ok(FirstSteps { losses, gradients: values })

@@ -1,5 +1,6 @@
 //! How fast a network learns on this machine: a few steps of it, which lead nowhere.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use burn::tensor::backend::{AutodiffBackend, DeviceOps};
@@ -65,16 +66,16 @@ pub(in crate::engine::train) fn pace<B: AutodiffBackend>(
     let mut hooks = Stop(stop);
     let mut run = Run::<B>::start(device, *problem, None, &mut hooks)?;
     let began = Instant::now();
-    let rows: Vec<usize> = (0..run.rows()).collect();
-    let batch_size = run.batch_size();
-    let mut batches =
-        rows.chunks(batch_size).filter(|b| b.len() == batch_size.min(rows.len())).cycle();
+    let rows = run.rows();
+    run.take_order((0..rows).collect())?;
+    let mut batches = whole_batches(rows, run.batch_size());
     // The first one asks for memory, and on a GPU compiles.
     let mut training_row = 0.0;
     if let Some(batch) = batches.next() {
         run.poll()?;
+        let rows = batch.len();
         run.step(batch, 0, RATE)?.into_scalar_f32();
-        training_row = began.elapsed().as_secs_f64() / batch.len() as f64;
+        training_row = began.elapsed().as_secs_f64() / rows as f64;
     }
     let measured = Instant::now();
     let (mut learnt, mut sum) = (0, run.loss_sum());
@@ -84,8 +85,8 @@ pub(in crate::engine::train) fn pace<B: AutodiffBackend>(
             break;
         }
         run.poll()?;
-        sum = sum + run.step(batch, 0, RATE)?;
         learnt += batch.len();
+        sum = sum + run.step(batch, 0, RATE)?;
     }
     sum.into_scalar_f32();
     if learnt > 0 {
@@ -96,6 +97,12 @@ pub(in crate::engine::train) fn pace<B: AutodiffBackend>(
     let weights = parameters(&run.whole())?;
     run.best = weights.clone();
     Ok(Pace { training_row, validation_row, epoch: measured.elapsed().as_secs_f64() })
+}
+
+/// The batches of so many rows that are full, again and again: one of all rows where none is.
+fn whole_batches(rows: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let size = size.min(rows).max(1);
+    (0..rows / size).map(move |number| number * size..(number + 1) * size).cycle()
 }
 
 /// Seconds of the steps of a training, over about `limit` after a fifth of that which is not counted;
@@ -120,12 +127,13 @@ pub(in crate::engine::train) fn step_times<B: AutodiffBackend>(
     let mut times = Vec::new();
     let began = Instant::now();
     let mut counted = None;
-    let size = run.batch_size().clamp(1, order.len().max(1));
-    let mut batches = order.chunks_exact(size).cycle();
+    let mut batches = whole_batches(run.rows(), run.batch_size());
+    run.take_order(order)?;
     loop {
         let step = Instant::now();
         for batch in batches.by_ref().take(together) {
-            sum = sum + run.step(batch, 0, RATE)?.mul_scalar(batch.len() as f64);
+            let weight = batch.len() as f64;
+            sum = sum + run.step(batch, 0, RATE)?.mul_scalar(weight);
         }
         B::sync(device).context("waiting for a device")?;
         match counted {

@@ -1,5 +1,7 @@
 //! Networks with a table of which each step reads few rows.
 
+use std::ops::Range;
+
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Tensor, TensorData};
 
@@ -31,9 +33,10 @@ impl<B: AutodiffBackend> Run<'_, B> {
         Ok(())
     }
 
-    /// Gives the network those rows of its table that a step on these rows reads.
-    pub(super) fn begin_table(&mut self, rows: &[usize]) {
+    /// Gives the network those rows of its table that a step on a batch reads.
+    pub(super) fn begin_table(&mut self, batch: Range<usize>) {
         let Some(table) = &mut self.table else { return };
+        let rows = &self.order[batch];
         let (needed, shape) = table.begin(self.problem.data.train.inputs.each(rows));
         let needed = Tensor::from_data(TensorData::new(needed, shape), self.device);
         self.network = self.network.clone().with_table(needed.require_grad());

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::precision::{asked, of_images, of_table, of_texts, wave, window};
-use super::*;
+use super::{monotone, *};
 use crate::domain::training::Precision;
 use crate::engine::device::keep_kernels;
 use crate::engine::infer::probes;
@@ -18,6 +18,17 @@ fn gpu(test: &str) -> Option<Device> {
         println!("skipped: {test} wants a CUDA device, and this machine has none");
     }
     found
+}
+
+/// Columns of every kind, some with missing values, rows that weigh differently, and an order where one is
+/// asked for.
+fn of_loans(network: serde_json::Value, is_ordered: bool) -> (Frame, TrainingSpec) {
+    let fields = json!({ "network": network, "epochs": 3, "class_weights": { "by": "balanced" } });
+    let mut spec = monotone::asked(fields);
+    if !is_ordered {
+        spec.monotone.clear();
+    }
+    (monotone::Table::new(400, 1).frame(), spec)
 }
 
 fn on(device: &str, frame: &Frame, spec: &TrainingSpec) -> Trained {
@@ -89,6 +100,16 @@ fn is_told(trained: &Trained) -> bool {
 #[case::text_attention(of_texts(
     json!({ "kind": "text_attention", "embedding": 8, "hidden": 8, "dropout": 0.0 })
 ))]
+#[case::loans_mlp(of_loans(json!({ "kind": "mlp", "hidden": [32, 16], "dropout": 0.0 }), false))]
+#[case::loans_tabm(of_loans(
+    json!({ "kind": "tabm", "members": 4, "width": 32, "dropout": 0.0 }), false
+))]
+#[case::loans_transformer(of_loans(json!({
+    "kind": "transformer", "width": 16, "heads": 2, "feed_forward": 16, "dropout": 0.0,
+    "attention_dropout": 0.0
+}), false))]
+#[case::loans_in_order(of_loans(monotone::small(), true))]
+#[case::loans_linear_in_order(of_loans(json!({ "kind": "linear" }), true))]
 fn what_a_gpu_carries_out_learns_as_the_kernels_of_the_cpu(#[case] of: (Frame, TrainingSpec)) {
     let (frame, spec) = of;
     let prepared = prepare(&frame, &spec, None).unwrap();
@@ -124,6 +145,16 @@ fn what_a_gpu_carries_out_learns_as_the_kernels_of_the_cpu(#[case] of: (Frame, T
 #[case::cnn(of_images())]
 #[case::text_cnn(of_texts(json!({ "kind": "text_cnn", "embedding": 8, "channels": 8 })))]
 #[case::text_attention(of_texts(json!({ "kind": "text_attention", "embedding": 8, "hidden": 8 })))]
+#[case::loans_mlp(of_loans(json!({ "kind": "mlp", "hidden": [32, 16], "dropout": 0.0 }), false))]
+#[case::loans_tabm(of_loans(
+    json!({ "kind": "tabm", "members": 4, "width": 32, "dropout": 0.0 }), false
+))]
+#[case::loans_transformer(of_loans(json!({
+    "kind": "transformer", "width": 16, "heads": 2, "feed_forward": 16, "dropout": 0.0,
+    "attention_dropout": 0.0
+}), false))]
+#[case::loans_in_order(of_loans(monotone::small(), true))]
+#[case::loans_linear_in_order(of_loans(json!({ "kind": "linear" }), true))]
 fn a_network_learns_and_answers_on_a_gpu_as_on_the_cpu(#[case] of: (Frame, TrainingSpec)) {
     let Some(device) = gpu("a network on a GPU") else { return };
     let (frame, spec) = of;
@@ -148,7 +179,9 @@ fn a_network_learns_and_answers_on_a_gpu_as_on_the_cpu(#[case] of: (Frame, Train
 )))]
 #[case::cnn(of_images())]
 fn a_gpu_learns_in_bf16_as_in_f32(#[case] of: (Frame, TrainingSpec)) {
-    if gpu("bf16 on a GPU").is_none() {
+    let Some(device) = gpu("bf16 on a GPU") else { return };
+    if !device.has_bf16() {
+        println!("skipped: {} knows no bf16", device.name());
         return;
     }
     let (frame, spec) = of;

@@ -20,7 +20,7 @@ const ORDER: [(&str, Direction); 5] = [
 ];
 
 /// Raw columns, of which a frame is made with any of them replaced.
-struct Table {
+pub(super) struct Table {
     debt: Vec<Option<f64>>,
     income: Vec<Option<f64>>,
     late: Vec<Option<i64>>,
@@ -34,7 +34,7 @@ struct Table {
 impl Table {
     /// The true order is violated: risk falls for a while where debt rises, at three times late, and in
     /// some months. What is free bends, and meets what is ordered.
-    fn new(rows: usize, seed: u64) -> Self {
+    pub(super) fn new(rows: usize, seed: u64) -> Self {
         let x = noise(rows, 7, seed);
         let late: Vec<i64> = x[2].iter().map(|v| ((v + 1.0) * 3.0) as i64).collect();
         let since: Vec<i64> = x[4].iter().map(|v| ((v + 1.0) * 1000.0) as i64).collect();
@@ -85,7 +85,7 @@ impl Table {
         ]
     }
 
-    fn frame(&self) -> Frame {
+    pub(super) fn frame(&self) -> Frame {
         self.with_target(bools(self.classes().into_iter()))
     }
 
@@ -171,7 +171,7 @@ fn keeps(trained: &Trained, table: &Table, rows: usize, unit: f64) {
 }
 
 /// A specification with these fields, which asks for the order.
-fn asked(fields: Json) -> TrainingSpec {
+pub(super) fn asked(fields: Json) -> TrainingSpec {
     let order: serde_json::Map<String, Json> =
         ORDER.iter().map(|(name, way)| ((*name).to_owned(), json!(way))).collect();
     let mut given = json!({
@@ -181,7 +181,7 @@ fn asked(fields: Json) -> TrainingSpec {
     serde_json::from_value(given).unwrap()
 }
 
-fn small() -> Json {
+pub(super) fn small() -> Json {
     json!({"kind": "monotone", "width": 16, "members": 4, "kept_members": 3, "embedding": 4})
 }
 

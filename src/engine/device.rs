@@ -5,7 +5,10 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
+#[cfg(not(feature = "webgpu"))]
 use burn::backend::cuda::CudaDevice;
+#[cfg(feature = "webgpu")]
+use burn::backend::wgpu::WgpuDevice;
 use burn::tensor::backend::{Backend, DeviceOps};
 use burn::{Dispatch, DispatchDevice};
 use cubecl_common::config::RuntimeConfig;
@@ -127,6 +130,7 @@ impl Device {
     pub(crate) fn has_bf16(self) -> bool {
         match self {
             Self::Cpu => false,
+            Self::Cuda(_) if cfg!(feature = "webgpu") => false,
             Self::Cuda(_) => newest_generation().is_none_or(|major| major >= BF16_GENERATION),
         }
     }
@@ -236,6 +240,18 @@ fn simd_level() -> &'static str {
     "scalar"
 }
 
+/// The GPU of this number as burn reaches it.
+#[cfg(not(feature = "webgpu"))]
+pub(crate) fn gpu(number: usize) -> DispatchDevice {
+    DispatchDevice::from(CudaDevice::new(number))
+}
+
+/// The device of WebGPU that stands for a CUDA device in tests; there is one.
+#[cfg(feature = "webgpu")]
+pub(crate) fn gpu(_: usize) -> DispatchDevice {
+    DispatchDevice::Wgpu(WgpuDevice::DefaultDevice)
+}
+
 /// What the kernel shows of NVIDIA's devices: a driver, a Jetson's, Windows' for its Linux.
 const NVIDIA: &[&str] = &["/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvmap", "/dev/dxg"];
 
@@ -247,16 +263,24 @@ const NVIDIA: &[&str] = &["/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvmap", "/d
 fn cuda_devices() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| {
-        if cfg!(target_os = "linux") && !NVIDIA.iter().any(|path| Path::new(path).exists()) {
+        let is_nvidia = cfg!(target_os = "linux") && !cfg!(feature = "webgpu");
+        if is_nvidia && !NVIDIA.iter().any(|path| Path::new(path).exists()) {
             return 0;
         }
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| {}));
-        let kind = DispatchDevice::from(CudaDevice::new(0)).id().type_id;
-        let count = std::panic::catch_unwind(|| <Dispatch as Backend>::device_count(kind));
+        let count = std::panic::catch_unwind(count_devices);
         std::panic::set_hook(hook);
         count.unwrap_or(0)
     })
+}
+
+fn count_devices() -> usize {
+    let device = gpu(0);
+    if cfg!(feature = "webgpu") {
+        return usize::from(<Dispatch as Backend>::sync(&device).is_ok());
+    }
+    <Dispatch as Backend>::device_count(device.id().type_id)
 }
 
 #[cfg(test)]

@@ -4,14 +4,13 @@
 mod ahead;
 
 use burn::backend::Flex;
-use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use burn::{Dispatch, DispatchDevice};
 
 pub use self::ahead::OneAhead;
-use super::device::Device;
+use super::device::{Device, gpu};
 use super::features::{FittedFeatures, Known, Layout, Matrix};
 use super::networks::members::averaged;
 use super::networks::parameters::{Builder, Parameters, parameters, restore};
@@ -140,9 +139,7 @@ impl LoadedModel {
         let model = Self::on_cpu(signature, network, features, &weights, Serving::folded)?;
         match device {
             Device::Cpu => Ok(model),
-            Device::Cuda(number) => {
-                model.moved(network, &weights, DispatchDevice::from(CudaDevice::new(number)))
-            }
+            Device::Cuda(number) => model.moved(network, &weights, gpu(number)),
         }
     }
 

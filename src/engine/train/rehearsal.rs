@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use actuary_kernels::Function;
-use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
 use burn::backend::{Autodiff, Flex};
 use burn::{Dispatch, DispatchDevice};
@@ -15,7 +14,7 @@ use super::plan::Recipe;
 use super::target::Truth;
 use crate::domain::model::Task;
 use crate::domain::training::TrainingSpec;
-use crate::engine::device::Device;
+use crate::engine::device::{Device, gpu};
 use crate::engine::features::{Group, Layout, Matrix};
 use crate::engine::random::{Purpose, keyed, symmetric};
 use crate::error::Result;
@@ -131,7 +130,7 @@ impl Rehearsal {
         match device {
             Device::Cpu => step_times::<Autodiff<Flex>>(&FlexDevice, &problem, limit, 1),
             Device::Cuda(number) => {
-                let device = DispatchDevice::autodiff(CudaDevice::new(number));
+                let device = DispatchDevice::autodiff(gpu(number));
                 step_times::<Dispatch>(&device, &problem, limit, TOGETHER)
             }
         }

@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
 use burn::backend::{Autodiff, Flex};
 use burn::{Dispatch, DispatchDevice};
@@ -30,7 +29,7 @@ use super::scorecard;
 use super::search::Kept;
 use super::trial::Settled;
 use crate::domain::search::SearchProgress;
-use crate::engine::device::Device;
+use crate::engine::device::{Device, gpu};
 use crate::error::{Code, Context, Error, Result};
 
 const FINGERPRINT: &str = "fingerprint";
@@ -332,7 +331,7 @@ pub(super) fn pace_on(
     match device {
         Device::Cpu => pace::<Autodiff<Flex>>(&FlexDevice, problem, limit, stop),
         Device::Cuda(number) => {
-            let device = DispatchDevice::autodiff(CudaDevice::new(number));
+            let device = DispatchDevice::autodiff(gpu(number));
             pace::<Dispatch>(&device, problem, limit, stop)
         }
     }
@@ -354,7 +353,7 @@ fn fit_on(
     match device {
         Device::Cpu => fit::<Autodiff<Flex>>(&FlexDevice, problem, resume, hooks),
         Device::Cuda(number) => {
-            let device = DispatchDevice::autodiff(CudaDevice::new(number));
+            let device = DispatchDevice::autodiff(gpu(number));
             fit::<Dispatch>(&device, problem, resume, hooks)
         }
     }

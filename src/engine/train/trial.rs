@@ -2,7 +2,6 @@
 //! gradients, and to the same losses over a few steps, before a training is left to it. A kernel that is
 //! wrong in a driver or in a library would else show only as a network that learns badly.
 
-use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
 use burn::backend::{Autodiff, Flex};
 use burn::{Dispatch, DispatchDevice};
@@ -10,7 +9,7 @@ use burn::{Dispatch, DispatchDevice};
 use super::fit::{FirstSteps, Problem, first_steps};
 use super::hooks::Hooks;
 use crate::domain::training::Precision;
-use crate::engine::device::{Device, DeviceWish};
+use crate::engine::device::{Device, DeviceWish, gpu};
 use crate::error::Result;
 
 /// How far the first steps may be from the CPU's, as a share of them. A GPU's units for matrices round
@@ -49,7 +48,7 @@ pub(super) fn settled(
          they are kept"
     );
     let mut stop = || hooks.should_stop();
-    let there = DispatchDevice::autodiff(CudaDevice::new(number));
+    let there = DispatchDevice::autodiff(gpu(number));
     let found = first_steps::<Dispatch>(&there, problem, &mut stop)?;
     let wanted = first_steps::<Autodiff<Flex>>(&FlexDevice, problem, &mut stop)?;
     Ok(judged(device, wish, problem.recipe.precision, &wanted, &found))

@@ -3,14 +3,13 @@
 
 use std::time::Instant;
 
-use burn::backend::cuda::CudaDevice;
 use burn::backend::flex::FlexDevice;
 use burn::backend::{Autodiff, Flex};
 use burn::{Dispatch, DispatchDevice};
 
 use super::{RunHooks, Runs};
 use crate::domain::search::SearchProgress;
-use crate::engine::device::Device;
+use crate::engine::device::{Device, gpu};
 use crate::engine::train::checkpoint::Checkpoint;
 use crate::engine::train::fit::{Fit, Problem, stretch};
 use crate::engine::train::hooks::{Hooks, RunLabel};
@@ -111,7 +110,7 @@ fn stretch_on(
     match device {
         Device::Cpu => stretch::<Autodiff<Flex>>(&FlexDevice, problem, resume, until, hooks),
         Device::Cuda(number) => {
-            let device = DispatchDevice::autodiff(CudaDevice::new(number));
+            let device = DispatchDevice::autodiff(gpu(number));
             stretch::<Dispatch>(&device, problem, resume, until, hooks)
         }
     }

@@ -56,10 +56,12 @@ impl<B: AutodiffBackend> Resident<B> {
 
     /// Puts all rows into an order.
     ///
-    /// Each tensor by itself, and waited for: burn 0.21 puts what follows another into one kernel, and of
-    /// two selections that are differently wide it reads the narrower one by vectors of the wider one, by
-    /// which its last rows are others (`select_indices` takes the width of vectors from all of a kernel).
+    /// Each tensor by itself, and waited for: burn 0.21 puts operations that follow each other into one
+    /// kernel, in which a selection of one column beside one of several is filled by vectors as wide as those
+    /// of the other, and the last number of each stays: that of a row up to three further on.
     fn put(&mut self, order: &[usize]) -> Result<()> {
+        // What the last epoch took is not held beside what this one takes.
+        self.ordered = self.rows.clone();
         let (inputs, targets, weights) = &self.rows;
         let device = inputs.device();
         let numbers: Vec<i64> = order.iter().map(|row| *row as i64).collect();

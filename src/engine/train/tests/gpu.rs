@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::precision::{asked, of_images, of_table, of_texts, wave, window};
 use super::{monotone, *};
+use crate::domain::monotone::Direction;
 use crate::domain::training::Precision;
 use crate::engine::device::keep_kernels;
 use crate::engine::infer::probes;
@@ -29,6 +30,20 @@ fn of_loans(network: serde_json::Value, is_ordered: bool) -> (Frame, TrainingSpe
         spec.monotone.clear();
     }
     (monotone::Table::new(400, 1).frame(), spec)
+}
+
+/// So many numbers of four and so many flags of three: of a column that is read alone beside several others
+/// of its kind burn has other kernels.
+fn of_few(numbers: usize, flags: usize, network: serde_json::Value) -> (Frame, TrainingSpec) {
+    let (frame, _) = logistic(400);
+    let of = |name: &str| frame.numbers(name).unwrap();
+    let flag = |at: usize| bools(of(&format!("x{at}")).into_iter().map(|x| x > 0.2));
+    let named: Vec<String> = ["f", "g", "h"].iter().take(flags).map(|f| (*f).to_owned()).collect();
+    let further = named.iter().enumerate().map(|(at, name)| (name.clone(), flag(at)));
+    let frame = frame.with_columns(further.collect()).unwrap();
+    let numbers = (0..numbers).map(|at| format!("x{at}"));
+    let spec = asked("y", json!({ "network": network, "epochs": 3 }));
+    (frame, TrainingSpec { features: Some(numbers.chain(named).collect()), ..spec })
 }
 
 fn on(device: &str, frame: &Frame, spec: &TrainingSpec) -> Trained {
@@ -108,6 +123,17 @@ fn is_told(trained: &Trained) -> bool {
     "kind": "transformer", "width": 16, "heads": 2, "feed_forward": 16, "dropout": 0.0,
     "attention_dropout": 0.0
 }), false))]
+#[case::one_flag_tabm(of_few(4, 1, json!({ "kind": "tabm", "members": 4, "width": 32, "dropout": 0.0 })))]
+#[case::one_number_tabm(of_few(1, 3, json!({ "kind": "tabm", "members": 4, "width": 32, "dropout": 0.0 })))]
+#[case::one_of_each_tabm(of_few(1, 1, json!({ "kind": "tabm", "members": 4, "width": 32, "dropout": 0.0 })))]
+#[case::one_number_transformer(of_few(1, 3, json!({
+    "kind": "transformer", "width": 16, "heads": 2, "feed_forward": 16, "dropout": 0.0,
+    "attention_dropout": 0.0
+})))]
+#[case::one_flag_in_order({
+    let (frame, spec) = of_few(4, 1, monotone::small());
+    (frame, TrainingSpec { monotone: [("x0".to_owned(), Direction::Increasing)].into(), ..spec })
+})]
 #[case::loans_in_order(of_loans(monotone::small(), true))]
 #[case::loans_linear_in_order(of_loans(json!({ "kind": "linear" }), true))]
 fn what_a_gpu_carries_out_learns_as_the_kernels_of_the_cpu(#[case] of: (Frame, TrainingSpec)) {
@@ -153,6 +179,17 @@ fn what_a_gpu_carries_out_learns_as_the_kernels_of_the_cpu(#[case] of: (Frame, T
     "kind": "transformer", "width": 16, "heads": 2, "feed_forward": 16, "dropout": 0.0,
     "attention_dropout": 0.0
 }), false))]
+#[case::one_flag_tabm(of_few(4, 1, json!({ "kind": "tabm", "members": 4, "width": 32, "dropout": 0.0 })))]
+#[case::one_number_tabm(of_few(1, 3, json!({ "kind": "tabm", "members": 4, "width": 32, "dropout": 0.0 })))]
+#[case::one_of_each_tabm(of_few(1, 1, json!({ "kind": "tabm", "members": 4, "width": 32, "dropout": 0.0 })))]
+#[case::one_number_transformer(of_few(1, 3, json!({
+    "kind": "transformer", "width": 16, "heads": 2, "feed_forward": 16, "dropout": 0.0,
+    "attention_dropout": 0.0
+})))]
+#[case::one_flag_in_order({
+    let (frame, spec) = of_few(4, 1, monotone::small());
+    (frame, TrainingSpec { monotone: [("x0".to_owned(), Direction::Increasing)].into(), ..spec })
+})]
 #[case::loans_in_order(of_loans(monotone::small(), true))]
 #[case::loans_linear_in_order(of_loans(json!({ "kind": "linear" }), true))]
 fn a_network_learns_and_answers_on_a_gpu_as_on_the_cpu(#[case] of: (Frame, TrainingSpec)) {

@@ -263,8 +263,8 @@ const NVIDIA: &[&str] = &["/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvmap", "/d
 fn cuda_devices() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| {
-        let is_nvidia = cfg!(target_os = "linux") && !cfg!(feature = "webgpu");
-        if is_nvidia && !NVIDIA.iter().any(|path| Path::new(path).exists()) {
+        let shows_devices = cfg!(target_os = "linux") && !cfg!(feature = "webgpu");
+        if shows_devices && !NVIDIA.iter().any(|path| Path::new(path).exists()) {
             return 0;
         }
         let hook = std::panic::take_hook();

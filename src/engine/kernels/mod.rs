@@ -4,6 +4,7 @@
 
 mod affine;
 mod attention;
+mod columns;
 mod convolution;
 mod embedding;
 mod exact;
@@ -29,6 +30,7 @@ use burn::tensor::{DType, TensorData};
 
 pub(crate) use self::affine::affine;
 pub(crate) use self::attention::{Attending, attend, attention};
+pub(crate) use self::columns::columns;
 pub(crate) use self::convolution::convolve;
 pub(crate) use self::embedding::embed;
 pub(crate) use self::loss::known_loss;

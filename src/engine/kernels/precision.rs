@@ -24,8 +24,8 @@ enum Way {
     Exact,
 }
 
-/// What is validated and what answers is never tracked, and is always taken in f32. Devices that know no
-/// bf16 have no units that round, which came with it.
+/// What is validated and what answers is never tracked, and is always taken in f32. What knows no bf16, as
+/// WebGPU, can't hold parts of numbers, and has no units that round.
 fn way<B: Backend, const D: usize>(x: &Tensor<B, D>, precision: Precision) -> Way {
     let device = x.device();
     match (B::ad_enabled(&device), precision) {

@@ -13,7 +13,9 @@ use super::parameters::Builder;
 use crate::domain::activation::LayerFunction;
 use crate::domain::network::TransformerNetwork;
 use crate::engine::features::{Group, Layout};
-use crate::engine::kernels::{Attending, Projected, attend, attention, normalise, product};
+use crate::engine::kernels::{
+    Attending, Projected, attend, attention, columns, normalise, product,
+};
 
 /// What the axes are of what is made of tokens.
 const TOKENS: [&str; 2] = ["token", "unit"];
@@ -167,7 +169,7 @@ impl<B: Backend> Transformer<B> {
         let mut tokens = vec![token.repeat_dim(0, rows)];
         if let Some(numbers) = &self.numbers {
             let x: Tensor<B, 3> =
-                inputs.clone().select(1, numbers.positions.clone()).unsqueeze_dim(2);
+                columns(inputs.clone(), numbers.positions.clone()).unsqueeze_dim(2);
             let weight = numbers.weight.val().unsqueeze_dim(0);
             tokens.push(x * weight + numbers.bias.val().unsqueeze_dim(0));
         }

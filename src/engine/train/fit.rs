@@ -470,13 +470,13 @@ impl<'a, B: AutodiffBackend> Run<'a, B> {
     /// number among those of the batch.
     fn gradients_of(
         &self,
-        rows: Range<usize>,
+        places: Range<usize>,
         (slice, share): (u32, f64),
         epoch: u32,
         dropout: &mut Dropout,
     ) -> (Tensor<B::InnerBackend, 1>, GradientsParams) {
         let Problem { recipe, data } = self.problem;
-        let (inputs, mut targets, mut weights) = self.tensors(rows, slice, epoch);
+        let (inputs, mut targets, mut weights) = self.tensors(places, slice, epoch);
         let loss = Loss { task: data.task, spec: &recipe.loss, levels: &data.levels };
         if recipe.teaching.is_none() && loss.is_known() {
             // Read on a CPU alone, where that is no wait.

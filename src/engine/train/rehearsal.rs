@@ -120,8 +120,9 @@ impl Rehearsal {
     }
 
     /// Takes steps of a new network for about `limit`, after a fifth of that which is not counted, and
-    /// tells the seconds of each: rows are gathered, the loss is taken and added up, gradients are
-    /// taken, and the optimiser moves the weights, by next to nothing. On a GPU 16 are taken together.
+    /// tells the seconds of each: rows are gathered, on a GPU taken as a slice, the loss is taken and added
+    /// up, gradients are taken, and the optimiser moves the weights, by next to nothing. On a GPU 16 are
+    /// taken together.
     ///
     /// # Errors
     /// As [`super::train`].

@@ -21,7 +21,7 @@ use crate::domain::activation::LayerFunction;
 use crate::domain::network::MonotoneNetwork;
 use crate::domain::training::Precision;
 use crate::engine::features::{Group, Layout};
-use crate::engine::kernels::{affine, clipped, scaled_weights};
+use crate::engine::kernels::{affine, clipped, columns, scaled_weights};
 
 pub(super) use self::serving::Serving;
 
@@ -204,7 +204,7 @@ impl<B: Backend> Steps<B> {
 
     /// `[rows, inputs]` to `[rows, steps]`, as [`Bin::at`].
     fn forward(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
-        let x = inputs.select(1, self.inputs.clone());
+        let x = columns(inputs, self.inputs.clone());
         let of_bins = |row| self.bins.clone().narrow(0, row, 1);
         let within = (x - of_bins(0)) * of_bins(1);
         (within.clamp(0.0, 1.0) - of_bins(2)) * of_bins(3)
@@ -296,10 +296,10 @@ impl<B: Backend> Monotone<B> {
         let rows = inputs.dims()[0];
         let mut parts = vec![self.steps.forward(inputs.clone())];
         if let (Some(embedding), Some(numbers)) = (&self.embedding, &self.numbers) {
-            parts.push(embedding.forward(inputs.clone().select(1, numbers.clone())));
+            parts.push(embedding.forward(columns(inputs.clone(), numbers.clone())));
         }
         if let Some(others) = &self.others {
-            parts.push(inputs.clone().select(1, others.clone()));
+            parts.push(columns(inputs.clone(), others.clone()));
         }
         if parts.len() == 1 {
             parts.push(Tensor::zeros([rows, 1], &inputs.device()));

@@ -17,7 +17,7 @@ use crate::domain::activation::LayerFunction;
 use crate::domain::network::TabmNetwork;
 use crate::domain::training::Precision;
 use crate::engine::features::{Group, Layout};
-use crate::engine::kernels::{affine, product, scaled_weights};
+use crate::engine::kernels::{affine, columns, product, scaled_weights};
 
 pub(super) use self::serving::Serving;
 
@@ -191,10 +191,10 @@ impl<B: Backend> Tabm<B> {
     pub(super) fn read(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
         let mut parts = Vec::new();
         if let Some(embedding) = &self.embedding {
-            parts.push(embedding.forward(inputs.clone().select(1, self.numbers.clone())));
+            parts.push(embedding.forward(columns(inputs.clone(), self.numbers.clone())));
         }
         if let Some(others) = &self.others {
-            parts.push(inputs.select(1, others.clone()));
+            parts.push(columns(inputs, others.clone()));
         }
         Tensor::cat(parts, 1)
     }

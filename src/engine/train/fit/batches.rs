@@ -62,6 +62,9 @@ impl<B: AutodiffBackend> Resident<B> {
     fn put(&mut self, order: &[usize]) -> Result<()> {
         // What the last epoch took is not held beside what this one takes.
         self.ordered = self.rows.clone();
+        if order.is_empty() {
+            return Ok(());
+        }
         let (inputs, targets, weights) = &self.rows;
         let device = inputs.device();
         let numbers: Vec<i64> = order.iter().map(|row| *row as i64).collect();
@@ -77,10 +80,10 @@ impl<B: AutodiffBackend> Resident<B> {
         Ok(())
     }
 
-    fn slice(&self, rows: Range<usize>) -> Tensors<B> {
+    fn slice(&self, places: Range<usize>) -> Tensors<B> {
         let (inputs, targets, weights) = &self.ordered;
         let of = |all: &Tensor<B::InnerBackend, 2>| {
-            Tensor::from_inner(all.clone().narrow(0, rows.start, rows.len()))
+            Tensor::from_inner(all.clone().narrow(0, places.start, places.len()))
         };
         (of(inputs), of(targets), weights.as_ref().map(of))
     }
@@ -99,12 +102,13 @@ impl<B: AutodiffBackend> Run<'_, B> {
         Ok(())
     }
 
-    /// Some rows of a batch; `slice` is their number among those of the batch.
-    pub(super) fn tensors(&self, rows: Range<usize>, slice: u32, epoch: u32) -> Tensors<B> {
+    /// Some rows of a batch by their places in the epoch's order; `slice` is their number among those of
+    /// the batch.
+    pub(super) fn tensors(&self, places: Range<usize>, slice: u32, epoch: u32) -> Tensors<B> {
         if let Some(resident) = &self.resident {
-            return resident.slice(rows);
+            return resident.slice(places);
         }
-        let rows = &self.order[rows];
+        let rows = &self.order[places];
         let Batch { inputs, targets, weights } = self.batch(rows, slice, epoch);
         let tensor = |matrix: Matrix| -> Tensor<B, 2> {
             let data = TensorData::new(matrix.data, [matrix.rows, matrix.width]);

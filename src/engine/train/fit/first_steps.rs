@@ -79,7 +79,8 @@ pub(in crate::engine::train) fn first_steps<B: AutodiffBackend>(
     let work = multiply_adds(&recipe.network, &data.layout, count_parameters(recipe, data)?);
     let is_light = work.saturating_mul(batch as u64) <= WORK;
     let rows = 0..if is_light { batch } else { batch.min(ROWS) };
-    run.take_order((0..run.rows()).collect())?;
+    // Another order than the one in which they came, so that it is tried, too.
+    run.take_order((0..run.rows()).rev().collect())?;
     let schedule = Schedule::new(recipe, run.rows().div_ceil(run.batch_size()), &[]);
 
     let mut dropout = Dropout::new(recipe.seed, 0, 0);

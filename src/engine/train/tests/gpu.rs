@@ -32,8 +32,8 @@ fn of_loans(network: serde_json::Value, is_ordered: bool) -> (Frame, TrainingSpe
     (monotone::Table::new(400, 1).frame(), spec)
 }
 
-/// So many numbers of four and so many flags of three: of a column that is read alone beside several others
-/// of its kind burn has other kernels.
+/// So many numbers of four and so many flags of three: where a network reads one column of a kind alone, burn
+/// makes other kernels. Such a column is not the first, which any wrong place would give.
 fn of_few(numbers: usize, flags: usize, network: serde_json::Value) -> (Frame, TrainingSpec) {
     let (frame, _) = logistic(400);
     let of = |name: &str| frame.numbers(name).unwrap();
@@ -43,7 +43,11 @@ fn of_few(numbers: usize, flags: usize, network: serde_json::Value) -> (Frame, T
     let frame = frame.with_columns(further.collect()).unwrap();
     let numbers = (0..numbers).map(|at| format!("x{at}"));
     let spec = asked("y", json!({ "network": network, "epochs": 3 }));
-    (frame, TrainingSpec { features: Some(numbers.chain(named).collect()), ..spec })
+    let features = match (numbers.len(), flags) {
+        (1, 2..) => named.into_iter().chain(numbers).collect(),
+        _ => numbers.chain(named).collect(),
+    };
+    (frame, TrainingSpec { features: Some(features), ..spec })
 }
 
 fn on(device: &str, frame: &Frame, spec: &TrainingSpec) -> Trained {
@@ -51,12 +55,12 @@ fn on(device: &str, frame: &Frame, spec: &TrainingSpec) -> Trained {
 }
 
 /// What a job or a server may leave to the CPU is read by eye; of the plainest networks it would mean that no GPU
-/// is of use.
+/// is of use, and over WebGPU nothing rounds that could excuse it.
 fn excused(trained: &Trained, what: &str) {
     let network = serde_json::to_value(&trained.spec.network).unwrap();
     println!("{network}: {what}");
     let is_plain = ["linear", "mlp"].iter().any(|kind| network["kind"] == *kind);
-    assert!(!is_plain, "{network}: {what}");
+    assert!(!is_plain && !cfg!(feature = "webgpu"), "{network}: {what}");
 }
 
 /// That a version answers on a GPU as on the CPU, to other inputs than those by which the GPU was tried, or
@@ -134,6 +138,10 @@ fn is_told(trained: &Trained) -> bool {
     let (frame, spec) = of_few(4, 1, monotone::small());
     (frame, TrainingSpec { monotone: [("x0".to_owned(), Direction::Increasing)].into(), ..spec })
 })]
+#[case::one_flag_alone_in_order({
+    let (frame, spec) = of_few(1, 1, monotone::small());
+    (frame, TrainingSpec { monotone: [("x0".to_owned(), Direction::Increasing)].into(), ..spec })
+})]
 #[case::loans_in_order(of_loans(monotone::small(), true))]
 #[case::loans_linear_in_order(of_loans(json!({ "kind": "linear" }), true))]
 fn what_a_gpu_carries_out_learns_as_the_kernels_of_the_cpu(#[case] of: (Frame, TrainingSpec)) {
@@ -188,6 +196,10 @@ fn what_a_gpu_carries_out_learns_as_the_kernels_of_the_cpu(#[case] of: (Frame, T
 })))]
 #[case::one_flag_in_order({
     let (frame, spec) = of_few(4, 1, monotone::small());
+    (frame, TrainingSpec { monotone: [("x0".to_owned(), Direction::Increasing)].into(), ..spec })
+})]
+#[case::one_flag_alone_in_order({
+    let (frame, spec) = of_few(1, 1, monotone::small());
     (frame, TrainingSpec { monotone: [("x0".to_owned(), Direction::Increasing)].into(), ..spec })
 })]
 #[case::loans_in_order(of_loans(monotone::small(), true))]

@@ -37,12 +37,14 @@ pub fn bind(settings: HttpSettings, service: Service, peers: Peers) -> Result<Se
     routes.add(PARSED, Scope::Predict);
     let peers = web::Data::new(peers);
     bind_with(settings, service, routes, move |config| {
-        config.app_data(peers.clone()).service(constant).service(parsed);
+        // In a scope, so that a prediction's path is tried against neither of them.
+        let scope = web::scope("/bench").service(constant).service(parsed);
+        config.app_data(peers.clone()).service(scope);
     })
 }
 
 /// Reads the body and answers the same for ever.
-#[post("/bench/constant/{rows}")]
+#[post("/constant/{rows}")]
 async fn constant(mut call: Call, peers: web::Data<Peers>) -> Answer {
     call.bytes(PREDICTION_LIMIT).await?;
     answer(&call, &peers)
@@ -50,7 +52,7 @@ async fn constant(mut call: Call, peers: web::Data<Peers>) -> Answer {
 
 /// Reads the body into the model's typed columns, as a prediction does, and answers the same for
 /// ever.
-#[post("/bench/parsed/{rows}")]
+#[post("/parsed/{rows}")]
 async fn parsed(mut call: Call, peers: web::Data<Peers>) -> Answer {
     let parse = async |call: &Call, question: Question, _: &Bytes| {
         call.service().parse_rows(&call.caller, &peers.model, &question).await

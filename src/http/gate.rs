@@ -3,6 +3,7 @@
 
 use std::error::Error as StdError;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::body::{self, BodySize, BoxBody, MessageBody as _, SizedStream};
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use super::problem::{self, Failure, Problem};
 use super::routes::{Access, Operation};
+use super::templates::Templates;
 use super::{State, extract};
 use crate::domain::key::{Caller, Scope};
 use crate::error::{Code, Error, Result};
@@ -32,7 +34,7 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 struct Admission {
     request_id: String,
     /// The matched route, for the log; the raw path of an unknown one could be anything.
-    template: String,
+    template: Rc<str>,
     method: Method,
     instance: String,
     has_body: bool,
@@ -86,7 +88,7 @@ impl Admission {
         let headers = request.headers();
         Self {
             request_id: request_id(headers),
-            template: request.match_pattern().unwrap_or_default(),
+            template: Templates::of(request),
             method: request.method().clone(),
             instance: request.uri().path().to_owned(),
             has_body: headers.contains_key(header::TRANSFER_ENCODING)
@@ -235,7 +237,7 @@ fn finish(response: ServiceResponse, admission: &Admission, started: Instant) ->
     }
     head.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     let key = admission.key.map(|key| key.to_string());
-    let route = if admission.template.is_empty() { "unknown" } else { &admission.template };
+    let route = if admission.template.is_empty() { "unknown" } else { &*admission.template };
     let (status, seconds) = (response.status().as_u16(), started.elapsed().as_secs_f64());
     metrics::histogram!(names::REQUEST_SECONDS, "method" => method_label(&admission.method),
         "route" => route.to_owned(), "status" => status.to_string())

@@ -4,7 +4,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `routes` | the one table of operations and the scope that each needs |
-//! | `gate` | the middleware round everything: request id, key, scope, access log, problems |
+//! | `gate`, `templates` | the middleware round everything: request id, key, scope, access log, problems |
 //! | `extract`, `body`, `json`, `rows` | what handlers read from a request |
 //! | `answer`, `problem` | what they make of it |
 //! | `openapi`, `examples`, `docs` | the description of all that |
@@ -48,6 +48,7 @@ mod schemas;
 mod scorecards;
 mod settings;
 mod simplifications;
+mod templates;
 mod tls;
 mod versions;
 
@@ -140,6 +141,7 @@ fn bind_with(
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
+            .app_data(templates::Templates::default())
             .wrap(from_fn(gate::gate))
             .configure(&mount)
             .configure(routes::mount)

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use self::boolean::Boolean;
 use self::category::Category;
 use self::image::Image;
-use self::numeric::Numeric;
+use self::numeric::{Numeric, Together};
 pub(crate) use self::scale::Standard;
 use self::text::Text;
 use self::timestamp::Timestamp;
@@ -226,20 +226,26 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
+    /// Where an input of a row stands.
+    #[inline]
+    fn place(&self, row: usize, input: usize) -> usize {
+        row * self.width + self.offset + input
+    }
+
     #[inline]
     fn set(&mut self, row: usize, input: usize, value: f32) {
-        self.data[row * self.width + self.offset + input] = value;
+        self.data[self.place(row, input)] = value;
     }
 
     /// One input of each row from `row` on.
     fn column(&mut self, row: usize, input: usize) -> impl Iterator<Item = &mut f32> {
-        let start = row * self.width + self.offset + input;
+        let start = self.place(row, input);
         self.data.get_mut(start..).unwrap_or_default().iter_mut().step_by(self.width.max(1))
     }
 
     /// So many inputs of a row.
     fn row(&mut self, row: usize, inputs: usize) -> &mut [f32] {
-        let start = row * self.width + self.offset;
+        let start = self.place(row, 0);
         &mut self.data[start..start + inputs]
     }
 }
@@ -438,11 +444,15 @@ impl FittedFeatures {
 
     /// Writes what the columns of each row make into a matrix, from `offset` on. Of many rows the
     /// numbers of some are written before those of the next, which stay in the nearest cache: as far as
-    /// they need not be copied first, which would take room for all of them.
+    /// they need not be copied first, which would take room for all of them. Of few, the numbers of all
+    /// columns are scaled together.
     fn encode_columns(&self, frame: &Frame, matrix: &mut Matrix, offset: usize) -> Result<()> {
         const ROWS: usize = 256;
+        const FEW: usize = 16;
         let (mut offset, width) = (offset, matrix.width);
         let mut numbers = Vec::new();
+        let few = if frame.rows() < FEW { frame.rows() } else { 0 };
+        let mut together = Together::with_capacity(few * self.columns.len());
         for (position, FittedColumn { name, encoder, .. }) in self.columns.iter().enumerate() {
             let block = Block { data: &mut matrix.data, width, offset };
             match encoder {
@@ -452,10 +462,15 @@ impl FittedFeatures {
                         Cow::Owned(values) => numeric.encode(&values, block),
                     }
                 }
+                Encoder::Numeric(numeric) if few > 0 => {
+                    let values = frame.numbers_near(position, name)?;
+                    numeric.encode_few(&values, block, &mut together);
+                }
                 _ => encoder.encode(frame, position, name, block)?,
             }
             offset += encoder.width();
         }
+        together.write(&mut matrix.data);
         if numbers.is_empty() {
             return Ok(());
         }

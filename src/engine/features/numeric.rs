@@ -13,9 +13,8 @@ const MAX_CODES: usize = 12;
 /// Fewest training rows for that: below, the inputs cost more by chance than they tell.
 const MIN_ROWS_OF_CODES: usize = 1000;
 
-/// Numbers that are scaled together, and how many are too few for that.
+/// Numbers of a column that are scaled together.
 const CHUNK: usize = 256;
-const FEW: usize = 16;
 
 /// Inputs: the scaled number; whether it is missing, when training rows missed it; one for each
 /// code. A missing or infinite value is scaled as the median.
@@ -79,24 +78,43 @@ impl Numeric {
     }
 
     pub(super) fn encode(&self, values: &[f64], mut block: Block<'_>) {
-        let known = |value: f64| if value.is_finite() { value } else { self.median };
-        if values.len() < FEW {
-            for (row, &value) in values.iter().enumerate() {
-                block.set(row, 0, self.scale.apply(known(value)));
+        let (mut numbers, mut scaled) = ([0.0; CHUNK], [0.0; CHUNK]);
+        for (chunk, values) in values.chunks(CHUNK).enumerate() {
+            for (number, &value) in numbers.iter_mut().zip(values) {
+                *number = self.known(value);
             }
-        } else {
-            let (mut numbers, mut scaled) = ([0.0; CHUNK], [0.0; CHUNK]);
-            for (chunk, values) in values.chunks(CHUNK).enumerate() {
-                for (number, &value) in numbers.iter_mut().zip(values) {
-                    *number = known(value);
-                }
-                let scaled = &mut scaled[..values.len()];
-                self.scale.apply_all(&numbers[..values.len()], scaled);
-                for (input, scaled) in block.column(chunk * CHUNK, 0).zip(scaled) {
-                    *input = *scaled;
-                }
+            let scaled = &mut scaled[..values.len()];
+            self.scale.apply_all(&numbers[..values.len()], scaled);
+            for (input, scaled) in block.column(chunk * CHUNK, 0).zip(scaled) {
+                *input = *scaled;
             }
         }
+        self.encode_beside(values, block);
+    }
+
+    /// The same of few rows, but for what is scaled together with other columns.
+    pub(super) fn encode_few<'a>(
+        &'a self,
+        values: &[f64],
+        mut block: Block<'_>,
+        together: &mut Together<'a>,
+    ) {
+        for (row, &value) in values.iter().enumerate() {
+            let value = self.known(value);
+            match self.scale.level(value) {
+                Some(level) => together.add(block.place(row, 0), &self.scale, level),
+                None => block.set(row, 0, self.scale.apply(value)),
+            }
+        }
+        self.encode_beside(values, block);
+    }
+
+    fn known(&self, value: f64) -> f64 {
+        if value.is_finite() { value } else { self.median }
+    }
+
+    /// The inputs beside the scaled number.
+    fn encode_beside(&self, values: &[f64], mut block: Block<'_>) {
         if self.missing {
             for (input, value) in block.column(0, 1).zip(values) {
                 *input = f32::from(u8::from(!value.is_finite()));
@@ -109,6 +127,32 @@ impl Numeric {
             if let Some(code) = self.codes.iter().position(|c| c == value) {
                 block.set(row, 1 + usize::from(self.missing) + code, 1.0);
             }
+        }
+    }
+}
+
+/// Levels of numbers of several columns, which become normal together: a row has one number of each.
+pub(super) struct Together<'a> {
+    levels: Vec<f64>,
+    /// Of each level its place in the matrix, and its scale.
+    places: Vec<(usize, &'a Binned)>,
+}
+
+impl<'a> Together<'a> {
+    pub(super) fn with_capacity(numbers: usize) -> Self {
+        Self { levels: Vec::with_capacity(numbers), places: Vec::with_capacity(numbers) }
+    }
+
+    fn add(&mut self, place: usize, scale: &'a Binned, level: f64) {
+        self.levels.push(level);
+        self.places.push((place, scale));
+    }
+
+    /// Writes what the levels are into a matrix.
+    pub(super) fn write(mut self, data: &mut [f32]) {
+        stats::normal_inverse_cdfs(&mut self.levels);
+        for (&(place, scale), &deviate) in self.places.iter().zip(&self.levels) {
+            data[place] = scale.of_normal(deviate);
         }
     }
 }

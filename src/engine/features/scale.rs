@@ -50,7 +50,23 @@ impl Binned {
 
     /// A finite input for any value but NaN; with bins, none beyond them.
     pub(super) fn apply(&self, value: f64) -> f32 {
-        let scaled = self.scale.apply(value);
+        self.within(self.scale.apply(value))
+    }
+
+    /// The level of a value, of whose normal deviate [`Binned::of_normal`] makes what [`Binned::apply`] gives;
+    /// None where none is asked for.
+    pub(super) fn level(&self, value: f64) -> Option<f64> {
+        match &self.scale {
+            Scale::Quantile(scale) => Some(scale.level(value)),
+            Scale::Standard(_) => None,
+        }
+    }
+
+    pub(super) fn of_normal(&self, deviate: f64) -> f32 {
+        self.within(normal(deviate) as f32)
+    }
+
+    fn within(&self, scaled: f32) -> f32 {
         match self.edges.as_slice() {
             [first, .., last] => scaled.clamp(*first, *last),
             _ => scaled,
@@ -142,8 +158,11 @@ impl Quantile {
     }
 
     fn apply(&self, value: f64) -> f64 {
-        let level = self.within(self.guide.levels(&self.quantiles).level(value));
-        normal(stats::normal_inverse_cdf(level).unwrap_or(f64::NAN))
+        normal(stats::normal_inverse_cdf(self.level(value)).unwrap_or(f64::NAN))
+    }
+
+    fn level(&self, value: f64) -> f64 {
+        self.within(self.guide.levels(&self.quantiles).level(value))
     }
 
     /// The same for many, whose levels become normal together.
@@ -268,6 +287,10 @@ mod tests {
                 scale.apply_all(&values, &mut all);
                 for (value, scaled) in values.iter().zip(&all) {
                     assert_eq!(scaled.to_bits(), scale.apply(*value).to_bits(), "{value}");
+                    if let Some(mut level) = scale.level(*value) {
+                        stats::normal_inverse_cdfs(std::slice::from_mut(&mut level));
+                        assert_eq!(scaled.to_bits(), scale.of_normal(level).to_bits(), "{value}");
+                    }
                 }
             }
         }

@@ -95,14 +95,20 @@ impl WithSimd for Rows<'_> {
             let y = &mut y[row * stride..];
             let mut column = 0;
             while column < stride {
-                let wide = stride - column >= 2 * S::F32_LANES;
-                match (many, wide) {
-                    (true, true) => tile::<S, ROWS, 2>(simd, layer, x, x_stride, y, column),
-                    (true, false) => tile::<S, ROWS, 1>(simd, layer, x, x_stride, y, column),
-                    (false, true) => tile::<S, 1, 2>(simd, layer, x, x_stride, y, column),
-                    (false, false) => tile::<S, 1, 1>(simd, layer, x, x_stride, y, column),
+                // A single row has but one chain of sums for each vector, and each addition waits for the last.
+                let vectors = match (stride - column) / S::F32_LANES {
+                    4.. if !many => 4,
+                    2.. => 2,
+                    _ => 1,
+                };
+                match (many, vectors) {
+                    (true, 1) => tile::<S, ROWS, 1>(simd, layer, x, x_stride, y, column),
+                    (true, _) => tile::<S, ROWS, 2>(simd, layer, x, x_stride, y, column),
+                    (false, 1) => tile::<S, 1, 1>(simd, layer, x, x_stride, y, column),
+                    (false, 2) => tile::<S, 1, 2>(simd, layer, x, x_stride, y, column),
+                    (false, _) => tile::<S, 1, 4>(simd, layer, x, x_stride, y, column),
                 }
-                column += if wide { 2 } else { 1 } * S::F32_LANES;
+                column += vectors * S::F32_LANES;
             }
             row += if many { ROWS } else { 1 };
         }

@@ -53,7 +53,25 @@ impl Levels {
 
     /// The share of a distribution below a value, by its quantiles: linear between two, the middle
     /// of those that are equal to it.
+    #[inline(always)]
     pub fn level(&self, value: f64) -> f64 {
+        self.quick(value).unwrap_or_else(|| self.searched(value))
+    }
+
+    /// The level of a value in whose part there is one quantile or none, if it is not equal to it.
+    #[inline(always)]
+    fn quick(&self, value: f64) -> Option<f64> {
+        let part = self.part(value);
+        let (from, to) = (usize::from(self.starts[part]), usize::from(self.starts[part + 1]));
+        let next = self.quantiles[from];
+        let below = from + usize::from(next < value);
+        let (low, width) = self.steps.get(below.checked_sub(1)?)?;
+        (to - from <= 1 && next != value)
+            .then(|| ((below - 1) as f64 + (value / 2.0 - low) / width) / self.last())
+    }
+
+    #[inline(never)]
+    fn searched(&self, value: f64) -> f64 {
         let below = self.below(value);
         let count = self.count();
         let ties = self.quantiles.get(below..count).unwrap_or_default();
@@ -70,20 +88,8 @@ impl Levels {
 
     /// [`Levels::level`] of many, to the bit.
     pub fn levels(&self, values: &[f64], levels: &mut [f64]) {
-        let last = self.last();
         for (level, &value) in levels.iter_mut().zip(values) {
-            let part = self.part(value);
-            let (from, to) = (usize::from(self.starts[part]), usize::from(self.starts[part + 1]));
-            // Right where the part holds one quantile or none.
-            let next = self.quantiles[from];
-            let below = from + usize::from(next < value);
-            let step = below.checked_sub(1).and_then(|before| self.steps.get(before));
-            *level = match step {
-                Some((low, width)) if to - from <= 1 && next != value => {
-                    ((below - 1) as f64 + (value / 2.0 - low) / width) / last
-                }
-                _ => self.level(value),
-            };
+            *level = self.level(value);
         }
     }
 

@@ -17,6 +17,16 @@ use crate::service::Question;
 /// For so many columns there is room from the start.
 const COLUMNS: usize = 32;
 
+/// Digits that any whole number of 64 bits has room for.
+const SAFE_DIGITS: usize = 18;
+/// Up to here every whole number is an f64.
+const EXACT: u64 = 1 << 53;
+/// Powers of ten that are an f64 each.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
 /// A body as a question; None where it has to be read the general way. Of columns of one name it makes
 /// a question, too: no model has such.
 pub(super) fn plain(body: &Bytes) -> Option<Question> {
@@ -163,23 +173,40 @@ impl<'a> Scanner<'a> {
     /// A number by JSON's grammar (RFC 8259, 6): whole where it has no fraction or exponent.
     fn number(&mut self) -> Option<PlainCell> {
         let start = self.at;
-        self.at += usize::from(self.bytes().get(self.at) == Some(&b'-'));
+        let is_negative = self.bytes().get(self.at) == Some(&b'-');
+        self.at += usize::from(is_negative);
         let leading = self.bytes().get(self.at);
-        let digits = self.digits()?;
+        let mut read = 0;
+        let mut digits = self.digits(&mut read)?;
         if leading == Some(&b'0') && digits > 1 {
             return None;
         }
-        let mut is_whole = true;
+        let (mut is_whole, mut after_point, mut exponent) = (true, 0, Some(0));
         if self.bytes().get(self.at) == Some(&b'.') {
             is_whole = false;
             self.at += 1;
-            self.digits()?;
+            after_point = self.digits(&mut read)?;
+            digits += after_point;
         }
         if let Some(b'e' | b'E') = self.bytes().get(self.at) {
             is_whole = false;
             self.at += 1;
-            self.at += usize::from(matches!(self.bytes().get(self.at), Some(b'+' | b'-')));
-            self.digits()?;
+            exponent = self.exponent()?;
+        }
+        if digits <= SAFE_DIGITS {
+            let whole = read.cast_signed();
+            if is_whole {
+                return Some(PlainCell::Int(if is_negative { -whole } else { whole }));
+            }
+            // Of two numbers that are exact a single operation gives the nearest to the result (Clinger 1990).
+            let power = exponent.map(|exponent| exponent - after_point as i64);
+            let scaled = power.filter(|_| read <= EXACT).and_then(|power| {
+                let by = POWERS.get(usize::try_from(power.unsigned_abs()).ok()?)?;
+                Some(if power < 0 { read as f64 / by } else { read as f64 * by })
+            });
+            if let Some(scaled) = scaled {
+                return Some(PlainCell::Float(if is_negative { -scaled } else { scaled }));
+            }
         }
         let text = self.text.get(start..self.at)?;
         if is_whole && let Ok(number) = text.parse() {
@@ -188,12 +215,30 @@ impl<'a> Scanner<'a> {
         text.parse().ok().filter(|number: &f64| number.is_finite()).map(PlainCell::Float)
     }
 
-    /// One digit or more; their number.
-    fn digits(&mut self) -> Option<usize> {
+    /// One digit or more, behind those of the number that is read; how many. Of many digits it is not what
+    /// they say.
+    fn digits(&mut self, read: &mut u64) -> Option<usize> {
         let rest = self.bytes().get(self.at..)?;
-        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let mut count = 0;
+        for byte in rest {
+            if !byte.is_ascii_digit() {
+                break;
+            }
+            *read = read.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+            count += 1;
+        }
         self.at += count;
         (count > 0).then_some(count)
+    }
+
+    /// A sign and digits; Some(None) where they say too much.
+    fn exponent(&mut self) -> Option<Option<i64>> {
+        let is_negative = self.bytes().get(self.at) == Some(&b'-');
+        self.at += usize::from(matches!(self.bytes().get(self.at), Some(b'+' | b'-')));
+        let mut read = 0;
+        let digits = self.digits(&mut read)?;
+        let exponent = read.cast_signed();
+        Some((digits <= SAFE_DIGITS).then_some(if is_negative { -exponent } else { exponent }))
     }
 
     /// A text without escapes.
@@ -351,6 +396,31 @@ mod tests {
             any::<u8>(),
             proptest::sample::select(&b" \t\n\r\0\"\\,:[]{}0123456789-+.eEntf/"[..])
         ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// Decimals of any length are the nearest numbers.
+        #[test]
+        fn a_decimal_is_the_nearest_number(
+            sign in "-?", whole in "0|[1-9][0-9]{0,20}", part in "(\\.[0-9]{1,20})?",
+            exponent in "([eE][+-]?[0-9]{1,3})?",
+        ) {
+            let text = format!("{sign}{whole}{part}{exponent}");
+            let mut scanner = Scanner { text: &text, at: 0 };
+            let found = scanner.number();
+            let real = text.parse::<f64>().unwrap();
+            let wanted = match text.parse::<i64>() {
+                Ok(number) => Some(PlainCell::Int(number)),
+                Err(_) => real.is_finite().then_some(PlainCell::Float(real)),
+            };
+            prop_assert_eq!(&found, &wanted);
+            if let (Some(PlainCell::Float(found)), true) = (found, real == 0.0) {
+                prop_assert_eq!(found.to_bits(), real.to_bits());
+            }
+            prop_assert_eq!(scanner.at, text.len());
+        }
     }
 
     proptest! {

@@ -87,7 +87,8 @@ impl Folding {
     pub fn version(&self, served: Served, at_once: usize, time: Duration) -> Result<f64> {
         let model = self.model(served);
         let starts = (0..SCORED / at_once.max(1)).map(|part| part * at_once);
-        let parts: Vec<Frame> = starts.map(|start| self.rows.part(start, at_once)).collect();
+        let parts: Vec<Frame> =
+            starts.map(|start| self.rows.part(start, at_once)).collect::<Result<_>>()?;
         let mut parts = parts.iter().cycle();
         rate(time, at_once, || parts.next().map_or(Ok(()), |part| model.predict(part).map(drop)))
     }

@@ -258,7 +258,7 @@ impl LoadedModel {
         }
         let mut all = Outputs { width: 0, values: Vec::new() };
         for start in (0..frame.rows()).step_by(self.read_at_once) {
-            let part = frame.part(start, self.read_at_once);
+            let part = frame.part(start, self.read_at_once)?;
             let Outputs { width, values } = self.score(&self.features.transform(&part)?)?;
             all.width = width;
             all.values.extend(values);
@@ -330,8 +330,12 @@ impl LoadedModel {
     /// [`Error::Internal`] when a device fails.
     pub fn logits_of(&self, inputs: &Matrix) -> Result<Vec<f64>> {
         let width = inputs.width.max(1);
+        let together = chunk(width) * width;
+        if (1..=together).contains(&inputs.data.len()) {
+            return self.logits(&inputs.data, inputs.width);
+        }
         let mut all = Vec::with_capacity(inputs.rows * self.outputs);
-        for rows in inputs.data.chunks(chunk(width) * width) {
+        for rows in inputs.data.chunks(together) {
             all.extend(self.logits(rows, inputs.width)?);
         }
         Ok(all)

@@ -57,16 +57,20 @@ impl Frame {
     /// # Errors
     /// [`crate::error::Error::Internal`] when it can't be written.
     pub fn to_stream(&self) -> Result<Vec<u8>> {
-        write(&self.batch)
+        write(self.batch()?)
     }
 
     /// The rows as they are written in JSON.
-    pub fn to_rows(&self) -> Vec<Row> {
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Internal`] where no arrays can be made of them.
+    pub fn to_rows(&self) -> Result<Vec<Row>> {
+        let arrays = self.batch()?.columns();
         let row = |at| {
-            let columns = self.columns.iter().zip(self.batch.columns());
+            let columns = self.columns.iter().zip(arrays);
             columns.map(|(column, array)| (column.name.clone(), cell(array, at))).collect()
         };
-        (0..self.rows()).map(row).collect()
+        Ok((0..self.rows()).map(row).collect())
     }
 }
 
@@ -144,8 +148,8 @@ mod tests {
             ("t".to_owned(), Values::Timestamp(vec![Some(0), Some(1)])),
         ];
         let frame = Frame::new(2, columns).unwrap();
-        assert_eq!(batch(&frame.to_stream().unwrap()), frame.batch);
-        let rows = serde_json::to_string(&frame.to_rows()).unwrap();
+        assert_eq!(batch(&frame.to_stream().unwrap()), *frame.batch().unwrap());
+        let rows = serde_json::to_string(&frame.to_rows().unwrap()).unwrap();
         let second = r#"{"a":null,"t":"1970-01-01T00:00:00.000001Z"}"#;
         assert_eq!(rows, format!(r#"[{{"a":1.0,"t":"1970-01-01T00:00:00Z"}},{second}]"#));
     }

@@ -7,6 +7,7 @@ mod form;
 mod image;
 mod ingest;
 mod parquet;
+mod plain;
 mod prices;
 mod query;
 mod reasons;
@@ -20,6 +21,7 @@ mod time;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use self::plain::Plain;
 use crate::domain::schema::{Column, ColumnType};
 use crate::error::{Code, Context, Error, Result};
 use arrow::array::{
@@ -51,7 +53,15 @@ pub use time::{format_timestamp, parse_timestamp};
 #[derive(Debug, Clone)]
 pub struct Frame {
     columns: Arc<[Column]>,
-    batch: RecordBatch,
+    held: Held,
+}
+
+/// How its values are held.
+#[derive(Debug, Clone)]
+enum Held {
+    Arrays(RecordBatch),
+    /// As they were read from plain rows.
+    Plain(Arc<Plain>),
 }
 
 /// The values of one column, for building a [`Frame`]; None is a missing value.
@@ -109,16 +119,35 @@ impl Frame {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(arrow_schema(&described), arrays, &options)
             .context("building a frame")?;
-        Ok(Self { columns: described.into(), batch })
+        Ok(Self::of(described.into(), batch))
+    }
+
+    /// Of arrays of the columns' types.
+    fn of(columns: Arc<[Column]>, batch: RecordBatch) -> Self {
+        Self { columns, held: Held::Arrays(batch) }
+    }
+
+    /// Its columns as arrays.
+    fn batch(&self) -> Result<&RecordBatch> {
+        match &self.held {
+            Held::Arrays(batch) => Ok(batch),
+            Held::Plain(plain) => plain.batch(),
+        }
     }
 
     pub fn rows(&self) -> usize {
-        self.batch.num_rows()
+        match &self.held {
+            Held::Arrays(batch) => batch.num_rows(),
+            Held::Plain(plain) => plain.rows(),
+        }
     }
 
-    /// Bytes that its values take; where columns share a buffer, it counts with each of them.
+    /// Bytes that its values take; where arrays share a buffer, it counts with each of them.
     pub fn bytes(&self) -> usize {
-        self.batch.get_array_memory_size()
+        match &self.held {
+            Held::Arrays(batch) => batch.get_array_memory_size(),
+            Held::Plain(plain) => plain.bytes(),
+        }
     }
 
     pub fn columns(&self) -> &[Column] {
@@ -129,14 +158,27 @@ impl Frame {
         self.columns.iter().find(|c| c.name == name)
     }
 
-    /// A column by its name. It is looked for at `hint` first: who reads a frame by a signature
+    /// Where a column stands. It is looked for at `hint` first: who reads a frame by a signature
     /// finds each column in its place without a search.
-    fn array(&self, hint: usize, name: &str) -> Result<&ArrayRef> {
-        let is_here = self.columns.get(hint).is_some_and(|column| column.name == name);
-        let found = if is_here { self.batch.columns().get(hint) } else { None };
-        found
-            .or_else(|| self.batch.column_by_name(name))
-            .ok_or_else(|| Error::new(Code::InvalidRequest, format!("there is no column {name}")))
+    fn position(&self, hint: usize, name: &str) -> Result<usize> {
+        if self.columns.get(hint).is_some_and(|column| column.name == name) {
+            return Ok(hint);
+        }
+        self.columns.iter().position(|column| column.name == name).ok_or_else(|| no_column(name))
+    }
+
+    /// A column by its name.
+    fn array(&self, name: &str) -> Result<&ArrayRef> {
+        self.array_at(self.position(0, name)?)
+    }
+
+    fn array_at(&self, position: usize) -> Result<&ArrayRef> {
+        if let Held::Plain(plain) = &self.held
+            && let Some(array) = plain.array(position)
+        {
+            return Ok(array);
+        }
+        self.batch().map(|batch| batch.column(position))
     }
 
     /// A column as numbers, NaN where missing: booleans as 0 and 1, timestamps as microseconds.
@@ -152,7 +194,13 @@ impl Frame {
     /// # Errors
     /// As [`Frame::numbers`].
     pub fn numbers_near(&self, hint: usize, name: &str) -> Result<Cow<'_, [f64]>> {
-        let array = self.array(hint, name)?;
+        let position = self.position(hint, name)?;
+        if let Held::Plain(plain) = &self.held
+            && let Some(numbers) = plain.numbers(position)
+        {
+            return Ok(numbers);
+        }
+        let array = self.array_at(position)?;
         if let Some(numbers) = array.as_primitive_opt::<Float64Type>()
             && numbers.null_count() == 0
         {
@@ -190,7 +238,15 @@ impl Frame {
     /// # Errors
     /// [`Code::InvalidRequest`] for an unknown column or one of another type.
     pub fn timestamps(&self, name: &str) -> Result<Vec<Option<i64>>> {
-        self.array(0, name)?
+        let position = self.position(0, name)?;
+        let is_time = self.columns.get(position).is_some_and(|c| c.kind == ColumnType::Timestamp);
+        if let Held::Plain(plain) = &self.held
+            && is_time
+            && let Some(times) = plain.whole_numbers(position)
+        {
+            return Ok(times);
+        }
+        self.array_at(position)?
             .as_primitive_opt::<TimestampMicrosecondType>()
             .map(|a| a.iter().collect())
             .ok_or_else(|| {
@@ -203,7 +259,7 @@ impl Frame {
     /// # Errors
     /// [`Code::InvalidRequest`] for an unknown column or one of another type.
     pub fn texts(&self, name: &str) -> Result<Vec<Option<&str>>> {
-        self.array(0, name)?
+        self.array(name)?
             .as_string_opt::<i32>()
             .map(|a| a.iter().collect())
             .ok_or_else(|| Error::new(Code::InvalidRequest, format!("column {name} holds no text")))
@@ -214,7 +270,7 @@ impl Frame {
     /// # Errors
     /// [`Code::InvalidRequest`] for an unknown column or one of another type.
     pub fn images(&self, name: &str) -> Result<Vec<Option<&[u8]>>> {
-        self.array(0, name)?.as_binary_opt::<i32>().map(|a| a.iter().collect()).ok_or_else(|| {
+        self.array(name)?.as_binary_opt::<i32>().map(|a| a.iter().collect()).ok_or_else(|| {
             Error::new(Code::InvalidRequest, format!("column {name} holds no images"))
         })
     }
@@ -224,7 +280,7 @@ impl Frame {
     /// # Errors
     /// [`Code::InvalidRequest`] for an unknown column and one of images.
     pub fn labels(&self, name: &str) -> Result<Vec<Option<String>>> {
-        let array = self.array(0, name)?;
+        let array = self.array(name)?;
         Ok(match array.data_type() {
             DataType::Boolean => {
                 array.as_boolean().iter().map(|v| v.map(|v| v.to_string())).collect()
@@ -259,10 +315,10 @@ impl Frame {
     pub fn concat(frames: &[&Self]) -> Result<Self> {
         let first =
             frames.first().ok_or_else(|| Error::internal("putting frames together", "none"))?;
-        let batches = frames.iter().map(|frame| &frame.batch);
-        let batch = arrow::compute::concat_batches(&first.batch.schema(), batches)
+        let batches = frames.iter().map(|frame| frame.batch()).collect::<Result<Vec<_>>>()?;
+        let batch = arrow::compute::concat_batches(&first.batch()?.schema(), batches)
             .context("putting frames together")?;
-        Ok(Self { columns: first.columns.clone(), batch })
+        Ok(Self::of(first.columns.clone(), batch))
     }
 
     /// One of the columns, which shares the memory of this frame.
@@ -270,20 +326,20 @@ impl Frame {
     /// # Errors
     /// [`Code::InvalidRequest`] for an unknown column.
     pub fn only(&self, name: &str) -> Result<Self> {
-        let at = self.columns.iter().position(|column| column.name == name);
-        let at = at.ok_or_else(|| {
-            Error::new(Code::InvalidRequest, format!("there is no column {name}"))
-        })?;
-        let batch = self.batch.project(&[at]).context("taking a column")?;
-        Ok(Self { columns: vec![self.columns[at].clone()].into(), batch })
+        let at = self.position(0, name)?;
+        let batch = self.batch()?.project(&[at]).context("taking a column")?;
+        Ok(Self::of(vec![self.columns[at].clone()].into(), batch))
     }
 
     /// So many rows from a position on, which share the memory of this frame: as many of them as
     /// there are.
-    pub fn part(&self, start: usize, rows: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where no arrays can be made of it.
+    pub fn part(&self, start: usize, rows: usize) -> Result<Self> {
         let start = start.min(self.rows());
-        let batch = self.batch.slice(start, rows.min(self.rows() - start));
-        Self { columns: self.columns.clone(), batch }
+        let batch = self.batch()?.slice(start, rows.min(self.rows() - start));
+        Ok(Self::of(self.columns.clone(), batch))
     }
 
     /// The same rows with other values of one column, of its type.
@@ -294,14 +350,14 @@ impl Frame {
         const SETTING: &str = "setting a column's values";
         let at = self.columns.iter().position(|c| c.name == name && c.kind == values.kind());
         let at = at.ok_or_else(|| Error::internal(SETTING, format!("no such column: {name}")))?;
-        let mut arrays = self.batch.columns().to_vec();
+        let mut arrays = self.batch()?.columns().to_vec();
         arrays[at] = values.into_array();
         let columns: Vec<Column> =
             self.columns.iter().map(|column| Column { nullable: true, ..column.clone() }).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
         let batch = RecordBatch::try_new_with_options(arrow_schema(&columns), arrays, &options)
             .context(SETTING)?;
-        Ok(Self { columns: columns.into(), batch })
+        Ok(Self::of(columns.into(), batch))
     }
 
     /// The same rows with further columns behind the others.
@@ -311,7 +367,7 @@ impl Frame {
     pub fn with_columns(&self, further: Vec<(String, Values)>) -> Result<Self> {
         const ADDING: &str = "adding columns to a frame";
         let mut columns = self.columns.to_vec();
-        let mut arrays = self.batch.columns().to_vec();
+        let mut arrays = self.batch()?.columns().to_vec();
         for (name, values) in further {
             if columns.iter().any(|column| column.name == name) {
                 return Err(Error::internal(ADDING, format!("there is a column {name}")));
@@ -322,7 +378,7 @@ impl Frame {
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
         let batch = RecordBatch::try_new_with_options(arrow_schema(&columns), arrays, &options)
             .context(ADDING)?;
-        Ok(Self { columns: columns.into(), batch })
+        Ok(Self::of(columns.into(), batch))
     }
 
     /// The same with other values in columns of these names, which stay of their types.
@@ -331,18 +387,14 @@ impl Frame {
     /// [`Code::InvalidRequest`] for an unknown column; [`Error::Internal`] for values of another type
     /// or number, and missing ones where none may be.
     pub fn replaced(&self, columns: Vec<(&str, Values)>) -> Result<Self> {
-        let mut arrays = self.batch.columns().to_vec();
+        let mut arrays = self.batch()?.columns().to_vec();
         for (name, values) in columns {
-            let place = self.batch.schema().index_of(name);
-            let place = place.map_err(|_| {
-                Error::new(Code::InvalidRequest, format!("there is no column {name}"))
-            })?;
-            arrays[place] = values.into_array();
+            arrays[self.position(0, name)?] = values.into_array();
         }
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
-        let batch = RecordBatch::try_new_with_options(self.batch.schema(), arrays, &options)
+        let batch = RecordBatch::try_new_with_options(self.batch()?.schema(), arrays, &options)
             .context("replacing columns of a frame")?;
-        Ok(Self { columns: self.columns.clone(), batch })
+        Ok(Self::of(self.columns.clone(), batch))
     }
 
     /// The rows at these positions, in this order.
@@ -352,9 +404,13 @@ impl Frame {
     pub fn take(&self, rows: &[usize]) -> Result<Self> {
         let indices = UInt64Array::from_iter_values(rows.iter().map(|&r| r as u64));
         let batch =
-            arrow::compute::take_record_batch(&self.batch, &indices).context("taking rows")?;
-        Ok(Self { columns: self.columns.clone(), batch })
+            arrow::compute::take_record_batch(self.batch()?, &indices).context("taking rows")?;
+        Ok(Self::of(self.columns.clone(), batch))
     }
+}
+
+fn no_column(name: &str) -> Error {
+    Error::new(Code::InvalidRequest, format!("there is no column {name}"))
 }
 
 fn arrow_type(kind: ColumnType) -> DataType {

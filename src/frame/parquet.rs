@@ -72,7 +72,7 @@ pub fn read_parquet<R: ChunkReader + 'static>(
     in_file.dedup();
     let order = positions.iter().filter_map(|p| in_file.binary_search(p).ok()).collect::<Vec<_>>();
     let batch = batch.project(&order).context("ordering columns")?;
-    Ok(Frame { columns: positions.iter().map(|&p| stored[p].clone()).collect(), batch })
+    Ok(Frame::of(positions.iter().map(|&p| stored[p].clone()).collect(), batch))
 }
 
 impl Frame {
@@ -83,9 +83,9 @@ impl Frame {
     pub fn to_parquet(&self) -> Result<Vec<u8>> {
         const WRITING: &str = "writing a frame";
         let mut bytes = Vec::new();
-        let mut writer =
-            ArrowWriter::try_new(&mut bytes, self.batch.schema(), None).context(WRITING)?;
-        writer.write(&self.batch).context(WRITING)?;
+        let batch = self.batch()?;
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).context(WRITING)?;
+        writer.write(batch).context(WRITING)?;
         writer.close().context(WRITING)?;
         Ok(bytes)
     }
@@ -127,7 +127,7 @@ pub fn read_parquet_rows<R: ChunkReader + 'static>(reader: R, rows: &[usize]) ->
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<_>, _>>().context("reading a dataset")?;
     let batch = concat_batches(&schema, &batches).context("joining a dataset's batches")?;
-    Ok(Frame { columns: columns.into(), batch })
+    Ok(Frame::of(columns.into(), batch))
 }
 
 /// `limit` rows of a stored dataset from row `offset` on; row groups before them are not read.

@@ -38,7 +38,7 @@ async fn ask(sql: &str, frames: &[(&str, &Frame)], config: SessionConfig) -> Res
     let context = SessionContext::new_with_config(config);
     for (name, frame) in frames {
         context
-            .register_batch(TableReference::bare(*name), frame.batch.clone())
+            .register_batch(TableReference::bare(*name), frame.batch()?.clone())
             .map_err(|error| refused(&error, sql, frames))?;
     }
     let reads =
@@ -79,7 +79,7 @@ fn typed(batch: &RecordBatch) -> Result<Frame> {
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let batch = RecordBatch::try_new_with_options(arrow_schema(&columns), arrays, &options)
         .map_err(|error| Error::internal("reading an answer", error.to_string()))?;
-    Ok(Frame { columns: columns.into(), batch })
+    Ok(Frame::of(columns.into(), batch))
 }
 
 /// The type of a column that holds such values.

@@ -168,7 +168,7 @@ impl RowReader {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .context("building a frame of rows")?;
-        Ok(Frame { columns: self.columns.clone(), batch })
+        Ok(Frame::of(self.columns.clone(), batch))
     }
 
     fn unknown(&self, name: &str) -> String {
@@ -250,6 +250,7 @@ struct Cells {
 
 impl Cells {
     /// A cell as a value of its column's type.
+    #[inline]
     fn fit<'a>(
         &'a mut self,
         column: &Column,
@@ -290,6 +291,7 @@ impl Cells {
 }
 
 /// A cell as a value of its column's type, when it fits and is no image.
+#[inline]
 fn fit<'a>(column: &Column, cell: CellRef<'a>) -> Option<Value<'a>> {
     match (column.kind, cell) {
         (_, CellRef::Null) => column.nullable.then_some(Value::Null),

@@ -1,6 +1,6 @@
 //! What handlers answer.
 
-use actix_web::http::header::{self, Accept, Header as _, HeaderName, Quality};
+use actix_web::http::header::{self, Accept, Header as _, HeaderName, HeaderValue, Quality};
 use actix_web::{HttpResponse, web};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::domain::page::Page;
 use crate::domain::policy::{Policy, PolicyVersionSummary};
 use crate::domain::reason::ReasonTableSummary;
 use crate::domain::version::{AliasMove, VersionSummary};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Context as _, Error, Result};
 use crate::service::Content;
 
 pub(super) const JSON: &str = "application/json";
@@ -29,8 +29,14 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 /// What a handler returns.
 pub(super) type Answer = Result<HttpResponse, Failure>;
 
+/// For an answer of so many bytes there is room from the start.
+const USUAL: usize = 512;
+
 pub(super) fn ok(value: &impl Serialize) -> Answer {
-    Ok(HttpResponse::Ok().json(value))
+    let mut bytes = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut bytes, value).context("writing an answer")?;
+    let json = (header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    Ok(HttpResponse::Ok().insert_header(json).body(bytes))
 }
 
 /// How a table is given.

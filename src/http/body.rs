@@ -77,8 +77,11 @@ impl Call {
                 outcome => return outcome,
             }
         }
-        let request = parsed(&bytes, PARSED_AT_ONCE, |bytes| json::parse(bytes)).await?;
-        predict(self, Question::Rows(request), &bytes).await
+        Box::pin(async {
+            let request = parsed(&bytes, PARSED_AT_ONCE, |bytes| json::parse(bytes)).await?;
+            predict(self, Question::Rows(request), &bytes).await
+        })
+        .await
     }
 
     /// Refuses beside a JSON body what stands in it.
@@ -127,7 +130,12 @@ impl Call {
         let mut pieces = self.pieces(limit)?;
         // What a client announces is not taken on trust beyond a little.
         let announced = announced(self.request.headers()).unwrap_or(0).min(RESERVED);
-        let mut bytes = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
+        let Some(first) = pieces.next().await? else { return Ok(Bytes::new()) };
+        let Some(second) = pieces.next().await? else { return Ok(first) };
+        let reserved = usize::try_from(announced).unwrap_or(0).max(first.len() + second.len());
+        let mut bytes = BytesMut::with_capacity(reserved);
+        bytes.extend_from_slice(&first);
+        bytes.extend_from_slice(&second);
         while let Some(piece) = pieces.next().await? {
             bytes.extend_from_slice(&piece);
         }

@@ -119,7 +119,6 @@ impl Service {
         question: Question,
     ) -> Result<ScoredResponse> {
         check_shape(&question)?;
-        let wanted = question.wanted();
         // What is rare is boxed: the future of every prediction would hold it.
         if once.is_some()
             && let Some(response) = Box::pin(self.kept(caller, once)).await?
@@ -130,7 +129,8 @@ impl Service {
         static ROWS: LazyLock<metrics::Histogram> =
             LazyLock::new(|| metrics::histogram!(names::PREDICTION_ROWS));
         ROWS.record(frame.rows() as f64);
-        let kept = (record || wanted.is_some()).then(|| (question, frame.clone()));
+        let wanted = question.wanted();
+        let kept = (record || wanted.is_some()).then(|| frame.clone());
         let outputs = self.0.scorer.score(&loaded, frame).await?;
         let signature = &loaded.version.signature;
         let mut response = ScoredResponse {
@@ -141,18 +141,21 @@ impl Service {
             id: None,
             further: None,
         };
-        let Some((question, frame)) = kept else { return Ok(response) };
-        let rows = rows_of(question, &frame);
-        if let Some(wanted) = wanted {
-            let asked = (frame, rows.as_slice());
-            let scores = &response.scores;
-            let further = Box::pin(self.further(caller, &loaded, asked, scores, wanted)).await?;
-            response.further = Some(Box::new(further));
-        }
-        match record {
-            true => Box::pin(self.record(caller, once, loaded.row, rows, response)).await,
-            false => Ok(response),
-        }
+        let Some(frame) = kept else { return Ok(response) };
+        Box::pin(async {
+            let rows = rows_of(question, &frame)?;
+            if let Some(wanted) = wanted {
+                let asked = (frame, rows.as_slice());
+                let further =
+                    self.further(caller, &loaded, asked, &response.scores, wanted).await?;
+                response.further = Some(Box::new(further));
+            }
+            match record {
+                true => self.record(caller, once, loaded.row, rows, response).await,
+                false => Ok(response),
+            }
+        })
+        .await
     }
 
     /// What is told beside answers: reasons, and what each column adds. `rows` are as they were sent.
@@ -437,14 +440,14 @@ pub(super) fn resolve(
 }
 
 /// The rows of a request as rows, whichever way they came; those of a stream as they were read.
-fn rows_of(question: Question, frame: &Frame) -> Vec<Row> {
+fn rows_of(question: Question, frame: &Frame) -> Result<Vec<Row>> {
     let request = match question {
         Question::Rows(request) => request,
-        Question::Plain { rows, .. } => return rows.to_rows(),
+        Question::Plain { rows, .. } => return Ok(rows.to_rows()),
         Question::Stream { .. } => return frame.to_rows(),
     };
     if let Some(rows) = request.rows {
-        return rows;
+        return Ok(rows);
     }
     let columns = request.columns.unwrap_or_default();
     let mut rows = vec![Row::new(); columns.values().map(Vec::len).max().unwrap_or(0)];
@@ -453,7 +456,7 @@ fn rows_of(question: Question, frame: &Frame) -> Vec<Row> {
             row.insert(name.clone(), cell);
         }
     }
-    rows
+    Ok(rows)
 }
 
 #[cfg(test)]
@@ -471,7 +474,7 @@ mod tests {
         ]);
         let request = PredictionRequest { columns: Some(columns), ..Default::default() };
         let frame = Frame::new(0, Vec::new()).unwrap();
-        let rows = rows_of(Question::Rows(request), &frame);
+        let rows = rows_of(Question::Rows(request), &frame).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[1]["a"], Cell::Null);
         assert_eq!(rows[1]["b"], Cell::Text("y".into()));

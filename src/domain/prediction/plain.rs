@@ -40,6 +40,7 @@ pub type PlainCell = CellOf<Span>;
 pub type CellRef<'a> = CellOf<&'a str>;
 
 impl<T> CellOf<T> {
+    #[inline]
     fn map_text<'a, U>(&'a self, text: impl FnOnce(&'a T) -> U) -> CellOf<U> {
         match self {
             Self::Null => CellOf::Null,
@@ -75,19 +76,25 @@ impl PlainRows {
         self.names.iter().map(|span| self.at(span))
     }
 
-    /// Cells of a column by its position, from a row on.
-    pub fn column(&self, position: usize, from: usize) -> impl Iterator<Item = CellRef<'_>> {
+    /// The cell of a column, by its position, and a row.
+    ///
+    /// # Panics
+    /// When there is no such cell.
+    #[inline]
+    pub fn cell(&self, position: usize, row: usize) -> CellRef<'_> {
         let (next, column) = self.steps;
-        let cells = self.cells.get(position * column + from * next..).unwrap_or_default();
-        let cells = cells.iter().step_by(next).take(self.rows - from.min(self.rows));
-        cells.map(|cell| cell.map_text(|span| self.at(span)))
+        self.cells[position * column + row * next].map_text(|span| self.at(span))
+    }
+
+    fn column(&self, position: usize) -> impl Iterator<Item = CellRef<'_>> {
+        (0..self.rows).map(move |row| self.cell(position, row))
     }
 
     /// The same as one list per column.
     #[cfg(test)]
     pub(crate) fn to_columns(&self) -> BTreeMap<String, Vec<Cell>> {
         let columns = self.names().enumerate().map(|(position, name)| {
-            (name.to_owned(), self.column(position, 0).map(Cell::from).collect())
+            (name.to_owned(), self.column(position).map(Cell::from).collect())
         });
         columns.collect()
     }
@@ -96,7 +103,7 @@ impl PlainRows {
     pub fn to_rows(&self) -> Vec<Row> {
         let mut rows = vec![Row::new(); self.rows];
         for (position, name) in self.names().enumerate() {
-            for (row, cell) in rows.iter_mut().zip(self.column(position, 0)) {
+            for (row, cell) in rows.iter_mut().zip(self.column(position)) {
                 row.insert(name.to_owned(), cell.into());
             }
         }
@@ -154,10 +161,10 @@ mod tests {
         for plain in [by_row, by_column] {
             assert_eq!(plain.rows(), 3);
             assert_eq!(plain.names().collect::<Vec<_>>(), ["a", "b"]);
-            let from = |position, row| plain.column(position, row).collect::<Vec<_>>();
-            assert_eq!(from(0, 1), [CellRef::Int(2), CellRef::Int(3)]);
-            assert_eq!(from(1, 0), [CellRef::Text("x"), CellRef::Null, CellRef::Int(4)]);
-            assert_eq!(from(1, 3), []);
+            let column = |position| plain.column(position).collect::<Vec<_>>();
+            assert_eq!(column(0), [CellRef::Int(1), CellRef::Int(2), CellRef::Int(3)]);
+            assert_eq!(column(1), [CellRef::Text("x"), CellRef::Null, CellRef::Int(4)]);
+            assert_eq!(plain.cell(1, 2), CellRef::Int(4));
             let rows = plain.to_rows();
             assert_eq!((&rows[0]["b"], &rows[2]["a"]), (&Cell::Text("x".into()), &Cell::Int(3)));
             assert_eq!(plain.to_columns()["a"], [Cell::Int(1), Cell::Int(2), Cell::Int(3)]);

@@ -30,12 +30,12 @@ impl Scores {
     /// `[rows, classes]` probabilities of classes in any order, and the position among them of the
     /// one that is answered in each row.
     pub fn probabilities(classes: &[String], labels: Vec<u32>, values: Vec<f64>) -> Self {
+        if classes.is_sorted() {
+            return Self { classes: classes.to_vec(), labels, values };
+        }
         let mut order: Vec<usize> = (0..classes.len()).collect();
         order.sort_by(|&a, &b| classes[a].cmp(&classes[b]));
         let sorted = order.iter().map(|&at| classes[at].clone()).collect();
-        if order.is_sorted() {
-            return Self { classes: sorted, labels, values };
-        }
         let mut places = vec![0_u32; classes.len()];
         for (place, &at) in (0_u32..).zip(&order) {
             places[at] = place;

@@ -1,15 +1,12 @@
-//! Plain rows to a [`Frame`]: the numbers of all columns share one buffer, since an array that owns its
-//! numbers costs more than one number.
+//! Plain rows to a [`Frame`].
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, ArrowPrimitiveType, NullBufferBuilder, PrimitiveArray};
-use arrow::buffer::{Buffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
-
-use super::{Cells, Column, ColumnBuilder, ColumnType, Frame, OTHER_COLUMNS, RowReader, Value};
+use super::{Cells, ColumnBuilder, ColumnType, Frame, OTHER_COLUMNS, RowReader, Value};
 use crate::domain::prediction::PlainRows;
 use crate::error::{Code, Error, Result};
+use crate::frame::Held;
+use crate::frame::plain::{Plain, PlainColumn};
 
 /// Rows whose cells are read before those of the next: one after the other their columns would be far
 /// apart in memory.
@@ -17,9 +14,16 @@ const BLOCK: usize = 64;
 
 /// A column while its values are read.
 enum Filling {
-    /// Numbers of 64 bits, which begin at this one of the buffer.
-    Words(usize, NullBufferBuilder),
-    Builder(ColumnBuilder),
+    /// Numbers of 64 bits, which begin at this one, and are real numbers or whole ones.
+    Words(usize, bool),
+    Builder(Box<ColumnBuilder>),
+}
+
+/// The numbers of all columns, column after column.
+struct Words {
+    words: Vec<u64>,
+    /// Empty where none is missing.
+    missing: Vec<bool>,
 }
 
 impl RowReader {
@@ -33,29 +37,38 @@ impl RowReader {
         let positions = self.positions(plain).ok_or_else(unfit)?;
         let rows = plain.rows();
         let mut count = 0;
-        let filling = |column: &Column| match column.kind {
+        let filling = |kind| match kind {
             ColumnType::Int64 | ColumnType::Float64 | ColumnType::Timestamp => {
                 count += rows;
-                Filling::Words(count - rows, NullBufferBuilder::new(rows))
+                Filling::Words(count - rows, kind == ColumnType::Float64)
             }
-            kind => Filling::Builder(ColumnBuilder::new(kind, rows)),
+            kind => Filling::Builder(Box::new(ColumnBuilder::new(kind, rows))),
         };
-        let mut fillings = self.columns.iter().map(filling).collect::<Vec<_>>();
-        let mut words = vec![0_u64; count];
+        let mut fillings: Vec<_> = self.columns.iter().map(|c| c.kind).map(filling).collect();
+        let mut words = Words { words: vec![0; count], missing: Vec::new() };
         let mut cells = Cells::default();
         for start in (0..rows).step_by(BLOCK) {
             let columns = self.columns.iter().zip(&positions).zip(&mut fillings);
             for ((column, &position), filling) in columns {
-                for (row, cell) in (start..).zip(plain.column(position, start).take(BLOCK)) {
+                for row in start..rows.min(start + BLOCK) {
+                    let cell = plain.cell(position, row);
                     let value = cells.fit(column, cell).map_err(|_| unfit())?;
-                    filling.push(&mut words, row, value);
+                    match filling {
+                        Filling::Words(first, are_real) => {
+                            words.set(*first + row, *are_real, value)
+                        }
+                        Filling::Builder(builder) => builder.push(value),
+                    }
                 }
             }
         }
-        let words = Buffer::from_vec(words);
-        let fields = self.schema.fields().iter().zip(fillings);
-        let arrays = fields.map(|(field, filling)| filling.finish(&words, rows, field.data_type()));
-        self.assembled(rows, arrays.collect())
+        let columns = fillings.into_iter().map(|filling| match filling {
+            Filling::Words(first, are_real) => PlainColumn::Words(first, are_real),
+            Filling::Builder(mut builder) => PlainColumn::Array(builder.finish()),
+        });
+        let Words { words, missing } = words;
+        let plain = Plain::new(rows, self.schema.clone(), columns.collect(), words, missing);
+        Ok(Frame { columns: self.columns.clone(), held: Held::Plain(Arc::new(plain)) })
     }
 
     /// Where each column of the signature stands among the names; None unless they are the same.
@@ -79,43 +92,20 @@ impl RowReader {
     }
 }
 
-impl Filling {
-    fn push(&mut self, words: &mut [u64], row: usize, value: Value<'_>) {
-        let (start, nulls) = match self {
-            Self::Words(start, nulls) => (*start, nulls),
-            Self::Builder(builder) => return builder.push(value),
-        };
-        let word = match value {
+impl Words {
+    /// Sets a word of a column of real numbers, or of whole ones, to its value.
+    #[inline]
+    fn set(&mut self, at: usize, is_real: bool, value: Value<'_>) {
+        self.words[at] = match value {
             Value::Int(number) | Value::Time(number) => number.cast_unsigned(),
             Value::Float(number) => number.to_bits(),
             // Only a null is of another type.
-            _ => return nulls.append_null(),
+            _ => {
+                self.missing.resize(self.words.len(), false);
+                self.missing[at] = true;
+                if is_real { f64::NAN.to_bits() } else { 0 }
+            }
         };
-        words[start + row] = word;
-        nulls.append_non_null();
-    }
-
-    fn finish(self, words: &Buffer, rows: usize, data_type: &DataType) -> ArrayRef {
-        let (start, mut nulls) = match self {
-            Self::Words(start, nulls) => (start, nulls),
-            Self::Builder(mut builder) => return builder.finish(),
-        };
-        fn array<T: ArrowPrimitiveType>(
-            words: &Buffer,
-            (start, rows): (usize, usize),
-            nulls: &mut NullBufferBuilder,
-        ) -> PrimitiveArray<T> {
-            PrimitiveArray::new(ScalarBuffer::new(words.clone(), start, rows), nulls.finish())
-        }
-        let place = (start, rows);
-        match data_type {
-            DataType::Int64 => Arc::new(array::<Int64Type>(words, place, &mut nulls)),
-            DataType::Timestamp(..) => Arc::new(
-                array::<TimestampMicrosecondType>(words, place, &mut nulls)
-                    .with_data_type(data_type.clone()),
-            ),
-            _ => Arc::new(array::<Float64Type>(words, place, &mut nulls)),
-        }
     }
 }
 
@@ -211,7 +201,18 @@ mod tests {
             let [plain, general] = both(&order, &cells, by_row);
             prop_assert_eq!(plain.is_some(), general.is_some());
             if let (Some(plain), Some(general)) = (plain, general) {
-                prop_assert_eq!(plain.batch, general.batch);
+                prop_assert_eq!(plain.batch().unwrap(), general.batch().unwrap());
+                for column in signature().iter().filter(|column| column.kind != ColumnType::String) {
+                    let numbers = |frame: &Frame| {
+                        let numbers = frame.numbers(&column.name).unwrap();
+                        numbers.into_iter().map(f64::to_bits).collect::<Vec<_>>()
+                    };
+                    prop_assert_eq!(numbers(&plain), numbers(&general));
+                    if column.kind == ColumnType::Timestamp {
+                        let times = |frame: &Frame| frame.timestamps(&column.name).unwrap();
+                        prop_assert_eq!(times(&plain), times(&general));
+                    }
+                }
             }
         }
     }

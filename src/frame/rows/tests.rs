@@ -82,7 +82,7 @@ fn columns_give_the_frame_that_rows_give() {
         .collect();
     let by_rows = Frame::from_rows(&signature(), &rows).unwrap();
     let by_columns = Frame::from_columns(&signature(), &columns).unwrap();
-    assert_eq!(by_rows.batch, by_columns.batch);
+    assert_eq!(by_rows.batch().unwrap(), by_columns.batch().unwrap());
 }
 
 #[test]

@@ -353,7 +353,7 @@ fn part(
 ) -> Result<(Vec<Json>, u64)> {
     if let Some(Object::Frame(frame)) = arguments.get("dataset").and_then(object_of) {
         let number = |of: u64| usize::try_from(of).unwrap_or(usize::MAX);
-        let part = frame.part(number(offset), number(n));
+        let part = frame.part(number(offset), number(n))?;
         let rows = rows(&part)?.into_iter().map(Json::Object).collect();
         return Ok((rows, frame.rows() as u64));
     }

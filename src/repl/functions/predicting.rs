@@ -102,7 +102,7 @@ pub(super) fn rows(arguments: &Arguments<'_>, context: &Context) -> Result<Rows>
             Object::Dataset(dataset) => fetched(arguments, context, dataset),
             Object::Frame(frame) => {
                 check_number(arguments, frame.rows() as u64)?;
-                Ok(Rows::Found(frame.to_rows()))
+                Ok(Rows::Found(frame.to_rows()?))
             }
             _ => Err(arguments.unlike("rows", "rows, a frame, a dataset or a file", value)),
         };

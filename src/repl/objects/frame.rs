@@ -29,7 +29,7 @@ pub(super) fn fields(frame: &Frame) -> Result<Map<String, Json>> {
 /// The rows as dicts, in the order of the columns.
 pub(in crate::repl) fn rows(frame: &Frame) -> Result<Vec<Map<String, Json>>> {
     frame
-        .to_rows()
+        .to_rows()?
         .into_iter()
         .map(|mut row| {
             let mut cell = |name: &String| {
@@ -43,7 +43,7 @@ pub(in crate::repl) fn rows(frame: &Frame) -> Result<Vec<Map<String, Json>>> {
 
 /// At most so many of the first rows.
 pub(super) fn table(frame: &Frame, rows_shown: usize) -> Result<Table> {
-    let mut table = super::table_of_rows(&rows(&frame.part(0, rows_shown))?);
+    let mut table = super::table_of_rows(&rows(&frame.part(0, rows_shown)?)?);
     if frame.rows() == 0 {
         let columns: Vec<(&str, bool)> =
             frame.columns().iter().map(|c| (c.name.as_str(), is_number(c.kind))).collect();

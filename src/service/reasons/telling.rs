@@ -113,7 +113,7 @@ impl<'a> Teller<'a> {
         adverse: Adverse<'_>,
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<Told> {
-        let values = frame.to_rows();
+        let values = frame.to_rows()?;
         let found = self.found((frame, &values), adverse, stop)?;
         let rows = values.iter().enumerate().map(|(row, values)| {
             let told = found.told(row);

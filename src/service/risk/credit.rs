@@ -167,7 +167,7 @@ impl Service {
     ) -> Result<Vec<f64>> {
         let mut all = Vec::with_capacity(frame.rows());
         for start in (0..frame.rows()).step_by(AT_ONCE) {
-            let outputs = self.0.scorer.score(loaded, frame.part(start, AT_ONCE)).await?;
+            let outputs = self.0.scorer.score(loaded, frame.part(start, AT_ONCE)?).await?;
             let rows = outputs.values.chunks_exact(outputs.width.max(1));
             all.extend(rows.filter_map(|row| row.get(class).copied()));
         }

@@ -43,7 +43,7 @@ impl Service {
             if reporter.lost() {
                 return Err(Error::new(Code::Unavailable, "the run was taken over"));
             }
-            let part = frame.part(start, AT_ONCE);
+            let part = frame.part(start, AT_ONCE)?;
             let assessed = self.assessed(&bound, part, &manner, Duration::MAX).await?;
             assessed.assessments.into_iter().for_each(|one| columns.push(one));
             let done = columns.decisions.len() as u64;

@@ -229,7 +229,7 @@ fn what_stands_for_a_baseline_is_scored_in_place() {
         for (with, cell) in [(usual, cell), (stands.none, crate::domain::schema::Cell::Null)] {
             let Some(with) = with else { continue };
             swaps.extend((0..40).map(|row| Swap { row, with: vec![(column, with)] }));
-            let mut moved = some.to_rows();
+            let mut moved = some.to_rows().unwrap();
             moved.iter_mut().for_each(|row| {
                 row.remove("y");
                 row.insert((*name).to_owned(), cell.clone());
@@ -242,7 +242,7 @@ fn what_stands_for_a_baseline_is_scored_in_place() {
     swaps.push(Swap { row: 0, with: all.collect() });
     let mut moved = wanted[0].clone();
     for row in wanted.iter().step_by(40) {
-        let own = some.to_rows().swap_remove(0);
+        let own = some.to_rows().unwrap().swap_remove(0);
         moved.extend(row.clone().into_iter().filter(|(name, cell)| own.get(name) != Some(cell)));
     }
     wanted.push(moved);

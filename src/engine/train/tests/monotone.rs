@@ -108,7 +108,7 @@ impl Table {
             "since" => Values::Timestamp(vec![Some(wide(-100.0, 2300.0) as i64 * DAY); rows]),
             _ => panic!("{column} has no order"),
         };
-        let all = Frame::new(self.rows(), self.columns()).unwrap().part(0, rows);
+        let all = Frame::new(self.rows(), self.columns()).unwrap().part(0, rows).unwrap();
         let names: Vec<String> = all.columns().iter().map(|c| c.name.clone()).collect();
         let mut values = Some(values);
         let mut of = |name: &String| match name == column {

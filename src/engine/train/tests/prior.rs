@@ -91,7 +91,7 @@ fn mean_yes(of: &Trained, frame: &Frame) -> f64 {
     let model = loaded(of, &of.weights);
     let inputs = match of.features.sequence() {
         Some(_) => (0..frame.rows() - 6)
-            .map(|start| of.features.newest(&frame.part(start, 6)).unwrap().inputs)
+            .map(|start| of.features.newest(&frame.part(start, 6).unwrap()).unwrap().inputs)
             .collect(),
         None => vec![model.inputs(frame).unwrap()],
     };

@@ -93,15 +93,18 @@ impl Levels {
         }
     }
 
+    #[inline]
     fn count(&self) -> usize {
         self.quantiles.len() - 1
     }
 
     /// Steps from the first to the last.
+    #[inline]
     fn last(&self) -> f64 {
         (self.count().max(2) - 1) as f64
     }
 
+    #[inline]
     fn part(&self, value: f64) -> usize {
         // A negative number and NaN become 0, one that is too large the last.
         (((value - self.lowest) * self.scale) as u32 as usize).min(PARTS - 1)

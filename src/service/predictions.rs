@@ -130,7 +130,8 @@ impl Service {
             LazyLock::new(|| metrics::histogram!(names::PREDICTION_ROWS));
         ROWS.record(frame.rows() as f64);
         let wanted = question.wanted();
-        let kept = (record || wanted.is_some()).then(|| frame.clone());
+        // What nobody asks for again is not held while others are scored.
+        let kept = (record || wanted.is_some()).then(|| Box::new((question, frame.clone())));
         let outputs = self.0.scorer.score(&loaded, frame).await?;
         let signature = &loaded.version.signature;
         let mut response = ScoredResponse {
@@ -141,8 +142,9 @@ impl Service {
             id: None,
             further: None,
         };
-        let Some(frame) = kept else { return Ok(response) };
+        let Some(kept) = kept else { return Ok(response) };
         Box::pin(async {
+            let (question, frame) = *kept;
             let rows = rows_of(question, &frame)?;
             if let Some(wanted) = wanted {
                 let asked = (frame, rows.as_slice());

@@ -156,6 +156,7 @@ mod tests {
             let mut all = vec![0.0; values.len()];
             levels.levels(&values, &mut all);
             for (value, level) in values.iter().zip(&all) {
+                assert_eq!(level.to_bits(), levels.searched(*value).to_bits(), "{value}");
                 assert_eq!(level.to_bits(), levels.level(*value).to_bits(), "{value}");
             }
         }

@@ -398,6 +398,42 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn the_edges_of_what_is_exact_are_read_as_all_else() {
+        for text in [
+            "9007199254740992.0",
+            "9007199254740993.0",
+            "9007199254740993e0",
+            "1.5e22",
+            "1.5e23",
+            "15e22",
+            "15e23",
+            "15e-22",
+            "15e-23",
+            "999999999999999999",
+            "-9223372036854775808",
+            "9223372036854775808",
+            "-0",
+            "-0.0",
+            "1e0000000000000000000001",
+            "0e18446744073709551617",
+            // What wraps to 1 in 64 bits.
+            "1e18446744073709551617",
+            "1e-18446744073709551617",
+        ] {
+            let found = Scanner { text, at: 0 }.number();
+            let real = text.parse::<f64>().unwrap();
+            match text.parse::<i64>() {
+                Ok(number) => assert_eq!(found, Some(PlainCell::Int(number)), "{text}"),
+                Err(_) if real.is_infinite() => assert_eq!(found, None, "{text}"),
+                Err(_) => {
+                    let Some(PlainCell::Float(found)) = found else { panic!("{text}: {found:?}") };
+                    assert_eq!(found.to_bits(), real.to_bits(), "{text}");
+                }
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
@@ -405,7 +441,7 @@ mod tests {
         #[test]
         fn a_decimal_is_the_nearest_number(
             sign in "-?", whole in "0|[1-9][0-9]{0,20}", part in "(\\.[0-9]{1,20})?",
-            exponent in "([eE][+-]?[0-9]{1,3})?",
+            exponent in "([eE][+-]?([0-9]{1,2}|[0-9]{3,25}))?",
         ) {
             let text = format!("{sign}{whole}{part}{exponent}");
             let mut scanner = Scanner { text: &text, at: 0 };

@@ -7,7 +7,8 @@ use std::rc::Rc;
 
 use actix_web::dev::ServiceRequest;
 
-/// Most paths that are remembered, and the bytes of the longest.
+/// Most paths that are remembered, and the bytes of the longest. Whoever asks for more, with a key or
+/// without, has all of them forgotten, which costs each path one more match.
 const MAX_PATHS: usize = 1024;
 const MAX_PATH: usize = 256;
 

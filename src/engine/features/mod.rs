@@ -2,6 +2,7 @@
 //! that a row is scored as it was trained on. One file per kind of column.
 
 mod bins;
+mod block;
 mod boolean;
 mod category;
 mod drift;
@@ -22,6 +23,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use self::block::Block;
 use self::boolean::Boolean;
 use self::category::Category;
 use self::image::Image;
@@ -216,38 +218,6 @@ pub enum FittedSource {
     Boolean,
     /// In days since 1970.
     Timestamp,
-}
-
-/// The inputs of one column within a matrix.
-struct Block<'a> {
-    data: &'a mut [f32],
-    width: usize,
-    offset: usize,
-}
-
-impl Block<'_> {
-    /// Where an input of a row stands.
-    #[inline]
-    fn place(&self, row: usize, input: usize) -> usize {
-        row * self.width + self.offset + input
-    }
-
-    #[inline]
-    fn set(&mut self, row: usize, input: usize, value: f32) {
-        self.data[self.place(row, input)] = value;
-    }
-
-    /// One input of each row from `row` on.
-    fn column(&mut self, row: usize, input: usize) -> impl Iterator<Item = &mut f32> {
-        let start = self.place(row, input);
-        self.data.get_mut(start..).unwrap_or_default().iter_mut().step_by(self.width.max(1))
-    }
-
-    /// So many inputs of a row.
-    fn row(&mut self, row: usize, inputs: usize) -> &mut [f32] {
-        let start = self.place(row, 0);
-        &mut self.data[start..start + inputs]
-    }
 }
 
 impl FittedFeatures {

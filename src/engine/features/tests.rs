@@ -207,13 +207,32 @@ fn many_rows_are_encoded_as_each_of_them_alone() {
         ("e".to_owned(), Values::Int64(whole(false))),
         ("f".to_owned(), Values::Float64(values(false).into_iter().rev().collect())),
     ];
+    // With fifteen rows more numbers than have the normal's inverse taken at once.
+    let more = (0..6).map(|at| {
+        let mut values = values(false);
+        values.rotate_left(at * 31);
+        (format!("g{at}"), Values::Float64(values))
+    });
+    let columns = columns.into_iter().chain(more).collect();
     let frame = Frame::new(count, columns).unwrap();
     for scaling in [Scaling::Quantile, Scaling::Standard] {
         let spec = PreprocessingSpec { scaling, ..PreprocessingSpec::default() };
         let features = fit_with(&frame, &spec).unwrap().0;
         let together = rows(&features, &frame);
-        for (row, among) in together.iter().enumerate() {
-            assert_eq!(&rows(&features, &frame.take(&[row]).unwrap())[0], among, "{row}");
+        for few in [1, 2, 15, 16] {
+            for start in (0..count).step_by(few) {
+                let part = frame.part(start, few).unwrap();
+                let among = &together[start..start + part.rows()];
+                assert_eq!(rows(&features, &part), among, "{few} rows from {start}");
+            }
+        }
+        // Behind inputs of something else.
+        let part = frame.part(40, 3).unwrap();
+        let width = features.columns_width();
+        let mut behind = Matrix { rows: 3, width: width + 2, data: vec![0.0; 3 * (width + 2)] };
+        features.encode_columns(&part, &mut behind, 2).unwrap();
+        for (row, among) in behind.data.chunks(width + 2).zip(&together[40..]) {
+            assert_eq!((&row[..2], &row[2..]), (&[0.0, 0.0][..], among.as_slice()));
         }
     }
 }

@@ -45,9 +45,21 @@ fn stream(columns: Vec<Named>) -> Bytes {
     written(&[batch(columns)], IpcWriteOptions::default())
 }
 
-/// One column of a kind, read without a net: a panic is one of the test.
+/// One column of a kind, read without a net: a panic is one of the test. A body is read from whatever
+/// address it was received at.
 fn read(kind: ColumnType, array: impl Array + 'static) -> Result<Frame> {
-    RowReader::new(&[column("c", kind)]).stream(stream(vec![named("c", array)]))
+    let reader = RowReader::new(&[column("c", kind)]);
+    let stream = stream(vec![named("c", array)]);
+    let frame = reader.stream(stream.clone());
+    for before in [1, 4, 8, 63] {
+        let moved = Bytes::from([&vec![0; before], &stream[..]].concat()).slice(before..);
+        match (&frame, reader.stream(moved)) {
+            (Ok(frame), Ok(moved)) => assert_eq!(moved.batch().unwrap(), frame.batch().unwrap()),
+            (Err(error), Err(moved)) => assert_eq!(format!("{moved:?}"), format!("{error:?}")),
+            (frame, moved) => panic!("{frame:?} and {moved:?}"),
+        }
+    }
+    frame
 }
 
 /// The same column as a list of JSON.

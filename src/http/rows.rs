@@ -68,10 +68,10 @@ pub(super) fn plain(body: &Bytes) -> Option<Question> {
         Some(PlainCell::Bool(record)) => record,
         Some(_) => return None,
     };
-    let Table { names, cells, is_by_row } = table?;
-    let rows = match is_by_row {
-        true => PlainRows::by_row(text, names, cells)?,
-        false => PlainRows::by_column(text, names, cells)?,
+    let Table { names, cells, list } = table?;
+    let rows = match list {
+        Some(list) => PlainRows::by_row(text, list, names, cells)?,
+        None => PlainRows::by_column(text, names, cells)?,
     };
     Some(Question::Plain { rows, version, record })
 }
@@ -79,7 +79,8 @@ pub(super) fn plain(body: &Bytes) -> Option<Question> {
 struct Table {
     names: Vec<Span>,
     cells: Vec<PlainCell>,
-    is_by_row: bool,
+    /// Where the list of rows stands; None of columns.
+    list: Option<Span>,
 }
 
 struct Scanner<'a> {
@@ -91,6 +92,7 @@ impl<'a> Scanner<'a> {
     /// `[{"a": 1, "b": 2}, ...]` with the same names in the same order in every row.
     fn rows(&mut self) -> Option<Table> {
         self.byte(b'[')?;
+        let start = self.at - 1;
         let (mut names, mut cells) = (Vec::with_capacity(COLUMNS), Vec::with_capacity(COLUMNS));
         let mut is_first = true;
         loop {
@@ -118,7 +120,10 @@ impl<'a> Scanner<'a> {
             is_first = false;
             match self.next()? {
                 b',' => {}
-                b']' => return Some(Table { names, cells, is_by_row: true }),
+                b']' => {
+                    let list = Some(span(start, self.at)?);
+                    return Some(Table { names, cells, list });
+                }
                 _ => return None,
             }
         }
@@ -147,7 +152,7 @@ impl<'a> Scanner<'a> {
             }
             match self.next()? {
                 b',' => {}
-                b'}' => return Some(Table { names, cells, is_by_row: false }),
+                b'}' => return Some(Table { names, cells, list: None }),
                 _ => return None,
             }
         }
@@ -255,7 +260,7 @@ impl<'a> Scanner<'a> {
         let (start, end) = (self.at, self.at + length);
         self.at = end + 1;
         let is_closed = self.bytes().get(end) == Some(&b'"');
-        is_closed.then_some(u32::try_from(start).ok()?..u32::try_from(end).ok()?)
+        is_closed.then_some(span(start, end)?)
     }
 
     fn at(&self, span: &Span) -> Option<&'a str> {
@@ -285,6 +290,11 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// None where it is further than a span can say.
+fn span(start: usize, end: usize) -> Option<Span> {
+    Some(u32::try_from(start).ok()?..u32::try_from(end).ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -301,6 +311,8 @@ mod tests {
         let Question::Plain { rows, version, record } = plain(&body.to_vec().into())? else {
             panic!("another question");
         };
+        let written: Vec<Row> = serde_json::from_str(&rows.to_json().unwrap()).unwrap();
+        assert_eq!(written, rows.to_rows());
         let columns = rows.to_columns();
         assert_eq!(columns.values().map(Vec::len).max(), Some(rows.rows()));
         Some(PredictionRequest { columns: Some(columns), version, record, ..Default::default() })

@@ -144,18 +144,23 @@ impl Service {
         };
         let Some(kept) = kept else { return Ok(response) };
         Box::pin(async {
-            let (question, frame) = *kept;
-            let rows = rows_of(question, &frame)?;
-            if let Some(wanted) = wanted {
-                let asked = (frame, rows.as_slice());
-                let further =
-                    self.further(caller, &loaded, asked, &response.scores, wanted).await?;
-                response.further = Some(Box::new(further));
-            }
-            match record {
-                true => self.record(caller, once, loaded.row, rows, response).await,
-                false => Ok(response),
-            }
+            let rows = match (*kept, wanted) {
+                ((Question::Plain { rows, .. }, _), None) => rows.to_json()?,
+                ((question, frame), wanted) => {
+                    let rows = rows_of(question, &frame)?;
+                    if let Some(wanted) = wanted {
+                        let asked = (frame, rows.as_slice());
+                        let further =
+                            self.further(caller, &loaded, asked, &response.scores, wanted).await?;
+                        response.further = Some(Box::new(further));
+                    }
+                    if !record {
+                        return Ok(response);
+                    }
+                    serde_json::to_string(&rows).context("writing rows")?
+                }
+            };
+            self.record(caller, once, loaded.row, rows, response).await
         })
         .await
     }
@@ -200,15 +205,17 @@ impl Service {
         Ok(Further { reasons, explanations })
     }
 
-    /// Makes an answer durable before it is given.
+    /// Makes an answer to rows, which are a list as JSON, durable before it is given.
     async fn record(
         &self,
         caller: &Caller,
         once: Option<&Idempotency>,
         model: i64,
-        rows: Vec<Row>,
+        rows: String,
         mut response: ScoredResponse,
     ) -> Result<ScoredResponse> {
+        let reasons = response.further.as_ref().and_then(|further| further.reasons.as_ref());
+        let reasons = reasons.map(serde_json::to_string).transpose().context("writing reasons")?;
         let record = NewRecord {
             id: Uuid::now_v7(),
             project: caller.project.clone(),
@@ -216,9 +223,9 @@ impl Service {
             model,
             version: response.version,
             rows,
-            predictions: response.scores.predictions(),
+            predictions: serde_json::to_string(&response.scores).context("writing predictions")?,
             threshold: response.threshold,
-            reasons: response.further.as_ref().and_then(|further| further.reasons.clone()),
+            reasons,
         };
         response.id = Some(record.id);
         if once.is_none() {

@@ -51,13 +51,14 @@ impl Recorder {
 async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
     let mut group = Vec::with_capacity(GROUP);
     let mut pace = Pace::default();
+    let mut recording = store.recording();
     while orders.recv_many(&mut group, GROUP).await > 0 {
         pace.gather(&mut orders, &mut group).await;
         let (records, waiting): (Vec<_>, Vec<_>) =
             group.drain(..).map(|order| (order.record, order.done)).unzip();
         metrics::histogram!(names::RECORDING_BATCH).record(records.len() as f64);
         let began = Instant::now();
-        let together = store.record_predictions(&records).await;
+        let together = recording.record(&records).await;
         pace.note(began.elapsed(), records.len() + orders.len());
         for (record, done) in records.iter().zip(waiting) {
             let outcome = match &together {
@@ -65,12 +66,15 @@ async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
                 Err(error) if error.code() == Code::Unavailable => Err(not_recorded(error)),
                 // One that can't be written must not take the others with it.
                 Err(_) => {
-                    let alone = store.record_predictions(std::slice::from_ref(record)).await;
+                    let alone = recording.record(std::slice::from_ref(record)).await;
                     alone.map_err(|error| not_recorded(&error))
                 }
             };
             // Who asked may have left.
             let _ = done.send(outcome);
+        }
+        if orders.is_empty() {
+            recording.rest();
         }
     }
 }
@@ -123,8 +127,8 @@ mod tests {
             key: uuid::Uuid::nil(),
             model: 1,
             version: 1,
-            rows: Vec::new(),
-            predictions: Vec::new(),
+            rows: "[]".into(),
+            predictions: "[]".into(),
             threshold: None,
             reasons: None,
         };

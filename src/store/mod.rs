@@ -33,7 +33,7 @@ pub use datasets::NewDatasetVersion;
 pub use idempotency::Earlier;
 pub use jobs::{JobFilter, NewJob};
 pub use models::ModelRow;
-pub use predictions::NewRecord;
+pub use predictions::{NewRecord, Recording};
 pub use runs::{Claim, Lease, RunRef};
 pub use versions::{NewVersion, Servable};
 

@@ -1,7 +1,8 @@
 //! Recorded predictions, which are only ever added to.
 
-use sqlx::PgExecutor;
+use sqlx::pool::PoolConnection;
 use sqlx::types::Json;
+use sqlx::{PgConnection, Postgres};
 use uuid::Uuid;
 
 use super::connect::database_error;
@@ -10,7 +11,9 @@ use crate::domain::prediction::{Prediction, PredictionRecord, Row};
 use crate::domain::reason::Reasons;
 use crate::error::Result;
 
-/// An answer to be recorded.
+const RECORDING: &str = "recording predictions";
+
+/// An answer to be recorded. What is JSON is given as it is to be kept.
 #[derive(Debug, Clone)]
 pub struct NewRecord {
     pub id: Uuid,
@@ -19,10 +22,20 @@ pub struct NewRecord {
     /// Row's number of the model.
     pub model: i64,
     pub version: u32,
-    pub rows: Vec<Row>,
-    pub predictions: Vec<Prediction>,
+    /// A list of [`Row`]s as JSON.
+    pub rows: String,
+    /// A list of [`Prediction`]s as JSON.
+    pub predictions: String,
     pub threshold: Option<f64>,
-    pub reasons: Option<Box<Reasons>>,
+    /// [`Reasons`] as JSON.
+    pub reasons: Option<String>,
+}
+
+/// A connection for those who record one group of answers after the other. To take one from the pool and to
+/// put it back each asks the database whether it is there, which takes as long as to record an answer.
+pub struct Recording {
+    store: Store,
+    connection: Option<PoolConnection<Postgres>>,
 }
 
 impl Store {
@@ -60,12 +73,36 @@ impl Store {
         }))
     }
 
+    /// To record answers by.
+    pub fn recording(&self) -> Recording {
+        Recording { store: self.clone(), connection: None }
+    }
+}
+
+impl Recording {
     /// Records answers, and nothing else: one statement, which is durable when this returns well.
     ///
     /// # Errors
     /// [`crate::error::Code::Unavailable`] when the database can't be reached.
-    pub async fn record_predictions(&self, records: &[NewRecord]) -> Result<()> {
-        insert(&self.pool, records).await
+    pub async fn record(&mut self, records: &[NewRecord]) -> Result<()> {
+        let connection = match &mut self.connection {
+            Some(held) => held,
+            None => {
+                let taken = self.store.pool.acquire().await.map_err(database_error(RECORDING))?;
+                self.connection.insert(taken)
+            }
+        };
+        let outcome = insert(&mut **connection, records).await;
+        if outcome.is_err() {
+            // The pool tells whether it is of use still.
+            self.rest();
+        }
+        outcome
+    }
+
+    /// Gives the connection back until there are further answers.
+    pub fn rest(&mut self) {
+        self.connection = None;
     }
 }
 
@@ -79,33 +116,34 @@ impl Tx {
     }
 }
 
-async fn insert(executor: impl PgExecutor<'_>, records: &[NewRecord]) -> Result<()> {
+async fn insert(connection: &mut PgConnection, records: &[NewRecord]) -> Result<()> {
     let ids: Vec<Uuid> = records.iter().map(|r| r.id).collect();
     let projects: Vec<&str> = records.iter().map(|r| r.project.as_str()).collect();
     let keys: Vec<Uuid> = records.iter().map(|r| r.key).collect();
     let models: Vec<i64> = records.iter().map(|r| r.model).collect();
     let versions: Vec<i32> = records.iter().map(|r| number(r.version)).collect();
-    let rows: Vec<_> = records.iter().map(|r| Json(&r.rows)).collect();
-    let predictions: Vec<_> = records.iter().map(|r| Json(&r.predictions)).collect();
+    // As text, since what is sent as JSON is taken for jsonb, which does not keep numbers as they were written.
+    let rows: Vec<&str> = records.iter().map(|r| r.rows.as_str()).collect();
+    let predictions: Vec<&str> = records.iter().map(|r| r.predictions.as_str()).collect();
     let thresholds: Vec<Option<f64>> = records.iter().map(|r| r.threshold).collect();
-    let reasons: Vec<_> = records.iter().map(|r| r.reasons.as_ref().map(Json)).collect();
+    let reasons: Vec<Option<&str>> = records.iter().map(|r| r.reasons.as_deref()).collect();
     sqlx::query!(
         "INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold,
                 reasons)
              SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::int[],
-                $6::json[], $7::json[], $8::float8[], $9::json[])",
+                $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])",
         &ids,
         &projects as _,
         &keys,
         &models,
         &versions,
-        rows as _,
-        predictions as _,
+        &rows as _,
+        &predictions as _,
         &thresholds as _,
-        reasons as _
+        &reasons as _
     )
-    .execute(executor)
+    .execute(connection)
     .await
     .map(|_| ())
-    .map_err(database_error("recording predictions"))
+    .map_err(database_error(RECORDING))
 }

@@ -10,6 +10,7 @@ use bytestring::ByteString;
 
 use super::Row;
 use crate::domain::schema::Cell;
+use crate::error::{Context as _, Result};
 
 /// Rows that all have the same columns, in the same order.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,8 @@ pub struct PlainRows {
     names: Vec<Span>,
     cells: Vec<PlainCell>,
     rows: usize,
+    /// Where the rows stand as a list of objects; None where they came as columns.
+    list: Option<Span>,
     /// How far the cells of a column, and of a row, are from each other.
     steps: (usize, usize),
 }
@@ -53,17 +56,23 @@ impl<T> CellOf<T> {
 }
 
 impl PlainRows {
-    /// Of cells row after row; None where they are no rows of so many names.
-    pub fn by_row(text: ByteString, names: Vec<Span>, cells: Vec<PlainCell>) -> Option<Self> {
+    /// Of cells row after row, and where they stand as a list of objects; None where they are no rows of
+    /// so many names.
+    pub fn by_row(
+        text: ByteString,
+        list: Span,
+        names: Vec<Span>,
+        cells: Vec<PlainCell>,
+    ) -> Option<Self> {
         let rows = whole_rows(names.len(), cells.len())?;
         let steps = (names.len(), 1);
-        Some(Self { text, names, cells, rows, steps })
+        Some(Self { text, names, cells, rows, list: Some(list), steps })
     }
 
     /// Of cells column after column; None where they are no columns of one length.
     pub fn by_column(text: ByteString, names: Vec<Span>, cells: Vec<PlainCell>) -> Option<Self> {
         let rows = whole_rows(names.len(), cells.len())?;
-        Some(Self { text, names, cells, rows, steps: (1, rows) })
+        Some(Self { text, names, cells, rows, list: None, steps: (1, rows) })
     }
 
     /// The number of rows, which is not 0.
@@ -110,6 +119,17 @@ impl PlainRows {
         rows
     }
 
+    /// The same as a JSON list of objects, as it was sent where it was one.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Internal`] when it can't be written.
+    pub fn to_json(&self) -> Result<String> {
+        match &self.list {
+            Some(list) => Ok(self.at(list).to_owned()),
+            None => serde_json::to_string(&self.to_rows()).context("writing rows"),
+        }
+    }
+
     fn at(&self, span: &Span) -> &str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
@@ -151,13 +171,17 @@ mod tests {
 
     #[test]
     fn cells_are_found_whichever_way_they_came() {
-        let text = || ByteString::from("abx");
+        // As if a list of rows stood in the place of its text.
+        let text = || ByteString::from("abx[]");
         let names = || vec![0..1, 1..2];
         let cell = |number: i64| PlainCell::Int(number);
         let rows = [cell(1), PlainCell::Text(2..3), cell(2), PlainCell::Null, cell(3), cell(4)];
-        let by_row = PlainRows::by_row(text(), names(), rows.to_vec()).unwrap();
+        let by_row = PlainRows::by_row(text(), 3..5, names(), rows.to_vec()).unwrap();
+        assert_eq!(by_row.to_json().unwrap(), "[]", "what stands there");
         let columns = [0, 2, 4, 1, 3, 5].map(|at| rows[at].clone());
         let by_column = PlainRows::by_column(text(), names(), columns.to_vec()).unwrap();
+        let json = r#"[{"a":1,"b":"x"},{"a":2,"b":null},{"a":3,"b":4}]"#;
+        assert_eq!(by_column.to_json().unwrap(), json);
         for plain in [by_row, by_column] {
             assert_eq!(plain.rows(), 3);
             assert_eq!(plain.names().collect::<Vec<_>>(), ["a", "b"]);
@@ -171,9 +195,9 @@ mod tests {
         }
         for cells in [0, 1, 3] {
             let cells = vec![PlainCell::Null; cells];
-            assert_eq!(PlainRows::by_row(text(), names(), cells.clone()), None);
+            assert_eq!(PlainRows::by_row(text(), 0..0, names(), cells.clone()), None);
             assert_eq!(PlainRows::by_column(text(), names(), cells.clone()), None);
         }
-        assert_eq!(PlainRows::by_row(text(), Vec::new(), Vec::new()), None);
+        assert_eq!(PlainRows::by_row(text(), 0..0, Vec::new(), Vec::new()), None);
     }
 }

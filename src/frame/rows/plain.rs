@@ -144,7 +144,7 @@ mod tests {
         }
         let text = ByteString::from(text);
         let plain = match by_row {
-            true => PlainRows::by_row(text, names, plain),
+            true => PlainRows::by_row(text, 0..0, names, plain),
             false => PlainRows::by_column(text, names, plain),
         };
         let plain = plain.unwrap();

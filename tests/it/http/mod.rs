@@ -26,6 +26,7 @@ mod metrics;
 mod monotone;
 mod problems;
 mod reasons;
+mod records;
 mod risk;
 mod scorecards;
 mod search;

@@ -1,0 +1,129 @@
+//! Recorded predictions: kept as they were asked and answered, by many at once.
+
+use actuary::error::Code;
+use actuary::store::{NewRecord, Store};
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::server::{Served, json};
+
+const PREDICTIONS: &str = "/api/v1/models/risk/predictions";
+
+/// A server with version 1 of a model.
+async fn served() -> Served {
+    let served = Served::start().await;
+    let row = |i: usize| format!("{}.5,{},{}\n", i % 17, ["n", "s"][i % 2], u8::from(i % 17 > 8));
+    let rows: String = (0..200).map(row).collect();
+    served.upload("loans", &format!("x,region,y\n{rows}")).await;
+    served.work_off().await;
+    let spec = json!({"dataset": {"name": "loans"}, "target": "y", "epochs": 1,
+        "network": {"kind": "linear"}});
+    let queued = served.post("/api/v1/models/risk/versions").json(&spec).send().await.unwrap();
+    json(queued, StatusCode::ACCEPTED).await;
+    served.work_off().await;
+    served
+}
+
+async fn recorded(served: &Served, body: String) -> Value {
+    let asked = served.post(PREDICTIONS).header(CONTENT_TYPE, "application/json").body(body);
+    json(asked.send().await.unwrap(), StatusCode::OK).await
+}
+
+/// The rows and the predictions of a record as the database holds them.
+async fn stored(served: &Served, id: &Value) -> (String, String) {
+    let query = "SELECT rows::text, predictions::text FROM prediction WHERE id = $1";
+    let id: Uuid = id.as_str().unwrap().parse().unwrap();
+    sqlx::query_as(query).bind(id).fetch_one(&served.database.pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_kept_as_they_were_sent() {
+    let served = served().await;
+    let rows = [
+        // The quick way takes what was sent, with every digit of its numbers.
+        (
+            r#""rows": [{"x": 5.250, "region": "n"}, {"x":1E1,"region":null}]"#,
+            r#"[{"x": 5.250, "region": "n"}, {"x":1E1,"region":null}]"#,
+        ),
+        // What has escapes goes the general way.
+        (r#""rows": [{"x": 5.250, "region": "\u006e"}]"#, r#"[{"region":"n","x":5.25}]"#),
+        (
+            r#""columns": {"x": [0.1, 2], "region": ["s", "a \"b\""]}"#,
+            r#"[{"region":"s","x":0.1},{"region":"a \"b\"","x":2}]"#,
+        ),
+        (
+            r#""columns": {"x": [0.10, 2], "region": ["s", "n"]}"#,
+            r#"[{"region":"s","x":0.1},{"region":"n","x":2}]"#,
+        ),
+    ];
+    for (asked, kept) in rows {
+        let body = format!("{{{asked}, \"version\": 1, \"record\": true}}");
+        let answer = recorded(&served, body.clone()).await;
+        let (rows, predictions) = stored(&served, &answer["id"]).await;
+        assert_eq!(rows, kept);
+        assert_eq!(serde_json::from_str::<Value>(&predictions).unwrap(), answer["predictions"]);
+
+        let path = format!("/api/v1/predictions/{}/replay", answer["id"].as_str().unwrap());
+        let replay = served.post(&path).send().await.unwrap();
+        assert_eq!(json(replay, StatusCode::OK).await["identical"], true, "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_many_at_once_has_a_record_of_its_own() {
+    let served = served().await;
+    let ask = |x: usize| {
+        let body = format!(
+            "{{\"rows\": [{{\"x\": {x}, \"region\": \"n\"}}], \"version\": 1, \"record\": true}}"
+        );
+        recorded(&served, body)
+    };
+    let answers = join_all((0..100).map(ask)).await;
+    for (x, answer) in answers.iter().enumerate() {
+        let (rows, predictions) = stored(&served, &answer["id"]).await;
+        assert_eq!(rows, format!("[{{\"x\": {x}, \"region\": \"n\"}}]"));
+        assert_eq!(serde_json::from_str::<Value>(&predictions).unwrap(), answer["predictions"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_lost_is_replaced() {
+    let served = served().await;
+    let pool = &served.database.pool;
+    let (model, version): (i64, i32) =
+        sqlx::query_as("SELECT model, version FROM model_version").fetch_one(pool).await.unwrap();
+    let (key, project): (Uuid, String) =
+        sqlx::query_as("SELECT id, project FROM key LIMIT 1").fetch_one(pool).await.unwrap();
+    let record = || NewRecord {
+        id: Uuid::now_v7(),
+        project: project.clone(),
+        key,
+        model,
+        version: u32::try_from(version).unwrap(),
+        rows: "[{}]".to_owned(),
+        predictions: "[{\"value\": 1.50}]".to_owned(),
+        threshold: None,
+        reasons: None,
+    };
+    let mut recording = Store::new(pool.clone()).recording();
+    recording.record(&[record(), record()]).await.unwrap();
+    let ended: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND query LIKE 'INSERT INTO prediction%') AS ended",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert_eq!(ended, 1);
+    let lost = recording.record(&[record()]).await.unwrap_err();
+    assert_eq!(lost.code(), Code::Unavailable, "{lost}");
+    recording.record(&[record()]).await.unwrap();
+    recording.rest();
+    recording.record(&[record()]).await.unwrap();
+    let kept: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM prediction").fetch_one(pool).await.unwrap();
+    assert_eq!(kept, 4);
+}

@@ -92,7 +92,7 @@ impl Recording {
                 self.connection.insert(taken)
             }
         };
-        let outcome = insert(&mut **connection, records).await;
+        let outcome = insert(connection, records).await;
         if outcome.is_err() {
             // The pool tells whether it is of use still.
             self.rest();
@@ -112,7 +112,7 @@ impl Tx {
     /// # Errors
     /// [`crate::error::Code::Unavailable`] when the database can't be reached.
     pub async fn insert_predictions(&mut self, records: &[NewRecord]) -> Result<()> {
-        insert(&mut *self.0, records).await
+        insert(&mut self.0, records).await
     }
 }
 

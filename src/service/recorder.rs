@@ -18,6 +18,11 @@ use crate::telemetry::metrics as names;
 /// Most answers in one group, and most that may wait.
 const GROUP: usize = 256;
 const QUEUE: usize = 1024;
+/// Most bytes in one group, unless it is of one answer: the database takes so much at once, and half of it
+/// is soon written.
+const GROUP_BYTES: usize = 16 << 20;
+/// So long a connection is held: whoever waits for one comes before the next group then.
+const HOLD: Duration = Duration::from_millis(50);
 /// A commit that takes longer is worth a wait; timers are no finer.
 const SLOW: Duration = Duration::from_millis(1);
 
@@ -52,10 +57,12 @@ async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
     let mut group = Vec::with_capacity(GROUP);
     let mut pace = Pace::default();
     let mut recording = store.recording();
-    while orders.recv_many(&mut group, GROUP).await > 0 {
+    let mut held = Instant::now();
+    while !group.is_empty() || orders.recv_many(&mut group, GROUP).await > 0 {
         pace.gather(&mut orders, &mut group).await;
+        let sizes = group.iter().map(|order| order.record.bytes());
         let (records, waiting): (Vec<_>, Vec<_>) =
-            group.drain(..).map(|order| (order.record, order.done)).unzip();
+            group.drain(..fitting(sizes)).map(|order| (order.record, order.done)).unzip();
         metrics::histogram!(names::RECORDING_BATCH).record(records.len() as f64);
         let began = Instant::now();
         let together = recording.record(&records).await;
@@ -73,10 +80,24 @@ async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
             // Who asked may have left.
             let _ = done.send(outcome);
         }
-        if orders.is_empty() {
+        if (group.is_empty() && orders.is_empty()) || held.elapsed() >= HOLD {
             recording.rest();
+            held = Instant::now();
         }
     }
+}
+
+/// How many of the first go into one group.
+fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
+    let mut room = GROUP_BYTES;
+    let fit = sizes.take_while(|size| match room.checked_sub(*size) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    });
+    fit.count().max(1)
 }
 
 /// How long groups take, and how many ask.
@@ -133,6 +154,15 @@ mod tests {
             reasons: None,
         };
         Order { record, done: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn a_group_is_as_large_as_the_database_takes_well() {
+        let fit = |sizes: &[usize]| fitting(sizes.iter().copied());
+        assert_eq!(fit(&[1, 2, 3]), 3);
+        assert_eq!(fit(&[GROUP_BYTES - 1, 1, 1]), 2);
+        assert_eq!(fit(&[GROUP_BYTES * 2, 1]), 1, "alone, if nothing else helps");
+        assert_eq!(fit(&[1, GROUP_BYTES, 1]), 1);
     }
 
     async fn gathered(pace: &Pace, queued: usize) -> (usize, Duration) {

@@ -31,6 +31,14 @@ pub struct NewRecord {
     pub reasons: Option<String>,
 }
 
+impl NewRecord {
+    /// Bytes of what is JSON.
+    pub fn bytes(&self) -> usize {
+        let reasons = self.reasons.as_ref().map_or(0, String::len);
+        self.rows.len() + self.predictions.len() + reasons
+    }
+}
+
 /// A connection for those who record one group of answers after the other. To take one from the pool and to
 /// put it back each asks the database whether it is there, which takes as long as to record an answer.
 pub struct Recording {
@@ -83,7 +91,8 @@ impl Recording {
     /// Records answers, and nothing else: one statement, which is durable when this returns well.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
+    /// [`crate::error::Code::Unavailable`] when the database can't be reached; [`crate::error::Code::Internal`]
+    /// when one of them can't be written, and then none is.
     pub async fn record(&mut self, records: &[NewRecord]) -> Result<()> {
         let connection = match &mut self.connection {
             Some(held) => held,
@@ -128,10 +137,17 @@ async fn insert(connection: &mut PgConnection, records: &[NewRecord]) -> Result<
     let thresholds: Vec<Option<f64>> = records.iter().map(|r| r.threshold).collect();
     let reasons: Vec<Option<&str>> = records.iter().map(|r| r.reasons.as_deref()).collect();
     sqlx::query!(
-        "INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold,
-                reasons)
-             SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::int[],
-                $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])",
+        "WITH reference AS (
+             INSERT INTO prediction_reference (project, key, model, version)
+             SELECT DISTINCT project, key, model, version
+             FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::int[])
+                AS r (project, key, model, version)
+             ORDER BY model, version, key
+             ON CONFLICT DO NOTHING)
+         INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold,
+            reasons)
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::int[],
+            $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])",
         &ids,
         &projects as _,
         &keys,

@@ -230,7 +230,7 @@ impl Tx {
         let user = sqlx::query_scalar!(
             r#"SELECT 'alias ' || name AS "user!" FROM alias WHERE model = $1 AND version = $2
                UNION ALL
-               (SELECT 'recorded prediction ' || id FROM prediction
+               (SELECT 'recorded predictions' FROM prediction_reference
                 WHERE model = $1 AND version = $2 LIMIT 1)
                UNION ALL
                (SELECT 'recorded assessment ' || id FROM assessment

@@ -119,15 +119,26 @@ impl PlainRows {
         rows
     }
 
-    /// The same as a JSON list of objects, as it was sent where it was one.
+    /// The same as a JSON list of objects, as it was sent where it was one that is not mostly white space.
     ///
     /// # Errors
     /// [`crate::error::Error::Internal`] when it can't be written.
     pub fn to_json(&self) -> Result<String> {
         match &self.list {
-            Some(list) => Ok(self.at(list).to_owned()),
-            None => serde_json::to_string(&self.to_rows()).context("writing rows"),
+            Some(list) if list.len() <= self.ample() => Ok(self.at(list).to_owned()),
+            _ => serde_json::to_string(&self.to_rows()).context("writing rows"),
         }
+    }
+
+    /// Bytes that rows are written in, with room for indents and the digits of numbers.
+    fn ample(&self) -> usize {
+        const AROUND: usize = 64;
+        let names: usize = self.names().map(str::len).sum();
+        let texts = self.cells.iter().map(|cell| match cell {
+            PlainCell::Text(text) => text.len(),
+            _ => 0,
+        });
+        (self.cells.len() + 1) * AROUND + self.rows * names + texts.sum::<usize>()
     }
 
     fn at(&self, span: &Span) -> &str {
@@ -193,6 +204,10 @@ mod tests {
             assert_eq!((&rows[0]["b"], &rows[2]["a"]), (&Cell::Text("x".into()), &Cell::Int(3)));
             assert_eq!(plain.to_columns()["a"], [Cell::Int(1), Cell::Int(2), Cell::Int(3)]);
         }
+        let padded = format!("a[{{\"a\":1}}{}]", " ".repeat(1_000));
+        let list = 1..u32::try_from(padded.len()).unwrap();
+        let padded = PlainRows::by_row(padded.into(), list, vec![0..1], vec![cell(1)]).unwrap();
+        assert_eq!(padded.to_json().unwrap(), r#"[{"a":1}]"#);
         for cells in [0, 1, 3] {
             let cells = vec![PlainCell::Null; cells];
             assert_eq!(PlainRows::by_row(text(), 0..0, names(), cells.clone()), None);

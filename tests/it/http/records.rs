@@ -3,12 +3,12 @@
 use actuary::error::Code;
 use actuary::store::{NewRecord, Store};
 use futures_util::future::join_all;
-use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::server::{Served, json};
+use super::server::{Served, json, problem};
 
 const PREDICTIONS: &str = "/api/v1/models/risk/predictions";
 
@@ -90,6 +90,32 @@ async fn each_of_many_at_once_has_a_record_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_records_refer_to_stays() {
+    let served = served().await;
+    let pool = &served.database.pool;
+    let body = r#"{"rows": [{"x": 1, "region": "n"}], "version": 1, "record": true}"#;
+    for _ in 0..2 {
+        recorded(&served, body.to_owned()).await;
+    }
+    let references: Vec<(i32, String)> =
+        sqlx::query_as("SELECT version, project FROM prediction_reference")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    assert_eq!(references, [(1, "default".to_owned())]);
+    let gone = served.request(Method::DELETE, "/api/v1/models/risk/versions/1").send().await;
+    let held = problem(gone.unwrap(), 409, "in_use").await;
+    assert!(
+        held["detail"].as_str().unwrap().ends_with("is held by recorded predictions"),
+        "{held}"
+    );
+    for statement in ["DELETE FROM model_version", "DELETE FROM key", "DELETE FROM project"] {
+        let refused = sqlx::query(statement).execute(pool).await.unwrap_err().to_string();
+        assert!(refused.contains("foreign key"), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_was_lost_is_replaced() {
     let served = served().await;
     let pool = &served.database.pool;
@@ -112,7 +138,8 @@ async fn a_connection_that_was_lost_is_replaced() {
     recording.record(&[record(), record()]).await.unwrap();
     let ended: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND query LIKE 'INSERT INTO prediction%') AS ended",
+            WHERE datname = current_database() AND query LIKE '%INSERT INTO prediction (%'
+                AND pid <> pg_backend_pid()) AS ended",
     )
     .fetch_one(pool)
     .await

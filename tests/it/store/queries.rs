@@ -50,6 +50,8 @@ async fn histories_and_records_are_only_ever_added_to() {
         INSERT INTO prediction (id, project, key, model, version, rows, predictions)
             VALUES ('00000000-0000-0000-0000-000000000002', 'default',
                 '00000000-0000-0000-0000-000000000001', 1, 1, '[]', '[]');
+        INSERT INTO prediction_reference (model, version, key, project)
+            VALUES (1, 1, '00000000-0000-0000-0000-000000000001', 'default');
         INSERT INTO policy_version (policy, version, terms, created_by)
             VALUES (1, 1, '{}', '00000000-0000-0000-0000-000000000001');
         INSERT INTO assessment (id, project, key, policy, policy_version, model, version, rows,
@@ -61,6 +63,7 @@ async fn histories_and_records_are_only_ever_added_to() {
     for (table, column) in [
         ("alias_move", "reason"),
         ("prediction", "threshold"),
+        ("prediction_reference", "project"),
         ("policy_version", "terms"),
         ("assessment", "basis"),
     ] {

@@ -29,9 +29,9 @@ impl Service {
         request: ActivationRequest,
     ) -> Result<ActivationResponse> {
         let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered(&name).await?;
+        let registered = self.registered((&name).into()).await?;
         let version = resolve(model, &registered, request.version.as_ref())?;
-        let loaded = self.loaded(&name, version).await?;
+        let loaded = self.loaded((&name).into(), version).await?;
         let ActivationRequest { rows, layers, attention, .. } = request;
         let rows = checked(rows, &layers, &loaded)?;
         let turn = self.0.explaining.take().await?;
@@ -46,8 +46,7 @@ impl Service {
 
     /// A version whose layers can be looked at, from memory when it is there.
     pub(super) async fn inspector(&self, name: &ModelName, number: u32) -> Result<Arc<Inspector>> {
-        let key = (name.clone(), number);
-        if let Some(inspector) = self.0.cache.inspector(&key) {
+        if let Some(inspector) = self.0.cache.inspector(name.into(), number) {
             return Ok(inspector);
         }
         let epoch = self.0.cache.epoch();
@@ -65,7 +64,7 @@ impl Service {
             Inspector::load(signature, spec, features, &weights).map(Arc::new)
         })
         .await?;
-        self.0.cache.keep_inspector(epoch, key, inspector.clone(), bytes);
+        self.0.cache.keep_inspector(epoch, name.into(), number, inspector.clone(), bytes);
         Ok(inspector)
     }
 }

@@ -62,9 +62,9 @@ impl Service {
         request: CounterfactualRequest,
     ) -> Result<CounterfactualResponse> {
         let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered(&name).await?;
+        let registered = self.registered((&name).into()).await?;
         let number = resolve(model, &registered, request.version.as_ref())?;
-        let loaded = self.loaded(&name, number).await?;
+        let loaded = self.loaded((&name).into(), number).await?;
         let signature = &loaded.version.signature;
         let rows = checked(&request)?;
         let wish = Wish::new(&request.goal, signature)?;

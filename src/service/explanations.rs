@@ -50,9 +50,9 @@ impl Service {
         request: ExplanationRequest,
     ) -> Result<ExplanationResponse> {
         let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered(&name).await?;
+        let registered = self.registered((&name).into()).await?;
         let number = resolve(model, &registered, request.version.as_ref())?;
-        let loaded = self.loaded(&name, number).await?;
+        let loaded = self.loaded((&name).into(), number).await?;
         let rows = checked(&request, &loaded)?;
         let turn = self.0.explaining.take().await?;
         // Pictures are decoded for long.
@@ -128,8 +128,7 @@ impl Service {
 
     /// A version with its gradients, from memory when it is there.
     pub(super) async fn explainer(&self, name: &ModelName, number: u32) -> Result<Arc<Explainer>> {
-        let key = (name.clone(), number);
-        if let Some(explainer) = self.0.cache.explainer(&key) {
+        if let Some(explainer) = self.0.cache.explainer(name.into(), number) {
             return Ok(explainer);
         }
         let epoch = self.0.cache.epoch();
@@ -154,7 +153,7 @@ impl Service {
             Explainer::load(signature, spec, features, &weights, &background).map(Arc::new)
         })
         .await?;
-        self.0.cache.keep_explainer(epoch, key, explainer.clone());
+        self.0.cache.keep_explainer(epoch, name.into(), number, explainer.clone());
         Ok(explainer)
     }
 }

@@ -59,9 +59,9 @@ impl Service {
     ) -> Result<ForecastResponse> {
         check_shape(&request)?;
         let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered(&name).await?;
+        let registered = self.registered((&name).into()).await?;
         let number = resolve(model, &registered, request.version.as_ref())?;
-        let loaded = self.loaded(&name, number).await?;
+        let loaded = self.loaded((&name).into(), number).await?;
         let version = &loaded.version;
         let window = version.signature.window.as_ref();
         let window = window.filter(|_| version.signature.task == Task::Forecast).ok_or_else(|| {

@@ -1,5 +1,7 @@
 //! Keys: made, found by their secret, revoked.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::TryRngCore;
@@ -25,18 +27,18 @@ impl Service {
     pub async fn authenticate(&self, secret: &str) -> Result<Caller> {
         let sha256: [u8; 32] = Sha256::digest(secret).into();
         let found = match self.0.cache.key(&sha256) {
-            Some((key, project)) => Some((key, project)),
+            Some(found) => Some(found),
             None => {
                 let epoch = self.0.cache.epoch();
-                let found = self.store().find_key(&sha256).await?;
-                if let Some((key, project)) = &found {
-                    self.0.cache.keep_key(epoch, sha256, key.clone(), project.clone());
+                let found = self.store().find_key(&sha256).await?.map(Arc::new);
+                if let Some(found) = &found {
+                    self.0.cache.keep_key(epoch, sha256, found.clone());
                 }
                 found
             }
         };
-        let (key, project) = found
-            .filter(|(key, _)| key.expires_at.is_none_or(|at| at > chrono::Utc::now()))
+        let found = found
+            .filter(|found| found.0.expires_at.is_none_or(|at| at > chrono::Utc::now()))
             .ok_or_else(|| {
                 Error::new(
                     Code::Unauthorised,
@@ -44,7 +46,9 @@ impl Service {
                 )
             })?;
         let seed = Sha256::new().chain_update("actuary seed ").chain_update(secret).finalize();
-        Ok(Caller { key: key.id, project, scopes: key.scopes, seed: seed.into() })
+        let (key, project) = &*found;
+        let (project, scopes) = (project.clone(), key.scopes.clone());
+        Ok(Caller { key: key.id, project, scopes, seed: seed.into() })
     }
 
     /// Makes a key.

@@ -39,7 +39,8 @@ mod warming;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 pub use crate::engine::Relieved;
 pub use crate::store::JobFilter;
@@ -56,8 +57,8 @@ use tokio::sync::Semaphore;
 use crate::domain::cost::Rates;
 use crate::engine::{self, Device};
 use crate::error::{Code, Error, Result};
-use crate::store::Store;
 use crate::store::connect::{PoolSettings, connect};
+use crate::store::{Change, Changes, Store};
 use cache::Cache;
 use content::blocking;
 use jobs::Watch;
@@ -182,39 +183,61 @@ impl Service {
 
 /// Hears what changes and forgets what may be stale by it, for as long as the service lives.
 /// While nothing can be heard, nothing is held in memory.
-async fn listen(service: std::sync::Weak<Inner>, store: Store) {
-    const RETRY: std::time::Duration = std::time::Duration::from_millis(500);
-    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+async fn listen(service: Weak<Inner>, store: Store) {
+    const RETRY: Duration = Duration::from_millis(500);
+    let deaf = Deaf(service);
     loop {
         match store.changes().await {
-            Ok(mut changes) => {
-                let Some(inner) = service.upgrade() else { return };
-                inner.cache.hearing(true);
-                drop(inner);
-                loop {
-                    let heard = tokio::time::timeout(PATIENCE, changes.next()).await;
-                    let Some(inner) = service.upgrade() else { return };
-                    match heard {
-                        Err(_) => {}
-                        Ok(Ok(change)) => {
-                            inner.cache.note(change);
-                            inner.watch.note(change);
-                        }
-                        Ok(Err(_)) if store.is_closed() => return,
-                        Ok(Err(error)) => {
-                            tracing::warn!(%error, "can't hear changes");
-                            break;
-                        }
-                    }
-                }
-            }
+            Ok(changes) => match hear(&deaf.0, changes).await {
+                Some(_) if store.is_closed() => return,
+                Some(error) => tracing::warn!(%error, "can't hear changes"),
+                None => return,
+            },
             Err(_) if store.is_closed() => return,
             Err(error) => tracing::warn!(%error, "can't listen to changes"),
         }
-        let Some(inner) = service.upgrade() else { return };
-        inner.cache.hearing(false);
-        drop(inner);
         tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Hears changes until that fails, which it tells; None when the service is gone.
+async fn hear(service: &Weak<Inner>, mut changes: Changes) -> Option<Error> {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let mut fresh = Instant::now();
+    let inner = service.upgrade()?;
+    inner.cache.hearing(true);
+    // Jobs may have moved while nobody heard.
+    inner.watch.note(Change::Unknown);
+    drop(inner);
+    loop {
+        let heard = tokio::time::timeout(PATIENCE, changes.next()).await;
+        let inner = service.upgrade()?;
+        if fresh.elapsed() >= cache::KEEP {
+            inner.cache.forget();
+            fresh = Instant::now();
+        }
+        match heard {
+            Err(_) => {}
+            Ok(Ok(change)) => {
+                inner.cache.note(change);
+                inner.watch.note(change);
+            }
+            Ok(Err(error)) => {
+                inner.cache.hearing(false);
+                return Some(error);
+            }
+        }
+    }
+}
+
+/// However listening ends, nothing is held in memory after it.
+struct Deaf(Weak<Inner>);
+
+impl Drop for Deaf {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.cache.hearing(false);
+        }
     }
 }
 

@@ -189,11 +189,11 @@ impl Service {
         let number = match number {
             Some(number) => number,
             None => {
-                let registered = self.registered(name).await?;
+                let registered = self.registered(name.into()).await?;
                 resolve(&name.1, &registered, terms.version.as_ref())?
             }
         };
-        self.loaded(name, number).await
+        self.loaded(name.into(), number).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 pub use self::question::{Question, Wanted};
-use super::cache::{ModelName, Registered};
+use super::cache::{ModelName, Named, Registered};
 use super::explanations::Asking;
 use super::reasons::{Answered, check_options};
 use super::scores::named;
@@ -273,10 +273,10 @@ impl Service {
 
     /// The version that is asked, and the rows as its columns.
     async fn asked(&self, caller: &Caller, model: &str, question: &Question) -> Result<Asked> {
-        let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered(&name).await?;
+        let name = Named { project: &caller.project, model };
+        let registered = self.registered(name).await?;
         let number = resolve(model, &registered, question.version())?;
-        let loaded = self.loaded(&name, number).await?;
+        let loaded = self.loaded(name, number).await?;
         if loaded.version.signature.task == Task::Forecast {
             return Err(forecasts_only(model));
         }
@@ -291,7 +291,7 @@ impl Service {
     }
 
     /// Where a model's aliases point, from memory while changes are heard.
-    pub(super) async fn registered(&self, name: &ModelName) -> Result<Arc<Registered>> {
+    pub(super) async fn registered(&self, name: Named<'_>) -> Result<Arc<Registered>> {
         match self.0.cache.registered(name) {
             Some(found) => Ok(found),
             // Boxed, as what follows is rare and large, and every prediction's future holds it.
@@ -299,31 +299,30 @@ impl Service {
         }
     }
 
-    async fn read_registered(&self, name: &ModelName) -> Result<Arc<Registered>> {
+    async fn read_registered(&self, name: Named<'_>) -> Result<Arc<Registered>> {
         let epoch = self.0.cache.epoch();
-        let (project, model) = name;
+        let Named { project, model } = name;
         let row = self.store().get_model(project, model).await?;
         let record = row.ok_or_else(|| not_found("model", model))?.model.record;
         let aliases = self.store().list_aliases(project, model).await?;
         let aliases = aliases.into_iter().map(|a| (a.alias, a.version)).collect();
         let found = Arc::new(Registered { record, aliases });
-        self.0.cache.keep_registered(epoch, name.clone(), found.clone());
+        self.0.cache.keep_registered(epoch, name, found.clone());
         Ok(found)
     }
 
     /// A version ready to score, from memory when it is there; its weights are verified by hash
     /// when they are read.
-    pub(super) async fn loaded(&self, name: &ModelName, number: u32) -> Result<Arc<Loaded>> {
-        let key = (name.clone(), number);
-        match self.0.cache.loaded(&key) {
+    pub(super) async fn loaded(&self, name: Named<'_>, number: u32) -> Result<Arc<Loaded>> {
+        match self.0.cache.loaded(name, number) {
             Some(loaded) => Ok(loaded),
-            None => Box::pin(self.load(key)).await,
+            None => Box::pin(self.load(name, number)).await,
         }
     }
 
-    async fn load(&self, key: (ModelName, u32)) -> Result<Arc<Loaded>> {
+    async fn load(&self, name: Named<'_>, number: u32) -> Result<Arc<Loaded>> {
         let epoch = self.0.cache.epoch();
-        let ((project, model), number) = (&key.0, key.1);
+        let Named { project, model } = name;
         let servable = self.store().get_servable(project, model, number).await?;
         let servable = servable.ok_or_else(|| no_version(model, number))?;
         let weights = self.store().load_blob(servable.weights).await?;
@@ -341,7 +340,7 @@ impl Service {
             Ok(Arc::new(Loaded { model, reader, row: servable.model, bytes, version }))
         };
         let loaded = self.0.scorer.load(parameters, load).await?;
-        self.0.cache.keep_loaded(epoch, key, loaded.clone());
+        self.0.cache.keep_loaded(epoch, name, number, loaded.clone());
         Ok(loaded)
     }
 }

@@ -43,10 +43,10 @@ impl Service {
                 _ => error,
             }
         };
-        let registered = self.registered(&name).await.map_err(told("/model"))?;
+        let registered = self.registered((&name).into()).await.map_err(told("/model"))?;
         let model_version = resolve(&request.model, &registered, request.version.as_ref());
         let model_version = model_version.map_err(told("/version"))?;
-        let loaded = self.loaded(&name, model_version).await.map_err(told("/version"))?;
+        let loaded = self.loaded((&name).into(), model_version).await.map_err(told("/version"))?;
         let found = self.named_dataset(caller, &request.dataset, Code::InvalidRequest, "/dataset");
         let (dataset, _) = found.await?;
         let faults = faults(&loaded, &request, &dataset);

@@ -30,7 +30,7 @@ impl Service {
             return Ok(job);
         }
         let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered(&name).await?;
+        let registered = self.registered((&name).into()).await?;
         let version = resolve(model, &registered, spec.version.as_ref())?;
         let found = self.store().get_version(&caller.project, model, version).await?;
         let parent = found.ok_or_else(|| no_version(model, version))?;

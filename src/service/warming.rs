@@ -36,9 +36,9 @@ impl Service {
                     return Ok(loaded);
                 }
                 // It may have been deleted since.
-                let Ok(registered) = self.registered(&name).await else { continue };
+                let Ok(registered) = self.registered((&name).into()).await else { continue };
                 let Ok(number) = resolve(&model.name, &registered, None) else { continue };
-                match self.loaded(&name, number).await {
+                match self.loaded((&name).into(), number).await {
                     Ok(_) => loaded += 1,
                     Err(error) => {
                         tracing::warn!(model = model.name, number, %error, "can't be loaded ahead");

@@ -48,7 +48,7 @@ impl Service {
             };
             let answer = self.forecast(caller, model, request).await.map_err(of_model)?;
             let name = (caller.project.clone(), model.clone());
-            let loaded = self.loaded(&name, answer.version).await?;
+            let loaded = self.loaded((&name).into(), answer.version).await?;
             forecast(&mut believed, &answer, &loaded.version, prices, universe, rules)?;
         }
         Ok(Known { views: Some(believed) })

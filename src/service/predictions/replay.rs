@@ -30,7 +30,7 @@ impl Service {
     pub async fn replay_prediction(&self, caller: &Caller, id: Uuid) -> Result<Replay> {
         let record = self.get_prediction(caller, id).await?;
         let name: ModelName = (caller.project.clone(), record.model.clone());
-        let loaded = self.loaded(&name, record.version).await?;
+        let loaded = self.loaded((&name).into(), record.version).await?;
         let frame = loaded.reader.rows(&record.rows)?;
         let outputs = self.0.scorer.score(&loaded, frame.clone()).await?;
         let scores = named(&loaded.version.signature, outputs);

@@ -136,10 +136,10 @@ impl Service {
             }
         };
         let name = (caller.project.clone(), model.name.clone());
-        let registered = self.registered(&name).await.map_err(told("name"))?;
+        let registered = self.registered((&name).into()).await.map_err(told("name"))?;
         let number = resolve(&model.name, &registered, model.version.as_ref());
         let number = number.map_err(told("version"))?;
-        let loaded = self.loaded(&name, number).await.map_err(told("version"))?;
+        let loaded = self.loaded((&name).into(), number).await.map_err(told("version"))?;
         let signature = &loaded.version.signature;
         if signature.task != Task::Binary || signature.window.is_some() {
             let detail = format!(

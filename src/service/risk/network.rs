@@ -76,10 +76,10 @@ impl Service {
     /// The version that a request names.
     async fn of_network(&self, caller: &Caller, network: &RiskNetwork) -> Result<Arc<Loaded>> {
         let name = (caller.project.clone(), network.model.clone());
-        let registered = self.registered(&name).await.map_err(|e| below(e, "model"))?;
+        let registered = self.registered((&name).into()).await.map_err(|e| below(e, "model"))?;
         let number = resolve(&network.model, &registered, network.version.as_ref());
         let number = number.map_err(|e| below(e, "version"))?;
-        self.loaded(&name, number).await.map_err(|e| below(e, "version"))
+        self.loaded((&name).into(), number).await.map_err(|e| below(e, "version"))
     }
 }
 

@@ -30,7 +30,7 @@ impl Service {
     ) -> Result<()> {
         let RejectInferenceJobSpec { model_version, request } = job;
         let name: ModelName = (claim.project.clone(), request.model.clone());
-        let loaded = self.loaded(&name, *model_version).await?;
+        let loaded = self.loaded((&name).into(), *model_version).await?;
         let frame = self.frame_of(claim, &request.dataset).await?;
         let scored = frame.clone();
         let scorer = loaded.clone();

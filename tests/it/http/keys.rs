@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use super::server::{Served, json, pointers, problem};
 
@@ -42,6 +43,37 @@ async fn a_key_revoked_elsewhere_opens_nothing_within_a_second() {
         .unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     problem(ask().await.unwrap(), 401, "unauthorised").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_revoked_while_nothing_is_heard_opens_nothing_after() {
+    let served = Served::start().await;
+    let key = served.key(&[actuary::domain::key::Scope::Read]).await;
+    let ask = || served.bare(Method::GET, "/api/v1/models").bearer_auth(&key.secret).send();
+    let (before, options) = served.database.url.split_once('?').unwrap();
+    let (server, name) = before.rsplit_once('/').unwrap();
+    let mut door = PgConnection::connect(&format!("{server}/actuary?{options}")).await.unwrap();
+    let mut apart = PgConnection::connect(&served.database.url).await.unwrap();
+    assert_eq!(ask().await.unwrap().status(), StatusCode::OK);
+
+    // Only one connection outlives it, and nobody gets another for longer than a reader of messages waits.
+    let open = |yes| AssertSqlSafe(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {yes}"));
+    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let revoke = "SET session_replication_role = replica; UPDATE key SET revoked_at = now();
+        RESET session_replication_role";
+    door.execute(open(false)).await.unwrap();
+    apart.execute(end_all).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    apart.execute(revoke).await.unwrap();
+    door.execute(open(true)).await.unwrap();
+    let answer = loop {
+        let answer = ask().await.unwrap();
+        if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
+            break answer;
+        }
+    };
+    problem(answer, 401, "unauthorised").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

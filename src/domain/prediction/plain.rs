@@ -206,7 +206,8 @@ mod tests {
         }
         let padded = format!("a[{{\"a\":1}}{}]", " ".repeat(1_000));
         let list = 1..u32::try_from(padded.len()).unwrap();
-        let padded = PlainRows::by_row(padded.into(), list, vec![0..1], vec![cell(1)]).unwrap();
+        let padded =
+            PlainRows::by_row(padded.into(), list, names()[..1].to_vec(), vec![cell(1)]).unwrap();
         assert_eq!(padded.to_json().unwrap(), r#"[{"a":1}]"#);
         for cells in [0, 1, 3] {
             let cells = vec![PlainCell::Null; cells];

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use actuary::error::Code;
+use actuary::service::{Service, ServiceSettings};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use super::server::{Served, json, pointers, problem};
+use crate::support::Door;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_made_used_listed_and_revoked() {
@@ -49,31 +51,28 @@ async fn a_key_revoked_elsewhere_opens_nothing_within_a_second() {
 async fn a_key_revoked_while_nothing_is_heard_opens_nothing_after() {
     let served = Served::start().await;
     let key = served.key(&[actuary::domain::key::Scope::Read]).await;
-    let ask = || served.bare(Method::GET, "/api/v1/models").bearer_auth(&key.secret).send();
-    let (before, options) = served.database.url.split_once('?').unwrap();
-    let (server, name) = before.rsplit_once('/').unwrap();
-    let mut door = PgConnection::connect(&format!("{server}/actuary?{options}")).await.unwrap();
-    let mut apart = PgConnection::connect(&served.database.url).await.unwrap();
-    assert_eq!(ask().await.unwrap().status(), StatusCode::OK);
+    let door = Door::before(&served.database.url);
+    let settings = ServiceSettings::for_child(std::env::temp_dir());
+    let service = Service::connect(&door.url, settings).await.unwrap();
+    // Until it hears, and so has the key in memory.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    service.authenticate(&key.secret).await.unwrap();
 
-    // Only one connection outlives it, and nobody gets another for longer than a reader of messages waits.
-    let open = |yes| AssertSqlSafe(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {yes}"));
-    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    // Longer than who hears waits for a message at a time. What is done meanwhile tells nobody.
+    door.set(false);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
     let revoke = "SET session_replication_role = replica; UPDATE key SET revoked_at = now();
         RESET session_replication_role";
-    door.execute(open(false)).await.unwrap();
-    apart.execute(end_all).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    apart.execute(revoke).await.unwrap();
-    door.execute(open(true)).await.unwrap();
-    let answer = loop {
-        let answer = ask().await.unwrap();
-        if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
-            break answer;
+    sqlx::raw_sql(revoke).execute(&served.database.pool).await.unwrap();
+    door.set(true);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let refused = loop {
+        match service.authenticate(&key.secret).await {
+            Err(error) if error.code() == Code::Unavailable => {}
+            answer => break answer.unwrap_err(),
         }
     };
-    problem(answer, 401, "unauthorised").await;
+    assert_eq!(refused.code(), Code::Unauthorised, "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

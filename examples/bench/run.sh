@@ -3,7 +3,7 @@
 # the limits.
 #
 #     examples/bench/peers.sh                 # once: PyTorch, tabm and MLflow, some 6 GB
-#     cargo build --release && cargo build --release --example bare
+#     cargo build --profile dist && cargo build --profile dist --example bare
 #     examples/bench/run.sh [--json] [--runs NUMBER] [--quick]
 #
 # The median of NUMBER runs (default 1) counts; a run takes about ten minutes, a quick one three.
@@ -12,9 +12,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=${PYTHON:-target/peers/bin/python}
-release=${CARGO_TARGET_DIR:-target}/release
-actuary=${ACTUARY_BIN:-$release/actuary}
-bare=${BARE_BIN:-$release/examples/bare}
+# What ships: the profile that tests run with links in seconds and is slower.
+built=${CARGO_TARGET_DIR:-target}/dist
+actuary=${ACTUARY_BIN:-$built/actuary}
+bare=${BARE_BIN:-$built/examples/bare}
 runs=1 json=() quick=""
 while (($#)); do
     case $1 in

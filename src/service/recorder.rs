@@ -57,7 +57,6 @@ async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
     let mut group = Vec::with_capacity(GROUP);
     let mut pace = Pace::default();
     let mut recording = store.recording();
-    let mut held = Instant::now();
     while !group.is_empty() || orders.recv_many(&mut group, GROUP).await > 0 {
         pace.gather(&mut orders, &mut group).await;
         let sizes = group.iter().map(|order| order.record.bytes());
@@ -80,9 +79,8 @@ async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
             // Who asked may have left.
             let _ = done.send(outcome);
         }
-        if (group.is_empty() && orders.is_empty()) || held.elapsed() >= HOLD {
+        if (group.is_empty() && orders.is_empty()) || recording.held() >= HOLD {
             recording.rest();
-            held = Instant::now();
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Recorded predictions, which are only ever added to.
 
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
 use sqlx::pool::PoolConnection;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres};
@@ -32,6 +35,10 @@ pub struct NewRecord {
 }
 
 impl NewRecord {
+    fn reference(&self) -> Reference {
+        (self.model, self.version, self.key)
+    }
+
     /// Bytes of what is JSON.
     pub fn bytes(&self) -> usize {
         let reasons = self.reasons.as_ref().map_or(0, String::len);
@@ -43,8 +50,18 @@ impl NewRecord {
 /// put it back each asks the database whether it is there, which takes as long as to record an answer.
 pub struct Recording {
     store: Store,
-    connection: Option<PoolConnection<Postgres>>,
+    held: Option<Held>,
 }
+
+struct Held {
+    connection: PoolConnection<Postgres>,
+    since: Instant,
+    /// What is there to refer to for sure: a trigger keeps all that was ever put there.
+    referred: HashSet<Reference>,
+}
+
+/// What a record refers to: the model's row, its version and a key.
+type Reference = (i64, u32, Uuid);
 
 impl Store {
     /// A recorded answer.
@@ -83,7 +100,7 @@ impl Store {
 
     /// To record answers by.
     pub fn recording(&self) -> Recording {
-        Recording { store: self.clone(), connection: None }
+        Recording { store: self.clone(), held: None }
     }
 }
 
@@ -94,14 +111,18 @@ impl Recording {
     /// [`crate::error::Code::Unavailable`] when the database can't be reached; [`crate::error::Code::Internal`]
     /// when one of them can't be written, and then none is.
     pub async fn record(&mut self, records: &[NewRecord]) -> Result<()> {
-        let connection = match &mut self.connection {
+        let held = match &mut self.held {
             Some(held) => held,
             None => {
                 let taken = self.store.pool.acquire().await.map_err(database_error(RECORDING))?;
-                self.connection.insert(taken)
+                self.held.insert(Held {
+                    connection: taken,
+                    since: Instant::now(),
+                    referred: HashSet::new(),
+                })
             }
         };
-        let outcome = insert(connection, records).await;
+        let outcome = held.record(records).await;
         if outcome.is_err() {
             // The pool tells whether it is of use still.
             self.rest();
@@ -109,9 +130,24 @@ impl Recording {
         outcome
     }
 
+    /// For how long a connection was not given back.
+    pub fn held(&self) -> Duration {
+        self.held.as_ref().map_or(Duration::ZERO, |held| held.since.elapsed())
+    }
+
     /// Gives the connection back until there are further answers.
     pub fn rest(&mut self) {
-        self.connection = None;
+        self.held = None;
+    }
+}
+
+impl Held {
+    async fn record(&mut self, records: &[NewRecord]) -> Result<()> {
+        let references = records.iter().map(NewRecord::reference);
+        let new: Vec<_> = references.filter(|r| !self.referred.contains(r)).collect();
+        insert(&mut self.connection, records, !new.is_empty()).await?;
+        self.referred.extend(new);
+        Ok(())
     }
 }
 
@@ -121,11 +157,17 @@ impl Tx {
     /// # Errors
     /// [`crate::error::Code::Unavailable`] when the database can't be reached.
     pub async fn insert_predictions(&mut self, records: &[NewRecord]) -> Result<()> {
-        insert(&mut self.0, records).await
+        insert(&mut self.0, records, true).await
     }
 }
 
-async fn insert(connection: &mut PgConnection, records: &[NewRecord]) -> Result<()> {
+/// Inserts records, and what they refer to where it may not be there yet; that in one order, or two of them could
+/// wait for each other.
+async fn insert(
+    connection: &mut PgConnection,
+    records: &[NewRecord],
+    refers_to_new: bool,
+) -> Result<()> {
     let ids: Vec<Uuid> = records.iter().map(|r| r.id).collect();
     let projects: Vec<&str> = records.iter().map(|r| r.project.as_str()).collect();
     let keys: Vec<Uuid> = records.iter().map(|r| r.key).collect();
@@ -136,30 +178,45 @@ async fn insert(connection: &mut PgConnection, records: &[NewRecord]) -> Result<
     let predictions: Vec<&str> = records.iter().map(|r| r.predictions.as_str()).collect();
     let thresholds: Vec<Option<f64>> = records.iter().map(|r| r.threshold).collect();
     let reasons: Vec<Option<&str>> = records.iter().map(|r| r.reasons.as_deref()).collect();
-    sqlx::query!(
-        "WITH reference AS (
-             INSERT INTO prediction_reference (project, key, model, version)
-             SELECT DISTINCT project, key, model, version
-             FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::int[])
-                AS r (project, key, model, version)
-             ORDER BY model, version, key
-             ON CONFLICT DO NOTHING)
-         INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold,
-            reasons)
-         SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::int[],
-            $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])",
-        &ids,
-        &projects as _,
-        &keys,
-        &models,
-        &versions,
-        &rows as _,
-        &predictions as _,
-        &thresholds as _,
-        &reasons as _
-    )
-    .execute(connection)
-    .await
-    .map(|_| ())
-    .map_err(database_error(RECORDING))
+    let statement = if refers_to_new {
+        sqlx::query!(
+            "WITH reference AS (
+                 INSERT INTO prediction_reference (project, key, model, version)
+                 SELECT DISTINCT project, key, model, version
+                 FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::int[])
+                    AS r (project, key, model, version)
+                 ORDER BY model, version, key
+                 ON CONFLICT DO NOTHING)
+             INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold,
+                reasons)
+             SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::int[],
+                $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])",
+            &ids,
+            &projects as _,
+            &keys,
+            &models,
+            &versions,
+            &rows as _,
+            &predictions as _,
+            &thresholds as _,
+            &reasons as _
+        )
+    } else {
+        sqlx::query!(
+            "INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold,
+                reasons)
+             SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::int[],
+                $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])",
+            &ids,
+            &projects as _,
+            &keys,
+            &models,
+            &versions,
+            &rows as _,
+            &predictions as _,
+            &thresholds as _,
+            &reasons as _
+        )
+    };
+    statement.execute(connection).await.map(|_| ()).map_err(database_error(RECORDING))
 }

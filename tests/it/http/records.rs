@@ -1,14 +1,22 @@
 //! Recorded predictions: kept as they were asked and answered, by many at once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
 use actuary::error::Code;
+use actuary::service::{Question, Service, ServiceSettings};
 use actuary::store::{NewRecord, Store};
 use futures_util::future::join_all;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::server::{Served, json, problem};
+use crate::support::pool_of;
 
 const PREDICTIONS: &str = "/api/v1/models/risk/predictions";
 
@@ -115,15 +123,13 @@ async fn what_records_refer_to_stays() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_was_lost_is_replaced() {
-    let served = served().await;
-    let pool = &served.database.pool;
+/// Makes records of the one version that there is.
+async fn new_record(pool: &PgPool) -> impl Fn() -> NewRecord {
     let (model, version): (i64, i32) =
         sqlx::query_as("SELECT model, version FROM model_version").fetch_one(pool).await.unwrap();
     let (key, project): (Uuid, String) =
         sqlx::query_as("SELECT id, project FROM key LIMIT 1").fetch_one(pool).await.unwrap();
-    let record = || NewRecord {
+    move || NewRecord {
         id: Uuid::now_v7(),
         project: project.clone(),
         key,
@@ -133,7 +139,39 @@ async fn a_connection_that_was_lost_is_replaced() {
         predictions: "[{\"value\": 1.50}]".to_owned(),
         threshold: None,
         reasons: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_recorded_holds_nothing() {
+    let served = served().await;
+    let pool = &served.database.pool;
+    let record = new_record(pool).await;
+    let references = async || -> i64 {
+        let query = "SELECT count(*) FROM prediction_reference";
+        sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
     };
+    let mut recording = Store::new(pool.clone()).recording();
+    for _ in 0..2 {
+        let broken = NewRecord { rows: "[{]".to_owned(), ..record() };
+        let refused = recording.record(&[record(), broken]).await.unwrap_err();
+        assert_eq!((refused.code(), references().await), (Code::Internal, 0), "{refused}");
+    }
+    // By a connection that has recorded nothing, and by one that has.
+    for _ in 0..2 {
+        recording.record(&[record(), record()]).await.unwrap();
+        assert_eq!(references().await, 1);
+    }
+    let unknown = NewRecord { version: 2, ..record() };
+    let refused = recording.record(&[unknown]).await.unwrap_err();
+    assert_eq!((refused.code(), references().await), (Code::Internal, 1), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_lost_is_replaced() {
+    let served = served().await;
+    let pool = &served.database.pool;
+    let record = new_record(pool).await;
     let mut recording = Store::new(pool.clone()).recording();
     recording.record(&[record(), record()]).await.unwrap();
     let ended: i64 = sqlx::query_scalar(
@@ -153,4 +191,55 @@ async fn a_connection_that_was_lost_is_replaced() {
     let kept: i64 =
         sqlx::query_scalar("SELECT count(*) FROM prediction").fetch_one(pool).await.unwrap();
     assert_eq!(kept, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_record_leave_others_a_connection() {
+    let served = served().await;
+    let slow = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END';
+        CREATE TRIGGER slow AFTER INSERT ON prediction FOR EACH STATEMENT EXECUTE FUNCTION wait()";
+    sqlx::raw_sql(slow).execute(&served.database.pool).await.unwrap();
+    // One of the two hears what changes.
+    let store = Store::new(pool_of(2, &served.database.url).await);
+    let settings = ServiceSettings {
+        model_cache_bytes: 64 << 20,
+        ..ServiceSettings::for_child(std::env::temp_dir())
+    };
+    let service = Service::new(store, settings);
+    let caller = service.authenticate(&served.secret).await.unwrap();
+    let body = json!({"rows": [{"x": 1, "region": "n"}], "version": 1, "record": true});
+    let record = {
+        let (service, caller) = (service.clone(), caller.clone());
+        move || {
+            let question = Question::Rows(serde_json::from_value(body.clone()).unwrap());
+            let (service, caller) = (service.clone(), caller.clone());
+            async move { service.predict(&caller, None, "risk", question).await.unwrap().id }
+        }
+    };
+    let first = record().await.unwrap();
+    let (is_over, recorded) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let recording = (0..8).map(|_| {
+        let (record, is_over, recorded) = (record.clone(), is_over.clone(), recorded.clone());
+        // They come back too late to be waited for and before the next group is written: some always wait.
+        tokio::spawn(async move {
+            while !is_over.load(Ordering::Relaxed) {
+                record().await.unwrap();
+                recorded.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+        })
+    });
+    let recording: Vec<_> = recording.collect();
+    while recorded.load(Ordering::Relaxed) < 16 {
+        assert!(!recording.iter().any(JoinHandle::is_finished), "beside {recorded:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(service.get_prediction(&caller, first).await.map(|found| found.id));
+    }
+    is_over.store(true, Ordering::Relaxed);
+    join_all(recording).await.into_iter().for_each(Result::unwrap);
+    assert!(answers.iter().all(Result::is_ok), "{answers:?} beside {recorded:?}");
 }

@@ -139,6 +139,7 @@ fn bind_with(
         settings: settings.clone(),
     });
     let mut server = HttpServer::new(move || {
+        Service::this_thread_runs_its_own_tasks();
         App::new()
             .app_data(state.clone())
             .app_data(templates::Templates::default())

@@ -5,10 +5,12 @@
 //! first of them would go into a group alone, and all others wait for it: there a group waits a
 //! little for as many as were there before.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Code, Error, Result};
@@ -30,7 +32,23 @@ pub(super) struct Recorder(mpsc::Sender<Order>);
 
 struct Order {
     record: NewRecord,
+    waiter: Waiter,
+}
+
+/// Who waits for an outcome, and where.
+struct Waiter {
+    runtime: Handle,
     done: oneshot::Sender<Result<()>>,
+}
+
+thread_local! {
+    /// The runtime whose tasks this thread runs, where those enter another one.
+    static OWN: RefCell<Option<Handle>> = const { RefCell::new(None) };
+}
+
+/// Says that this thread runs the tasks of the current runtime, whatever others they enter.
+pub(super) fn this_thread_runs_its_own_tasks() {
+    OWN.set(Some(Handle::current()));
 }
 
 impl Recorder {
@@ -47,8 +65,8 @@ impl Recorder {
     pub(super) async fn record(&self, record: NewRecord) -> Result<()> {
         let unavailable =
             || Error::new(Code::Unavailable, "predictions can't be recorded now; try again");
-        let (done, outcome) = oneshot::channel();
-        self.0.try_send(Order { record, done }).map_err(|_| unavailable())?;
+        let (waiter, outcome) = Waiter::new();
+        self.0.try_send(Order { record, waiter }).map_err(|_| unavailable())?;
         outcome.await.map_err(|_| unavailable())?
     }
 }
@@ -61,27 +79,56 @@ async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
         pace.gather(&mut orders, &mut group).await;
         let sizes = group.iter().map(|order| order.record.bytes());
         let (records, waiting): (Vec<_>, Vec<_>) =
-            group.drain(..fitting(sizes)).map(|order| (order.record, order.done)).unzip();
+            group.drain(..fitting(sizes)).map(|order| (order.record, order.waiter)).unzip();
         metrics::histogram!(names::RECORDING_BATCH).record(records.len() as f64);
         let began = Instant::now();
         let together = recording.record(&records).await;
         pace.note(began.elapsed(), records.len() + orders.len());
-        for (record, done) in records.iter().zip(waiting) {
-            let outcome = match &together {
-                Ok(()) => Ok(()),
-                Err(error) if error.code() == Code::Unavailable => Err(not_recorded(error)),
-                // One that can't be written must not take the others with it.
-                Err(_) => {
+        match together {
+            Ok(()) => tell_all(waiting),
+            Err(error) if error.code() == Code::Unavailable => {
+                waiting.into_iter().for_each(|waiter| waiter.tell(Err(not_recorded(&error))));
+            }
+            // One that can't be written must not take the others with it.
+            Err(_) => {
+                for (record, waiter) in records.iter().zip(waiting) {
                     let alone = recording.record(std::slice::from_ref(record)).await;
-                    alone.map_err(|error| not_recorded(&error))
+                    waiter.tell(alone.map_err(|error| not_recorded(&error)));
                 }
-            };
-            // Who asked may have left.
-            let _ = done.send(outcome);
+            }
         }
         if (group.is_empty() && orders.is_empty()) || recording.held() >= HOLD {
             recording.rest();
         }
+    }
+}
+
+impl Waiter {
+    fn new() -> (Self, oneshot::Receiver<Result<()>>) {
+        let (done, outcome) = oneshot::channel();
+        let runtime = OWN.with_borrow(Option::clone).unwrap_or_else(Handle::current);
+        (Self { runtime, done }, outcome)
+    }
+
+    fn tell(self, outcome: Result<()>) {
+        // Who asked may have left.
+        let _ = self.done.send(outcome);
+    }
+}
+
+/// Tells a group that it is durable. To wake a task of another thread takes a call to the system, to wake one of its
+/// own takes none: so each runtime, of which a thread that serves has one, gets a task that tells those who are there.
+fn tell_all(group: Vec<Waiter>) {
+    let mut runtimes: HashMap<_, (Handle, Vec<_>)> = HashMap::new();
+    for Waiter { runtime, done } in group {
+        runtimes.entry(runtime.id()).or_insert_with(|| (runtime, Vec::new())).1.push(done);
+    }
+    for (runtime, group) in runtimes.into_values() {
+        runtime.spawn(async {
+            for done in group {
+                let _ = done.send(Ok(()));
+            }
+        });
     }
 }
 
@@ -137,6 +184,9 @@ fn not_recorded(error: &Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use tokio::runtime::Builder;
+    use tokio::time::timeout;
+
     use super::*;
 
     fn order() -> Order {
@@ -151,7 +201,7 @@ mod tests {
             threshold: None,
             reasons: None,
         };
-        Order { record, done: oneshot::channel().0 }
+        Order { record, waiter: Waiter::new().0 }
     }
 
     #[test]
@@ -188,5 +238,51 @@ mod tests {
         let mut quick = Pace::default();
         quick.note(SLOW / 2, 4);
         assert_eq!(gathered(&quick, 5).await.0, 1, "a quick disk is not waited for");
+    }
+
+    type Outcome = oneshot::Receiver<Result<()>>;
+
+    /// Waits on a thread with a runtime of its own, whose tasks enter the one that is given.
+    fn elsewhere(entered: Handle, number: usize) -> Vec<(Waiter, Outcome)> {
+        let thread = std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async { this_thread_runs_its_own_tasks() });
+            let _entered = entered.enter();
+            let waiting: Vec<_> = (0..number).map(|_| Waiter::new()).collect();
+            let id = runtime.handle().id();
+            assert!(waiting.iter().all(|(waiter, _)| waiter.runtime.id() == id));
+            // None of its tasks runs: what it is to tell is told by nobody else.
+            waiting
+        });
+        thread.join().unwrap()
+    }
+
+    async fn within<T>(future: impl Future<Output = T>) -> T {
+        timeout(Duration::from_secs(10), future).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn all_of_a_group_are_told_whoever_has_left() {
+        let (group, mut waiting): (Vec<_>, Vec<_>) = (0..3).map(|_| Waiter::new()).unzip();
+        drop(waiting.remove(1));
+        tell_all(group);
+        // The last first: none depends on another one's being asked.
+        for outcome in waiting.into_iter().rev() {
+            assert!(matches!(within(outcome).await, Ok(Ok(()))));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_where_nothing_runs_any_more_holds_nobody_up() {
+        let (mut group, lost): (Vec<_>, Vec<_>) =
+            elsewhere(Handle::current(), 2).into_iter().unzip();
+        let (here, outcome) = Waiter::new();
+        assert_ne!(here.runtime.id(), group[0].runtime.id());
+        group.push(here);
+        tell_all(group);
+        assert!(matches!(within(outcome).await, Ok(Ok(()))));
+        for outcome in lost {
+            assert!(within(outcome).await.is_err());
+        }
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Named<'a> {
 }
 
 impl Named<'_> {
-    fn owned(self) -> ModelName {
+    pub(super) fn owned(self) -> ModelName {
         (self.project.to_owned(), self.model.to_owned())
     }
 }
@@ -97,8 +97,14 @@ impl Cache {
 
     /// Says whether changes are heard.
     pub(super) fn hearing(&self, yes: bool) {
+        // What was read while nothing was heard is neither kept nor told.
+        if yes {
+            self.forget_versions();
+        }
         self.hearing.store(yes, Ordering::SeqCst);
-        self.forget_versions();
+        if !yes {
+            self.forget_versions();
+        }
     }
 
     /// Whether what is read now is kept.

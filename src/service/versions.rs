@@ -5,6 +5,7 @@ use crate::domain::key::Caller;
 use crate::domain::page::{Page, PageQuery};
 use crate::domain::version::{Version, VersionSummary};
 use crate::error::Result;
+use crate::store::Change;
 
 impl Service {
     /// Versions of a model, newest first.
@@ -55,7 +56,9 @@ impl Service {
         if !tx.delete_version(&caller.project, model, version).await? {
             return Err(no_version(model, version));
         }
-        tx.commit().await
+        tx.commit().await?;
+        self.0.cache.note(Change::Version);
+        Ok(())
     }
 }
 

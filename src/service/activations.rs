@@ -53,19 +53,25 @@ impl Service {
         let (project, model) = name;
         let servable = self.store().get_servable(project, model, number).await?;
         let servable = servable.ok_or_else(|| no_version(model, number))?;
-        let weights = self.store().load_blob(servable.weights).await?;
-        // As f32, whatever form they are kept in.
-        let bytes = servable.version.provenance.parameters * 4;
-        let inspector = blocking(move || {
-            let features = serde_json::from_str(servable.features.get())
-                .context("reading a version's fitted features")?;
-            let (signature, spec) =
-                (&servable.version.signature, &servable.version.provenance.spec);
-            Inspector::load(signature, spec, features, &weights).map(Arc::new)
-        })
-        .await?;
-        self.0.cache.keep_inspector(epoch, name.into(), number, inspector.clone(), bytes);
-        Ok(inspector)
+        let key = (servable.model, number);
+        let (service, name) = (self.clone(), name.clone());
+        let load = async move {
+            let weights = service.store().load_blob(servable.weights).await?;
+            // As f32, whatever form they are kept in.
+            let bytes = servable.version.provenance.parameters * 4;
+            let inspector = blocking(move || {
+                let features = serde_json::from_str(servable.features.get())
+                    .context("reading a version's fitted features")?;
+                let (signature, spec) =
+                    (&servable.version.signature, &servable.version.provenance.spec);
+                Inspector::load(signature, spec, features, &weights).map(Arc::new)
+            })
+            .await?;
+            let cache = &service.0.cache;
+            cache.keep_inspector(epoch, (&name).into(), number, inspector.clone(), bytes);
+            Ok(inspector)
+        };
+        self.0.inspectors.join(key, load).await
     }
 }
 

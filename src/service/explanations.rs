@@ -143,18 +143,23 @@ impl Service {
             );
             Error::new(Code::NotFound, detail)
         })?;
-        let weights = self.store().load_blob(servable.weights).await?;
-        let background = self.store().load_blob(background).await?;
-        let explainer = blocking(move || {
-            let features = serde_json::from_str(servable.features.get())
-                .context("reading a version's fitted features")?;
-            let (signature, spec) =
-                (&servable.version.signature, &servable.version.provenance.spec);
-            Explainer::load(signature, spec, features, &weights, &background).map(Arc::new)
-        })
-        .await?;
-        self.0.cache.keep_explainer(epoch, name.into(), number, explainer.clone());
-        Ok(explainer)
+        let key = (servable.model, number);
+        let (service, name) = (self.clone(), name.clone());
+        let load = async move {
+            let weights = service.store().load_blob(servable.weights).await?;
+            let background = service.store().load_blob(background).await?;
+            let explainer = blocking(move || {
+                let features = serde_json::from_str(servable.features.get())
+                    .context("reading a version's fitted features")?;
+                let (signature, spec) =
+                    (&servable.version.signature, &servable.version.provenance.spec);
+                Explainer::load(signature, spec, features, &weights, &background).map(Arc::new)
+            })
+            .await?;
+            service.0.cache.keep_explainer(epoch, (&name).into(), number, explainer.clone());
+            Ok(explainer)
+        };
+        self.0.explainers.join(key, load).await
     }
 }
 

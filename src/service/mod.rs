@@ -12,6 +12,7 @@ mod cost;
 mod counterfactuals;
 mod datasets;
 mod explanations;
+mod flights;
 mod forecasts;
 mod idempotency;
 mod investments;
@@ -55,13 +56,15 @@ pub use scorecards::scorecard_csv;
 use tokio::sync::Semaphore;
 
 use crate::domain::cost::Rates;
-use crate::engine::{self, Device};
+use crate::engine::{self, Device, Explainer, Inspector};
 use crate::error::{Code, Error, Result};
 use crate::store::connect::{PoolSettings, connect};
 use crate::store::{Change, Changes, Store};
 use cache::Cache;
 use content::blocking;
+use flights::Flights;
 use jobs::Watch;
+use predictions::Loaded;
 use recorder::Recorder;
 use scorer::Scorer;
 use turns::Turns;
@@ -111,6 +114,10 @@ struct Inner {
     store: Store,
     settings: ServiceSettings,
     cache: Cache,
+    /// Versions that are on their way into memory, by their model's row and their number.
+    loading: Flights<(i64, u32), Arc<Loaded>>,
+    explainers: Flights<(i64, u32), Arc<Explainer>>,
+    inspectors: Flights<(i64, u32), Arc<Inspector>>,
     watch: Watch,
     recorder: Recorder,
     scorer: Scorer,
@@ -145,6 +152,9 @@ impl Service {
             store,
             settings,
             cache,
+            loading: Flights::new(),
+            explainers: Flights::new(),
+            inspectors: Flights::new(),
             watch,
             recorder,
             scorer,

@@ -27,7 +27,7 @@ use crate::domain::version::Version;
 use crate::engine::{LoadedModel, Matrix};
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::{Frame, RowReader, write_answers};
-use crate::store::NewRecord;
+use crate::store::{NewRecord, Servable};
 use crate::telemetry::metrics as names;
 
 /// The alias that answers when none is named.
@@ -325,6 +325,17 @@ impl Service {
         let Named { project, model } = name;
         let servable = self.store().get_servable(project, model, number).await?;
         let servable = servable.ok_or_else(|| no_version(model, number))?;
+        let key = (servable.model, number);
+        let (service, name) = (self.clone(), name.owned());
+        let load = async move {
+            let loaded = service.load_servable(servable).await?;
+            service.0.cache.keep_loaded(epoch, (&name).into(), number, loaded.clone());
+            Ok(loaded)
+        };
+        self.0.loading.join(key, load).await
+    }
+
+    async fn load_servable(&self, servable: Servable) -> Result<Arc<Loaded>> {
         let weights = self.store().load_blob(servable.weights).await?;
         // Windows are scored one request at a time, which a CPU does best.
         let reads_windows = servable.version.signature.window.is_some();
@@ -339,9 +350,7 @@ impl Service {
             let bytes = weights.len() as u64 + model.table_bytes();
             Ok(Arc::new(Loaded { model, reader, row: servable.model, bytes, version }))
         };
-        let loaded = self.0.scorer.load(parameters, load).await?;
-        self.0.cache.keep_loaded(epoch, name, number, loaded.clone());
-        Ok(loaded)
+        self.0.scorer.load(parameters, load).await
     }
 }
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{Code, Error, Result};
-use crate::store::{NewRecord, Store};
+use crate::store::{NewRecord, Recording, Store};
 use crate::telemetry::metrics as names;
 
 /// Most answers in one group, and most that may wait.
@@ -23,7 +23,7 @@ const QUEUE: usize = 1024;
 /// Most bytes in one group, unless it is of one answer: the database takes so much at once, and half of it
 /// is soon written.
 const GROUP_BYTES: usize = 16 << 20;
-/// So long a connection is held: whoever waits for one comes before the next group then.
+/// So long a connection is held, as others are on their way mostly: whoever waits for one has it then.
 const HOLD: Duration = Duration::from_millis(50);
 /// A commit that takes longer is worth a wait; timers are no finer.
 const SLOW: Duration = Duration::from_millis(1);
@@ -75,7 +75,7 @@ async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
     let mut group = Vec::with_capacity(GROUP);
     let mut pace = Pace::default();
     let mut recording = store.recording();
-    while !group.is_empty() || orders.recv_many(&mut group, GROUP).await > 0 {
+    while !group.is_empty() || more(&mut recording, &mut orders, &mut group).await {
         pace.gather(&mut orders, &mut group).await;
         let sizes = group.iter().map(|order| order.record.bytes());
         let (records, waiting): (Vec<_>, Vec<_>) =
@@ -97,10 +97,26 @@ async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
                 }
             }
         }
-        if (group.is_empty() && orders.is_empty()) || recording.held() >= HOLD {
+        if recording.held().is_some_and(|held| held >= HOLD) {
             recording.rest();
         }
     }
+}
+
+/// Waits until there is something to record, and holds no connection for longer than it may; false when nobody can
+/// ask any more.
+async fn more(
+    recording: &mut Recording,
+    orders: &mut mpsc::Receiver<Order>,
+    group: &mut Vec<Order>,
+) -> bool {
+    if let Some(held) = recording.held() {
+        match timeout(HOLD.saturating_sub(held), orders.recv_many(group, GROUP)).await {
+            Ok(number) => return number > 0,
+            Err(_) => recording.rest(),
+        }
+    }
+    orders.recv_many(group, GROUP).await > 0
 }
 
 impl Waiter {
@@ -185,7 +201,6 @@ fn not_recorded(error: &Error) -> Error {
 #[cfg(test)]
 mod tests {
     use tokio::runtime::Builder;
-    use tokio::time::timeout;
 
     use super::*;
 

@@ -130,9 +130,9 @@ impl Recording {
         outcome
     }
 
-    /// For how long a connection was not given back.
-    pub fn held(&self) -> Duration {
-        self.held.as_ref().map_or(Duration::ZERO, |held| held.since.elapsed())
+    /// For how long it has had the connection that it has.
+    pub fn held(&self) -> Option<Duration> {
+        self.held.as_ref().map(|held| held.since.elapsed())
     }
 
     /// Gives the connection back until there are further answers.

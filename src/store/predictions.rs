@@ -178,8 +178,24 @@ async fn insert(
     let predictions: Vec<&str> = records.iter().map(|r| r.predictions.as_str()).collect();
     let thresholds: Vec<Option<f64>> = records.iter().map(|r| r.threshold).collect();
     let reasons: Vec<Option<&str>> = records.iter().map(|r| r.reasons.as_deref()).collect();
+    macro_rules! statement {
+        ($text:literal) => {
+            sqlx::query!(
+                $text,
+                &ids,
+                &projects as _,
+                &keys,
+                &models,
+                &versions,
+                &rows as _,
+                &predictions as _,
+                &thresholds as _,
+                &reasons as _
+            )
+        };
+    }
     let statement = if refers_to_new {
-        sqlx::query!(
+        statement!(
             "WITH reference AS (
                  INSERT INTO prediction_reference (project, key, model, version)
                  SELECT DISTINCT project, key, model, version
@@ -190,32 +206,14 @@ async fn insert(
              INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold,
                 reasons)
              SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::int[],
-                $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])",
-            &ids,
-            &projects as _,
-            &keys,
-            &models,
-            &versions,
-            &rows as _,
-            &predictions as _,
-            &thresholds as _,
-            &reasons as _
+                $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])"
         )
     } else {
-        sqlx::query!(
+        statement!(
             "INSERT INTO prediction (id, project, key, model, version, rows, predictions, threshold,
                 reasons)
              SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::int[],
-                $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])",
-            &ids,
-            &projects as _,
-            &keys,
-            &models,
-            &versions,
-            &rows as _,
-            &predictions as _,
-            &thresholds as _,
-            &reasons as _
+                $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])"
         )
     };
     statement.execute(connection).await.map(|_| ()).map_err(database_error(RECORDING))

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::Service;
-use super::cache::ModelName;
+use super::cache::Named;
 use super::content::blocking;
-use super::predictions::{Loaded, resolve};
+use super::loaded::Loaded;
 use super::turns::{PATIENCE, patiently_or};
 use super::versions::no_version;
 use crate::domain::activation::{ActivationRequest, ActivationResponse, MAX_LAYERS, MAX_OBSERVED};
@@ -28,15 +28,14 @@ impl Service {
         model: &str,
         request: ActivationRequest,
     ) -> Result<ActivationResponse> {
-        let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered((&name).into()).await?;
-        let version = resolve(model, &registered, request.version.as_ref())?;
-        let loaded = self.loaded((&name).into(), version).await?;
+        let name = Named { project: &caller.project, model };
+        let version = self.version_number(name, request.version.as_ref()).await?;
+        let loaded = self.loaded(name, version).await?;
         let ActivationRequest { rows, layers, attention, .. } = request;
         let rows = checked(rows, &layers, &loaded)?;
         let turn = self.0.explaining.take().await?;
         let frame = blocking(move || loaded.reader.rows(&rows)).await?;
-        let inspector = self.inspector(&name, version).await?;
+        let inspector = self.inspector(name, version).await?;
         let work = move |stop: &mut dyn FnMut() -> bool| {
             inspector.observe(&frame, Wanted { layers: &layers, attention }, stop)
         };
@@ -45,16 +44,16 @@ impl Service {
     }
 
     /// A version whose layers can be looked at, from memory when it is there.
-    pub(super) async fn inspector(&self, name: &ModelName, number: u32) -> Result<Arc<Inspector>> {
-        if let Some(inspector) = self.0.cache.inspector(name.into(), number) {
+    pub(super) async fn inspector(&self, name: Named<'_>, number: u32) -> Result<Arc<Inspector>> {
+        if let Some(inspector) = self.0.cache.inspector(name, number) {
             return Ok(inspector);
         }
         let epoch = self.0.cache.epoch();
-        let (project, model) = name;
+        let Named { project, model } = name;
         let servable = self.store().get_servable(project, model, number).await?;
         let servable = servable.ok_or_else(|| no_version(model, number))?;
         let key = (servable.model, number);
-        let (service, name) = (self.clone(), name.clone());
+        let (service, name) = (self.clone(), name.owned());
         let load = async move {
             let weights = service.store().load_blob(servable.weights).await?;
             // As f32, whatever form they are kept in.

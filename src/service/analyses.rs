@@ -2,9 +2,8 @@
 
 use uuid::Uuid;
 
-use super::cache::ModelName;
+use super::cache::Named;
 use super::datasets::no_dataset;
-use super::predictions::resolve;
 use super::versions::no_version;
 use super::{Idempotency, Service, blocking, not_found};
 use crate::domain::analysis::{
@@ -35,9 +34,8 @@ impl Service {
         if let Some(job) = self.kept(caller, once).await? {
             return Ok(job);
         }
-        let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered((&name).into()).await?;
-        let version = resolve(model, &registered, request.version.as_ref())?;
+        let name = Named { project: &caller.project, model };
+        let version = self.version_number(name, request.version.as_ref()).await?;
         let found = self.store().get_servable(&caller.project, model, version).await?;
         let found = found.ok_or_else(|| no_version(model, version))?;
         let own = found.version.provenance.spec.dataset.clone();
@@ -49,7 +47,7 @@ impl Service {
             Ok((found.version, request))
         });
         let (described, request) = request.await?;
-        self.check_layers_of(&name, version, &request).await?;
+        self.check_layers_of(name, version, &request).await?;
         let dataset = match asked {
             None => {
                 let found = self
@@ -95,7 +93,7 @@ impl Service {
     /// Whether the layers that an analysis names are the version's.
     async fn check_layers_of(
         &self,
-        name: &ModelName,
+        name: Named<'_>,
         version: u32,
         request: &AnalysisRequest,
     ) -> Result<()> {

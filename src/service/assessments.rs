@@ -103,7 +103,7 @@ impl Service {
             decisions,
             policy: policy.to_owned(),
             policy_version: bound.policy.version,
-            model: bound.name.1.clone(),
+            model: bound.terms().model.clone(),
             version: bound.loaded.version.version,
             basis,
             id: None,
@@ -155,7 +155,7 @@ impl Service {
     pub(super) async fn manner(&self, bound: &Bound, then: Option<&ReasonBasis>) -> Result<Manner> {
         let mut options = options(bound, then);
         if then.is_none() && options.table.is_none() {
-            options.table = self.newest_table(&bound.name).await?;
+            options.table = self.newest_table(bound.model()).await?;
         }
         let directions = then.map_or(ReasonDirections::Scored, |then| then.directions);
         Ok(Manner { options, directions, is_replay: false })
@@ -218,7 +218,7 @@ impl Service {
                 is_settled: true,
                 directions: *directions,
             };
-            self.reasons(&bound.name, &bound.loaded, answered, options, turn.clone())
+            self.reasons(bound.model(), &bound.loaded, answered, options, turn.clone())
         });
         let mut parts = try_join_all(parts).await?.into_iter();
         let nothing = || Error::internal("telling reasons", "nobody fell short");

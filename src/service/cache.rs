@@ -10,7 +10,7 @@ use std::time::Duration;
 use quick_cache::sync::{Cache as Quick, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter};
 
-use super::predictions::Loaded;
+use super::loaded::Loaded;
 use crate::domain::key::Key;
 use crate::engine::{Explainer, Inspector};
 use crate::store::Change;

@@ -12,9 +12,9 @@ use tokio::runtime::Handle;
 use self::goal::{Sought, Wish};
 use self::ways::{Held, Way, held, ways};
 use super::Service;
-use super::cache::ModelName;
+use super::cache::Named;
 use super::content::blocking;
-use super::predictions::{Loaded, resolve};
+use super::loaded::Loaded;
 use super::scores::named;
 use super::turns::{PATIENCE, patiently_or};
 use crate::domain::counterfactual::{
@@ -61,10 +61,8 @@ impl Service {
         model: &str,
         request: CounterfactualRequest,
     ) -> Result<CounterfactualResponse> {
-        let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered((&name).into()).await?;
-        let number = resolve(model, &registered, request.version.as_ref())?;
-        let loaded = self.loaded((&name).into(), number).await?;
+        let name = Named { project: &caller.project, model };
+        let loaded = self.loaded_as(name, request.version.as_ref()).await?;
         let signature = &loaded.version.signature;
         let rows = checked(&request)?;
         let wish = Wish::new(&request.goal, signature)?;
@@ -96,7 +94,7 @@ impl Service {
             counterfactuals,
             threshold: signature.threshold,
             model: model.to_owned(),
-            version: number,
+            version: loaded.version.version,
         })
     }
 

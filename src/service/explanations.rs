@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::Service;
-use super::cache::ModelName;
+use super::cache::Named;
 use super::content::blocking;
-use super::predictions::{Loaded, resolve};
+use super::loaded::Loaded;
 use super::turns::{PATIENCE, Turn, patiently_or};
 use super::versions::no_version;
 use crate::domain::explanation::{
@@ -49,19 +49,18 @@ impl Service {
         model: &str,
         request: ExplanationRequest,
     ) -> Result<ExplanationResponse> {
-        let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered((&name).into()).await?;
-        let number = resolve(model, &registered, request.version.as_ref())?;
-        let loaded = self.loaded((&name).into(), number).await?;
+        let name = Named { project: &caller.project, model };
+        let loaded = self.loaded_as(name, request.version.as_ref()).await?;
         let rows = checked(&request, &loaded)?;
         let turn = self.0.explaining.take().await?;
         // Pictures are decoded for long.
         let reading = (loaded.clone(), rows.to_vec());
         let frame = blocking(move || reading.0.reader.rows(&reading.1)).await?;
         let explanations =
-            self.explained(&name, &loaded, (frame, rows, turn), &Asking::of(&request)).await?;
+            self.explained(name, &loaded, (frame, rows, turn), &Asking::of(&request)).await?;
         let model = model.to_owned();
-        Ok(ExplanationResponse { explanations, method: request.method, model, version: number })
+        let version = loaded.version.version;
+        Ok(ExplanationResponse { explanations, method: request.method, model, version })
     }
 
     /// Explains the answers to rows that are read; `rows` are the same as they were sent.
@@ -70,7 +69,7 @@ impl Service {
     /// Those of [`Service::explain`].
     pub(super) async fn explained(
         &self,
-        name: &ModelName,
+        name: Named<'_>,
         loaded: &Arc<Loaded>,
         (frame, rows, turn): (Frame, &[Row], Turn),
         asking: &Asking<'_>,
@@ -127,12 +126,12 @@ impl Service {
     }
 
     /// A version with its gradients, from memory when it is there.
-    pub(super) async fn explainer(&self, name: &ModelName, number: u32) -> Result<Arc<Explainer>> {
-        if let Some(explainer) = self.0.cache.explainer(name.into(), number) {
+    pub(super) async fn explainer(&self, name: Named<'_>, number: u32) -> Result<Arc<Explainer>> {
+        if let Some(explainer) = self.0.cache.explainer(name, number) {
             return Ok(explainer);
         }
         let epoch = self.0.cache.epoch();
-        let (project, model) = name;
+        let Named { project, model } = name;
         let servable = self.store().get_servable(project, model, number).await?;
         let servable = servable.ok_or_else(|| no_version(model, number))?;
         let background = servable.background.ok_or_else(|| {
@@ -144,7 +143,7 @@ impl Service {
             Error::new(Code::NotFound, detail)
         })?;
         let key = (servable.model, number);
-        let (service, name) = (self.clone(), name.clone());
+        let (service, name) = (self.clone(), name.owned());
         let load = async move {
             let weights = service.store().load_blob(servable.weights).await?;
             let background = service.store().load_blob(background).await?;

@@ -5,9 +5,9 @@ mod coverage;
 use std::sync::Arc;
 
 use self::coverage::{coverages, measured};
-use super::cache::ModelName;
+use super::cache::Named;
 use super::content::blocking;
-use super::predictions::{Loaded, resolve};
+use super::loaded::Loaded;
 use super::turns::Turn;
 use super::{Service, not_found};
 use crate::domain::dataset::DatasetRef;
@@ -58,19 +58,19 @@ impl Service {
         request: ForecastRequest,
     ) -> Result<ForecastResponse> {
         check_shape(&request)?;
-        let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered((&name).into()).await?;
-        let number = resolve(model, &registered, request.version.as_ref())?;
-        let loaded = self.loaded((&name).into(), number).await?;
+        let name = Named { project: &caller.project, model };
+        let loaded = self.loaded_as(name, request.version.as_ref()).await?;
         let version = &loaded.version;
         let window = version.signature.window.as_ref();
-        let window = window.filter(|_| version.signature.task == Task::Forecast).ok_or_else(|| {
-            let detail = format!(
-                "version {number} of model {model} does not forecast; ask for predictions, or train \
-                 one with a window and a number as its target"
-            );
-            Error::field(Code::InvalidRequest, "/version", detail)
-        })?;
+        let window =
+            window.filter(|_| version.signature.task == Task::Forecast).ok_or_else(|| {
+                let detail = format!(
+                    "version {} of model {model} does not forecast; ask for predictions, or train \
+                 one with a window and a number as its target",
+                    version.version
+                );
+                Error::field(Code::InvalidRequest, "/version", detail)
+            })?;
         let wanted = Wanted::of(&request, window, &loaded)?;
         let turn = match &request.rows {
             Some(rows) if rows.len() <= FEW_ROWS => None,
@@ -108,7 +108,7 @@ impl Service {
         Ok(ForecastResponse {
             forecasts,
             model: version.model.clone(),
-            version: number,
+            version: version.version,
             beats_random_walk: metrics.beats_random_walk,
             against_random_walk: metrics.verdict(),
             intervals: measured(metrics, &wanted.coverages),

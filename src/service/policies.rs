@@ -5,9 +5,9 @@ mod check;
 use std::sync::Arc;
 
 use super::assessments::cut_off;
-use super::cache::ModelName;
+use super::cache::Named;
 use super::counterfactuals::check_changeable;
-use super::predictions::{Loaded, resolve};
+use super::loaded::Loaded;
 use super::{Idempotency, Service, not_found};
 use crate::domain::key::Caller;
 use crate::domain::name::check_name;
@@ -24,13 +24,17 @@ const MAX_ERRORS: usize = 100;
 #[derive(Clone)]
 pub(super) struct Bound {
     pub(super) policy: Arc<PolicyVersion>,
-    pub(super) name: ModelName,
+    project: String,
     pub(super) loaded: Arc<Loaded>,
     /// The class of those who don't pay.
     pub(super) adverse: String,
 }
 
 impl Bound {
+    pub(super) fn model(&self) -> Named<'_> {
+        Named { project: &self.project, model: &self.terms().model }
+    }
+
     pub(super) fn terms(&self) -> &PolicyTerms {
         &self.policy.terms
     }
@@ -67,8 +71,9 @@ impl Service {
         if let Some(kept) = self.kept(caller, once).await? {
             return Ok(kept);
         }
-        let name: ModelName = (caller.project.clone(), terms.model.clone());
-        let loaded = self.scoring_version(&name, &terms, None).await.map_err(below_terms)?;
+        let name = Named { project: &caller.project, model: &terms.model };
+        let fields = ("/model", "/version");
+        let loaded = self.loaded_for_body(name, terms.version.as_ref(), fields).await?;
         let mut faults = check::faults(&terms, &loaded.version.signature);
         if check::is_for(&loaded.version.signature).is_ok() {
             let signature = &loaded.version.signature;
@@ -76,7 +81,7 @@ impl Service {
             // Of a class that there is not nothing is known to be approved.
             let is_known = terms.adverse.as_ref().is_none_or(|a| signature.classes.contains(a));
             let decision = is_known.then(|| cut_off(&terms, signature));
-            faults.extend(self.check_reasons(&name, version, &terms, decision).await?);
+            faults.extend(self.check_reasons(name, version, &terms, decision).await?);
             if let Err(error) =
                 check_changeable(&terms.changeable, &loaded.version.signature, &loaded.model)
             {
@@ -162,8 +167,11 @@ impl Service {
         policy: PolicyVersion,
         model_version: Option<u32>,
     ) -> Result<Bound> {
-        let name: ModelName = (project.to_owned(), policy.terms.model.clone());
-        let loaded = self.scoring_version(&name, &policy.terms, model_version).await?;
+        let name = Named { project, model: &policy.terms.model };
+        let loaded = match model_version {
+            Some(number) => self.loaded(name, number).await?,
+            None => self.loaded_as(name, policy.terms.version.as_ref()).await?,
+        };
         let signature = &loaded.version.signature;
         let mut faults = check::faults(&policy.terms, signature);
         if !faults.is_empty() {
@@ -177,34 +185,8 @@ impl Service {
             return Err(Error::fields(Code::InvalidRequest, detail, faults));
         }
         let adverse = policy.terms.adverse.clone().or(signature.positive_class.clone());
-        Ok(Bound { adverse: adverse.unwrap_or_default(), policy: Arc::new(policy), name, loaded })
-    }
-
-    async fn scoring_version(
-        &self,
-        name: &ModelName,
-        terms: &PolicyTerms,
-        number: Option<u32>,
-    ) -> Result<Arc<Loaded>> {
-        let number = match number {
-            Some(number) => number,
-            None => {
-                let registered = self.registered(name.into()).await?;
-                resolve(&name.1, &registered, terms.version.as_ref())?
-            }
-        };
-        self.loaded(name.into(), number).await
-    }
-}
-
-/// What is not there is a fault of the terms that name it.
-fn below_terms(error: Error) -> Error {
-    match error {
-        Error::Problem { code: Code::NotFound, detail, errors } => {
-            let pointer = errors.first().map_or("/model", |error| error.pointer.as_str());
-            Error::field(Code::InvalidRequest, pointer, detail)
-        }
-        error => error,
+        let (project, policy) = (project.to_owned(), Arc::new(policy));
+        Ok(Bound { policy, project, loaded, adverse: adverse.unwrap_or_default() })
     }
 }
 

@@ -8,41 +8,25 @@ use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 pub use self::question::{Question, Wanted};
-use super::cache::{ModelName, Named, Registered};
+use super::cache::Named;
 use super::explanations::Asking;
+use super::loaded::{Loaded, resolve};
 use super::reasons::{Answered, check_options};
 use super::scores::named;
 use super::turns::PATIENCE;
-use super::versions::no_version;
-use super::{Idempotency, Service, blocking, not_found};
+use super::{Idempotency, Service, blocking};
 use crate::domain::explanation::MAX_EXPLAINED;
 use crate::domain::key::Caller;
 use crate::domain::model::Task;
-use crate::domain::name::did_you_mean;
 use crate::domain::prediction::{
-    Further, MAX_ROWS, PredictionRequest, Row, ScoredResponse, Scores, VersionRef,
+    Further, MAX_ROWS, PredictionRequest, Row, ScoredResponse, Scores,
 };
 use crate::domain::reason::ReasonDirections;
-use crate::domain::version::Version;
-use crate::engine::{LoadedModel, Matrix};
+use crate::engine::Matrix;
 use crate::error::{Code, Context, Error, Result};
 use crate::frame::{Frame, RowReader, write_answers};
-use crate::store::{NewRecord, Servable};
+use crate::store::NewRecord;
 use crate::telemetry::metrics as names;
-
-/// The alias that answers when none is named.
-const DEFAULT_ALIAS: &str = "champion";
-
-/// A version ready to score.
-pub(super) struct Loaded {
-    pub(super) version: Version,
-    pub(super) model: LoadedModel,
-    pub(super) reader: RowReader,
-    /// Row's number of the model.
-    pub(super) row: i64,
-    /// Size of the weights, and of tables that were made of them.
-    pub(super) bytes: u64,
-}
 
 /// An Arrow stream of at most so many bytes is read where it arrives: its arrays are taken as they
 /// are.
@@ -175,7 +159,7 @@ impl Service {
         wanted: Box<Wanted>,
     ) -> Result<Further> {
         check_number(frame.rows(), loaded)?;
-        let name: ModelName = (caller.project.clone(), loaded.version.model.clone());
+        let name = Named { project: &caller.project, model: &loaded.version.model };
         let turn = self.0.explaining.take().await?;
         let reasons = match &wanted.reasons {
             Some(options) => {
@@ -190,7 +174,7 @@ impl Service {
                     is_settled: false,
                     directions: ReasonDirections::Scored,
                 };
-                let reasons = self.reasons(&name, loaded, answered, options, turn.clone()).await?;
+                let reasons = self.reasons(name, loaded, answered, options, turn.clone()).await?;
                 Some(Box::new(reasons))
             }
             None => None,
@@ -198,7 +182,7 @@ impl Service {
         let explanations = match wanted.explain {
             true => {
                 let asked = (frame, rows, turn);
-                Some(self.explained(&name, loaded, asked, &Asking::plainly()).await?)
+                Some(self.explained(name, loaded, asked, &Asking::plainly()).await?)
             }
             false => None,
         };
@@ -289,69 +273,6 @@ impl Service {
         };
         Ok(Asked { loaded, frame, number, record: question.record() || registered.record })
     }
-
-    /// Where a model's aliases point, from memory while changes are heard.
-    pub(super) async fn registered(&self, name: Named<'_>) -> Result<Arc<Registered>> {
-        match self.0.cache.registered(name) {
-            Some(found) => Ok(found),
-            // Boxed, as what follows is rare and large, and every prediction's future holds it.
-            None => Box::pin(self.read_registered(name)).await,
-        }
-    }
-
-    async fn read_registered(&self, name: Named<'_>) -> Result<Arc<Registered>> {
-        let epoch = self.0.cache.epoch();
-        let Named { project, model } = name;
-        let row = self.store().get_model(project, model).await?;
-        let record = row.ok_or_else(|| not_found("model", model))?.model.record;
-        let aliases = self.store().list_aliases(project, model).await?;
-        let aliases = aliases.into_iter().map(|a| (a.alias, a.version)).collect();
-        let found = Arc::new(Registered { record, aliases });
-        self.0.cache.keep_registered(epoch, name, found.clone());
-        Ok(found)
-    }
-
-    /// A version ready to score, from memory when it is there; its weights are verified by hash
-    /// when they are read.
-    pub(super) async fn loaded(&self, name: Named<'_>, number: u32) -> Result<Arc<Loaded>> {
-        match self.0.cache.loaded(name, number) {
-            Some(loaded) => Ok(loaded),
-            None => Box::pin(self.load(name, number)).await,
-        }
-    }
-
-    async fn load(&self, name: Named<'_>, number: u32) -> Result<Arc<Loaded>> {
-        let epoch = self.0.cache.epoch();
-        let Named { project, model } = name;
-        let servable = self.store().get_servable(project, model, number).await?;
-        let servable = servable.ok_or_else(|| no_version(model, number))?;
-        let key = (servable.model, number);
-        let (service, name) = (self.clone(), name.owned());
-        let load = async move {
-            let loaded = service.load_servable(servable).await?;
-            service.0.cache.keep_loaded(epoch, (&name).into(), number, loaded.clone());
-            Ok(loaded)
-        };
-        self.0.loading.join(key, load).await
-    }
-
-    async fn load_servable(&self, servable: Servable) -> Result<Arc<Loaded>> {
-        let weights = self.store().load_blob(servable.weights).await?;
-        // Windows are scored one request at a time, which a CPU does best.
-        let reads_windows = servable.version.signature.window.is_some();
-        let parameters = if reads_windows { 0 } else { servable.version.provenance.parameters };
-        let load = move |device| {
-            let version = servable.version.clone();
-            let features = serde_json::from_str(servable.features.get())
-                .context("reading a version's fitted features")?;
-            let (signature, spec) = (&version.signature, &version.provenance.spec);
-            let model = LoadedModel::load_on(device, signature, spec, features, &weights)?;
-            let reader = RowReader::new(&version.signature.inputs);
-            let bytes = weights.len() as u64 + model.table_bytes();
-            Ok(Arc::new(Loaded { model, reader, row: servable.model, bytes, version }))
-        };
-        self.0.scorer.load(parameters, load).await
-    }
 }
 
 /// Whether rows take so long to read that it is done on a thread that may be busy.
@@ -427,35 +348,6 @@ fn check_number(rows: usize, loaded: &Loaded) -> Result<()> {
     Ok(())
 }
 
-/// The number of the version that is asked for.
-pub(super) fn resolve(
-    model: &str,
-    registered: &Registered,
-    version: Option<&VersionRef>,
-) -> Result<u32> {
-    let alias = match version {
-        Some(VersionRef::Number(number)) => return Ok(*number),
-        Some(VersionRef::Alias(alias)) => alias.as_str(),
-        None => DEFAULT_ALIAS,
-    };
-    if let Some(number) = registered.aliases.get(alias) {
-        return Ok(*number);
-    }
-    // A number in quotes can't be an alias.
-    if let Ok(number) = alias.parse() {
-        return Ok(number);
-    }
-    let hint = match version {
-        None => "; point champion at a version or name one in 'version'".to_owned(),
-        Some(_) => did_you_mean(alias, registered.aliases.keys().map(String::as_str)),
-    };
-    Err(Error::field(
-        Code::NotFound,
-        "/version",
-        format!("model {model} has no alias {}{hint}", alias.escape_debug()),
-    ))
-}
-
 /// The rows of a request as rows, whichever way they came; those of a stream as they were read.
 fn rows_of(question: Question, frame: &Frame) -> Result<Vec<Row>> {
     let request = match question {
@@ -495,18 +387,5 @@ mod tests {
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[1]["a"], Cell::Null);
         assert_eq!(rows[1]["b"], Cell::Text("y".into()));
-    }
-
-    #[test]
-    fn versions_are_resolved_by_number_alias_and_default() {
-        let aliases = [("champion".to_owned(), 3), ("challenger".to_owned(), 5)].into();
-        let registered = Registered { record: false, aliases };
-        let resolve = |version: Option<VersionRef>| resolve("m", &registered, version.as_ref());
-        assert_eq!(resolve(None).unwrap(), 3);
-        assert_eq!(resolve(Some(VersionRef::Number(7))).unwrap(), 7);
-        assert_eq!(resolve(Some(VersionRef::Alias("7".into()))).unwrap(), 7);
-        assert_eq!(resolve(Some(VersionRef::Alias("challenger".into()))).unwrap(), 5);
-        let error = resolve(Some(VersionRef::Alias("challanger".into()))).unwrap_err();
-        assert!(error.to_string().contains("did you mean challenger?"), "{error}");
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 pub use tables::reason_table_csv;
 
 use self::telling::{Teller, Way};
-use super::cache::ModelName;
-use super::predictions::Loaded;
+use super::cache::Named;
+use super::loaded::Loaded;
 use super::turns::{Turn, patiently_or};
 use super::{Service, blocking, not_found};
 use crate::domain::calibration::Calibrator;
@@ -59,7 +59,7 @@ impl Service {
     /// don't hold; [`Code::NotFound`] for an unknown table, and a version that carries no reference rows.
     pub(super) async fn reasons(
         &self,
-        name: &ModelName,
+        name: Named<'_>,
         loaded: &Arc<Loaded>,
         answered: Answered<'_>,
         options: &ReasonOptions,
@@ -140,7 +140,7 @@ impl Service {
     /// Those that are none of the policy's.
     pub(super) async fn check_reasons(
         &self,
-        name: &ModelName,
+        name: Named<'_>,
         (version, calibrator): (u32, Option<&Calibrator>),
         terms: &PolicyTerms,
         decision: Option<(f64, bool)>,
@@ -190,15 +190,15 @@ impl Service {
     ///
     /// # Errors
     /// [`Code::Unavailable`] when the database can't be reached.
-    pub(super) async fn newest_table(&self, (project, model): &ModelName) -> Result<Option<u32>> {
-        let found = self.store().get_reason_table(project, model, None).await?;
+    pub(super) async fn newest_table(&self, name: Named<'_>) -> Result<Option<u32>> {
+        let found = self.store().get_reason_table(name.project, name.model, None).await?;
         Ok(found.map(|table| table.number))
     }
 
     /// The table that is named, or the newest one; None where the model has none.
     async fn table(
         &self,
-        (project, model): &ModelName,
+        Named { project, model }: Named<'_>,
         options: &ReasonOptions,
     ) -> Result<Option<ReasonTable>> {
         let found = self.store().get_reason_table(project, model, options.table).await?;

@@ -1,9 +1,9 @@
 //! Reject inference: queued.
 
-use super::cache::ModelName;
+use super::cache::Named;
 use super::datasets::no_dataset;
+use super::loaded::Loaded;
 use super::portfolios::lacking;
-use super::predictions::{Loaded, resolve};
 use super::{Idempotency, Service};
 use crate::domain::assessment::MAX_PORTFOLIO;
 use crate::domain::dataset::{DatasetRef, DatasetVersion};
@@ -35,18 +35,9 @@ impl Service {
             return Ok(job);
         }
         check_name("/into", &request.into)?;
-        let name: ModelName = (caller.project.clone(), request.model.clone());
-        // What is not there is a fault of the request that names it.
-        let told = |field: &'static str| {
-            move |error: Error| match error.code() {
-                Code::NotFound => Error::field(Code::InvalidRequest, field, error.to_string()),
-                _ => error,
-            }
-        };
-        let registered = self.registered((&name).into()).await.map_err(told("/model"))?;
-        let model_version = resolve(&request.model, &registered, request.version.as_ref());
-        let model_version = model_version.map_err(told("/version"))?;
-        let loaded = self.loaded((&name).into(), model_version).await.map_err(told("/version"))?;
+        let name = Named { project: &caller.project, model: &request.model };
+        let version = request.version.as_ref();
+        let loaded = self.loaded_for_body(name, version, ("/model", "/version")).await?;
         let found = self.named_dataset(caller, &request.dataset, Code::InvalidRequest, "/dataset");
         let (dataset, _) = found.await?;
         let faults = faults(&loaded, &request, &dataset);
@@ -55,7 +46,7 @@ impl Service {
             return Err(Error::fields(Code::InvalidRequest, detail, faults));
         }
         request.dataset.version = Some(dataset.version);
-        let spec = RejectInferenceJobSpec { model_version, request };
+        let spec = RejectInferenceJobSpec { model_version: loaded.version.version, request };
         let (project, key) = (caller.project.clone(), caller.key);
         self.once(caller, once, |tx| {
             Box::pin(async move {

@@ -12,7 +12,7 @@ use metrics::{Gauge, Histogram, gauge, histogram};
 use tokio::sync::oneshot;
 
 use super::blocking;
-use super::predictions::Loaded;
+use super::loaded::Loaded;
 use crate::engine::{Device, Matrix, Outputs};
 use crate::error::{Code, Error, Result};
 use crate::frame::Frame;

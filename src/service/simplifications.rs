@@ -1,7 +1,6 @@
 //! Versions made simpler.
 
-use super::cache::ModelName;
-use super::predictions::resolve;
+use super::cache::Named;
 use super::versions::no_version;
 use super::{Idempotency, Service};
 use crate::domain::dataset::DatasetRef;
@@ -29,9 +28,8 @@ impl Service {
         if let Some(job) = self.kept(caller, once).await? {
             return Ok(job);
         }
-        let name: ModelName = (caller.project.clone(), model.to_owned());
-        let registered = self.registered((&name).into()).await?;
-        let version = resolve(model, &registered, spec.version.as_ref())?;
+        let name = Named { project: &caller.project, model };
+        let version = self.version_number(name, spec.version.as_ref()).await?;
         let found = self.store().get_version(&caller.project, model, version).await?;
         let parent = found.ok_or_else(|| no_version(model, version))?;
         engine::check_simplification(&parent, &spec.method)?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Service;
-use super::predictions::resolve;
+use super::cache::Named;
 use crate::domain::page::{MAX_LIMIT, PageQuery};
 use crate::error::Result;
 
@@ -30,15 +30,14 @@ impl Service {
         loop {
             let page = self.store().list_models(project, &query).await?;
             for model in &page.items {
-                let name = (project.to_owned(), model.name.clone());
+                let name = Named { project, model: &model.name };
                 if asked.elapsed() > LONGEST {
                     tracing::warn!(loaded, "not all champions are loaded ahead: it takes too long");
                     return Ok(loaded);
                 }
                 // It may have been deleted since.
-                let Ok(registered) = self.registered((&name).into()).await else { continue };
-                let Ok(number) = resolve(&model.name, &registered, None) else { continue };
-                match self.loaded((&name).into(), number).await {
+                let Ok(number) = self.version_number(name, None).await else { continue };
+                match self.loaded(name, number).await {
                     Ok(_) => loaded += 1,
                     Err(error) => {
                         tracing::warn!(model = model.name, number, %error, "can't be loaded ahead");

@@ -52,7 +52,8 @@ impl Service {
             max_changes: CHANGES,
             alternatives: ALTERNATIVES,
         };
-        let found = self.counterfactuals(caller, &bound.name.1, request).await?.counterfactuals;
+        let found =
+            self.counterfactuals(caller, &bound.terms().model, request).await?.counterfactuals;
         let mut changed = Vec::new();
         for (row, found) in short.iter().zip(&found) {
             for alternative in &found.alternatives {

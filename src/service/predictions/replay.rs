@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::super::cache::ModelName;
+use super::super::cache::Named;
 use super::super::reasons::{Answered, are_same, asked_again};
 use super::super::scores::named;
 use super::super::turns::PATIENCE;
@@ -29,8 +29,8 @@ impl Service {
     /// [`Code::NotFound`]; [`Code::TooManyRequests`] where its reasons are not found again in time.
     pub async fn replay_prediction(&self, caller: &Caller, id: Uuid) -> Result<Replay> {
         let record = self.get_prediction(caller, id).await?;
-        let name: ModelName = (caller.project.clone(), record.model.clone());
-        let loaded = self.loaded((&name).into(), record.version).await?;
+        let name = Named { project: &caller.project, model: &record.model };
+        let loaded = self.loaded(name, record.version).await?;
         let frame = loaded.reader.rows(&record.rows)?;
         let outputs = self.0.scorer.score(&loaded, frame.clone()).await?;
         let scores = named(&loaded.version.signature, outputs);
@@ -49,7 +49,7 @@ impl Service {
                     directions: then.directions,
                 };
                 let options = asked_again(then);
-                Some(self.reasons(&name, &loaded, answered, &options, turn).await?)
+                Some(self.reasons(name, &loaded, answered, &options, turn).await?)
             }
             None => None,
         };

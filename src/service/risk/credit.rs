@@ -21,8 +21,9 @@ use crate::domain::schema::{ColumnSummary, ColumnType};
 use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, read_parquet};
 use crate::service::Service;
+use crate::service::cache::Named;
 use crate::service::content::blocking;
-use crate::service::predictions::{Loaded, resolve};
+use crate::service::loaded::Loaded;
 use crate::service::turns::Turn;
 
 const SHOWN_LOANS: usize = 10;
@@ -129,22 +130,14 @@ impl Service {
         let refuse = |field: &str, detail: String| {
             Error::field(Code::InvalidRequest, format!("/book/model/{field}"), detail)
         };
-        let told = |field: &'static str| {
-            move |error: Error| match error.code() {
-                Code::NotFound => refuse(field, error.to_string()),
-                _ => error,
-            }
-        };
-        let name = (caller.project.clone(), model.name.clone());
-        let registered = self.registered((&name).into()).await.map_err(told("name"))?;
-        let number = resolve(&model.name, &registered, model.version.as_ref());
-        let number = number.map_err(told("version"))?;
-        let loaded = self.loaded((&name).into(), number).await.map_err(told("version"))?;
+        let name = Named { project: &caller.project, model: &model.name };
+        let fields = ("/book/model/name", "/book/model/version");
+        let loaded = self.loaded_for_body(name, model.version.as_ref(), fields).await?;
         let signature = &loaded.version.signature;
         if signature.task != Task::Binary || signature.window.is_some() {
             let detail = format!(
-                "{} {number} does not tell the probability of one of two classes for each row",
-                model.name
+                "{} {} does not tell the probability of one of two classes for each row",
+                model.name, loaded.version.version
             );
             return Err(refuse("version", detail));
         }

@@ -19,7 +19,8 @@ use crate::domain::risk::{
 use crate::domain::version::{Metrics, Version};
 use crate::error::{Code, Error, FieldError, Result};
 use crate::service::Service;
-use crate::service::predictions::{Loaded, resolve};
+use crate::service::cache::Named;
+use crate::service::loaded::Loaded;
 
 /// Quantiles that differ by less are the same.
 const SAME: f64 = 1e-9;
@@ -75,11 +76,9 @@ impl Service {
 impl Service {
     /// The version that a request names.
     async fn of_network(&self, caller: &Caller, network: &RiskNetwork) -> Result<Arc<Loaded>> {
-        let name = (caller.project.clone(), network.model.clone());
-        let registered = self.registered((&name).into()).await.map_err(|e| below(e, "model"))?;
-        let number = resolve(&network.model, &registered, network.version.as_ref());
-        let number = number.map_err(|e| below(e, "version"))?;
-        self.loaded((&name).into(), number).await.map_err(|e| below(e, "version"))
+        let name = Named { project: &caller.project, model: &network.model };
+        let fields = ("/network/model", "/network/version");
+        self.loaded_for_body(name, network.version.as_ref(), fields).await
     }
 }
 

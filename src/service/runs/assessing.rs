@@ -65,7 +65,7 @@ impl Service {
             dataset: job.request.dataset.clone(),
             how: format!(
                 "assessed by policy {policy} {policy_version}, model {} {model_version}{}",
-                bound.name.1,
+                bound.terms().model,
                 table.unwrap_or_default()
             ),
         };
@@ -79,7 +79,7 @@ impl Service {
         let result = AssessmentJobResult {
             policy: policy.clone(),
             policy_version: *policy_version,
-            model: bound.name.1.clone(),
+            model: bound.terms().model.clone(),
             model_version: *model_version,
             location: format!("/api/v1/datasets/{dataset}/versions/{version}"),
             dataset,

@@ -10,7 +10,7 @@ use crate::domain::schema::ColumnType;
 use crate::domain::version::Signature;
 use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, Values};
-use crate::service::cache::ModelName;
+use crate::service::cache::Named;
 use crate::service::rejects::INFERRED;
 use crate::service::scores::named;
 
@@ -29,8 +29,8 @@ impl Service {
         job: &RejectInferenceJobSpec,
     ) -> Result<()> {
         let RejectInferenceJobSpec { model_version, request } = job;
-        let name: ModelName = (claim.project.clone(), request.model.clone());
-        let loaded = self.loaded((&name).into(), *model_version).await?;
+        let name = Named { project: &claim.project, model: &request.model };
+        let loaded = self.loaded(name, *model_version).await?;
         let frame = self.frame_of(claim, &request.dataset).await?;
         let scored = frame.clone();
         let scorer = loaded.clone();

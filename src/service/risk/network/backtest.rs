@@ -19,7 +19,7 @@ use crate::engine::{OneAhead, known_until};
 use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, read_parquet};
 use crate::service::forecasts::{MAX_DATASET_ROWS, of_dataset};
-use crate::service::predictions::Loaded;
+use crate::service::loaded::Loaded;
 use crate::service::{Service, blocking};
 
 /// Returns in a column are the portfolio's where they differ by less: files are rounded.

@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tracing::Instrument;
 
 use crate::error::{Code, Context, Error, Result};
 
 /// What is being made, by its key.
-pub(super) struct Flights<K, V>(Mutex<HashMap<K, Weak<Flight<V>>>>);
+pub(super) struct Flights<K, V>(Arc<Mutex<Under<K, V>>>);
+
+/// What is under way.
+type Under<K, V> = HashMap<K, Weak<Flight<V>>>;
 
 /// Lives for as long as somebody waits for it. Whoever holds the lock makes what is wanted.
 type Flight<V> = tokio::sync::Mutex<Stage<V>>;
@@ -23,9 +27,9 @@ enum Stage<V> {
     Failed,
 }
 
-impl<K: Eq + Hash, V: Clone + Send + 'static> Flights<K, V> {
+impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + 'static> Flights<K, V> {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self(Arc::default())
     }
 
     /// Gives what `make` does, or what it has given somebody else whom another still waits for: the key says all
@@ -39,7 +43,8 @@ impl<K: Eq + Hash, V: Clone + Send + 'static> Flights<K, V> {
         key: K,
         make: impl Future<Output = Result<V>> + Send + 'static,
     ) -> Result<V> {
-        let flight = self.flight(key);
+        let flight = self.flight(key.clone());
+        let under = self.0.clone();
         let joined = async move {
             let mut stage = flight.lock().await;
             match &*stage {
@@ -48,8 +53,6 @@ impl<K: Eq + Hash, V: Clone + Send + 'static> Flights<K, V> {
                 Stage::Busy(code, detail) => return Err(Error::new(*code, detail)),
                 Stage::Failed => {
                     drop(stage);
-                    // Who comes later begins anew.
-                    drop(flight);
                     return make.await;
                 }
             }
@@ -61,19 +64,34 @@ impl<K: Eq + Hash, V: Clone + Send + 'static> Flights<K, V> {
                 }
                 Err(_) => Stage::Failed,
             };
+            if made.is_err() {
+                // Who comes later begins anew, however many are still to be told.
+                forget(&under, &key, &flight);
+            }
             made
         };
         tokio::spawn(joined.in_current_span()).await.context("waiting for another task")?
     }
 
     fn flight(&self, key: K) -> Arc<Flight<V>> {
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flights = locked(&self.0);
         flights.retain(|_, flight| flight.strong_count() > 0);
         flights.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| {
             let flight = Arc::new(Flight::new(Stage::Open));
             flights.insert(key, Arc::downgrade(&flight));
             flight
         })
+    }
+}
+
+fn locked<K, V>(under: &Mutex<Under<K, V>>) -> MutexGuard<'_, Under<K, V>> {
+    under.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn forget<K: Eq + Hash, V>(under: &Mutex<Under<K, V>>, key: &K, flight: &Arc<Flight<V>>) {
+    let mut flights = locked(under);
+    if flights.get(key).is_some_and(|known| ptr::eq(known.as_ptr(), Arc::as_ptr(flight))) {
+        flights.remove(key);
     }
 }
 
@@ -180,6 +198,21 @@ mod tests {
             assert_eq!((first.code(), second.code(), maker.made()), (code, code, 1));
             assert_eq!(first.to_string(), second.to_string());
             assert_eq!(within(flights.join((), maker.clone().make())).await.unwrap(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_after_a_failure_begins_anew_while_others_are_told() {
+        for code in [Code::Unavailable, Code::NotFound] {
+            let (flights, maker) = (Flights::new(), Maker::default());
+            let fails = async move { Err(Error::new(code, "a fault")) };
+            // Holds on to the flight, as one whose task has not run yet.
+            let flight = flights.flight(());
+            within(flights.join((), fails)).await.unwrap_err();
+            assert!(!matches!(*flight.lock().await, Stage::Open));
+            let ask = || flights.join((), maker.clone().make());
+            let (first, second) = within(async { tokio::join!(ask(), ask()) }).await;
+            assert_eq!((first.unwrap(), second.unwrap(), maker.made()), (0, 0, 1), "{code:?}");
         }
     }
 

@@ -7,10 +7,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::slice;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{Code, Error, Result};
@@ -23,16 +27,24 @@ const QUEUE: usize = 1024;
 /// Most bytes in one group, unless it is of one answer: the database takes so much at once, and half of it
 /// is soon written.
 const GROUP_BYTES: usize = 16 << 20;
+/// Most bytes that may wait, unless they are of one answer.
+const QUEUE_BYTES: usize = 256 << 20;
 /// So long a connection is held, as others are on their way mostly: whoever waits for one has it then.
 const HOLD: Duration = Duration::from_millis(50);
 /// A commit that takes longer is worth a wait; timers are no finer.
 const SLOW: Duration = Duration::from_millis(1);
 
-pub(super) struct Recorder(mpsc::Sender<Order>);
+pub(super) struct Recorder {
+    orders: mpsc::Sender<Order>,
+    /// In bytes.
+    room: Arc<Semaphore>,
+}
 
 struct Order {
     record: NewRecord,
     waiter: Waiter,
+    /// What it takes of the queue's bytes.
+    _room: OwnedSemaphorePermit,
 }
 
 /// Who waits for an outcome, and where.
@@ -53,9 +65,14 @@ pub(super) fn this_thread_runs_its_own_tasks() {
 
 impl Recorder {
     pub(super) fn start(store: Store) -> Self {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(run(store, receiver));
-        Self(sender)
+        let (orders, mut receiver) = mpsc::channel(QUEUE);
+        tokio::spawn(async move {
+            // A fault in one group ends with it.
+            while AssertUnwindSafe(run(&store, &mut receiver)).catch_unwind().await.is_err() {
+                tracing::error!("recording a group of predictions panicked");
+            }
+        });
+        Self { orders, room: Arc::new(Semaphore::new(QUEUE_BYTES)) }
     }
 
     /// Records an answer; when this returns well, it is durable.
@@ -65,40 +82,61 @@ impl Recorder {
     pub(super) async fn record(&self, record: NewRecord) -> Result<()> {
         let unavailable =
             || Error::new(Code::Unavailable, "predictions can't be recorded now; try again");
+        let room = room_for(&self.room, record.bytes()).ok_or_else(unavailable)?;
         let (waiter, outcome) = Waiter::new();
-        self.0.try_send(Order { record, waiter }).map_err(|_| unavailable())?;
+        let order = Order { record, waiter, _room: room };
+        self.orders.try_send(order).map_err(|_| unavailable())?;
         outcome.await.map_err(|_| unavailable())?
     }
 }
 
-async fn run(store: Store, mut orders: mpsc::Receiver<Order>) {
+/// A share of the queue's bytes; none where too many wait.
+fn room_for(room: &Arc<Semaphore>, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    let bytes = u32::try_from(bytes.min(QUEUE_BYTES)).ok()?;
+    room.clone().try_acquire_many_owned(bytes).ok()
+}
+
+async fn run(store: &Store, orders: &mut mpsc::Receiver<Order>) {
     let mut group = Vec::with_capacity(GROUP);
     let mut pace = Pace::default();
     let mut recording = store.recording();
-    while !group.is_empty() || more(&mut recording, &mut orders, &mut group).await {
-        pace.gather(&mut orders, &mut group).await;
+    while !group.is_empty() || more(&mut recording, orders, &mut group).await {
+        pace.gather(orders, &mut group).await;
         let sizes = group.iter().map(|order| order.record.bytes());
         let (records, waiting): (Vec<_>, Vec<_>) =
             group.drain(..fitting(sizes)).map(|order| (order.record, order.waiter)).unzip();
         metrics::histogram!(names::RECORDING_BATCH).record(records.len() as f64);
-        let began = Instant::now();
-        let together = recording.record(&records).await;
-        pace.note(began.elapsed(), records.len() + orders.len());
+        // A wait for a connection says nothing of commits.
+        let together = match recording.hold().await {
+            Ok(()) => {
+                let began = Instant::now();
+                let outcome = recording.record(&records).await;
+                pace.note(began.elapsed(), records.len() + orders.len());
+                outcome
+            }
+            Err(error) => Err(error),
+        };
         match together {
             Ok(()) => tell_all(waiting),
             Err(error) if error.code() == Code::Unavailable => {
                 waiting.into_iter().for_each(|waiter| waiter.tell(Err(not_recorded(&error))));
             }
-            // One that can't be written must not take the others with it.
-            Err(_) => {
-                for (record, waiter) in records.iter().zip(waiting) {
-                    let alone = recording.record(std::slice::from_ref(record)).await;
-                    waiter.tell(alone.map_err(|error| not_recorded(&error)));
-                }
-            }
+            Err(_) => one_by_one(&mut recording, &records, waiting).await,
         }
-        if recording.held().is_some_and(|held| held >= HOLD) {
-            recording.rest();
+        recording.rest_after(HOLD);
+    }
+}
+
+/// Records a group of which one can't be written: it must not take the others with it.
+async fn one_by_one(recording: &mut Recording, records: &[NewRecord], waiting: Vec<Waiter>) {
+    for (record, waiter) in records.iter().zip(waiting) {
+        let alone = recording.record(slice::from_ref(record)).await;
+        recording.rest_after(HOLD);
+        let is_away = alone.as_ref().is_err_and(|error| error.code() == Code::Unavailable);
+        waiter.tell(alone.map_err(|error| not_recorded(&error)));
+        if is_away {
+            // The others are told the same as their waiters go; each would wait for as long in vain.
+            return;
         }
     }
 }
@@ -178,12 +216,13 @@ impl Pace {
     }
 
     /// Fills a group that has begun with those that are expected, for half a commit at most: so long
-    /// would the first of them have waited anyway, had it come while another group was written.
+    /// would the first of them have waited anyway, had it come while another group was written. A connection is
+    /// held meanwhile.
     async fn gather(&self, orders: &mut mpsc::Receiver<Order>, group: &mut Vec<Order>) {
         if self.commit < SLOW {
             return;
         }
-        let until = Instant::now() + self.commit / 2;
+        let until = Instant::now() + (self.commit / 2).min(HOLD);
         while let Some(missing) = self.present.checked_sub(group.len()).filter(|n| *n > 0) {
             match timeout_at(until, orders.recv_many(group, missing)).await {
                 Ok(more) if more > 0 => {}
@@ -194,6 +233,9 @@ impl Pace {
 }
 
 fn not_recorded(error: &Error) -> Error {
+    if error.code() == Code::NotFound {
+        return Error::new(Code::NotFound, format!("{error}, so it is not given"));
+    }
     tracing::error!(%error, "can't record a prediction");
     Error::new(error.code(), "the prediction could not be recorded, so it is not given; try again")
 }
@@ -216,7 +258,8 @@ mod tests {
             threshold: None,
             reasons: None,
         };
-        Order { record, waiter: Waiter::new().0 }
+        let room = Arc::new(Semaphore::new(1));
+        Order { record, waiter: Waiter::new().0, _room: room_for(&room, 1).unwrap() }
     }
 
     #[test]
@@ -226,6 +269,19 @@ mod tests {
         assert_eq!(fit(&[GROUP_BYTES - 1, 1, 1]), 2);
         assert_eq!(fit(&[GROUP_BYTES * 2, 1]), 1, "alone, if nothing else helps");
         assert_eq!(fit(&[1, GROUP_BYTES, 1]), 1);
+    }
+
+    #[test]
+    fn so_many_bytes_may_wait() {
+        let room = Arc::new(Semaphore::new(QUEUE_BYTES));
+        let first = room_for(&room, QUEUE_BYTES - 1).unwrap();
+        let second = room_for(&room, 1).unwrap();
+        assert!(room_for(&room, 1).is_none(), "it is full");
+        drop(second);
+        assert!(room_for(&room, 2).is_none());
+        drop(first);
+        let alone = room_for(&room, QUEUE_BYTES * 2);
+        assert!(alone.is_some() && room_for(&room, 1).is_none(), "alone, if nothing else helps");
     }
 
     async fn gathered(pace: &Pace, queued: usize) -> (usize, Duration) {

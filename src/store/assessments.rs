@@ -3,7 +3,8 @@
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::connect::database_error;
+use super::connect::{database_error, database_error_or};
+use super::versions::deleted_meanwhile;
 use super::{Store, Tx, number, version_number};
 use crate::domain::assessment::{Assessment, AssessmentRecord, ReasonBasis};
 use crate::domain::prediction::Row;
@@ -65,7 +66,7 @@ impl Tx {
     /// Records an assessment.
     ///
     /// # Errors
-    /// [`Error::Internal`] when its policy is gone.
+    /// [`crate::error::Code::NotFound`] when its version was deleted; [`Error::Internal`] when its policy is gone.
     pub async fn insert_assessment(&mut self, new: NewAssessment<'_>) -> Result<()> {
         const RECORDING: &str = "recording an assessment";
         let added = sqlx::query!(
@@ -86,7 +87,7 @@ impl Tx {
         )
         .execute(&mut *self.0)
         .await
-        .map_err(database_error(RECORDING))?;
+        .map_err(database_error_or(RECORDING, deleted_meanwhile))?;
         match added.rows_affected() {
             1 => Ok(()),
             _ => Err(Error::internal(RECORDING, "its policy is gone")),

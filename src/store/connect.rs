@@ -12,6 +12,9 @@ use crate::error::{Code, Context, Error, Result};
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
+/// How long a statement may take.
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How connections are pooled, and what a session may do.
 #[derive(Debug, Clone)]
 pub struct PoolSettings {
@@ -36,7 +39,7 @@ impl Default for PoolSettings {
             acquire_timeout: Duration::from_secs(5),
             application_name: "actuary".to_owned(),
             statement_cache: 256,
-            statement_timeout: Duration::from_secs(60),
+            statement_timeout: STATEMENT_TIMEOUT,
             lock_timeout: Duration::from_secs(10),
             idle_in_transaction_timeout: Duration::from_secs(60),
         }
@@ -303,34 +306,48 @@ async fn explain(error: MigrateError, connection: &mut PgConnection, migrator: &
 pub(crate) fn database_error(context: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Error {
     move |error| {
         let context = context.into();
-        if is_transient(&error) {
-            // Closed by this program, which is about to end.
-            if !matches!(error, sqlx::Error::PoolClosed) {
-                tracing::warn!(context, %error, "the database can't be reached");
-            }
-            Error::new(Code::Unavailable, "The database can't be reached now; try again shortly")
-        } else {
-            Error::internal(context, error)
+        let Some(trouble) = passing(&error) else { return Error::internal(context, error) };
+        // Closed by this program, which is about to end.
+        if !matches!(error, sqlx::Error::PoolClosed) {
+            tracing::warn!(context, %error, "the database {trouble}");
         }
+        Error::new(Code::Unavailable, format!("The database {trouble} now; try again shortly"))
     }
 }
 
-/// Whether the connection, and not the statement, is to blame.
-fn is_transient(error: &sqlx::Error) -> bool {
+/// The same of a statement that a foreign key forbids where somebody else was quicker than a check: then it is
+/// `broken`.
+pub(crate) fn database_error_or(
+    context: impl Into<String>,
+    broken: impl FnOnce() -> Error,
+) -> impl FnOnce(sqlx::Error) -> Error {
+    move |error| match &error {
+        sqlx::Error::Database(refused) if refused.is_foreign_key_violation() => broken(),
+        _ => database_error(context)(error),
+    }
+}
+
+/// What is wrong with the database for now; none where the statement is to blame.
+fn passing(error: &sqlx::Error) -> Option<&'static str> {
+    const AWAY: &str = "can't be reached";
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        // Shut down by the administrator, by a crash, not yet started; connection, resources.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            // 55000: the database takes no connections.
-            matches!(&*code, "57P01" | "57P02" | "57P03" | "55000")
-                || code.starts_with("08")
-                || code.starts_with("53")
-        }),
-        _ => false,
+        | sqlx::Error::WorkerCrashed => Some(AWAY),
+        sqlx::Error::Database(error) => match &*error.code()? {
+            // Shut down by the administrator, by a crash, not yet started; ended, as it was idle; takes no
+            // connections.
+            "57P01" | "57P02" | "57P03" | "57P05" | "55000" => Some(AWAY),
+            // A lock or a statement took too long; two that waited for each other.
+            "55P03" | "57014" | "40P01" | "40001" => Some("is too busy"),
+            "25006" => Some("takes no changes"),
+            // The connection; resources.
+            code if code.starts_with("08") || code.starts_with("53") => Some(AWAY),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -6,15 +6,19 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::connect::database_error;
+use super::connect::{STATEMENT_TIMEOUT, database_error, database_error_or};
+use super::versions::deleted_meanwhile;
 use super::{Store, Tx, number, version_number};
 use crate::domain::prediction::{Prediction, PredictionRecord, Row};
 use crate::domain::reason::Reasons;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 const RECORDING: &str = "recording predictions";
+/// The database ends what takes longer than it allows: if nothing has come by then, nothing comes any more.
+const PATIENCE: Duration = STATEMENT_TIMEOUT.saturating_add(Duration::from_secs(5));
 
 /// An answer to be recorded. What is JSON is given as it is to be kept.
 #[derive(Debug, Clone)]
@@ -51,6 +55,8 @@ impl NewRecord {
 pub struct Recording {
     store: Store,
     held: Option<Held>,
+    /// How long a statement is waited for.
+    patience: Duration,
 }
 
 struct Held {
@@ -67,7 +73,7 @@ impl Store {
     /// A recorded answer.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
+    /// [`Code::Unavailable`] when the database can't be reached.
     pub async fn get_prediction(
         &self,
         project: &str,
@@ -100,33 +106,51 @@ impl Store {
 
     /// To record answers by.
     pub fn recording(&self) -> Recording {
-        Recording { store: self.clone(), held: None }
+        Recording { store: self.clone(), held: None, patience: PATIENCE }
     }
 }
 
 impl Recording {
+    /// The same, where a statement is waited for no longer than this: the host of a database may be lost without a
+    /// word.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Takes a connection, unless it has one.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the database can't be reached.
+    pub async fn hold(&mut self) -> Result<()> {
+        if self.held.is_none() {
+            let connection = self.store.pool.acquire().await.map_err(database_error(RECORDING))?;
+            let (since, referred) = (Instant::now(), HashSet::new());
+            self.held = Some(Held { connection, since, referred });
+        }
+        Ok(())
+    }
+
     /// Records answers, and nothing else: one statement, which is durable when this returns well.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when the database can't be reached; [`crate::error::Code::Internal`]
-    /// when one of them can't be written, and then none is.
+    /// [`Code::Unavailable`] when the database can't be reached, or does not answer; [`Code::NotFound`] when a
+    /// version was deleted that one of them names, and [`Code::Internal`] when one of them can't be written: then
+    /// none is.
     pub async fn record(&mut self, records: &[NewRecord]) -> Result<()> {
-        let held = match &mut self.held {
-            Some(held) => held,
-            None => {
-                let taken = self.store.pool.acquire().await.map_err(database_error(RECORDING))?;
-                self.held.insert(Held {
-                    connection: taken,
-                    since: Instant::now(),
-                    referred: HashSet::new(),
-                })
-            }
+        self.hold().await?;
+        let Some(mut held) = self.held.take() else { return Ok(()) };
+        let Ok(outcome) = timeout(self.patience, held.record(records)).await else {
+            // The pool would ask it whether it is there, and wait.
+            drop(held.connection.detach());
+            tracing::warn!("the database does not answer");
+            return Err(Error::new(
+                Code::Unavailable,
+                "The database does not answer now; try again shortly",
+            ));
         };
-        let outcome = held.record(records).await;
-        if outcome.is_err() {
-            // The pool tells whether it is of use still.
-            self.rest();
-        }
+        // After a failure the pool tells whether it is of use still.
+        self.held = outcome.is_ok().then_some(held);
         outcome
     }
 
@@ -138,6 +162,13 @@ impl Recording {
     /// Gives the connection back until there are further answers.
     pub fn rest(&mut self) {
         self.held = None;
+    }
+
+    /// The same where it has had it for so long.
+    pub fn rest_after(&mut self, most: Duration) {
+        if self.held().is_some_and(|held| held >= most) {
+            self.rest();
+        }
     }
 }
 
@@ -155,7 +186,8 @@ impl Tx {
     /// Records answers.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when the database can't be reached.
+    /// [`Code::Unavailable`] when the database can't be reached; [`Code::NotFound`] when a version was deleted
+    /// that one of them names.
     pub async fn insert_predictions(&mut self, records: &[NewRecord]) -> Result<()> {
         insert(&mut self.0, records, true).await
     }
@@ -216,5 +248,9 @@ async fn insert(
                 $6::text[]::json[], $7::text[]::json[], $8::float8[], $9::text[]::json[])"
         )
     };
-    statement.execute(connection).await.map(|_| ()).map_err(database_error(RECORDING))
+    statement
+        .execute(connection)
+        .await
+        .map(|_| ())
+        .map_err(database_error_or(RECORDING, deleted_meanwhile))
 }

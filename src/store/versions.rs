@@ -227,6 +227,18 @@ impl Tx {
     ) -> Result<bool> {
         let failed = || database_error("deleting a model's version");
         let Some(row) = self.hold_model(project, model).await? else { return Ok(false) };
+        // Whoever refers to it waits until this is decided, or has done so before it is looked for.
+        let held = sqlx::query_scalar!(
+            "SELECT 1 AS one FROM model_version WHERE model = $1 AND version = $2 FOR UPDATE",
+            row.id,
+            number(version)
+        )
+        .fetch_optional(&mut *self.0)
+        .await
+        .map_err(failed())?;
+        if held.is_none() {
+            return Ok(false);
+        }
         let user = sqlx::query_scalar!(
             r#"SELECT 'alias ' || name AS "user!" FROM alias WHERE model = $1 AND version = $2
                UNION ALL
@@ -246,7 +258,7 @@ impl Tx {
             let detail = format!("version {version} of model {model} is held by {user}");
             return Err(Error::new(Code::InUse, detail));
         }
-        let deleted = sqlx::query!(
+        sqlx::query!(
             "DELETE FROM model_version WHERE model = $1 AND version = $2",
             row.id,
             number(version)
@@ -254,7 +266,7 @@ impl Tx {
         .execute(&mut *self.0)
         .await
         .map_err(failed())?;
-        Ok(deleted.rows_affected() == 1)
+        Ok(true)
     }
 
     /// Whether a model has a version, which is kept until the commit.
@@ -272,4 +284,9 @@ impl Tx {
         .map(|row| row.is_some())
         .map_err(database_error("holding a model's version"))
     }
+}
+
+/// What is said where a version was deleted before something could refer to it.
+pub(super) fn deleted_meanwhile() -> Error {
+    Error::new(Code::NotFound, "the version was deleted before its answer was recorded")
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actuary::error::Code;
 use actuary::service::{Question, Service, ServiceSettings};
+use actuary::store::connect::{PoolSettings, connect};
 use actuary::store::{NewRecord, Store};
 use futures_util::future::join_all;
 use reqwest::header::CONTENT_TYPE;
@@ -164,7 +165,7 @@ async fn what_is_not_recorded_holds_nothing() {
     }
     let unknown = NewRecord { version: 2, ..record() };
     let refused = recording.record(&[unknown]).await.unwrap_err();
-    assert_eq!((refused.code(), references().await), (Code::Internal, 1), "{refused}");
+    assert_eq!((refused.code(), references().await), (Code::NotFound, 1), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,19 +195,173 @@ async fn a_connection_that_was_lost_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_answer_is_not_waited_for() {
+    let served = served().await;
+    let record = new_record(&served.database.pool).await;
+    let silent = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_sleep(3); RETURN NULL; END';
+        CREATE TRIGGER silent AFTER INSERT ON prediction FOR EACH ROW WHEN (NEW.threshold = 0.25)
+            EXECUTE FUNCTION wait()";
+    sqlx::raw_sql(silent).execute(&served.database.pool).await.unwrap();
+    let store = Store::new(pool_of(1, &served.database.url).await);
+    let mut recording = store.recording().with_patience(Duration::from_millis(200));
+    let unheard = NewRecord { threshold: Some(0.25), ..record() };
+    let refused = recording.record(&[unheard]).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+    assert!(recording.held().is_none(), "the connection is given up");
+    // The one that the pool may have is another one then.
+    let mut recording = store.recording();
+    recording.record(&[record()]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_lock_for_long_is_to_try_again() {
+    let served = served().await;
+    let pool = &served.database.pool;
+    let record = new_record(pool).await;
+    let settings =
+        PoolSettings { lock_timeout: Duration::from_millis(50), ..PoolSettings::default() };
+    let mut recording =
+        Store::new(connect(&served.database.url, &settings).await.unwrap()).recording();
+    let mut other = pool.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE prediction").execute(&mut *other).await.unwrap();
+    let refused = recording.record(&[record()]).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+    assert!(refused.to_string().contains("too busy"), "{refused}");
+    other.rollback().await.unwrap();
+    recording.record(&[record()]).await.unwrap();
+}
+
+/// Waits until so many wait for a lock in the database.
+async fn waits_for_a_lock(pool: &PgPool, number: i64) {
+    let query = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await.unwrap() != number {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_deleted_beside_its_first_record_is_either_gone_or_in_use() {
+    let served = served().await;
+    let pool = &served.database.pool;
+    let body = r#"{"rows": [{"x": 1, "region": "n"}], "version": 1, "record": true}"#;
+    let plain = body.replace("true", "false");
+    let ask = |body: &str| {
+        let asked = served.post(PREDICTIONS).header(CONTENT_TYPE, "application/json");
+        tokio::spawn(asked.body(body.to_owned()).send())
+    };
+    let record = (new_record(pool).await)();
+
+    // The deletion is first, and is given up; it is in memory by now.
+    json(ask(&plain).await.unwrap().unwrap(), StatusCode::OK).await;
+    let mut deletion = pool.begin().await.unwrap();
+    sqlx::raw_sql("DELETE FROM model_version").execute(&mut *deletion).await.unwrap();
+    let asked = ask(body);
+    waits_for_a_lock(pool, 1).await;
+    deletion.commit().await.unwrap();
+    let gone = problem(asked.await.unwrap().unwrap(), 404, "not_found").await;
+    assert!(gone["detail"].as_str().unwrap().contains("was deleted before"), "{gone}");
+
+    // Of another model: its record is first.
+    let spec = json!({"dataset": {"name": "loans"}, "target": "y", "epochs": 1,
+        "network": {"kind": "linear"}});
+    let queued = served.post("/api/v1/models/other/versions").json(&spec).send().await.unwrap();
+    json(queued, StatusCode::ACCEPTED).await;
+    served.work_off().await;
+    let model: i64 =
+        sqlx::query_scalar("SELECT model FROM model_version").fetch_one(pool).await.unwrap();
+    let mut tx = pool.begin().await.unwrap();
+    sqlx::query(
+        "INSERT INTO prediction_reference (project, key, model, version) VALUES ($1, $2, $3, 1)",
+    )
+    .bind(&record.project)
+    .bind(record.key)
+    .bind(model)
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    let deleted = served.request(Method::DELETE, "/api/v1/models/other/versions/1").send();
+    let deleted = tokio::spawn(deleted);
+    waits_for_a_lock(pool, 1).await;
+    tx.commit().await.unwrap();
+    let held = problem(deleted.await.unwrap().unwrap(), 409, "in_use").await;
+    assert!(held["detail"].as_str().unwrap().contains("recorded predictions"), "{held}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_version_answers_no_more() {
+    let served = served().await;
+    let ask = async || {
+        let body = r#"{"rows": [{"x": 1, "region": "n"}], "version": 1}"#;
+        let asked = served.post(PREDICTIONS).header(CONTENT_TYPE, "application/json").body(body);
+        asked.send().await.unwrap()
+    };
+    json(ask().await, StatusCode::OK).await;
+    let gone = served.request(Method::DELETE, "/api/v1/models/risk/versions/1").send().await;
+    assert_eq!(gone.unwrap().status(), StatusCode::NO_CONTENT);
+    problem(ask().await, 404, "not_found").await;
+}
+
+/// A service of its own beside the server, with so many connections, one of which hears what changes.
+async fn beside(served: &Served, connections: u32) -> Service {
+    let store = Store::new(pool_of(connections, &served.database.url).await);
+    let settings = ServiceSettings {
+        model_cache_bytes: 64 << 20,
+        ..ServiceSettings::for_child(std::env::temp_dir())
+    };
+    Service::new(store, settings)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_loaded_once_for_many() {
+    let served = served().await;
+    let pool = &served.database.pool;
+    let service = beside(&served, 6).await;
+    let caller = service.authenticate(&served.secret).await.unwrap();
+    let mut held = pool.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE blob_chunk").execute(&mut *held).await.unwrap();
+    let asked: Vec<_> = (0..4)
+        .map(|x| {
+            let body = json!({"rows": [{"x": x, "region": "n"}], "version": 1});
+            let question = Question::Rows(serde_json::from_value(body).unwrap());
+            let (service, caller) = (service.clone(), caller.clone());
+            tokio::spawn(async move {
+                service.predict(&caller, None, "risk", question).await.map(|found| found.version)
+            })
+        })
+        .collect();
+    waits_for_a_lock(pool, 1).await;
+    // Time for those who would come after it.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    waits_for_a_lock(pool, 1).await;
+    held.rollback().await.unwrap();
+    for asked in asked {
+        assert_eq!(asked.await.unwrap().unwrap(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_recorded_last_leaves_others_a_connection() {
+    let served = served().await;
+    let service = beside(&served, 2).await;
+    let caller = service.authenticate(&served.secret).await.unwrap();
+    let body = json!({"rows": [{"x": 1, "region": "n"}], "version": 1, "record": true});
+    let question = Question::Rows(serde_json::from_value(body).unwrap());
+    let id = service.predict(&caller, None, "risk", question).await.unwrap().id.unwrap();
+    for _ in 0..3 {
+        assert_eq!(service.get_prediction(&caller, id).await.unwrap().id, id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_who_record_leave_others_a_connection() {
     let served = served().await;
     let slow = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
             'BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END';
         CREATE TRIGGER slow AFTER INSERT ON prediction FOR EACH STATEMENT EXECUTE FUNCTION wait()";
     sqlx::raw_sql(slow).execute(&served.database.pool).await.unwrap();
-    // One of the two hears what changes.
-    let store = Store::new(pool_of(2, &served.database.url).await);
-    let settings = ServiceSettings {
-        model_cache_bytes: 64 << 20,
-        ..ServiceSettings::for_child(std::env::temp_dir())
-    };
-    let service = Service::new(store, settings);
+    let service = beside(&served, 2).await;
     let caller = service.authenticate(&served.secret).await.unwrap();
     let body = json!({"rows": [{"x": 1, "region": "n"}], "version": 1, "record": true});
     let record = {

@@ -40,7 +40,16 @@ fn recorded_pid(cluster: &Path) -> Option<u32> {
 /// Whether the file is this process's, and says that it takes connections. To ask by connecting
 /// before that would only fill the log.
 pub(super) fn is_ready(cluster: &Path, pid: u32) -> bool {
-    recorded_pid(cluster) == Some(pid) && line(cluster, 7).is_some_and(|state| state == "ready")
+    is_in_state(cluster, pid, "ready")
+}
+
+/// Whether the file is this process's, and says that it shuts down.
+pub(super) fn is_stopping(cluster: &Path, pid: u32) -> bool {
+    is_in_state(cluster, pid, "stopping")
+}
+
+fn is_in_state(cluster: &Path, pid: u32, state: &str) -> bool {
+    recorded_pid(cluster) == Some(pid) && line(cluster, 7).is_some_and(|found| found == state)
 }
 
 fn line(cluster: &Path, number: usize) -> Option<String> {

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::account::Account;
 use super::binaries::Binaries;
 use super::cluster::{DATABASE, PORT, Paths, SUPERUSER};
-use super::pidfile::{Holder, holder, is_ready};
+use super::pidfile::{Holder, holder, is_ready, is_stopping};
 use super::{child, unavailable};
 use crate::error::{Context, Error, Result};
 
@@ -51,6 +51,8 @@ const REPORT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 const FAST_SHUTDOWN: Duration = Duration::from_secs(30);
 const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(10);
+/// How long the fast shutdown of an earlier owner's server may take: one of its processes may be stuck.
+const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
 /// All that is needed to start the cluster, however often.
 #[derive(Debug)]
@@ -121,7 +123,9 @@ enum Answer {
 impl Server {
     /// Starts the server and waits until it answers.
     pub(super) fn launch(&self, runtime: &Runtime, stopping: &AtomicBool) -> Result<Postmaster> {
-        let deadline = Instant::now() + self.start_timeout;
+        let began = Instant::now();
+        let mut deadline = began + self.start_timeout;
+        let mut is_ended = false;
         loop {
             self.prune_logs();
             let refusal = match self.attempt(runtime, stopping) {
@@ -129,11 +133,28 @@ impl Server {
                 Err(Refusal::Final(error)) => return Err(error),
                 Err(Refusal::ForNow(error)) => error,
             };
+            if !is_ended && began.elapsed() >= LEFT_BEHIND && self.end_left_behind() {
+                is_ended = true;
+                deadline = Instant::now() + self.start_timeout;
+            }
             if Instant::now() >= deadline || stopping.load(Ordering::Relaxed) {
                 return Err(refusal);
             }
             std::thread::park_timeout(RETRY);
         }
+    }
+
+    /// Ends at once what an earlier owner left behind, where it stops and does not come to an end: what was
+    /// committed is durable. False where there is no such server; one that somebody has started is left alone.
+    fn end_left_behind(&self) -> bool {
+        let Holder::Postgres(pid) = holder(&self.paths.cluster) else { return false };
+        let Some(number) =
+            i32::try_from(pid).ok().filter(|_| is_stopping(&self.paths.cluster, pid))
+        else {
+            return false;
+        };
+        tracing::warn!(pid, "an earlier PostgreSQL does not come to its end; ending it at once");
+        kill(Pid::from_raw(number), Signal::SIGQUIT).is_ok()
     }
 
     fn attempt(&self, runtime: &Runtime, stopping: &AtomicBool) -> Result<Postmaster, Refusal> {

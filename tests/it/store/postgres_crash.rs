@@ -217,3 +217,21 @@ async fn a_stale_pid_file_that_names_another_process_does_not_block() {
     stranger.kill().unwrap();
     stranger.wait().unwrap();
 }
+
+#[tokio::test]
+async fn a_process_that_does_not_end_with_its_killed_owner_holds_nobody_up() {
+    let scratch = Scratch::new("stuck-backend");
+    let settings = embedded_settings(&scratch.path().join("data"));
+    let owner = Owner::spawn(&settings);
+    let attached = owner.attached(&settings);
+    let before = pool(&attached.url).await;
+    let open = write_two_rows(&before).await;
+    let backend: i32 =
+        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&before).await.unwrap();
+    kill(Pid::from_raw(backend), Signal::SIGSTOP).unwrap();
+    owner.kill();
+    let embedded = Embedded::start(&settings).unwrap();
+    check_rows(&pool(embedded.url()).await).await;
+    drop(open);
+    embedded.stop();
+}

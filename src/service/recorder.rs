@@ -78,7 +78,8 @@ impl Recorder {
     /// Records an answer; when this returns well, it is durable.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when it could not be, or too many wait already.
+    /// [`Code::Unavailable`] when it could not be, or too many wait already; [`Code::NotFound`] when its version
+    /// was deleted meanwhile.
     pub(super) async fn record(&self, record: NewRecord) -> Result<()> {
         let unavailable =
             || Error::new(Code::Unavailable, "predictions can't be recorded now; try again");
@@ -135,7 +136,7 @@ async fn one_by_one(recording: &mut Recording, records: &[NewRecord], waiting: V
         let is_away = alone.as_ref().is_err_and(|error| error.code() == Code::Unavailable);
         waiter.tell(alone.map_err(|error| not_recorded(&error)));
         if is_away {
-            // The others are told the same as their waiters go; each would wait for as long in vain.
+            // The others are told the same as their waiters go; each could wait for as long in vain.
             return;
         }
     }

@@ -337,9 +337,9 @@ fn passing(error: &sqlx::Error) -> Option<&'static str> {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Some(AWAY),
         sqlx::Error::Database(error) => match &*error.code()? {
-            // Shut down by the administrator, by a crash, not yet started; ended, as it was idle; takes no
-            // connections.
-            "57P01" | "57P02" | "57P03" | "57P05" | "55000" => Some(AWAY),
+            // Shut down by the administrator, by a crash, not yet started; ended, as it was idle, in a
+            // transaction or without one, or for too long in it; takes no connections.
+            "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "55000" => Some(AWAY),
             // A lock or a statement took too long; two that waited for each other.
             "55P03" | "57014" | "40P01" | "40001" => Some("is too busy"),
             "25006" => Some("takes no changes"),

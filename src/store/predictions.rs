@@ -17,7 +17,8 @@ use crate::domain::reason::Reasons;
 use crate::error::{Code, Error, Result};
 
 const RECORDING: &str = "recording predictions";
-/// The database ends what takes longer than it allows: if nothing has come by then, nothing comes any more.
+/// The database ends statements that take longer than it allows: if nothing has come by then, hardly anything comes
+/// any more.
 const PATIENCE: Duration = STATEMENT_TIMEOUT.saturating_add(Duration::from_secs(5));
 
 /// An answer to be recorded. What is JSON is given as it is to be kept.

@@ -58,7 +58,8 @@ impl Service {
 /// What is wrong with a model, told where it is named.
 fn of_model(error: Error) -> Error {
     match error {
-        Error::Problem { code: Code::TooManyRequests, .. } | Error::Internal { .. } => error,
+        Error::Problem { code: Code::TooManyRequests | Code::Unavailable, .. }
+        | Error::Internal { .. } => error,
         Error::Problem { detail, .. } => Error::field(
             Code::InvalidRequest,
             "/views/model",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actuary::error::Code;
 use actuary::service::{Question, Service, ServiceSettings};
@@ -199,19 +199,24 @@ async fn a_database_that_does_not_answer_is_not_waited_for() {
     let served = served().await;
     let record = new_record(&served.database.pool).await;
     let silent = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
-            'BEGIN PERFORM pg_sleep(3); RETURN NULL; END';
+            'BEGIN PERFORM pg_sleep(8); RETURN NULL; END';
         CREATE TRIGGER silent AFTER INSERT ON prediction FOR EACH ROW WHEN (NEW.threshold = 0.25)
             EXECUTE FUNCTION wait()";
     sqlx::raw_sql(silent).execute(&served.database.pool).await.unwrap();
     let store = Store::new(pool_of(1, &served.database.url).await);
+    let mut recording = store.recording();
+    // What it refers to is there, so that nobody waits for it.
+    recording.record(&[record()]).await.unwrap();
+    recording.rest();
     let mut recording = store.recording().with_patience(Duration::from_millis(200));
     let unheard = NewRecord { threshold: Some(0.25), ..record() };
     let refused = recording.record(&[unheard]).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
     assert!(recording.held().is_none(), "the connection is given up");
     // The one that the pool may have is another one then.
-    let mut recording = store.recording();
-    recording.record(&[record()]).await.unwrap();
+    let began = Instant::now();
+    store.recording().record(&[record()]).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,9 +241,13 @@ async fn who_waits_for_a_lock_for_long_is_to_try_again() {
 async fn waits_for_a_lock(pool: &PgPool, number: i64) {
     let query = "SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await.unwrap() != number {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let waits = async || sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await.unwrap();
+    let until = async {
+        while waits().await != number {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(8), until).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,7 +262,7 @@ async fn a_version_that_is_deleted_beside_its_first_record_is_either_gone_or_in_
     };
     let record = (new_record(pool).await)();
 
-    // The deletion is first, and is given up; it is in memory by now.
+    // The deletion is first; the version is in memory by now.
     json(ask(&plain).await.unwrap().unwrap(), StatusCode::OK).await;
     let mut deletion = pool.begin().await.unwrap();
     sqlx::raw_sql("DELETE FROM model_version").execute(&mut *deletion).await.unwrap();

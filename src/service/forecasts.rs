@@ -66,7 +66,7 @@ impl Service {
             window.filter(|_| version.signature.task == Task::Forecast).ok_or_else(|| {
                 let detail = format!(
                     "version {} of model {model} does not forecast; ask for predictions, or train \
-                 one with a window and a number as its target",
+                     one with a window and a number as its target",
                     version.version
                 );
                 Error::field(Code::InvalidRequest, "/version", detail)

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{Code, Error, Result};
+use crate::store::connect::STATEMENT_TIMEOUT;
 use crate::store::{NewRecord, Recording, Store};
 use crate::telemetry::metrics as names;
 
@@ -31,6 +32,9 @@ const GROUP_BYTES: usize = 16 << 20;
 const QUEUE_BYTES: usize = 256 << 20;
 /// So long a connection is held, as others are on their way mostly: whoever waits for one has it then.
 const HOLD: Duration = Duration::from_millis(50);
+/// The database ends statements that take longer than it allows: if nothing has come by then, hardly anything comes
+/// any more.
+const PATIENCE: Duration = STATEMENT_TIMEOUT.saturating_add(Duration::from_secs(5));
 /// A commit that takes longer is worth a wait; timers are no finer.
 const SLOW: Duration = Duration::from_millis(1);
 
@@ -100,7 +104,7 @@ fn room_for(room: &Arc<Semaphore>, bytes: usize) -> Option<OwnedSemaphorePermit>
 async fn run(store: &Store, orders: &mut mpsc::Receiver<Order>) {
     let mut group = Vec::with_capacity(GROUP);
     let mut pace = Pace::default();
-    let mut recording = store.recording();
+    let mut recording = store.recording(PATIENCE);
     while !group.is_empty() || more(&mut recording, orders, &mut group).await {
         pace.gather(orders, &mut group).await;
         let sizes = group.iter().map(|order| order.record.bytes());

@@ -13,7 +13,7 @@ use crate::error::{Code, Context, Error, Result};
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 /// How long a statement may take.
-pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How connections are pooled, and what a session may do.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, Postgres};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::connect::{STATEMENT_TIMEOUT, database_error, database_error_or};
+use super::connect::{database_error, database_error_or};
 use super::versions::deleted_meanwhile;
 use super::{Store, Tx, number, version_number};
 use crate::domain::prediction::{Prediction, PredictionRecord, Row};
@@ -17,9 +17,6 @@ use crate::domain::reason::Reasons;
 use crate::error::{Code, Error, Result};
 
 const RECORDING: &str = "recording predictions";
-/// The database ends statements that take longer than it allows: if nothing has come by then, hardly anything comes
-/// any more.
-const PATIENCE: Duration = STATEMENT_TIMEOUT.saturating_add(Duration::from_secs(5));
 
 /// An answer to be recorded. What is JSON is given as it is to be kept.
 #[derive(Debug, Clone)]
@@ -105,31 +102,30 @@ impl Store {
         }))
     }
 
-    /// To record answers by.
-    pub fn recording(&self) -> Recording {
-        Recording { store: self.clone(), held: None, patience: PATIENCE }
+    /// To record answers by. A statement is waited for no longer than `patience`: the host of a database may be
+    /// lost without a word.
+    pub fn recording(&self, patience: Duration) -> Recording {
+        Recording { store: self.clone(), held: None, patience }
     }
 }
 
 impl Recording {
-    /// The same, where a statement is waited for no longer than this: the host of a database may be lost without a
-    /// word.
-    #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
-    }
-
     /// Takes a connection, unless it has one.
     ///
     /// # Errors
     /// [`Code::Unavailable`] when the database can't be reached.
     pub async fn hold(&mut self) -> Result<()> {
-        if self.held.is_none() {
-            let connection = self.store.pool.acquire().await.map_err(database_error(RECORDING))?;
-            let (since, referred) = (Instant::now(), HashSet::new());
-            self.held = Some(Held { connection, since, referred });
-        }
+        self.held = Some(self.taken().await?);
         Ok(())
+    }
+
+    /// The connection that it has, or one of the pool.
+    async fn taken(&mut self) -> Result<Held> {
+        if let Some(held) = self.held.take() {
+            return Ok(held);
+        }
+        let connection = self.store.pool.acquire().await.map_err(database_error(RECORDING))?;
+        Ok(Held { connection, since: Instant::now(), referred: HashSet::new() })
     }
 
     /// Records answers, and nothing else: one statement, which is durable when this returns well.
@@ -139,8 +135,7 @@ impl Recording {
     /// version was deleted that one of them names, and [`Code::Internal`] when one of them can't be written: then
     /// none is.
     pub async fn record(&mut self, records: &[NewRecord]) -> Result<()> {
-        self.hold().await?;
-        let Some(mut held) = self.held.take() else { return Ok(()) };
+        let mut held = self.taken().await?;
         let Ok(outcome) = timeout(self.patience, held.record(records)).await else {
             // The pool would ask it whether it is there, and wait.
             drop(held.connection.detach());

@@ -16,6 +16,7 @@ use crate::domain::name::did_you_mean;
 use crate::domain::prices::PricesRequest;
 use crate::domain::version::{Metrics, Version};
 use crate::error::{Code, Error, FieldError, Result};
+use crate::service::cache::Named;
 
 /// Most views of one request.
 const MAX_VIEWS: usize = 1_000;
@@ -47,8 +48,8 @@ impl Service {
                 ..ForecastRequest::default()
             };
             let answer = self.forecast(caller, model, request).await.map_err(of_model)?;
-            let name = (caller.project.clone(), model.clone());
-            let loaded = self.loaded((&name).into(), answer.version).await?;
+            let name = Named { project: &caller.project, model };
+            let loaded = self.loaded(name, answer.version).await?;
             forecast(&mut believed, &answer, &loaded.version, prices, universe, rules)?;
         }
         Ok(Known { views: Some(believed) })

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::server::{Served, json, problem};
 use crate::support::pool_of;
 
+const PATIENCE: Duration = Duration::from_secs(60);
 const PREDICTIONS: &str = "/api/v1/models/risk/predictions";
 
 /// A server with version 1 of a model.
@@ -152,7 +153,7 @@ async fn what_is_not_recorded_holds_nothing() {
         let query = "SELECT count(*) FROM prediction_reference";
         sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
     };
-    let mut recording = Store::new(pool.clone()).recording();
+    let mut recording = Store::new(pool.clone()).recording(PATIENCE);
     for _ in 0..2 {
         let broken = NewRecord { rows: "[{]".to_owned(), ..record() };
         let refused = recording.record(&[record(), broken]).await.unwrap_err();
@@ -173,7 +174,7 @@ async fn a_connection_that_was_lost_is_replaced() {
     let served = served().await;
     let pool = &served.database.pool;
     let record = new_record(pool).await;
-    let mut recording = Store::new(pool.clone()).recording();
+    let mut recording = Store::new(pool.clone()).recording(PATIENCE);
     recording.record(&[record(), record()]).await.unwrap();
     let ended: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -204,18 +205,18 @@ async fn a_database_that_does_not_answer_is_not_waited_for() {
             EXECUTE FUNCTION wait()";
     sqlx::raw_sql(silent).execute(&served.database.pool).await.unwrap();
     let store = Store::new(pool_of(1, &served.database.url).await);
-    let mut recording = store.recording();
+    let mut recording = store.recording(PATIENCE);
     // What it refers to is there, so that nobody waits for it.
     recording.record(&[record()]).await.unwrap();
     recording.rest();
-    let mut recording = store.recording().with_patience(Duration::from_millis(200));
+    let mut recording = store.recording(Duration::from_millis(200));
     let unheard = NewRecord { threshold: Some(0.25), ..record() };
     let refused = recording.record(&[unheard]).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
     assert!(recording.held().is_none(), "the connection is given up");
     // The one that the pool may have is another one then.
     let began = Instant::now();
-    store.recording().record(&[record()]).await.unwrap();
+    store.recording(PATIENCE).record(&[record()]).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
@@ -227,7 +228,7 @@ async fn who_waits_for_a_lock_for_long_is_to_try_again() {
     let settings =
         PoolSettings { lock_timeout: Duration::from_millis(50), ..PoolSettings::default() };
     let mut recording =
-        Store::new(connect(&served.database.url, &settings).await.unwrap()).recording();
+        Store::new(connect(&served.database.url, &settings).await.unwrap()).recording(PATIENCE);
     let mut other = pool.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE prediction").execute(&mut *other).await.unwrap();
     let refused = recording.record(&[record()]).await.unwrap_err();

@@ -428,6 +428,18 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    #[test]
+    fn what_passes_is_no_fault_of_the_model() {
+        for code in [Code::Unavailable, Code::TooManyRequests] {
+            assert_eq!(of_model(Error::new(code, "try again")).code(), code);
+        }
+        let wrong = of_model(Error::new(Code::NotFound, "there is no model m"));
+        let Error::Problem { code: Code::InvalidRequest, errors, .. } = wrong else {
+            panic!("{wrong}")
+        };
+        assert_eq!(errors[0].pointer, "/views/model");
+    }
+
     /// Errors of assets `a`, `b` and `c`, whose variances are 1, 4 and 9.
     fn errors(by_series: Value, by_target: Value, fits: &Fits<'_>) -> Errors {
         let metrics: ForecastMetrics = serde_json::from_value(json!({

@@ -57,7 +57,8 @@ pub struct EmbeddedSettings {
     /// The program whose hidden subcommand becomes PostgreSQL: this one, but in tests.
     pub executable: PathBuf,
     /// How long to wait for what an earlier PostgreSQL left behind, and for another owner that is
-    /// starting. Recovery from a crash may take longer.
+    /// starting. Recovery from a crash may take longer. An earlier one that is still stopping then is
+    /// ended at once, and waited for as long again.
     pub start_timeout: Duration,
     /// Whether a new cluster is written through to the disk; only tests do without.
     pub sync_initdb: bool,

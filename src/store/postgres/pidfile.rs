@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_server_that_was_started_is_ready() {
+    fn states_are_those_of_the_server_that_was_started() {
         let temp = tempfile::tempdir().unwrap();
         let write = |state: &str| {
             let text = format!("42\n/data\n1700000000\n5432\n/run/x\n\n  1  2\n{state}\n");
@@ -102,8 +102,11 @@ mod tests {
         write("starting");
         assert!(!is_ready(temp.path(), 42));
         write("ready   ");
-        assert!(is_ready(temp.path(), 42));
+        assert!(is_ready(temp.path(), 42) && !is_stopping(temp.path(), 42));
         assert!(!is_ready(temp.path(), 43));
+        write("stopping");
+        assert!(is_stopping(temp.path(), 42) && !is_ready(temp.path(), 42));
+        assert!(!is_stopping(temp.path(), 43));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::process::{Child, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -51,8 +52,6 @@ const REPORT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 const FAST_SHUTDOWN: Duration = Duration::from_secs(30);
 const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(10);
-/// How long the fast shutdown of an earlier owner's server may take: one of its processes may be stuck.
-const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
 /// All that is needed to start the cluster, however often.
 #[derive(Debug)]
@@ -121,11 +120,11 @@ enum Answer {
 }
 
 impl Server {
-    /// Starts the server and waits until it answers.
+    /// Starts the server and waits until it answers. An earlier one that is still going away when the time is over
+    /// is ended at once, and waited for once more: one of its processes may be stuck.
     pub(super) fn launch(&self, runtime: &Runtime, stopping: &AtomicBool) -> Result<Postmaster> {
-        let began = Instant::now();
-        let mut deadline = began + self.start_timeout;
-        let mut is_ended = false;
+        let mut deadline = Instant::now() + self.start_timeout;
+        let mut is_last = false;
         loop {
             self.prune_logs();
             let refusal = match self.attempt(runtime, stopping) {
@@ -133,19 +132,22 @@ impl Server {
                 Err(Refusal::Final(error)) => return Err(error),
                 Err(Refusal::ForNow(error)) => error,
             };
-            if !is_ended && began.elapsed() >= LEFT_BEHIND && self.end_left_behind() {
-                is_ended = true;
-                deadline = Instant::now() + self.start_timeout;
-            }
-            if Instant::now() >= deadline || stopping.load(Ordering::Relaxed) {
+            if stopping.load(Ordering::Relaxed) {
                 return Err(refusal);
+            }
+            if Instant::now() >= deadline {
+                if is_last || !self.end_left_behind() {
+                    return Err(refusal);
+                }
+                is_last = true;
+                deadline = Instant::now() + self.start_timeout;
             }
             std::thread::park_timeout(RETRY);
         }
     }
 
     /// Ends at once what an earlier owner left behind, where it stops and does not come to an end: what was
-    /// committed is durable. False where there is no such server; one that somebody has started is left alone.
+    /// committed is durable. False where there is no such server; one that does not stop is left alone.
     fn end_left_behind(&self) -> bool {
         let Holder::Postgres(pid) = holder(&self.paths.cluster) else { return false };
         let Some(number) =
@@ -154,7 +156,14 @@ impl Server {
             return false;
         };
         tracing::warn!(pid, "an earlier PostgreSQL does not come to its end; ending it at once");
-        kill(Pid::from_raw(number), Signal::SIGQUIT).is_ok()
+        match kill(Pid::from_raw(number), Signal::SIGQUIT) {
+            // It may have ended just now.
+            Ok(()) | Err(Errno::ESRCH) => true,
+            Err(error) => {
+                tracing::warn!(pid, %error, "it can't be ended");
+                false
+            }
+        }
     }
 
     fn attempt(&self, runtime: &Runtime, stopping: &AtomicBool) -> Result<Postmaster, Refusal> {

@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn answers_are_columns_with_their_version_beside_them() {
-        let classes = ["yes".to_owned(), "no".to_owned()];
+        let classes = ["yes", "no"].map(String::from).into();
         let values = vec![0.9, 0.1, 0.2, 0.8];
         let scores = Scores::probabilities(&classes, vec![0, 1], values);
         let (model, id) = ("risk".to_owned(), Some(Uuid::nil()));

@@ -16,7 +16,6 @@ use self::decide::{Priced, Scale, Shares};
 use self::rules::Judged;
 use super::policies::Bound;
 use super::reasons::{Answered, unreached};
-use super::scores::named;
 use super::turns::PATIENCE;
 use super::{Idempotency, Service, blocking};
 use crate::domain::assessment::{
@@ -258,7 +257,7 @@ impl Service {
         }
         let frame = if scored.len() == frame.rows() { frame } else { frame.take(&scored)? };
         let outputs = self.0.scorer.score(&bound.loaded, frame.clone()).await?;
-        let scores = named(bound.signature(), outputs);
+        let scores = bound.loaded.naming.named(outputs);
         let place = scores.classes().iter().position(|class| *class == bound.adverse);
         let place = place.ok_or_else(|| {
             Error::internal("assessing", format!("there is no class {}", bound.adverse))

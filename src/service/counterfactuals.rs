@@ -15,7 +15,6 @@ use super::Service;
 use super::cache::Named;
 use super::content::blocking;
 use super::loaded::Loaded;
-use super::scores::named;
 use super::turns::{PATIENCE, patiently_or};
 use crate::domain::counterfactual::{
     AlternativeRow, Changeable, ColumnChange, Counterfactual, CounterfactualOutcome,
@@ -117,7 +116,7 @@ impl Service {
         let width = outputs.width.max(1);
         let values: Vec<Vec<f64>> =
             outputs.values.chunks_exact(width).map(<[f64]>::to_vec).collect();
-        let predictions = named(&loaded.version.signature, outputs).predictions();
+        let predictions = loaded.naming.named(outputs).predictions();
         let mut answers = values.into_iter().zip(predictions);
         let mut next = || {
             answers

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::cache::{Named, Registered};
+use super::scores::Naming;
 use super::versions::no_version;
 use super::{Service, not_found};
 use crate::domain::name::did_you_mean;
@@ -20,6 +21,7 @@ const DEFAULT_ALIAS: &str = "champion";
 pub(super) struct Loaded {
     pub(super) version: Version,
     pub(super) model: LoadedModel,
+    pub(super) naming: Naming,
     pub(super) reader: RowReader,
     /// Row's number of the model.
     pub(super) row: i64,
@@ -85,8 +87,9 @@ impl Service {
             let (signature, spec) = (&version.signature, &version.provenance.spec);
             let model = LoadedModel::load_on(device, signature, spec, features, &weights)?;
             let reader = RowReader::new(&version.signature.inputs);
+            let naming = Naming::new(signature);
             let bytes = weights.len() as u64 + model.table_bytes();
-            Ok(Arc::new(Loaded { model, reader, row: servable.model, bytes, version }))
+            Ok(Arc::new(Loaded { model, naming, reader, row: servable.model, bytes, version }))
         };
         self.0.scorer.load(parameters, load).await
     }

@@ -12,7 +12,6 @@ use super::cache::Named;
 use super::explanations::Asking;
 use super::loaded::{Loaded, resolve};
 use super::reasons::{Answered, check_options};
-use super::scores::named;
 use super::turns::PATIENCE;
 use super::{Idempotency, Service, blocking};
 use crate::domain::explanation::MAX_EXPLAINED;
@@ -117,10 +116,9 @@ impl Service {
         // What nobody asks for again is not held while others are scored.
         let kept = (record || wanted.is_some()).then(|| Box::new((question, frame.clone())));
         let outputs = self.0.scorer.score(&loaded, frame).await?;
-        let signature = &loaded.version.signature;
         let mut response = ScoredResponse {
-            scores: named(signature, outputs),
-            threshold: signature.threshold,
+            scores: loaded.naming.named(outputs),
+            threshold: loaded.version.signature.threshold,
             model: model.to_owned(),
             version: number,
             id: None,

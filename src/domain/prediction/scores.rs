@@ -1,6 +1,7 @@
 //! Answers as columns of numbers, and the words that they are written in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::ser::{SerializeMap as _, SerializeSeq as _, SerializeStruct as _};
 use serde::{Deserialize, Serialize, Serializer};
@@ -14,7 +15,7 @@ use crate::domain::reason::Reasons;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Scores {
     /// The classes in the order of their names; empty where a number is predicted.
-    classes: Vec<String>,
+    classes: Arc<[String]>,
     /// Which class is answered, row by row; empty where a number is predicted.
     labels: Vec<u32>,
     /// `[rows, classes]` probabilities, or one number a row.
@@ -29,9 +30,9 @@ impl Scores {
 
     /// `[rows, classes]` probabilities of classes in any order, and the position among them of the
     /// one that is answered in each row.
-    pub fn probabilities(classes: &[String], labels: Vec<u32>, values: Vec<f64>) -> Self {
+    pub fn probabilities(classes: &Arc<[String]>, labels: Vec<u32>, values: Vec<f64>) -> Self {
         if classes.is_sorted() {
-            return Self { classes: classes.to_vec(), labels, values };
+            return Self { classes: classes.clone(), labels, values };
         }
         let mut order: Vec<usize> = (0..classes.len()).collect();
         order.sort_by(|&a, &b| classes[a].cmp(&classes[b]));
@@ -104,7 +105,7 @@ impl TryFrom<Vec<Prediction>> for Scores {
             let place = classes.binary_search(&label).map_err(|_| differ())?;
             labels.push(u32::try_from(place).map_err(|_| differ())?);
         }
-        Ok(Self { classes, labels, values })
+        Ok(Self { classes: classes.into(), labels, values })
     }
 }
 
@@ -238,7 +239,7 @@ mod tests {
     }
 
     fn classes() -> Scores {
-        let classes = ["ü \"b\"".to_owned(), "10".to_owned(), "9".to_owned()];
+        let classes = ["ü \"b\"", "10", "9"].map(String::from).into();
         let values = vec![0.25, 0.5, 0.25, 1.0 / 3.0, 1e-300, 2.0 / 3.0];
         Scores::probabilities(&classes, vec![1, 2], values)
     }
@@ -249,7 +250,11 @@ mod tests {
             response(classes(), None, Some(Uuid::nil())),
             response(Scores::numbers(vec![1.0, -0.1, 1e21, 5e-324]), None, None),
             response(
-                Scores::probabilities(&["0".into(), "1".into()], vec![0], vec![0.9, 0.1]),
+                Scores::probabilities(
+                    &["0", "1"].map(String::from).into(),
+                    vec![0],
+                    vec![0.9, 0.1],
+                ),
                 Some(0.5),
                 None,
             ),

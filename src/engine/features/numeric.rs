@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::scale::Binned;
+use super::scale::{Binned, Quantile};
 use super::{Block, CONSTANT, EMPTY, Group};
 use crate::domain::training::PreprocessingSpec;
 use crate::stats;
@@ -101,8 +101,8 @@ impl Numeric {
     ) {
         for (row, &value) in values.iter().enumerate() {
             let value = self.known(value);
-            match self.scale.level(value) {
-                Some(level) => together.add(block.place(row, 0), &self.scale, level),
+            match self.scale.quantile() {
+                Some(quantile) => together.add(block.place(row, 0), &self.scale, quantile, value),
                 None => block.set(row, 0, self.scale.apply(value)),
             }
         }
@@ -131,27 +131,31 @@ impl Numeric {
     }
 }
 
-/// Levels of numbers of several columns, which become normal together: a row has one number of each.
+/// Numbers of several columns that are scaled together: a row has one of each.
 pub(super) struct Together<'a> {
-    levels: Vec<f64>,
-    /// Of each level its place in the matrix, and its scale.
-    places: Vec<(usize, &'a Binned)>,
+    numbers: Vec<f64>,
+    /// Of each number its place in the matrix, and its scale.
+    places: Vec<(usize, &'a Binned, &'a Quantile)>,
 }
 
 impl<'a> Together<'a> {
     pub(super) fn with_capacity(numbers: usize) -> Self {
-        Self { levels: Vec::with_capacity(numbers), places: Vec::with_capacity(numbers) }
+        Self { numbers: Vec::with_capacity(numbers), places: Vec::with_capacity(numbers) }
     }
 
-    fn add(&mut self, place: usize, scale: &'a Binned, level: f64) {
-        self.levels.push(level);
-        self.places.push((place, scale));
+    fn add(&mut self, place: usize, scale: &'a Binned, quantile: &'a Quantile, number: f64) {
+        self.numbers.push(number);
+        self.places.push((place, scale, quantile));
     }
 
-    /// Writes what the levels are into a matrix.
+    /// Writes what the numbers are into a matrix. One step of all comes before the next of any, so that a processor
+    /// finds the level of one while it waits for the quantiles of another.
     pub(super) fn write(mut self, data: &mut [f32]) {
-        stats::normal_inverse_cdfs(&mut self.levels);
-        for (&(place, scale), &deviate) in self.places.iter().zip(&self.levels) {
+        for (number, &(_, _, quantile)) in self.numbers.iter_mut().zip(&self.places) {
+            *number = quantile.level(*number);
+        }
+        stats::normal_inverse_cdfs(&mut self.numbers);
+        for (&(place, scale, _), &deviate) in self.places.iter().zip(&self.numbers) {
             data[place] = scale.of_normal(deviate);
         }
     }

@@ -53,15 +53,15 @@ impl Binned {
         self.within(self.scale.apply(value))
     }
 
-    /// The level of a value, of whose normal deviate [`Binned::of_normal`] makes what [`Binned::apply`] gives;
-    /// None where none is asked for.
-    pub(super) fn level(&self, value: f64) -> Option<f64> {
+    /// The quantiles whose levels are asked for, where they are.
+    pub(super) fn quantile(&self) -> Option<&Quantile> {
         match &self.scale {
-            Scale::Quantile(scale) => Some(scale.level(value)),
+            Scale::Quantile(quantile) => Some(quantile),
             Scale::Standard(_) => None,
         }
     }
 
+    /// What [`Binned::apply`] gives for a value of whose level this is the normal deviate.
     pub(super) fn of_normal(&self, deviate: f64) -> f32 {
         self.within(normal(deviate) as f32)
     }
@@ -161,7 +161,9 @@ impl Quantile {
         normal(stats::normal_inverse_cdf(self.level(value)).unwrap_or(f64::NAN))
     }
 
-    fn level(&self, value: f64) -> f64 {
+    /// The share of the training rows below a value.
+    #[inline]
+    pub(super) fn level(&self, value: f64) -> f64 {
         self.within(self.guide.levels(&self.quantiles).level(value))
     }
 
@@ -287,7 +289,8 @@ mod tests {
                 scale.apply_all(&values, &mut all);
                 for (value, scaled) in values.iter().zip(&all) {
                     assert_eq!(scaled.to_bits(), scale.apply(*value).to_bits(), "{value}");
-                    if let Some(mut level) = scale.level(*value) {
+                    if let Some(quantile) = scale.quantile() {
+                        let mut level = quantile.level(*value);
                         stats::normal_inverse_cdfs(std::slice::from_mut(&mut level));
                         assert_eq!(scaled.to_bits(), scale.of_normal(level).to_bits(), "{value}");
                     }

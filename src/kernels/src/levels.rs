@@ -12,9 +12,6 @@ const PARTS: usize = 1024;
 pub struct Levels {
     /// With infinity behind them.
     quantiles: Vec<f64>,
-    /// Half of each quantile, and half of what lies between it and the next. Halved, so
-    /// that the difference of two huge values stays finite.
-    steps: Vec<(f64, f64)>,
     lowest: f64,
     /// Parts per unit; 0 where the range is empty or too large to be parted.
     scale: f64,
@@ -30,9 +27,7 @@ impl Levels {
         let scale = if scale.is_normal() { scale } else { 0.0 };
         let padded = quantiles.iter().copied().chain([f64::INFINITY]).collect();
         let starts = Box::new([0; PARTS + 1]);
-        let halves = quantiles.windows(2).map(|pair| (pair[0] / 2.0, pair[1] / 2.0));
-        let steps = halves.map(|(low, high)| (low, high - low)).collect();
-        let mut levels = Self { quantiles: padded, steps, lowest, scale, starts };
+        let mut levels = Self { quantiles: padded, lowest, scale, starts };
         let mut start = 0;
         for part in 0..=PARTS {
             let rest = quantiles.get(start..).unwrap_or_default();
@@ -58,16 +53,15 @@ impl Levels {
         self.quick(value).unwrap_or_else(|| self.searched(value))
     }
 
-    /// The level of a value in whose part there is one quantile or none, if it is not equal to it.
+    /// The level of a value in whose part there is one quantile or none, if it lies between two.
     #[inline(always)]
     fn quick(&self, value: f64) -> Option<f64> {
         let part = self.part(value);
         let (from, to) = (usize::from(self.starts[part]), usize::from(self.starts[part + 1]));
-        let next = self.quantiles[from];
-        let below = from + usize::from(next < value);
-        let (low, width) = self.steps.get(below.checked_sub(1)?)?;
-        (to - from <= 1 && next != value)
-            .then(|| ((below - 1) as f64 + (value / 2.0 - low) / width) / self.last())
+        let below = from + usize::from(self.quantiles[from] < value);
+        let &[low, high] = self.quantiles.get(below.checked_sub(1)?..=below)? else { return None };
+        (to - from <= 1 && high != value && high < f64::INFINITY)
+            .then(|| between(below - 1, low, high, value) / self.last())
     }
 
     #[inline(never)]

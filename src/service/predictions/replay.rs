@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::super::cache::Named;
 use super::super::reasons::{Answered, are_same, asked_again};
-use super::super::scores::named;
 use super::super::turns::PATIENCE;
 use super::super::{Service, not_found};
 use crate::domain::key::Caller;
@@ -33,7 +32,7 @@ impl Service {
         let loaded = self.loaded(name, record.version).await?;
         let frame = loaded.reader.rows(&record.rows)?;
         let outputs = self.0.scorer.score(&loaded, frame.clone()).await?;
-        let scores = named(&loaded.version.signature, outputs);
+        let scores = loaded.naming.named(outputs);
         let reasons = match &record.reasons {
             Some(then) => {
                 let turn = self.0.explaining.take().await?;

@@ -12,7 +12,6 @@ use crate::error::{Code, Error, Result};
 use crate::frame::{Frame, Values};
 use crate::service::cache::Named;
 use crate::service::rejects::INFERRED;
-use crate::service::scores::named;
 
 /// What was drawn.
 struct Inferred {
@@ -36,7 +35,7 @@ impl Service {
         let scorer = loaded.clone();
         let asked = request.clone();
         let inferred = blocking(move || {
-            let scores = named(&scorer.version.signature, scorer.model.predict(&scored)?);
+            let scores = scorer.naming.named(scorer.model.predict(&scored)?);
             let signature = &scorer.version.signature;
             let (bad, _) = outcomes(signature, &asked);
             let place = scores.classes().iter().position(|class| *class == bad);

@@ -42,4 +42,4 @@ pub use train::{
 };
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -14,14 +14,14 @@ use crate::error::Result;
 use crate::frame::{Frame, Values};
 
 /// A specification of nothing but its target.
-pub(super) fn spec(target: &str) -> TrainingSpec {
+pub(crate) fn spec(target: &str) -> TrainingSpec {
     serde_json::from_value(serde_json::json!({ "dataset": { "name": "d" }, "target": target }))
         .unwrap()
 }
 
 /// Hooks that keep what they are told.
 #[derive(Default)]
-pub(super) struct Record {
+pub(crate) struct Record {
     pub(super) reports: Vec<EpochReport>,
     pub(super) checkpoints: Vec<Vec<u8>>,
     /// Of networks that diverged.
@@ -71,7 +71,7 @@ impl Hooks for Record {
 }
 
 /// `count` columns `x0`, `x1`, ... of numbers in [-1, 1), the same for the same seed.
-pub(super) fn noise(rows: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
+pub(crate) fn noise(rows: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
     let column = |i| {
         let mut rng = keyed(seed, Purpose::Sample, i as u64, 0);
         (0..rows).map(|_| f64::from(symmetric(&mut rng, 1.0))).collect()
@@ -86,7 +86,7 @@ pub(super) fn uniform(rows: usize, seed: u64) -> Vec<f64> {
 }
 
 /// A frame of number columns `x0`, `x1`, ... and the target `y`.
-pub(super) fn frame(columns: &[Vec<f64>], target: Values) -> Frame {
+pub(crate) fn frame(columns: &[Vec<f64>], target: Values) -> Frame {
     let rows = columns.first().map_or(0, Vec::len);
     let named = columns.iter().enumerate().map(|(i, column)| {
         (format!("x{i}"), Values::Float64(column.iter().copied().map(Some).collect()))
@@ -118,7 +118,7 @@ pub(super) fn series(values: &[Vec<f64>]) -> Frame {
 }
 
 /// A version as the registry keeps it.
-pub(super) fn version_of(trained: &Trained) -> Version {
+pub(crate) fn version_of(trained: &Trained) -> Version {
     let trained = trained.clone();
     Version {
         model: "m".into(),

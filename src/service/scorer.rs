@@ -282,7 +282,88 @@ fn answer(batch: Vec<Order>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scores::Naming;
     use super::*;
+    use crate::engine::LoadedModel;
+    use crate::engine::testing::{Record, frame, noise, spec, version_of};
+    use crate::frame::{RowReader, Values};
+
+    /// A version that was learnt from a few rows, and these.
+    fn loaded() -> (Arc<Loaded>, Frame) {
+        let y = (0..60).map(|row| Some(row % 3 == 0)).collect();
+        let frame = frame(&noise(60, 2, 1), Values::Bool(y));
+        let mut spec = spec("y");
+        spec.epochs = Some(1);
+        let trained = crate::engine::train(&frame, &spec, None, &mut Record::default()).unwrap();
+        let model = LoadedModel::load(
+            &trained.signature,
+            &trained.spec,
+            trained.features.clone(),
+            &trained.weights,
+        )
+        .unwrap();
+        let version = version_of(&trained);
+        let naming = Naming::new(&version.signature);
+        let reader = RowReader::new(&version.signature.inputs);
+        (Arc::new(Loaded { version, model, naming, reader, row: 1, bytes: 0 }), frame)
+    }
+
+    fn order(loaded: &Arc<Loaded>, frame: &Frame) -> (Order, oneshot::Receiver<Result<Outputs>>) {
+        let (done, outcome) = oneshot::channel();
+        let rows = Rows::Columns(frame.clone());
+        let order =
+            Order { loaded: loaded.clone(), rows, done, _counted: Counted::new(&Arc::default()) };
+        (order, outcome)
+    }
+
+    #[test]
+    fn orders_of_one_version_go_together_as_far_as_they_fit() {
+        let ((one, frame), (other, _)) = (loaded(), loaded());
+        let many = frame.take(&vec![0; BATCH - 60]).unwrap();
+        let asked =
+            [(&one, &frame), (&other, &frame), (&one, &frame), (&one, &many), (&one, &frame)];
+        let (mut waiting, mut outcomes): (Vec<_>, Vec<_>) =
+            asked.iter().map(|(loaded, frame)| order(loaded, frame)).unzip();
+        // Who asked third has left.
+        drop(outcomes.remove(2));
+        let mut rows = Vec::new();
+        while !waiting.is_empty() {
+            let batch = take_batch(&mut waiting);
+            rows.push(batch.iter().map(Order::rows).collect::<Vec<_>>());
+            answer(batch);
+        }
+        assert_eq!(rows, [vec![60, BATCH - 60], vec![60], vec![60]]);
+        let alone = [&one, &other, &one, &one].map(|loaded| &loaded.model);
+        for ((model, outcome), frame) in
+            alone.into_iter().zip(outcomes).zip([&frame, &frame, &many, &frame])
+        {
+            assert_eq!(outcome.blocking_recv().unwrap().unwrap(), model.predict(frame).unwrap());
+        }
+    }
+
+    #[test]
+    fn who_comes_when_too_many_wait_is_refused() {
+        let scorer = Scorer::start(Device::Cuda(0));
+        let (go_on, held) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let first = Work::Other(Box::new(move || {
+            begun.send(()).unwrap();
+            held.recv().unwrap();
+        }));
+        scorer.send(first).unwrap();
+        has_begun.recv().unwrap();
+        for _ in 0..QUEUE {
+            scorer.send(Work::Other(Box::new(|| {}))).unwrap();
+        }
+        let refused = scorer.send(Work::Other(Box::new(|| {}))).unwrap_err();
+        assert_eq!(refused.code(), Code::TooManyRequests);
+        assert!(refused.to_string().contains("try again"), "{refused}");
+        go_on.send(()).unwrap();
+        // The thread goes on, so that there is room again.
+        while scorer.send(Work::Other(Box::new(|| {}))).is_err() {
+            std::thread::yield_now();
+        }
+    }
 
     fn unavailable(device: Device) -> Result<Arc<Loaded>> {
         Err(Error::new(Code::DeviceUnavailable, device.name()))

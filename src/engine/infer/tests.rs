@@ -61,7 +61,7 @@ fn a_row_is_answered_alike_alone_and_among_others() {
             let alone = model.predict(&frame.take(&[row]).unwrap()).unwrap().values;
             let among = &together.values[row * together.width..(row + 1) * together.width];
             for (a, b) in alone.iter().zip(among) {
-                assert!((a - b).abs() <= 1e-6 * b.abs().max(1e-3), "row {row}: {a} {b}");
+                assert_eq!(a.to_bits(), b.to_bits(), "row {row}: {a} {b}");
             }
         }
         if together.width > 1 {
@@ -83,7 +83,7 @@ fn many_rows_are_read_one_part_after_the_other() {
         let parts = model.predict(&frame).unwrap();
         assert_eq!((parts.width, parts.values.len()), (whole.width, whole.values.len()));
         for (a, b) in parts.values.iter().zip(&whole.values) {
-            assert!((a - b).abs() < 1e-6, "{rows}: {a} {b}");
+            assert_eq!(a.to_bits(), b.to_bits(), "{rows}: {a} {b}");
         }
     }
 }

@@ -84,19 +84,37 @@ pub(crate) fn square_sum<B: Backend, const D: usize>(x: &Tensor<B, D>) -> Option
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{near, random};
     use super::*;
 
+    proptest! {
+        #[test]
+        fn means_and_their_gradients_are_those_of_burn(
+            rows in 1_usize..5, places in 1_usize..40, width in 1_usize..20, seed in 0_u64..1000,
+        ) {
+            let x = random([rows, places, width], seed);
+            let ours = mean_of_places(x.clone());
+            let theirs: Tensor<Tracked, 2> = x.clone().mean_dim(1).reshape([rows, width]);
+            near(ours.clone().inner(), theirs.clone().inner());
+            near(mean_of_places(x.clone().inner()), theirs.clone().inner());
+            let weigh = Tensor::from_inner(random::<2>([rows, width], seed + 1).inner());
+            let ours = (ours * weigh.clone()).sum().backward();
+            let theirs = (theirs * weigh).sum().backward();
+            near(x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
+        }
+    }
+
+    /// The loss is linear in what is averaged: a difference is its gradient but for rounding.
     #[test]
-    fn means_and_their_gradients_are_those_of_burn() {
-        let x = random([3, 4, 5], 1);
-        let ours = mean_of_places(x.clone());
-        let theirs: Tensor<Tracked, 2> = x.clone().mean_dim(1).reshape([3, 5]);
-        near(ours.clone().inner(), theirs.clone().inner());
-        near(mean_of_places(x.clone().inner()), theirs.clone().inner());
-        let weigh = Tensor::from_inner(random::<2>([3, 5], 2).inner());
-        let ours = (ours * weigh.clone()).sum().backward();
-        let theirs = (theirs * weigh).sum().backward();
-        near(x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
+    fn the_gradient_of_a_mean_is_its_slope() {
+        let [x, step] = [1, 2].map(|seed| random([3, 4, 5], seed));
+        let weigh: Tensor<Tracked, 2> = Tensor::from_inner(random::<2>([3, 5], 3).inner());
+        let loss = |x: Tensor<Tracked, 3>| (mean_of_places(x) * weigh.clone()).sum();
+        let gradient = x.grad(&loss(x.clone()).backward()).unwrap();
+        let along = (gradient * step.clone().inner()).sum().into_scalar();
+        let apart = (loss(x.clone() + step) - loss(x)).into_scalar();
+        assert!((along - apart).abs() < 1e-5, "{along} {apart}");
     }
 }

@@ -1,7 +1,7 @@
 //! Functions of one tensor, row by row along the last axis: the GELU, tanh, what is held within -1 and
 //! 1, and softmax.
 
-use actuary_kernels::{Function, gelu_gradient, softmax_gradient};
+use actuary_kernels::{Function, gelu_gradient, softmax_gradient, tanh_gradient};
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -28,7 +28,7 @@ pub(crate) fn gelu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> 
 pub(crate) fn tanh<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     const TANH: Unary = Unary {
         forward: |x, _| Function::Tanh.mapped(x),
-        gradient: |y, dy, _| y.iter().zip(dy).map(|(y, dy)| dy * (1.0 - y * y)).collect(),
+        gradient: |y, dy, _| tanh_gradient(y, dy),
         keeps: Keeps::Answer,
     };
     TANH.of(&x).unwrap_or_else(|| x.tanh())

@@ -233,6 +233,7 @@ mod tests {
     use burn::backend::{Autodiff, Flex};
     use burn::optim::GradientsParams;
     use burn::tensor::{Tensor, TensorData};
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -300,6 +301,83 @@ mod tests {
                 } else {
                     assert_eq!(found, &start[at], "{optimiser}");
                 }
+            }
+        }
+    }
+
+    /// A number by the rule as it is written down, in f64.
+    fn by_the_rule(
+        rule: Rule,
+        value: &mut f64,
+        memory: &mut [f64; 2],
+        g: f64,
+        rate: f64,
+        steps: i32,
+    ) {
+        let [first, second] = memory;
+        match rule {
+            Rule::Adam { beta_1, beta_2 } => {
+                let [beta_1, beta_2] = [beta_1, beta_2].map(|beta| f64::from(beta as f32));
+                *first = beta_1 * *first + (1.0 - beta_1) * g;
+                *second = beta_2 * *second + (1.0 - beta_2) * g * g;
+                let [mean, square] =
+                    [*first / (1.0 - beta_1.powi(steps)), *second / (1.0 - beta_2.powi(steps))];
+                *value -= rate * mean / (square.sqrt() + f64::from(EPSILON));
+            }
+            Rule::RmsProp { smoothing, momentum } => {
+                let (smoothing, momentum) = (f64::from(smoothing), f64::from(momentum));
+                *first = smoothing * *first + (1.0 - smoothing) * g * g;
+                *second = momentum * *second + g / (first.sqrt() + f64::from(EPSILON));
+                *value -= rate * *second;
+            }
+            Rule::Sgd { momentum, nesterov } => {
+                let momentum = f64::from(momentum);
+                *first = momentum * *first + g;
+                *value -= rate * if nesterov { momentum * *first + g } else { *first };
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever rows each step reads, of tables of any shape.
+        #[test]
+        fn rows_that_are_read_follow_the_rule(
+            rows in 1_usize..7, width in 1_usize..20,
+            texts in proptest::collection::vec(proptest::collection::vec(0_u32..7, 1..5), 1..6),
+            kind in proptest::sample::select(vec![
+                json!({"kind": "adam", "beta_1": 0.8, "beta_2": 0.99}), json!({"kind": "adamw"}),
+                json!({"kind": "rmsprop"}), json!({"kind": "rmsprop", "momentum": 0.5}),
+                json!({"kind": "sgd", "momentum": 0.0}), json!({"kind": "sgd", "momentum": 0.9}),
+                json!({"kind": "sgd", "momentum": 0.9, "nesterov": true}),
+            ]),
+        ) {
+            let optimiser: OptimiserSpec = serde_json::from_value(kind).unwrap();
+            let rule = Rule::of(&optimiser);
+            let start: Vec<f32> = (0..rows * width).map(|at| (at % 9) as f32 / 4.0 - 1.0).collect();
+            let mut table = Table::new(start.clone(), [rows, width], &optimiser);
+            let mut known: Vec<(f64, [f64; 2])> =
+                start.iter().map(|value| (f64::from(*value), [0.0; 2])).collect();
+            for (step, text) in texts.iter().enumerate() {
+                let read: std::collections::BTreeSet<usize> =
+                    text.iter().map(|row| *row as usize % rows).collect();
+                let codes: Vec<f32> = read.iter().map(|row| *row as f32 + 1.0).collect();
+                table.begin([&codes[..]].into_iter());
+                let gradient = |row: usize, at: usize| ((step * 31 + row * 7 + at * 3) % 11) as f32 / 5.0 - 1.0;
+                let few: Vec<f32> =
+                    read.iter().flat_map(|row| (0..width).map(|at| gradient(*row, at))).collect();
+                table.step(0.1, &few).unwrap();
+                for row in read {
+                    for at in 0..width {
+                        let (value, memory) = &mut known[row * width + at];
+                        let g = f64::from(gradient(row, at));
+                        by_the_rule(rule, value, memory, g, 0.1, step as i32 + 1);
+                    }
+                }
+            }
+            let largest = known.iter().fold(1.0, |most: f64, (value, _)| most.max(value.abs()));
+            for (at, (found, (known, _))) in table.values().iter().zip(&known).enumerate() {
+                let apart = (f64::from(*found) - known).abs();
+                prop_assert!(apart <= 1e-5 * largest, "{}: {} {}", at, found, known);
             }
         }
     }

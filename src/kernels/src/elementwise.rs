@@ -67,6 +67,16 @@ pub fn gelu_gradient(x: &[f32], dy: &[f32]) -> Vec<f32> {
     dx
 }
 
+/// The gradient by `x` of a loss whose gradient by [`Function::Tanh`] of `x`, which is `y`, is `dy`:
+/// `dy * (1 - y²)`.
+///
+/// # Panics
+/// When lengths differ.
+pub fn tanh_gradient(y: &[f32], dy: &[f32]) -> Vec<f32> {
+    assert_eq!(y.len(), dy.len());
+    y.iter().zip(dy).map(|(y, dy)| dy * (1.0 - y * y)).collect()
+}
+
 /// What is done to a vector of numbers.
 trait Lanes: Copy {
     fn at<S: Simd>(self, simd: S, x: S::f32s) -> S::f32s;

@@ -32,7 +32,7 @@ pub use attention::{Attention, Projected, Weights};
 pub use bags::Bags;
 pub use convolution::{Convolution, Gradients, Shape};
 pub use dense::Dense;
-pub use elementwise::{Function, gelu_gradient};
+pub use elementwise::{Function, gelu_gradient, tanh_gradient};
 pub use embedding::{Bins, EmbeddingGradients, EmbeddingWeights};
 pub use levels::Levels;
 pub use lstm::{ByStates, Lstm, LstmGradients, Passed};

@@ -352,6 +352,50 @@ async fn a_version_is_loaded_once_for_many() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_memory_answers_without_a_query_and_heeds_changes_within_a_second() {
+    let served = served().await;
+    let (service, pool) = (beside(&served, 4).await, &served.database.pool);
+    let alias = "/api/v1/models/risk/aliases/mine";
+    let moved = served
+        .request(Method::PUT, alias)
+        .header("if-none-match", "*")
+        .json(&json!({"version": 1}))
+        .send()
+        .await
+        .unwrap();
+    assert!(moved.status().is_success(), "{}", moved.status());
+    let ask = || async {
+        let caller = service.authenticate(&served.secret).await?;
+        let body = json!({"rows": [{"x": 1, "region": "n"}], "version": "mine"});
+        let question = Question::Rows(serde_json::from_value(body).unwrap());
+        service.predict(&caller, None, "risk", question).await
+    };
+    // Until the service hears what changes, and so keeps it in memory.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(ask().await.unwrap().id, None);
+
+    let mut held = pool.begin().await.unwrap();
+    let tables =
+        "LOCK TABLE project, key, model, model_version, alias, blob, blob_chunk, prediction";
+    sqlx::raw_sql(tables).execute(&mut *held).await.unwrap();
+    for _ in 0..100 {
+        // A query would wait for the lock.
+        tokio::time::timeout(Duration::from_secs(5), ask()).await.unwrap().unwrap();
+    }
+    held.rollback().await.unwrap();
+
+    let recorded =
+        served.request(Method::PATCH, "/api/v1/models/risk").json(&json!({"record": true}));
+    assert_eq!(recorded.send().await.unwrap().status(), StatusCode::OK);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(ask().await.unwrap().id.is_some());
+    let gone = served.request(Method::DELETE, alias).header("if-match", "*").send().await.unwrap();
+    assert!(gone.status().is_success(), "{}", gone.status());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(ask().await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_recorded_last_leaves_others_a_connection() {
     let served = served().await;
     let service = beside(&served, 2).await;

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::level::tests::each;
+use crate::reference::{Number, assert_gradient, assert_near, of, weighed};
 
 const ALL: [Function; 5] =
     [Function::Exp, Function::Sigmoid, Function::Tanh, Function::Gelu, Function::Relu];
@@ -104,6 +105,19 @@ fn the_gradient_of_gelu_is_its_slope() {
     }
 }
 
+fn reference_of_tanh<N: Number>(x: &[N], dy: &[N]) -> Vec<N> {
+    let slope = |x: N| N::of(1.0) - x.tanh() * x.tanh();
+    x.iter().zip(dy).map(|(x, dy)| *dy * slope(*x)).collect()
+}
+
+#[test]
+fn the_gradient_of_tanh_is_its_slope() {
+    let x: Vec<f64> = (-60..=60).map(|i| f64::from(i) / 9.0).collect();
+    let dy: Vec<f64> = (0..x.len()).map(|i| (i % 7) as f64 - 3.0).collect();
+    let tanh = |x: &[f64]| x.iter().map(|x| x.tanh()).collect::<Vec<_>>();
+    assert_gradient(&x, &reference_of_tanh(&x, &dy), |x| weighed(&tanh(x), &dy));
+}
+
 #[test]
 fn infinities_have_their_limits_and_what_is_no_number_stays_so() {
     let x = [f32::INFINITY, f32::NEG_INFINITY];
@@ -142,6 +156,10 @@ proptest! {
                     prop_assert_eq!(function.mapped(&[*x])[0].to_bits(), y.to_bits());
                 }
             }
+            let (tanh, dy) = (Function::Tanh.mapped(x), vec![3.0; x.len()]);
+            let slopes = tanh_gradient(&tanh, &dy);
+            assert_near(&slopes, &reference_of_tanh::<f64>(&of(x), &of(&dy)));
+            assert_near(&slopes, &reference_of_tanh(x, &dy));
             let slopes = gelu_gradient(x, &vec![3.0; x.len()]);
             for (x, slope) in x.iter().zip(&slopes) {
                 prop_assert_eq!(gelu_gradient(&[*x], &[3.0])[0].to_bits(), slope.to_bits());

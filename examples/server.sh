@@ -15,10 +15,10 @@ finish() {
 }
 trap finish EXIT
 
-# Starts a server on a data directory and waits until it serves; its URL is in url.
+# Starts a server on a data directory, with further options, and waits until it serves; its URL is in url.
 serve() {
     : >"$place/out"
-    "$actuary" serve --data-dir "$1" --address 127.0.0.1:0 >"$place/out" 2>"$place/log" &
+    "$actuary" serve --data-dir "$1" --address 127.0.0.1:0 "${@:2}" >"$place/out" 2>"$place/log" &
     server=$!
     until url=$(sed -n 's/^serving \([^ ]*\) .*/\1/p' "$place/out") && [[ -n $url ]]; do
         kill -0 "$server" || { cat "$place/log" >&2; exit 1; }

@@ -7,7 +7,8 @@
 #     examples/bench/run.sh [--json] [--runs NUMBER] [--quick]
 #
 # The median of NUMBER runs (default 1) counts; a run takes about ten minutes, a quick one three.
-# PYTHON (default target/peers/bin/python) has the peers, ACTUARY_BIN and BARE_BIN are the programs.
+# PYTHON (default target/peers/bin/python) has the peers, ACTUARY_BIN and BARE_BIN are the programs. With
+# DEVICE=cuda:0 that GPU's row is measured, too, which takes a quarter of an hour more.
 # What each run printed is kept in target/bench.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -97,6 +98,16 @@ print(json.dumps({"rows": [{"id": "train.tabm.whole", "unit": "us", "ours": midd
     "peer": middle("torch_us_a_row"), "ratio": middle("ratio")}]}))'
 }
 
+# What many trainings and a second process come to; its steps have the names of those on a CPU.
+on_device() {
+    "$actuary" bench train "$@" --device "$DEVICE" --json | "$python" -c '
+import json, sys
+report = json.load(sys.stdin)
+ours = ("train.fits", "train.second_process")
+report["rows"] = [row for row in report["rows"] if row["id"].startswith(ours)]
+json.dump(report, sys.stdout)'
+}
+
 if [[ -n $quick ]]; then
     serve=(--rounds 3 --seconds 0.5) train=(--rounds 3 --seconds 0.5) few=3
 else
@@ -115,6 +126,11 @@ for run in $(seq "$runs"); do
     bench serve serve "${serve[@]}" --peer-url "$peer_url"
     stop_peer
     bench train train "${train[@]}" --peer "$python"
+    if [[ -n ${DEVICE:-} ]]; then
+        note "run $run of $runs: $DEVICE"
+        on_device "${train[@]}" >"$results/$run-device.json"
+        files+=("$results/$run-device.json")
+    fi
     bench load load --rounds "$few"
     bench ingest ingest --rounds "$few"
     bench start start --rounds "$few"

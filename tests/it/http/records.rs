@@ -370,16 +370,24 @@ async fn what_is_in_memory_answers_without_a_query_and_heeds_changes_within_a_se
         let question = Question::Rows(serde_json::from_value(body).unwrap());
         service.predict(&caller, None, "risk", question).await
     };
-    // Until the service hears what changes, and so keeps it in memory.
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(ask().await.unwrap().id, None);
-
-    let mut held = pool.begin().await.unwrap();
     let tables =
-        "LOCK TABLE project, key, model, model_version, alias, blob, blob_chunk, prediction";
-    sqlx::raw_sql(tables).execute(&mut *held).await.unwrap();
-    for _ in 0..100 {
+        "LOCK TABLE project, key, model, model_version, alias, blob, blob_chunk, job, dataset,
+        dataset_version, policy, policy_version, reason_table, prediction, prediction_reference";
+    // Nothing is kept in memory before the service hears what changes.
+    let mut attempts = 0;
+    let held = loop {
+        assert_eq!(ask().await.unwrap().id, None);
+        let mut held = pool.begin().await.unwrap();
+        sqlx::raw_sql(tables).execute(&mut *held).await.unwrap();
         // A query would wait for the lock.
+        if tokio::time::timeout(Duration::from_secs(2), ask()).await.is_ok() {
+            break held;
+        }
+        held.rollback().await.unwrap();
+        attempts += 1;
+        assert!(attempts < 10, "each time the database was asked");
+    };
+    for _ in 0..100 {
         tokio::time::timeout(Duration::from_secs(5), ask()).await.unwrap().unwrap();
     }
     held.rollback().await.unwrap();

@@ -63,19 +63,21 @@ async fn measure(config: &Config, options: &Start) -> Result<Vec<Row>> {
     let memory = result?;
     let program = config.postgres.executable.metadata().context("measuring the program")?.len();
     let mut rows = times(&with, &without, &database);
+    let [idle, loaded] = memory.map(|memory| memory.unwrap_or(0));
     let size = |id: &str, name: &str, bytes: u64| Row {
         id: format!("start.{id}"),
         name: name.to_owned(),
         unit: "MB",
         ours: bytes as f64 / MEGABYTE,
-        peer: None,
-        ratio: None,
+        peer: Some(program as f64 / MEGABYTE),
+        ratio: Some(bytes as f64 / program as f64),
     };
-    let [idle, loaded] = memory.map(|m| m.unwrap_or(0));
-    let names = ["memory of an idle server, one model loaded", "most memory under load"];
+    let names = [
+        "memory of an idle server, one model loaded; against the program's size",
+        "most memory under load; against the same",
+    ];
     rows.push(size("memory.idle", names[0], idle));
     rows.push(size("memory.load", names[1], loaded));
-    rows.push(size("program", "size of this program", program));
     Ok(rows)
 }
 
@@ -118,15 +120,15 @@ fn times(with: &[Started], without: &[Started], database: &[Duration]) -> Vec<Ro
     let middle = |times: &mut dyn Iterator<Item = Duration>| {
         median(times.map(|time| time.as_secs_f64() * 1e3).collect())
     };
-    let row = |id: &str, name: &str, ours: f64, limit: Option<Duration>| {
-        let limit = limit.map(|limit| limit.as_secs_f64() * 1e3);
+    let row = |id: &str, name: &str, ours: f64, limit: Duration| {
+        let limit = limit.as_secs_f64() * 1e3;
         Row {
             id: format!("start.{id}"),
             name: name.to_owned(),
             unit: "ms",
             ours,
-            peer: limit,
-            ratio: limit.map(|limit| ours / limit),
+            peer: Some(limit),
+            ratio: Some(ours / limit),
         }
     };
     let each =
@@ -136,17 +138,32 @@ fn times(with: &[Started], without: &[Started], database: &[Duration]) -> Vec<Ro
             "embedded",
             "until the first prediction, the database started too; against its limit",
             each(with, |started| started.predicted),
-            Some(LIMIT),
+            LIMIT,
         ),
-        row("embedded.ready", "of that until it is ready", each(with, |s| s.ready), None),
-        row("database", "the database alone", middle(&mut database.iter().copied()), None),
+        row(
+            "embedded.ready",
+            "of that until it is ready; against the same",
+            each(with, |started| started.ready),
+            LIMIT,
+        ),
+        row(
+            "database",
+            "the database alone; against the same",
+            middle(&mut database.iter().copied()),
+            LIMIT,
+        ),
         row(
             "external",
             "until the first prediction, the database running; against its limit",
             each(without, |started| started.predicted),
-            Some(LIMIT_WITHOUT),
+            LIMIT_WITHOUT,
         ),
-        row("external.ready", "of that until it is ready", each(without, |s| s.ready), None),
+        row(
+            "external.ready",
+            "of that until it is ready; against the same",
+            each(without, |started| started.ready),
+            LIMIT_WITHOUT,
+        ),
     ]
 }
 
@@ -167,8 +184,8 @@ mod tests {
             (row.ours, row.peer, row.ratio)
         };
         assert_eq!(of("embedded"), (750.0, Some(1_500.0), Some(0.5)));
-        assert_eq!(of("embedded.ready"), (600.0, None, None));
+        assert_eq!(of("embedded.ready"), (600.0, Some(1_500.0), Some(0.4)));
         assert_eq!(of("external"), (100.0, Some(200.0), Some(0.5)));
-        assert_eq!(of("database"), (400.0, None, None));
+        assert_eq!(of("database"), (400.0, Some(1_500.0), Some(400.0 / 1_500.0)));
     }
 }

@@ -8,7 +8,7 @@
 #
 # The median of NUMBER runs (default 1) counts; a run takes about ten minutes, a quick one three.
 # PYTHON (default target/peers/bin/python) has the peers, ACTUARY_BIN and BARE_BIN are the programs. With
-# DEVICE=cuda:0 that GPU's row is measured, too, which takes a quarter of an hour more.
+# DEVICE=cuda:0 that GPU's rows are measured, too, which takes a quarter of an hour more.
 # What each run printed is kept in target/bench.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -100,7 +100,7 @@ print(json.dumps({"rows": [{"id": "train.tabm.whole", "unit": "us", "ours": midd
 
 # What many trainings and a second process come to; its steps have the names of those on a CPU.
 on_device() {
-    "$actuary" bench train "$@" --device "$DEVICE" --json | "$python" -c '
+    "$actuary" bench train "$@" --only mlp,tabm --device "$DEVICE" --json | "$python" -c '
 import json, sys
 report = json.load(sys.stdin)
 ours = ("train.fits", "train.second_process")

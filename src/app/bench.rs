@@ -102,14 +102,12 @@ impl Explained {
     /// As [`train`].
     pub fn train(spec: &TrainingSpec, columns: usize) -> Result<Self> {
         let trained = train(&drawn(TRAINED, columns, 1)?, spec, None, &mut Quiet)?;
-        let (signature, spec) = (&trained.signature, &trained.spec);
-        let features = || trained.features.clone();
         Ok(Self {
-            model: LoadedModel::load(signature, spec, features(), &trained.weights)?,
+            model: trained.model()?,
             explainer: Explainer::load(
-                signature,
-                spec,
-                features(),
+                &trained.signature,
+                &trained.spec,
+                trained.features.clone(),
                 &trained.weights,
                 &trained.background,
             )?,

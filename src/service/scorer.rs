@@ -284,7 +284,6 @@ fn answer(batch: Vec<Order>) {
 mod tests {
     use super::super::scores::Naming;
     use super::*;
-    use crate::engine::LoadedModel;
     use crate::engine::testing::{Record, frame, noise, spec, version_of};
     use crate::frame::{RowReader, Values};
 
@@ -295,13 +294,7 @@ mod tests {
         let mut spec = spec("y");
         spec.epochs = Some(1);
         let trained = crate::engine::train(&frame, &spec, None, &mut Record::default()).unwrap();
-        let model = LoadedModel::load(
-            &trained.signature,
-            &trained.spec,
-            trained.features.clone(),
-            &trained.weights,
-        )
-        .unwrap();
+        let model = trained.model().unwrap();
         let version = version_of(&trained);
         let naming = Naming::new(&version.signature);
         let reader = RowReader::new(&version.signature.inputs);

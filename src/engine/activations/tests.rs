@@ -5,7 +5,6 @@ use crate::domain::activation::LayerFunction;
 use crate::domain::analysis::LayerStatistics;
 use crate::domain::network::NetworkSpec;
 use crate::engine::features::Matrix;
-use crate::engine::infer::LoadedModel;
 use crate::engine::networks::parameters::{Builder, Parameter, Parameters, restore};
 use crate::engine::testing::{Record, noise, series};
 use crate::engine::train::{Trained, train};
@@ -28,8 +27,7 @@ const ALL: Wanted<'_> = Wanted { layers: &[], attention: true };
 /// What is seen of the first rows, whose outputs must be those that are served.
 #[track_caller]
 fn as_served(frame: &Frame, of: &Trained) -> Vec<RowActivations> {
-    let model =
-        LoadedModel::load(&of.signature, &of.spec, of.features.clone(), &of.weights).unwrap();
+    let model = of.model().unwrap();
     let rows: Vec<usize> = (0..3).collect();
     let is_of_windows = of.features.sequence().is_some();
     let some = if is_of_windows { frame.clone() } else { frame.take(&rows).unwrap() };

@@ -7,7 +7,6 @@ use super::*;
 use crate::domain::network::{MlpNetwork, NetworkSpec};
 use crate::domain::training::TrainingSpec;
 use crate::engine::features::Group;
-use crate::engine::infer::LoadedModel;
 use crate::engine::networks::parameters::{Parameter, Parameters};
 use crate::engine::testing::{Record, frame, noise, series, uniform};
 use crate::engine::train::{Trained, train};
@@ -27,10 +26,6 @@ fn explainer(trained: &Trained) -> Explainer {
 
 fn with_weights(of: &Trained, weights: &[u8]) -> Explainer {
     Explainer::load(&of.signature, &of.spec, of.features.clone(), weights, &of.background).unwrap()
-}
-
-fn loaded(of: &Trained) -> LoadedModel {
-    LoadedModel::load(&of.signature, &of.spec, of.features.clone(), &of.weights).unwrap()
 }
 
 const POSITIVE: Quantity = Quantity::Positive { negative: false };
@@ -88,7 +83,7 @@ fn news(rows: usize) -> Frame {
 /// Explanations of the first rows by both methods, which must add up to what is served.
 #[track_caller]
 fn adds_up(frame: &Frame, of: &Trained, quantity: &dyn Fn(usize) -> Quantity) -> Vec<Attributed> {
-    let (explainer, model) = (explainer(of), loaded(of));
+    let (explainer, model) = (explainer(of), of.model().unwrap());
     let rows: Vec<usize> = (0..4).collect();
     let some =
         if of.features.sequence().is_some() { frame.clone() } else { frame.take(&rows).unwrap() };
@@ -176,7 +171,7 @@ fn windows_are_explained_by_steps_in_the_unit_of_what_is_forecast() {
         let of = trained(&frame, spec);
         let quantity = explainer(&of).number(Task::Forecast, 2);
         let found = adds_up(&frame, &of, &|_| quantity);
-        let served = loaded(&of).forecast(&frame).unwrap()[0].values[2];
+        let served = of.model().unwrap().forecast(&frame).unwrap()[0].values[2];
         assert!((found[0].value - served).abs() < 1e-3, "{} {served}", found[0].value);
         assert_eq!((found.len(), found[0].columns[0].parts.len()), (1, 12));
     }
@@ -198,7 +193,7 @@ fn several_classes_and_numbers_are_explained_too() {
     let quantity = explainer(&of).number(Task::Regression, 0);
     let found = adds_up(&numbers, &of, &|_| quantity);
     let rows: Vec<usize> = (0..4).collect();
-    let served = loaded(&of).predict(&numbers.take(&rows).unwrap()).unwrap().values;
+    let served = of.model().unwrap().predict(&numbers.take(&rows).unwrap()).unwrap().values;
     for (one, served) in found.iter().zip(served) {
         assert!((one.value - served).abs() < 1e-2, "{} {served}", one.value);
     }
@@ -218,7 +213,7 @@ fn of_a_linear_network_the_attributions_are_known() {
         &Asked::by(Attributing::Expected, &|_| POSITIVE),
         &mut || false,
     );
-    let inputs = loaded(&of).inputs(&frame).unwrap();
+    let inputs = of.model().unwrap().inputs(&frame).unwrap();
     let references = explainer(&of).references().to_vec();
     for (row, one) in found.unwrap().iter().enumerate() {
         for (at, column) in one.columns.iter().enumerate() {

@@ -77,6 +77,7 @@ use crate::domain::training::{EnsembleSpec, TrainingSpec};
 use crate::domain::version::{Baseline, EpochLoss, Metrics, PartRows, Signature};
 use crate::engine::device::{Device, peak_memory};
 use crate::engine::features::FittedFeatures;
+use crate::engine::infer::LoadedModel;
 use crate::engine::networks::parameters::{Builder, Parameters, parameters};
 use crate::engine::networks::{Network, multiply_adds};
 use crate::error::Result;
@@ -123,6 +124,16 @@ pub struct Trained {
     pub calibration: Option<CalibrationChoice>,
     /// From which version it was made, where it was made of one.
     pub simplification: Option<Simplification>,
+}
+
+impl Trained {
+    /// The model as it is served, on the CPU.
+    ///
+    /// # Errors
+    /// As [`LoadedModel::load`].
+    pub fn model(&self) -> Result<LoadedModel> {
+        LoadedModel::load(&self.signature, &self.spec, self.features.clone(), &self.weights)
+    }
 }
 
 /// A validation loss above this share of that of always answering the same is warned about.

@@ -62,12 +62,7 @@ pub(crate) fn fit_block(
         return Ok(None);
     };
     let trained = carry_out(&mut prepared, spec, None, hooks, began)?;
-    let model = LoadedModel::load(
-        &trained.signature,
-        &trained.spec,
-        trained.features.clone(),
-        &trained.weights,
-    )?;
+    let model = trained.model()?;
     Ok(Some(Fitted {
         foretold: foretold(&prepared, &model, &trained.features)?,
         trained_on: trained.rows.train,

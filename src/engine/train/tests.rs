@@ -30,7 +30,6 @@ use crate::domain::threshold::{ThresholdCost, ThresholdSpec, ThresholdValue};
 use crate::domain::training::{
     ClassWeights, ColumnParts, DivergenceRule, EnsembleSpec, GivenWeights, PartsSpec, TimeParts,
 };
-use crate::engine::infer::LoadedModel;
 use crate::engine::testing::{Record, frame, noise, spec, uniform};
 use crate::error::{Code, Error};
 use crate::frame::Values;
@@ -403,12 +402,7 @@ fn class_weights_leave_the_probabilities() {
         // Which would make up for them by itself.
         spec.calibration = CalibrationSpec::None;
         let trained = run(&frame, &spec);
-        let model = LoadedModel::load(
-            &trained.signature,
-            &trained.spec,
-            trained.features,
-            &trained.weights,
-        );
+        let model = trained.model();
         let values = model.unwrap().predict(&frame).unwrap().values;
         report::positive_scores(&values, 1).iter().sum::<f64>() / 2000.0
     };

@@ -76,7 +76,7 @@ fn reasons_of_a_linear_network_are_the_formula() {
     let explainer = explainer(&of);
     let baseline = explainer.baseline(adverse()).unwrap();
     let some = frame.take(&(0..20).collect::<Vec<usize>>()).unwrap();
-    let inputs = loaded(&of).inputs(&some).unwrap();
+    let inputs = of.model().unwrap().inputs(&some).unwrap();
     let rows = baseline.references.len() / 3;
     let mean = |at: usize| {
         baseline.references.iter().skip(at).step_by(3).map(|v| f64::from(*v)).sum::<f64>()
@@ -249,7 +249,7 @@ fn what_stands_for_a_baseline_is_scored_in_place() {
     let reader = crate::frame::RowReader::new(&of.signature.inputs);
     let wanted = reader.rows(&wanted).unwrap();
     let found = explainer.instead(&some, &swaps, &baseline, POSITIVE, &mut || false).unwrap();
-    let inputs = loaded(&of).inputs(&wanted).unwrap();
+    let inputs = of.model().unwrap().inputs(&wanted).unwrap();
     let values = explainer.networks.values(&inputs.data, inputs.width, POSITIVE).unwrap();
     assert_eq!((found.len(), found.len() % 40), (values.len(), 1));
     for (at, (found, value)) in found.iter().zip(&values).enumerate() {
@@ -285,7 +285,7 @@ fn rows_without_a_number_are_left_out_where_only_what_is_read_is_carried() {
     let middle = some[((some.len() - 1) as f64 / 2.0).round() as usize];
     assert_eq!((usual[missing], usual[number]), (0.0, middle));
     let (median, mean) = (middle, some.iter().sum::<f32>() / some.len() as f32);
-    let inputs = loaded(&of).inputs(&rows).unwrap();
+    let inputs = of.model().unwrap().inputs(&rows).unwrap();
     let sides = &explainer.sides(&rows, &baseline).unwrap()[column];
     for (row, side) in inputs.data.chunks_exact(width).zip(sides) {
         let wanted = match row[missing] == 0.0 {

@@ -27,12 +27,7 @@ pub(super) fn compare(
     method: SimplificationMethod,
     trained: &mut Trained,
 ) -> Result<()> {
-    let after = LoadedModel::load(
-        &trained.signature,
-        &trained.spec,
-        trained.features.clone(),
-        &trained.weights,
-    )?;
+    let after = trained.model()?;
     let test = prepared.served_test();
     let (metrics, theirs) = tested(prepared, before, parent.version.signature.threshold)?;
     let ours = after.score(test)?.values;

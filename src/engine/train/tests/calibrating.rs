@@ -66,13 +66,7 @@ fn each_way_is_served_as_it_was_fitted() {
             let trained = run(&frame, &spec);
             assert_eq!(trained.calibration.as_ref().unwrap().kind, expected);
             let calibrator = trained.signature.calibrator.clone().unwrap();
-            let model = LoadedModel::load(
-                &trained.signature,
-                &trained.spec,
-                trained.features.clone(),
-                &trained.weights,
-            )
-            .unwrap();
+            let model = trained.model().unwrap();
             let inputs = model.inputs(&frame).unwrap();
             let logits = model.logits_of(&inputs).unwrap();
             let answers = model.predict(&frame).unwrap().values;
@@ -179,9 +173,7 @@ fn several_classes_are_calibrated_by_a_temperature() {
     assert!(before.calibration.unwrap().before.is_none());
     let rows: u64 = of.reliability.bins.iter().map(|bin| bin.n).sum();
     assert_eq!(rows, after.n);
-    let load = |of: &Trained| {
-        LoadedModel::load(&of.signature, &of.spec, of.features.clone(), &of.weights).unwrap()
-    };
+    let load = |of: &Trained| of.model().unwrap();
     let model = load(&calibrated);
     let logits = model.logits_of(&model.inputs(&frame).unwrap()).unwrap();
     let answers = model.predict(&frame).unwrap().values;

@@ -156,13 +156,8 @@ fn steps(model: &LoadedModel, table: &Table, rows: usize) -> (f64, f64) {
     (against, along)
 }
 
-fn loaded(trained: &Trained) -> LoadedModel {
-    LoadedModel::load(&trained.signature, &trained.spec, trained.features.clone(), &trained.weights)
-        .unwrap()
-}
-
 fn keeps(trained: &Trained, table: &Table, rows: usize, unit: f64) {
-    let (against, along) = steps(&loaded(trained), table, rows);
+    let (against, along) = steps(&trained.model().unwrap(), table, rows);
     let network = &trained.spec.network;
     // On a CPU not even the last bit goes the wrong way; a calibrator's own arithmetic may.
     let bound = if trained.signature.calibrator.is_some() { 1e-6 * unit } else { 0.0 };
@@ -201,7 +196,7 @@ fn a_signal_that_breaks_the_order_is_smoothed_and_little_is_lost() {
     let mut free = asked(json!({"epochs": 10}));
     free.monotone.clear();
     let free = run(&frame, &free);
-    let (against, _) = steps(&loaded(&free), &table, 100);
+    let (against, _) = steps(&free.model().unwrap(), &table, 100);
     assert!(against > 0.01, "{against}");
     assert!(auc(&trained) > auc(&free) - 0.02, "{} {}", auc(&trained), auc(&free));
 }
@@ -256,7 +251,7 @@ fn any_weights_keep_to_it() {
                 parameter.values.iter_mut().for_each(|v| *v += symmetric(&mut rng, 0.5));
             }
             trained.weights = weights::encode(&drawn, Form::Whole).unwrap();
-            let (against, along) = steps(&loaded(&trained), &table, 40);
+            let (against, along) = steps(&trained.model().unwrap(), &table, 40);
             assert_eq!(against, 0.0, "{network} {seed}");
             moves += usize::from(along > 1e-3);
         }

@@ -139,12 +139,7 @@ fn it_is_a_logistic_regression_of_the_evidence() {
         assert!(found.coefficients[at] < -0.5, "{found:?}");
     }
     is_as_carried_out(&trained, &regression, train.len());
-    let model = LoadedModel::load(
-        &trained.signature,
-        &trained.spec,
-        trained.features.clone(),
-        &trained.weights,
-    );
+    let model = trained.model();
     let outputs = model.unwrap().predict(&loans.frame().take(&train).unwrap()).unwrap();
     for (at, answer) in outputs.values.chunks(2).enumerate() {
         let terms = row(at).into_iter().zip(&regression.coefficients).map(|(woe, b)| woe * b);

@@ -137,12 +137,7 @@ fn a_student_answers_like_its_teacher() {
     (alone.network, alone.optimiser) = (taught.spec.network.clone(), None);
     (alone.epochs, alone.batch_size, alone.schedule) = (Some(30), taught.spec.batch_size, None);
     let alone = run(&frame, &alone);
-    let answers = |trained: &Trained| {
-        let features = trained.features.clone();
-        let model =
-            LoadedModel::load(&trained.signature, &trained.spec, features, &trained.weights);
-        model.unwrap().predict(&frame).unwrap().values
-    };
+    let answers = |trained: &Trained| trained.model().unwrap().predict(&frame).unwrap().values;
     let features = parent.features.clone();
     let Version { signature, provenance, .. } = &parent.version;
     let teacher = LoadedModel::load(signature, &provenance.spec, features, &parent.weights);

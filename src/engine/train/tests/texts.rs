@@ -88,12 +88,7 @@ fn what_is_absent_is_filled_in() {
     assert_eq!(trained.spec.patience, Some(0));
     // A text that is missing, or has no words, is answered for as well.
     let inputs = Frame::new(2, vec![("text".to_owned(), texts(&[None, Some(" ")]))]).unwrap();
-    let model = LoadedModel::load(
-        &trained.signature,
-        &trained.spec,
-        trained.features.clone(),
-        &trained.weights,
-    );
+    let model = trained.model();
     let answers = model.unwrap().predict(&inputs).unwrap();
     assert_eq!(answers.values[..2], answers.values[2..]);
 }

@@ -249,13 +249,7 @@ fn windows_are_classified_by_every_network_that_may() {
         assert!(found.accuracy > 0.8, "{network} {found:?}");
         let beside: Vec<&str> = trained.baselines.iter().map(|b| b.network.as_str()).collect();
         assert_eq!(beside, if network == "linear" { &[][..] } else { &["linear"] });
-        let model = LoadedModel::load(
-            &trained.signature,
-            &trained.spec,
-            trained.features.clone(),
-            &trained.weights,
-        )
-        .unwrap();
+        let model = trained.model().unwrap();
         let rows: Vec<usize> = (0..8).collect();
         assert_eq!(model.predict(&frame.take(&rows).unwrap()).unwrap().values.len(), 2);
     }

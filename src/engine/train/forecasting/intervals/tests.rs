@@ -2,7 +2,6 @@ use super::pair;
 use crate::domain::forecast::{ForecastMetrics, IntervalMethod};
 use crate::domain::training::TrainingSpec;
 use crate::domain::version::Metrics;
-use crate::engine::LoadedModel;
 use crate::engine::testing::{Record, noise, series};
 use crate::engine::train::{Trained, train};
 
@@ -101,13 +100,7 @@ fn what_is_measured_is_what_is_answered() {
         "time": "time", "entity": "entity", "look_back": 6, "horizon": 2});
     let values = [autoregression(900, 1, 0.0), autoregression(900, 2, 0.0)];
     let trained = trained(&values, window);
-    let model = LoadedModel::load(
-        &trained.signature,
-        &trained.spec,
-        trained.features.clone(),
-        &trained.weights,
-    )
-    .unwrap();
+    let model = trained.model().unwrap();
     let fitted = trained.features.intervals().unwrap();
     assert_eq!(model.calibrated_on(), Some(fitted.windows));
     let forecasts = model.forecast(&series(&values)).unwrap();
